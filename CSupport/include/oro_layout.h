@@ -1,0 +1,105 @@
+// Layout of a segment: the one place that knows where a shared word lies.
+//
+// A process creates a *segment* (one memfd), maps it read-write, seals it, and hands the descriptor to its peer,
+// which can map it read-only and nothing else. So every byte drawn here has exactly one writer: the owner.
+//
+//   offset     size  what                                             written by  read by
+//   ─────────────────────────────────────────────────────────────────────────────────────
+//   0            64  identity: magic, layout version (for debuggers)   owner       nobody
+//   64           64  attention line (below)                            owner       peer
+//   128         128  unused
+//   256     16 × 64  consumed cursors, one line for each ring that     owner       peer
+//                    the *peer* writes: bytes the owner has read
+//   4096      ring   ring 0: records the owner sends (below)           owner       peer
+//
+// A further ring has a memfd of its own that holds nothing but the ring.
+//
+// Attention line (all little-endian, 32-bit words):
+//
+//   +0  sleep    31            3   2      1     0
+//               ┌──────────────┬───┬──────┬─────┐
+//               │ epoch        │ F │ ROOM │ ZZZ │   F: "fence before you look at this word" (oro_attention.h)
+//               └──────────────┴───┴──────┴─────┘   ROOM: also wake me when you have read. ZZZ: I am asleep.
+//   +4  cpu      the processor the owner last ran on, plus one; 0 = unknown
+//   +8  notices  how many messages the owner has put on the socket; a change says "read the socket"
+//
+// Record (starts at a multiple of 16 bytes; the ring is mapped twice back to back, so no record wraps):
+//
+//   0        8          12         16                    16+length        stride
+//   ┌────────┬──────────┬──────────┬─────────────────────┬────────────────┐
+//   │ stamp  │ length   │ stride   │ payload             │ padding        │
+//   └────────┴──────────┴──────────┴─────────────────────┴────────────────┘
+//   stamp   the commit word: key + position, stored last (release). `position` counts bytes since the ring was
+//           made and never repeats, `key` is 64 random bits private to the ring, so neither an earlier lap nor a
+//           payload can pass for a written record.
+//   length  bits 0–27 payload bytes; bits 28–31 part: 0 whole message, 1 first, 2 middle, 3 last
+//   stride  bytes from this record to the next; a multiple of 16, at least 16 + length
+#ifndef ORO_LAYOUT_H
+#define ORO_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ORO_LAYOUT_MAGIC 0x004350494f524f00ull
+#define ORO_LAYOUT_VERSION 1u
+
+enum {
+    ORO_LINE = 64,             // a cache line on every machine we run on; x86 fetches them in pairs
+    ORO_CONTROL_BYTES = 4096,  // one page, so that the ring behind it can be mapped twice
+    ORO_RINGS_MAX = 16,        // rings one side may open on a link
+    ORO_RING_MIN_BYTES = 4096,
+    ORO_RING_MAX_BYTES = 1 << 26,
+    ORO_RECORD_HEADER_BYTES = 16,
+    ORO_RECORD_GRAIN = 16,
+};
+
+enum {
+    ORO_SLEEP_ZZZ = 1u << 0,
+    ORO_SLEEP_ROOM = 1u << 1,
+    ORO_SLEEP_FENCE = 1u << 2,
+    ORO_SLEEP_EPOCH = 1u << 3,  // one step of the epoch
+};
+
+enum {
+    ORO_LENGTH_MASK = (1u << 28) - 1,
+    ORO_PART_SHIFT = 28,
+};
+
+struct oro_attention {
+    _Atomic uint32_t sleep;
+    _Atomic uint32_t cpu;
+    _Atomic uint32_t notices;
+    uint32_t unused[13];
+};
+
+struct oro_cursor {
+    _Atomic uint64_t position;
+    uint64_t unused[7];
+};
+
+struct oro_control {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t unused0[13];
+    struct oro_attention attention;
+    unsigned char unused1[128];
+    struct oro_cursor consumed[ORO_RINGS_MAX];
+};
+
+struct oro_record {
+    _Atomic uint64_t stamp;
+    _Atomic uint64_t extent;  // length in the low half, stride in the high half: one load reads both
+};
+
+_Static_assert(sizeof(_Atomic uint64_t) == 8 && sizeof(_Atomic uint32_t) == 4, "shared words have no hidden lock");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "a lock in shared memory could be held by the dead");
+_Static_assert(offsetof(struct oro_control, attention) == 64, "a line of its own: it is polled while cursors change");
+_Static_assert(sizeof(struct oro_attention) == ORO_LINE, "nothing else in the line the peer polls");
+_Static_assert(offsetof(struct oro_control, consumed) == 256, "starts a pair of lines: no false sharing by pair prefetch");
+_Static_assert(sizeof(struct oro_cursor) == ORO_LINE, "two rings have two readers' threads");
+_Static_assert(sizeof(struct oro_control) <= ORO_CONTROL_BYTES, "the ring starts on a page");
+_Static_assert(sizeof(struct oro_record) == ORO_RECORD_HEADER_BYTES, "part of the wire");
+_Static_assert(offsetof(struct oro_record, extent) == 8, "part of the wire");
+
+#endif

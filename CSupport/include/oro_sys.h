@@ -1,0 +1,115 @@
+// System calls, and nothing that decides anything. Every call answers a value, or minus the errno.
+// `oro_syscalls()` counts them: the list in docs/system-calls.md is what stands here and in oro_poller.h.
+#ifndef ORO_SYS_H
+#define ORO_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "oro_attention.h"
+
+// System calls made by this process through this file and the poller.
+uint64_t oro_syscalls(void);
+
+// --- Segments -----------------------------------------------------------------------------------------------------
+// A memfd of `bytes`, close-on-exec, not executable where the kernel knows MFD_NOEXEC_SEAL, every page allocated.
+int oro_memfd_create(const char *name, uint64_t bytes);
+// Seals size, seals, and any *new* writable mapping. The mappings that exist stay writable.
+int oro_memfd_seal(int fd);
+// 0: a memfd of exactly `bytes`, fully allocated, with the seals of oro_memfd_seal; else what is wrong.
+enum { ORO_FD_OK = 0, ORO_FD_NOT_MEMFD = 1, ORO_FD_NOT_SEALED = 2, ORO_FD_SIZE = 3, ORO_FD_HOLES = 4 };
+int oro_memfd_verify(int fd, uint64_t bytes);
+// Maps `head` bytes and behind them the ring (`ring` bytes) twice back to back. NULL with *error = errno.
+void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *error);
+void oro_unmap(void *address, uint64_t bytes);
+
+// --- Sockets ------------------------------------------------------------------------------------------------------
+// AF_UNIX SOCK_SEQPACKET, close-on-exec, nonblocking.
+int oro_socket_listen(const char *path, int backlog);
+int oro_socket_connect(const char *path);
+int oro_socket_accept(int fd);
+int oro_socketpair(int fds[2]);
+void oro_socket_shutdown(int fd);
+enum { ORO_FDS_MAX = 4 };
+// One packet with up to ORO_FDS_MAX descriptors.
+ssize_t oro_send_packet(int fd, const void *bytes, size_t count, const int *fds, int fd_count);
+// One packet. Descriptors beyond ORO_FDS_MAX are closed. *fd_count = kept ones; *excess = true when some were closed
+// or the packet did not fit.
+ssize_t oro_receive_packet(int fd, void *bytes, size_t capacity, int fds[ORO_FDS_MAX], int *fd_count, bool *excess);
+// Waits for `events` (POLLIN…). 1 ready, 0 time out.
+int oro_poll_one(int fd, short events, int timeout_ms);
+int oro_poll_two(int fd, int other, short events, int timeout_ms);
+int oro_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
+// A pidfd of the socket's peer: SO_PEERPIDFD, else pidfd_open(pid); minus errno where neither works.
+int oro_peer_pidfd(int fd, int32_t pid);
+
+// --- Doorbells ----------------------------------------------------------------------------------------------------
+// A doorbell wakes a peer. `button` (an eventfd) stays with the process that rings it; `chime` (an epoll instance that
+// holds the button) goes to the peer, which polls it. Were the eventfd itself shared, the peer could fill its counter
+// and clear O_NONBLOCK, and the next ring would block for ever (docs/decisions/004-doorbell.md).
+int oro_doorbell_create(int *button, int *chime);
+void oro_doorbell_ring(int button);
+// True for what a peer may send as a chime: an epoll instance.
+bool oro_is_chime(int fd);
+
+// --- Descriptors and files ----------------------------------------------------------------------------------------
+void oro_close(int fd);
+int oro_eventfd(void);
+int oro_make_directory(const char *path);
+// Opens a directory that is ours and closed to all others; -ENOTDIR, -EPERM (another's), -EACCES (open to others), ….
+int oro_open_directory(const char *path);
+// Takes the exclusive lock of an open directory; waits for it. Closing the descriptor gives it back.
+int oro_lock_directory(int fd);
+int oro_unlink(const char *path);
+int oro_set_cloexec(int fd, bool on);
+
+// --- Processors, clocks, barriers ---------------------------------------------------------------------------------
+// Registers for and answers whether membarrier works here.
+bool oro_membarrier_register(void);
+void oro_membarrier(void);
+void oro_yield(void);
+uint64_t oro_now(void);            // CLOCK_MONOTONIC, nanoseconds
+uint64_t oro_thread_token(void);   // never 0 or 1, unique among living threads; no system call
+int32_t oro_thread_id(void);       // the kernel's
+bool oro_thread_lives(int32_t id); // of this process
+void oro_thread_name(const char *name);  // names the calling thread; at most 15 bytes count
+int oro_random(void *bytes, size_t count);
+uint32_t oro_user_id(void);
+// Private futexes on a word that Swift's `Atomic<UInt32>` owns. A limit of 0 is none.
+void oro_futex_wait_value(const void *word, uint32_t value, uint64_t timeout_ns);
+void oro_futex_wake_value(const void *word, int count);
+
+// The processor this thread runs on, plus one, without a system call (rseq); 0 where that is unknown.
+#if defined(__linux__) && defined(__GLIBC_PREREQ)
+#if __GLIBC_PREREQ(2, 35)
+#include <sys/rseq.h>
+#define ORO_HAS_RSEQ 1
+#endif
+#endif
+static inline uint32_t oro_cpu(void) {
+#ifdef ORO_HAS_RSEQ
+    if (__rseq_size != 0) {
+        const struct rseq *area = (const struct rseq *)((const char *)__builtin_thread_pointer() + __rseq_offset);
+        return *(const volatile uint32_t *)&area->cpu_id + 1;
+    }
+#endif
+    return 0;
+}
+
+// A cheap clock for budgets: ticks that only go forward on one machine; see oro_ticks_per_us.
+static inline uint64_t oro_ticks(void) {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    uint64_t t;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
+    return t;
+#else
+    return oro_now();
+#endif
+}
+uint64_t oro_ticks_per_us(void);
+
+#endif

@@ -1,0 +1,370 @@
+#define _GNU_SOURCE
+#include "oro_sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "count.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+_Atomic uint64_t oro_syscall_count;
+
+uint64_t oro_syscalls(void) { return atomic_load_explicit(&oro_syscall_count, memory_order_relaxed); }
+
+static const int segment_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+
+int oro_memfd_create(const char *name, uint64_t bytes) {
+    int fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
+    if (fd < 0 && errno == EINVAL) fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (fd < 0) return -errno;
+    int status = COUNTED(ftruncate(fd, (off_t)bytes));
+    if (status == 0) {
+        do status = COUNTED(fallocate(fd, 0, 0, (off_t)bytes));
+        while (status != 0 && errno == EINTR);
+    }
+    if (status != 0) {
+        status = -errno;
+        oro_close(fd);
+        return status;
+    }
+    return fd;
+}
+
+int oro_memfd_seal(int fd) { return COUNTED(fcntl(fd, F_ADD_SEALS, segment_seals)) == 0 ? 0 : -errno; }
+
+int oro_memfd_verify(int fd, uint64_t bytes) {
+    int seals = COUNTED(fcntl(fd, F_GET_SEALS));
+    if (seals < 0) return ORO_FD_NOT_MEMFD;
+    if ((seals & segment_seals) != segment_seals) return ORO_FD_NOT_SEALED;
+    struct stat status;
+    if (COUNTED(fstat(fd, &status)) != 0 || !S_ISREG(status.st_mode)) return ORO_FD_NOT_MEMFD;
+    if ((uint64_t)status.st_size != bytes) return ORO_FD_SIZE;
+    // With F_SEAL_FUTURE_WRITE no hole can be punched any more: what is allocated now stays allocated.
+    if ((uint64_t)status.st_blocks * 512 < bytes) return ORO_FD_HOLES;
+    return ORO_FD_OK;
+}
+
+void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *error) {
+    int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    unsigned char *base = COUNTED(mmap(NULL, head + 2 * ring, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    if (base == MAP_FAILED) {
+        *error = errno;
+        return NULL;
+    }
+    if (COUNTED(mmap(base, head + ring, protection, MAP_SHARED | MAP_FIXED, fd, 0)) == MAP_FAILED
+        || COUNTED(mmap(base + head + ring, ring, protection, MAP_SHARED | MAP_FIXED, fd, (off_t)head)) == MAP_FAILED) {
+        *error = errno;
+        oro_unmap(base, head + 2 * ring);
+        return NULL;
+    }
+    return base;
+}
+
+void oro_unmap(void *address, uint64_t bytes) { COUNTED(munmap(address, bytes)); }
+
+static int unix_address(const char *path, struct sockaddr_un *address) {
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof address->sun_path) return -ENAMETOOLONG;
+    strcpy(address->sun_path, path);
+    return 0;
+}
+
+static int unix_socket(void) {
+    int fd = COUNTED(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return fd < 0 ? -errno : fd;
+}
+
+int oro_socket_listen(const char *path, int backlog) {
+    struct sockaddr_un address;
+    int status = unix_address(path, &address);
+    if (status != 0) return status;
+    int fd = unix_socket();
+    if (fd < 0) return fd;
+    if (COUNTED(bind(fd, (struct sockaddr *)&address, sizeof address)) != 0 || COUNTED(listen(fd, backlog)) != 0) {
+        status = -errno;
+        oro_close(fd);
+        return status;
+    }
+    return fd;
+}
+
+int oro_socket_connect(const char *path) {
+    struct sockaddr_un address;
+    int status = unix_address(path, &address);
+    if (status != 0) return status;
+    int fd = unix_socket();
+    if (fd < 0) return fd;
+    do status = COUNTED(connect(fd, (struct sockaddr *)&address, sizeof address));
+    while (status != 0 && errno == EINTR);
+    if (status != 0) {
+        status = -errno;
+        oro_close(fd);
+        return status;
+    }
+    return fd;
+}
+
+int oro_socket_accept(int fd) {
+    int accepted;
+    do accepted = COUNTED(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    while (accepted < 0 && errno == EINTR);
+    return accepted < 0 ? -errno : accepted;
+}
+
+int oro_socketpair(int fds[2]) {
+    return COUNTED(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds)) == 0 ? 0 : -errno;
+}
+
+ssize_t oro_send_packet(int fd, const void *bytes, size_t count, const int *fds, int fd_count) {
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int) * ORO_FDS_MAX)];
+    } control;
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd_count > ORO_FDS_MAX) return -EINVAL;
+    if (fd_count > 0) {
+        memset(&control, 0, sizeof control);
+        message.msg_control = control.room;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)fd_count);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)fd_count);
+        memcpy(CMSG_DATA(header), fds, sizeof(int) * (size_t)fd_count);
+    }
+    ssize_t sent;
+    do sent = COUNTED(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+ssize_t oro_receive_packet(int fd, void *bytes, size_t capacity, int fds[ORO_FDS_MAX], int *fd_count, bool *excess) {
+    // Room for the most descriptors the kernel passes at once (SCM_MAX_FD), so that none is cut off unseen.
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int) * 253) + CMSG_SPACE(64)];
+    } control;
+    struct iovec part = {.iov_base = bytes, .iov_len = capacity};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+    ssize_t received;
+    do received = COUNTED(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
+    while (received < 0 && errno == EINTR);
+    *fd_count = 0;
+    *excess = false;
+    if (received < 0) return -errno;
+    *excess = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int received_fd;
+            memcpy(&received_fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+            if (*fd_count < ORO_FDS_MAX) {
+                fds[(*fd_count)++] = received_fd;
+            } else {
+                *excess = true;
+                oro_close(received_fd);
+            }
+        }
+    }
+    return received;
+}
+
+static int poll_for(struct pollfd *wanted, nfds_t count, int timeout_ms) {
+    int ready;
+    do ready = COUNTED(poll(wanted, count, timeout_ms));
+    while (ready < 0 && errno == EINTR && timeout_ms < 0);
+    if (ready < 0) return errno == EINTR ? 0 : -errno;
+    return ready > 0;
+}
+
+int oro_poll_one(int fd, short events, int timeout_ms) {
+    struct pollfd wanted = {.fd = fd, .events = events};
+    return poll_for(&wanted, 1, timeout_ms);
+}
+
+int oro_poll_two(int fd, int other, short events, int timeout_ms) {
+    struct pollfd wanted[2] = {{.fd = fd, .events = events}, {.fd = other, .events = events}};
+    return poll_for(wanted, 2, timeout_ms);
+}
+
+int oro_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (COUNTED(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length)) != 0) return -errno;
+    *pid = credentials.pid;
+    *uid = credentials.uid;
+    *gid = credentials.gid;
+    return 0;
+}
+
+int oro_peer_pidfd(int fd, int32_t pid) {
+    int pidfd = -1;
+    socklen_t length = sizeof pidfd;
+    if (COUNTED(getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length)) == 0) return pidfd;
+    if (pid <= 0) return -ESRCH;  // the peer lives in a PID namespace we cannot see
+    pidfd = (int)COUNTED(syscall(SYS_pidfd_open, pid, 0));
+    return pidfd < 0 ? -errno : pidfd;
+}
+
+int oro_doorbell_create(int *button, int *chime) {
+    int counter = oro_eventfd();
+    if (counter < 0) return counter;
+    int watch = COUNTED(epoll_create1(EPOLL_CLOEXEC));
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    if (watch < 0 || COUNTED(epoll_ctl(watch, EPOLL_CTL_ADD, counter, &event)) != 0) {
+        int status = -errno;
+        if (watch >= 0) oro_close(watch);
+        oro_close(counter);
+        return status;
+    }
+    *button = counter;
+    *chime = watch;
+    return 0;
+}
+
+void oro_doorbell_ring(int button) {
+    // Nobody reads the counter: every write is a new edge, and 2^64 of them do not happen.
+    uint64_t one = 1;
+    ssize_t ignored = COUNTED(write(button, &one, sizeof one));
+    (void)ignored;
+}
+
+bool oro_is_chime(int fd) {
+    // Removing a descriptor that is not in the set: ENOENT from an epoll instance, EINVAL from anything else.
+    int probe = oro_eventfd();
+    if (probe < 0) return false;
+    bool answer = COUNTED(epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL)) != 0 && errno == ENOENT;
+    oro_close(probe);
+    return answer;
+}
+
+void oro_socket_shutdown(int fd) { COUNTED(shutdown(fd, SHUT_RDWR)); }
+
+int32_t oro_thread_id(void) { return (int32_t)COUNTED(gettid()); }
+
+bool oro_thread_lives(int32_t id) { return COUNTED(tgkill(getpid(), id, 0)) == 0; }
+
+void oro_thread_name(const char *name) { COUNTED(prctl(PR_SET_NAME, name, 0, 0, 0)); }
+
+void oro_close(int fd) { COUNTED(close(fd)); }
+
+int oro_eventfd(void) {
+    int fd = COUNTED(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return fd < 0 ? -errno : fd;
+}
+
+int oro_make_directory(const char *path) { return COUNTED(mkdir(path, 0700)) == 0 || errno == EEXIST ? 0 : -errno; }
+
+int oro_open_directory(const char *path) {
+    int fd = COUNTED(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    if (fd < 0) return -errno;
+    struct stat status;
+    int error = COUNTED(fstat(fd, &status)) != 0      ? -errno
+        : status.st_uid != geteuid()                  ? -EPERM
+        : (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 ? -EACCES
+                                                      : 0;
+    if (error == 0) return fd;
+    oro_close(fd);
+    return error;
+}
+
+int oro_lock_directory(int fd) {
+    int status;
+    do status = COUNTED(flock(fd, LOCK_EX));
+    while (status != 0 && errno == EINTR);
+    return status == 0 ? 0 : -errno;
+}
+
+int oro_unlink(const char *path) { return COUNTED(unlink(path)) == 0 ? 0 : -errno; }
+
+int oro_set_cloexec(int fd, bool on) { return COUNTED(fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0)) == 0 ? 0 : -errno; }
+
+bool oro_membarrier_register(void) {
+    int known = (int)COUNTED(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0));
+    if (known < 0 || (known & MEMBARRIER_CMD_GLOBAL_EXPEDITED) == 0) return false;
+    return COUNTED(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0)) == 0;
+}
+
+void oro_membarrier(void) { COUNTED(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0)); }
+
+void oro_yield(void) { COUNTED(sched_yield()); }
+
+uint64_t oro_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t oro_thread_token(void) {
+    static _Thread_local char anchor;
+    return (uint64_t)(uintptr_t)&anchor;
+}
+
+int oro_random(void *bytes, size_t count) {
+    size_t done = 0;
+    while (done < count) {
+        ssize_t got = COUNTED(getrandom((char *)bytes + done, count - done, 0));
+        if (got < 0 && errno != EINTR) return -errno;
+        if (got > 0) done += (size_t)got;
+    }
+    return 0;
+}
+
+uint32_t oro_user_id(void) { return (uint32_t)geteuid(); }
+
+void oro_futex_wait_value(const void *word, uint32_t value, uint64_t timeout_ns) {
+    struct timespec limit = {.tv_sec = (time_t)(timeout_ns / 1000000000u), .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    COUNTED(syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns == 0 ? NULL : &limit, NULL, 0));
+}
+
+void oro_futex_wake_value(const void *word, int count) {
+    COUNTED(syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0));
+}
+
+uint64_t oro_ticks_per_us(void) {
+    static _Atomic uint64_t known;
+    uint64_t value = atomic_load_explicit(&known, memory_order_relaxed);
+    if (value != 0) return value;
+    uint64_t t0 = oro_now(), c0 = oro_ticks();
+    while (oro_now() - t0 < 200000) oro_spin_pause();
+    uint64_t c1 = oro_ticks(), t1 = oro_now();
+    value = (c1 - c0) * 1000 / (t1 - t0);
+    if (value == 0) value = 1;
+    atomic_store_explicit(&known, value, memory_order_relaxed);
+    return value;
+}

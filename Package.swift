@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "oro-ipc",
+    products: [
+        .library(name: "OroIPC", targets: ["OroIPC"]),
+        .executable(name: "oro-ipc", targets: ["oro-ipc"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CLiburing", path: "CSupport/liburing", pkgConfig: "liburing",
+            providers: [.apt(["liburing-dev"])]),
+        .target(
+            name: "CSupport", dependencies: ["CLiburing"], path: "CSupport",
+            exclude: ["liburing"], publicHeadersPath: "include"),
+        .target(
+            name: "OroFrame",
+            dependencies: [
+                .product(name: "BigInt", package: "BigInt"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ],
+            swiftSettings: swiftSettings),
+        .target(name: "OroLink", dependencies: ["CSupport"], swiftSettings: swiftSettings),
+        .target(
+            name: "OroIPC",
+            dependencies: [
+                "OroFrame", "OroLink",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "oro-ipc",
+            dependencies: [
+                "OroIPC",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "OroFrameTests", dependencies: ["OroFrame"], swiftSettings: swiftSettings),
+    ],
+    cLanguageStandard: .c17
+)

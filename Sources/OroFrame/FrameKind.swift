@@ -1,0 +1,88 @@
+/// What a frame is: byte 0 of its header.
+@usableFromInline
+package enum FrameKind: Hashable, Sendable, CaseIterable {
+    /// Asks for a result.
+    case request
+    /// Answers a request, or is pushed with the seq -1.
+    case result
+    /// Something happened; nobody answers.
+    case event
+    /// A request that wants no result.
+    case post
+    /// The asker no longer wants the result; the value is the reason.
+    case abort
+    /// A piece of a stream.
+    case chunk
+    /// A stream's end.
+    case end
+    /// Traffic of a message port.
+    case port
+    /// Traffic of a broadcast channel.
+    case broadcast
+    /// From now on this route number means this name, on this ring.
+    case name
+    /// The sender ends the link; the value, if any, is the reason.
+    case goodbye
+
+    /// The kind with this byte on the wire, or `nil` when there is none.
+    @inlinable
+    package init?(byte: UInt8) {
+        switch byte {
+        case 1: self = .request
+        case 2: self = .result
+        case 3: self = .event
+        case 4: self = .post
+        case 5: self = .abort
+        case 6: self = .chunk
+        case 7: self = .end
+        case 8: self = .port
+        case 9: self = .broadcast
+        case 10: self = .name
+        case 11: self = .goodbye
+        default: return nil
+        }
+    }
+
+    /// The byte on the wire.
+    @inlinable
+    package var byte: UInt8 {
+        switch self {
+        case .request: 1
+        case .result: 2
+        case .event: 3
+        case .post: 4
+        case .abort: 5
+        case .chunk: 6
+        case .end: 7
+        case .port: 8
+        case .broadcast: 9
+        case .name: 10
+        case .goodbye: 11
+        }
+    }
+}
+
+/// Byte 1 of a frame's header: which optional parts its body has.
+@usableFromInline
+package struct FrameFlags: OptionSet, Hashable, Sendable {
+    @usableFromInline package let rawValue: UInt8
+
+    @inlinable
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// The seq does not fit 64 bits, or is negative: its decimal text stands in the body.
+    @inlinable package static var wideSeq: FrameFlags { FrameFlags(rawValue: 1 << 0) }
+    /// The command's name stands in the body.
+    @inlinable package static var inlineName: FrameFlags { FrameFlags(rawValue: 1 << 1) }
+    /// A result whose value is an error object.
+    @inlinable package static var failed: FrameFlags { FrameFlags(rawValue: 1 << 2) }
+    /// The name of the result's or event's source stands in the body.
+    @inlinable package static var hasSource: FrameFlags { FrameFlags(rawValue: 1 << 3) }
+    /// Header pairs stand in the body.
+    @inlinable package static var hasHeaders: FrameFlags { FrameFlags(rawValue: 1 << 4) }
+
+    /// Every bit with a meaning.
+    @inlinable package static var known: FrameFlags { FrameFlags(rawValue: 0x1F) }
+    /// The flags that add a part to the body.
+    @inlinable package static var parts: FrameFlags { FrameFlags(rawValue: 0x1B) }
+}

@@ -1,0 +1,99 @@
+import CSupport
+import OroFrame
+import OroLink
+
+/// Sends commands to a host, and gets results back. Any number of threads and tasks may use one client at once.
+///
+/// ```swift
+/// let client = try Client.connect("demo")
+/// let pong = client.sendSync("ping")                       // blocks this thread
+/// let file = await client.request("fs.readFile", ["path": "notes.txt"], options: .deadline)
+/// print(file.err ?? file.bytes!.count)
+/// ```
+///
+/// Whatever goes wrong with a request is the `err` of its ``Result``; only connecting throws.
+public final class Client: Sendable {
+    private let core: ClientCore
+
+    /// Connects to the host of this name. Throws `notListening`, `refused`, `handshakeTimeout`, ….
+    public static func connect(
+        _ name: String, options: ClientOptions = ClientOptions()
+    ) throws(LinkError) -> Client {
+        guard Ring.isUsable(options.link) else { throw .unencodable("ring bytes must be a power of two from 4096 on") }
+        let link = try Rendezvous.connect(
+            name, folder: SocketFolder(options.folder), limits: options.link,
+            timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
+        return Client(try ClientCore(link, options))
+    }
+
+    /// Connects over a descriptor that ``Host/makePeer()`` made, and takes it over: in a child process of the host.
+    public convenience init(descriptor: Int32, options: ClientOptions = ClientOptions()) throws(LinkError) {
+        guard Ring.isUsable(options.link) else { throw .unencodable("ring bytes must be a power of two from 4096 on") }
+        let link = try Rendezvous.shakeHands(
+            Descriptor(descriptor), limits: options.link,
+            timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
+        self.init(try ClientCore(link, options))
+    }
+
+    private init(_ core: ClientCore) { self.core = core }
+
+    deinit { close() }
+
+    /// Ends the link: everything that waits gets a `NetworkError`. May be called again.
+    public func close() {
+        core.fail(.closed)
+        core.detach()
+    }
+
+    /// Who the host is, as the kernel says.
+    public var host: PeerIdentity { core.link.peer }
+
+    /// Why the link is over; `nil` while it is not.
+    public var ending: LinkError? { core.link.ending }
+
+    /// What it has seen so far.
+    public var statistics: ClientStatistics {
+        ClientStatistics(
+            lateResults: core.late.load(ordering: .relaxed), pending: core.pending.withLock { $0.count })
+    }
+
+    // MARK: Blocking
+
+    /// Sends a command and blocks the calling thread until its result is there. Not for tasks: it holds their thread.
+    ///
+    /// A small command and its result neither allocate nor call the system while both sides are awake.
+    public func sendSync(
+        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil
+    ) -> Result {
+        core.callSync(command, value, bytes, options)
+    }
+
+    /// Sends a command that gets no result. Waits for room in a thread of its own; in a task the rest is sent in the
+    /// background. Throws when the link is over, or the command cannot be sent.
+    public func post(_ command: String, _ value: Value? = nil, bytes: Bytes? = nil) throws(LinkError) {
+        try core.post(command, value, bytes)
+    }
+
+    // MARK: Asynchronous
+
+    /// Sends a command; waits for its result as long as it takes, unless `options` say otherwise.
+    public func send(
+        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil
+    ) async -> Result {
+        await core.call(command, value, bytes, options, verb: "send")
+    }
+
+    /// Asks for a result. Cancelling the task ends the wait with an `AbortError` and cancels the host's handler.
+    public func request(
+        _ command: String, _ value: Value? = nil, options: CallOptions? = nil
+    ) async -> Result {
+        await core.call(command, value, nil, options, verb: "request")
+    }
+
+    /// Sends bytes along with a command.
+    public func write(
+        _ command: String, _ value: Value? = nil, _ bytes: Bytes, options: CallOptions? = nil
+    ) async -> Result {
+        await core.call(command, value, bytes, options, verb: "write")
+    }
+}

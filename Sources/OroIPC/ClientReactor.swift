@@ -1,0 +1,166 @@
+import CSupport
+import OroLink
+import Synchronization
+
+/// The background thread that serves the asynchronous calls of a process's clients.
+///
+/// There is one for each combination of backend and idle policy in use; it lives as long as the process, and sleeps in the
+/// kernel while nothing is pending.
+// Sendable: `clients`, `active`, `keys` belong to the reactor's thread; the rest is atomic or in a mutex.
+final class ClientReactor: ReactorService, @unchecked Sendable {
+    private struct Kind: Hashable {
+        var backend: WakeBackend?
+        var idle: IdlePolicy
+    }
+
+    private static let all = Mutex<[Kind: ClientReactor]>([:])
+
+    /// The thread for clients with these options, started when it is the first time.
+    static func shared(_ options: ClientOptions) throws(LinkError) -> ClientReactor {
+        let kind = Kind(backend: options.backend ?? WakeBackend.forced, idle: options.idle)
+        return try all.withLock { (all) throws(LinkError) in
+            if let reactor = all[kind] { return reactor }
+            let reactor = try ClientReactor(kind.backend, kind.idle)
+            all[kind] = reactor
+            return reactor
+        }
+    }
+
+    private var reactorBox: Reactor?
+    private var clients: [UInt64: Watched] = [:]
+    private var keys: [ObjectIdentifier: UInt64] = [:]
+    private var active: [Watched] = []
+    private var nextKey: UInt64 = 1
+
+    /// A client while it is attached. Weak: a client nobody has any more goes away, and detaches.
+    private final class Watched {
+        weak var client: ClientCore?
+        let key: UInt64
+        /// What the poller watches, kept open until it is told to stop.
+        let link: Link
+        var isActive = true
+        var idleTurns = 0
+
+        init(_ client: ClientCore, key: UInt64) {
+            self.client = client
+            self.key = key
+            link = client.link
+        }
+    }
+
+    private init(_ backend: WakeBackend?, _ idle: IdlePolicy) throws(LinkError) {
+        let reactor = try Reactor(service: self, backend: backend, idle: idle)
+        reactorBox = reactor
+        try reactor.start()
+    }
+
+    private var reactor: Reactor {
+        // Set in the initializer and never again.
+        reactorBox!
+    }
+
+    var backend: WakeBackend { reactor.backend }
+
+    // MARK: From any thread
+
+    func attach(_ client: ClientCore) {
+        reactor.submit { [self, weak client] in
+            guard let client else { return }
+            let watched = Watched(client, key: nextKey << 2)
+            nextKey += 1
+            clients[watched.key] = watched
+            keys[ObjectIdentifier(client)] = watched.key
+            active.append(watched)
+            watch(watched)
+        }
+    }
+
+    /// The client is going away.
+    func detach(_ client: ClientCore) {
+        let id = ObjectIdentifier(client)
+        reactor.submit { [self] in
+            guard let key = keys.removeValue(forKey: id), let watched = clients[key] else { return }
+            drop(watched)
+        }
+    }
+
+    /// Has something to do for this client.
+    func look(_ client: ClientCore) {
+        let id = ObjectIdentifier(client)
+        reactor.submit { [self] in
+            guard let key = keys[id], let watched = clients[key] else { return }
+            activate(watched)
+        }
+    }
+
+    /// A deadline was set that may be earlier than all others.
+    func noteDeadline() { reactor.kick() }
+
+    // MARK: On the reactor's thread
+
+    private func watch(_ watched: Watched) {
+        try? reactor.poller.add(watched.link.chime, key: watched.key + 4)
+        try? reactor.poller.add(watched.link.socket.number, key: watched.key + 5)
+        if let pidfd = watched.link.pidfd { try? reactor.poller.add(pidfd, key: watched.key + 6) }
+    }
+
+    private func drop(_ watched: Watched) {
+        clients[watched.key] = nil
+        active.removeAll { $0 === watched }
+        reactor.poller.remove(watched.link.chime, key: watched.key + 4)
+        reactor.poller.remove(watched.link.socket.number, key: watched.key + 5)
+        if let pidfd = watched.link.pidfd { reactor.poller.remove(pidfd, key: watched.key + 6) }
+    }
+
+    private func activate(_ watched: Watched) {
+        watched.client?.isWatched.store(true, ordering: .sequentiallyConsistent)
+        watched.idleTurns = 0
+        if watched.isActive { return }
+        watched.isActive = true
+        active.append(watched)
+    }
+
+    func reactorPolls() -> Bool {
+        var progressed = false
+        for watched in active {
+            guard let client = watched.client, !client.link.isOver else { continue }
+            if client.pollInBackground() { progressed = true }
+        }
+        return progressed
+    }
+
+    func reactorHears(_ event: UInt64) {
+        let key = (event & ~Poller.ended) - 4
+        guard let watched = clients[key & ~3] else { return }
+        if event & Poller.ended != 0 {
+            let fd = key & 3 == 0 ? watched.link.chime : watched.link.socket.number
+            if key & 3 < 2 { try? reactor.poller.add(fd, key: key + 4) }
+        }
+        activate(watched)
+        if key & 3 != 0 { watched.client?.hearInBackground(processEnded: key & 3 == 2) }
+    }
+
+    func reactorArms() -> Bool {
+        while let watched = active.last {
+            if let client = watched.client, !client.link.isOver, !client.armInBackground() { return false }
+            watched.isActive = false
+            active.removeLast()
+        }
+        return true
+    }
+
+    func reactorSharesProcessor() -> Bool {
+        for watched in active where watched.link.sharesProcessor { return true }
+        return false
+    }
+
+    func reactorNextDeadline() -> UInt64 {
+        var next = UInt64.max
+        for watched in clients.values { next = min(next, watched.client?.nextDeadline ?? .max) }
+        return next
+    }
+
+    func reactorTicks(_ now: UInt64) {
+        for watched in clients.values { watched.client?.expire() }
+    }
+}

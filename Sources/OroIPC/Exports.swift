@@ -1,0 +1,12 @@
+// What users of `import OroIPC` see of the modules below it.
+@_exported import struct OroFrame.FrameLimits
+@_exported import enum OroFrame.FrameError
+@_exported import struct OroFrame.Seq
+@_exported import enum OroFrame.Value
+@_exported import struct OroFrame.ValueView
+@_exported import enum OroLink.IdlePolicy
+@_exported import enum OroLink.LinkError
+@_exported import struct OroLink.LinkLimits
+@_exported import struct OroLink.PeerIdentity
+@_exported import enum OroLink.Refusal
+@_exported import enum OroLink.WakeBackend

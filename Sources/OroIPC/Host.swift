@@ -1,0 +1,90 @@
+import CSupport
+import OroLink
+
+/// Serves commands to other processes, or to this one.
+///
+/// ```swift
+/// let host = try Host(name: "demo")
+/// host.router.map("ping") { _ in Result(data: "pong") }
+/// host.router.map("sleep", async: { message in
+///     try await Task.sleep(for: .milliseconds(message["ms"]?.int ?? 0))
+///     return Result()
+/// })
+/// try host.start()
+/// ```
+///
+/// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own.
+public final class Host: Sendable {
+    private let core: HostCore
+
+    /// A host that clients find under `name`: 1 to 64 of `A-Z a-z 0-9 . _ -`. It listens from now on, and serves from
+    /// ``start()`` on.
+    ///
+    /// Throws `nameTaken` when another host lives under this name, `folder` when the socket folder is not safe to use.
+    public convenience init(name: String, options: HostOptions = HostOptions()) throws(LinkError) {
+        try self.init(core: HostCore(name: name, options: options))
+    }
+
+    private init(core: HostCore) { self.core = core }
+
+    deinit { stop() }
+
+    /// A started host without a name, for clients in this process and for child processes.
+    public static func embedded(options: HostOptions = HostOptions()) throws(LinkError) -> Host {
+        let host = Host(core: try HostCore(name: nil, options: options))
+        try host.start()
+        return host
+    }
+
+    /// The commands it answers.
+    public var router: Router { core.router }
+
+    /// How it sleeps: io_uring or epoll.
+    public var backend: WakeBackend { core.reactor.backend }
+
+    /// What it has done; may lag a moment behind.
+    public var statistics: HostStatistics { core.snapshot }
+
+    /// Serves on a thread of its own, until ``stop()``.
+    public func start() throws(LinkError) {
+        core.reactor.submit { [core] in core.open() }
+        try core.reactor.start()
+    }
+
+    /// Stops serving: clients see the link close, handlers at work are cancelled, the name is free. Waits for the host's
+    /// thread, unless called on it. May be called again.
+    public func stop() {
+        core.reactor.stop()
+        core.close()
+    }
+
+    // MARK: In a foreign event loop
+
+    /// For a host that is not started but run by a foreign event loop: poll this for reading, and call ``turn()``.
+    public var descriptor: Int32 { core.reactor.descriptor }
+
+    /// Does all there is to do, without waiting. To be called once at first, whenever ``descriptor`` is readable, and at
+    /// the latest after the nanoseconds it answers (`nil`: only when the descriptor says so); always on one thread.
+    public func turn() -> UInt64? {
+        core.open()
+        return core.reactor.turn()
+    }
+
+    // MARK: Clients without a name
+
+    /// A client of this host in the same process. The host must be started.
+    public func connect(options: ClientOptions = ClientOptions()) throws(LinkError) -> Client {
+        try Client(descriptor: try makePeer(), options: options)
+    }
+
+    /// One end of a new connection to this host, for a child process: the number of a descriptor that is closed at
+    /// `exec` unless the caller passes it on, and that the caller owns. The child calls ``Client/init(descriptor:options:)``.
+    public func makePeer() throws(LinkError) -> Int32 {
+        var ends: [Int32] = [-1, -1]
+        let status = unsafe oro_socketpair(&ends)
+        guard status == 0 else { throw .system(call: "socketpair", errno: -status) }
+        let mine = ends[0]
+        core.reactor.submit { [core] in core.adopt(Descriptor(mine)) }
+        return ends[1]
+    }
+}

@@ -1,0 +1,321 @@
+import CSupport
+import Logging
+import OroFrame
+import OroLink
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// The host behind ``Host``: accepts clients and serves their links, on one reactor thread.
+// Sendable: everything but `router`, `options`, `reactor` and `published` belongs to the reactor's thread.
+final class HostCore: ReactorService, @unchecked Sendable {
+    let router = Router()
+    let options: HostOptions
+    private let name: String?
+    private let folder: SocketFolder
+    private var listener: Descriptor?
+    private var reactorBox: Reactor?
+    private var links: [UInt64: HostLink] = [:]
+    private var active: ContiguousArray<HostLink> = []
+    private var greetings: [UInt64: Greeting] = [:]
+    /// Keys of `greetings` in the order their deadlines come.
+    private var greetingOrder: [UInt64] = []
+    private var nextKey: UInt64 = 1
+    var statistics = HostStatistics()
+    private let published = Mutex(HostStatistics())
+    private var isOpen = false
+
+    /// What an event's key stands for: its low two bits.
+    private enum Source {
+        static let chime: UInt64 = 0
+        static let socket: UInt64 = 1
+        static let pidfd: UInt64 = 2
+        static let listener: UInt64 = 3
+    }
+
+    /// A client that has connected and not yet shaken hands.
+    private final class Greeting {
+        let socket: Int32
+        let deadline: UInt64
+        /// Closes the socket unless the handshake takes it over.
+        init(_ socket: consuming Descriptor, deadline: UInt64) {
+            self.socket = socket.release()
+            self.deadline = deadline
+        }
+    }
+
+    init(name: String?, options: HostOptions) throws(LinkError) {
+        self.name = name
+        self.options = options
+        folder = SocketFolder(options.folder)
+        guard Ring.isUsable(options.link) else {
+            throw .violation("ring bytes must be a power of two from 4096 to 67108864, rings 2 to 16")
+        }
+        reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
+        if let name { listener = try folder.listen(name, backlog: 512) }
+    }
+
+    var reactor: Reactor {
+        // Set in the initializer and never again.
+        reactorBox!
+    }
+
+    /// Watches the listening socket, the first time; on the reactor's thread.
+    func open() {
+        guard !isOpen, let listener = listener?.number else { return }
+        isOpen = true
+        watch(listener, Source.listener)
+        acceptAll()
+    }
+
+    private func watch(_ fd: Int32, _ key: UInt64) { try? reactor.poller.add(fd, key: key + 4) }
+
+    /// Stops accepting and ends all links. On the reactor's thread, or after it has ended.
+    func close() {
+        if let name, listener != nil { folder.remove(name) }
+        listener = nil
+        for key in greetings.keys { dropGreeting(key) }
+        for link in Array(links.values) { end(link, .closed) }
+        publish()
+    }
+
+    func frameLimits(_ link: Link) -> FrameLimits {
+        var limits = FrameLimits.default
+        limits.maxFrameBytes = link.peerMessageBytes
+        return limits
+    }
+
+    /// What was done so far; may lag a moment behind.
+    var snapshot: HostStatistics { published.withLock { $0 } }
+
+    private func publish() {
+        statistics.links = links.count
+        published.withLock { $0 = statistics }
+    }
+
+    /// A handler has finished; from any thread.
+    func finish(_ link: UInt64, _ request: FrameHeader, _ wideSeq: Seq?, _ result: Result) {
+        reactor.submit { [self] in
+            guard let host = links[link] else { return }
+            do throws(LinkError) {
+                try host.finish(request, wideSeq, result)
+            } catch {
+                end(host, error)
+            }
+        }
+    }
+
+    // MARK: Reactor
+
+    func reactorPolls() -> Bool {
+        var progressed = false
+        var index = 0
+        while index < active.count {
+            let host = active[index]
+            do throws(LinkError) {
+                if try host.poll(limit: 64) > 0 {
+                    host.idleTurns = 0
+                    progressed = true
+                } else {
+                    host.idleTurns += 1
+                    if host.link.isOver { throw host.link.ending ?? .closed }
+                    if host.idleTurns > 4096, active.count > 1, tryRest(host) { continue }
+                }
+            } catch {
+                end(host, error)
+                continue
+            }
+            index += 1
+        }
+        if active.count == 1, !progressed { active[0].link.expect() }
+        return progressed
+    }
+
+    /// Takes a link that has long been silent from the list of those that are looked at. False when it was not.
+    private func tryRest(_ host: HostLink) -> Bool {
+        host.link.arm(room: host.link.isBackedUp(0))
+        if host.link.hasSomething(orRoomIn: host.link.isBackedUp(0) ? 0 : nil) {
+            host.link.disarm()
+            host.idleTurns = 0
+            return false
+        }
+        deactivate(host)
+        return true
+    }
+
+    func reactorArms() -> Bool {
+        publish()
+        while let host = active.last {
+            if !tryRest(host) { return false }
+        }
+        return true
+    }
+
+    func reactorSharesProcessor() -> Bool {
+        for host in active where host.link.sharesProcessor { return true }
+        return false
+    }
+
+    private func activate(_ host: HostLink) {
+        if host.isActive { return }
+        host.link.disarm()
+        host.isActive = true
+        host.idleTurns = 0
+        host.activeIndex = active.count
+        active.append(host)
+    }
+
+    private func deactivate(_ host: HostLink) {
+        guard host.isActive else { return }
+        host.isActive = false
+        let last = active.removeLast()
+        if last !== host {
+            active[host.activeIndex] = last
+            last.activeIndex = host.activeIndex
+        }
+    }
+
+    func reactorHears(_ event: UInt64) {
+        let key = (event & ~Poller.ended) - 4
+        let id = key & ~3
+        if key == Source.listener { return acceptAll() }
+        guard let host = links[id] else {
+            if greetings[id] != nil { greet(id) }
+            return
+        }
+        if event & Poller.ended != 0 { watchAgain(host, key) }
+        switch key & 3 {
+        case Source.chime: activate(host)
+        case Source.pidfd: end(host, .peerGone)
+        default:
+            // What it sent before it went is still served, as far as it goes.
+            do throws(LinkError) {
+                try host.link.readSocket()
+                activate(host)
+            } catch {
+                end(host, error)
+            }
+        }
+    }
+
+    private func watchAgain(_ host: HostLink, _ key: UInt64) {
+        switch key & 3 {
+        case Source.chime: watch(host.link.chime, key)
+        case Source.socket: watch(host.link.socket.number, key)
+        default: if let pidfd = host.link.pidfd { watch(pidfd, key) }
+        }
+    }
+
+    // MARK: Clients come and go
+
+    private func acceptAll() {
+        guard let listener = listener?.number else { return }
+        while true {
+            let number = oro_socket_accept(listener)
+            if number == -ECONNABORTED { continue }
+            if number < 0 { return }
+            adopt(Descriptor(number))
+        }
+    }
+
+    /// Begins the handshake with whoever holds the other end of `socket`. On the reactor's thread.
+    func adopt(_ socket: consuming Descriptor) {
+        if links.count + greetings.count >= options.links || greetings.count >= options.handshakes {
+            Rendezvous.refuse(socket, links.count >= options.links ? .full : .busy)
+            statistics.refused += 1
+            return
+        }
+        let key = takeKey()
+        let greeting = Greeting(socket, deadline: oro_now() + UInt64(options.handshakeMilliseconds) * 1_000_000)
+        greetings[key] = greeting
+        greetingOrder.append(key)
+        watch(greeting.socket, key | Source.socket)
+        greet(key)
+    }
+
+    private func takeKey() -> UInt64 {
+        defer { nextKey += 1 }
+        return nextKey << 2
+    }
+
+    private func greet(_ key: UInt64) {
+        guard let greeting = greetings[key] else { return }
+        let attempt = Rendezvous.greet(
+            Descriptor(greeting.socket), id: key, limits: options.link,
+            decide: { [options] peer in
+                guard peer.userID == oro_user_id() || options.policy != nil else { return .denied }
+                return options.policy?(peer)
+            })
+        switch consume attempt {
+        case .notYet(let socket):
+            // Ours again until more comes.
+            _ = socket.release()
+        case .link(let link):
+            forget(key)
+            statistics.accepted += 1
+            let host = HostLink(link, core: self)
+            host.activeIndex = active.count
+            active.append(host)
+            links[key] = host
+            watch(link.chime, key | Source.chime)
+            // The socket is watched since it came, under the same key.
+            if let pidfd = link.pidfd { watch(pidfd, key | Source.pidfd) }
+            options.logger.debug("link \(link.id): process \(link.peer.processID) connected")
+        case .refused(let refusal):
+            forget(key)
+            statistics.refused += 1
+            options.logger.info("a client was refused: \(refusal)")
+        case .failed(let error):
+            forget(key)
+            statistics.refused += 1
+            options.logger.info("a handshake failed: \(error)")
+        }
+    }
+
+    private func forget(_ key: UInt64) {
+        greetings[key] = nil
+        greetingOrder.removeAll { $0 == key }
+    }
+
+    private func dropGreeting(_ key: UInt64) {
+        guard let greeting = greetings[key] else { return }
+        reactor.poller.remove(greeting.socket, key: (key | Source.socket) + 4)
+        oro_close(greeting.socket)
+        forget(key)
+    }
+
+    func reactorNextDeadline() -> UInt64 {
+        guard let first = greetingOrder.first, let greeting = greetings[first] else { return .max }
+        return greeting.deadline
+    }
+
+    func reactorTicks(_ now: UInt64) {
+        while let first = greetingOrder.first, let greeting = greetings[first], greeting.deadline <= now {
+            statistics.refused += 1
+            dropGreeting(first)
+        }
+    }
+
+    /// Ends a link and forgets everything about its client.
+    private func end(_ host: HostLink, _ why: LinkError) {
+        let key = host.link.id
+        guard links.removeValue(forKey: key) != nil else { return }
+        if case .violation(let what) = why {
+            statistics.violations += 1
+            options.logger.warning("link \(key) (process \(host.link.peer.processID)) is over: \(what)")
+        } else {
+            options.logger.debug("link \(key) is over: \(why)")
+        }
+        deactivate(host)
+        host.cancelAll()
+        host.link.end(why)
+        reactor.poller.remove(host.link.chime, key: (key | Source.chime) + 4)
+        reactor.poller.remove(host.link.socket.number, key: (key | Source.socket) + 4)
+        if let pidfd = host.link.pidfd { reactor.poller.remove(pidfd, key: (key | Source.pidfd) + 4) }
+        publish()
+    }
+}

@@ -1,0 +1,47 @@
+import Logging
+import OroLink
+
+/// How a host behaves. Every limit has a default, and a typed error where it is exceeded.
+public struct HostOptions: Sendable {
+    /// What the host's thread does while nothing comes.
+    public var idle: IdlePolicy = .adaptive
+    /// How it sleeps; `nil`: io_uring where it works, else epoll (`ORO_IPC_BACKEND` forces one).
+    public var backend: WakeBackend?
+    /// Folder of the socket; `nil`: `$XDG_RUNTIME_DIR/oro-ipc`, else `/tmp/oro-ipc-UID`.
+    public var folder: String?
+    /// Rings and messages of each link.
+    public var link = LinkLimits()
+    /// Most clients at once; another is refused with `full`.
+    public var links = 4096
+    /// Most clients at once that have not finished their handshake; another is refused with `busy`.
+    public var handshakes = 128
+    /// Milliseconds a client may take for its handshake.
+    public var handshakeMilliseconds = 5000
+    /// Most requests of one client that asynchronous handlers work on; another gets a `QuotaExceededError`.
+    public var requestsPerLink = 1 << 20
+    /// Most bytes of results that wait because a client does not read; then its link is ended.
+    public var waitingBytesPerLink = 256 << 20
+    /// Who may connect, beyond the rule that only processes of the same user may (`nil`: just that rule). Answers why
+    /// not, or `nil` for yes.
+    public var policy: (@Sendable (PeerIdentity) -> Refusal?)?
+    /// Where the host says what it does. Silent by default.
+    public var logger = Logger(label: "oro-ipc.host", factory: { _ in SwiftLogNoOpLogHandler() })
+
+    public init() {}
+}
+
+/// What a host has done so far.
+public struct HostStatistics: Sendable, Hashable {
+    /// Clients connected now.
+    public var links = 0
+    /// Clients that ever connected.
+    public var accepted = 0
+    /// Clients that were refused, or failed their handshake.
+    public var refused = 0
+    /// Links ended because the client broke the protocol.
+    public var violations = 0
+    /// Requests and posts that reached the router.
+    public var requests = 0
+    /// Requests dropped because their deadline had passed before they were looked at.
+    public var expired = 0
+}

@@ -1,0 +1,157 @@
+import OroFrame
+import OroLink
+import Synchronization
+
+/// What became of a request.
+enum Outcome: Sendable {
+    case frame(FrameStorage)
+    case error(IPCError)
+}
+
+/// A thread that waits for one result.
+final class ThreadWaiter: Sendable {
+    /// The ticket it waits for; 0: for none.
+    let ticket = Atomic<UInt64>(0)
+    /// What it sleeps on when another thread receives for it.
+    let word = Word()
+    let outcome = Mutex<Outcome?>(nil)
+}
+
+/// The requests that wait for their results in asynchronous calls, and in threads without a ring of their own.
+///
+/// A ticket is an index into the table and a generation: a result finds its request without hashing, and a late result
+/// cannot be taken for that of a later request in the same place. Finished entries are used again.
+struct PendingTable: ~Copyable {
+    /// Tickets below this index belong to the threads that own a ring.
+    static let firstIndex = 16
+
+    private struct Entry {
+        var generation: UInt32 = 0
+        var isTaken = false
+        var seq = Seq(0)
+        var isOwnSeq = false
+        var outcome: Outcome?
+        var continuation: UnsafeContinuation<Outcome, Never>?
+        var thread: ThreadWaiter?
+        var nextFree: UInt32 = 0
+    }
+
+    private var entries: [Entry] = []
+    private var firstFree: UInt32?
+    private var deadlines = DeadlineWheel(now: 0)
+    /// Seqs that callers chose.
+    private var chosen: Set<Seq> = []
+    private(set) var count = 0
+
+    static func index(_ ticket: UInt64) -> Int { Int(UInt32(truncatingIfNeeded: ticket)) - firstIndex }
+
+    /// A place for one request; `nil` when `seq` was chosen by the caller and is in flight already.
+    /// `deadline` in milliseconds since the link's start.
+    mutating func take(_ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil) -> UInt64? {
+        if isChosen && !chosen.insert(seq).inserted { return nil }
+        let index: Int
+        if let free = firstFree {
+            index = Int(free)
+            firstFree = entries[index].nextFree == .max ? nil : entries[index].nextFree
+        } else {
+            index = entries.count
+            entries.append(Entry())
+        }
+        entries[index].generation &+= 1
+        entries[index].isTaken = true
+        entries[index].seq = seq
+        entries[index].isOwnSeq = isChosen
+        entries[index].outcome = nil
+        entries[index].continuation = nil
+        entries[index].thread = thread
+        count += 1
+        if let deadline { deadlines.set(UInt32(index), at: deadline) }
+        return UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
+    }
+
+    private func holds(_ ticket: UInt64) -> Int? {
+        let index = PendingTable.index(ticket)
+        guard entries.indices.contains(index), entries[index].isTaken,
+            entries[index].generation == UInt32(truncatingIfNeeded: ticket >> 32)
+        else { return nil }
+        return index
+    }
+
+    /// Gives the place back.
+    mutating func free(_ ticket: UInt64) {
+        guard let index = holds(ticket) else { return }
+        deadlines.clear(UInt32(index))
+        if entries[index].isOwnSeq { chosen.remove(entries[index].seq) }
+        entries[index].isTaken = false
+        entries[index].outcome = nil
+        entries[index].thread = nil
+        entries[index].nextFree = firstFree ?? .max
+        firstFree = UInt32(index)
+        count -= 1
+    }
+
+    /// Whom to tell, outside the lock.
+    enum Listener {
+        case continuation(UnsafeContinuation<Outcome, Never>)
+        case thread(ThreadWaiter)
+        /// It has not begun to wait; the outcome is kept for it.
+        case nobodyYet
+    }
+
+    /// The request has its outcome. `nil`: it was given up (or never was), and a result for it is late.
+    mutating func complete(_ ticket: UInt64, seq: Seq?, _ outcome: Outcome) -> Listener? {
+        guard let index = holds(ticket), entries[index].outcome == nil else { return nil }
+        if let seq, seq != entries[index].seq { return nil }
+        deadlines.clear(UInt32(index))
+        if let continuation = entries[index].continuation {
+            free(ticket)
+            return .continuation(continuation)
+        }
+        if let thread = entries[index].thread {
+            free(ticket)
+            return .thread(thread)
+        }
+        entries[index].outcome = outcome
+        return .nobodyYet
+    }
+
+    /// The outcome if it is there; the place is free then.
+    mutating func poll(_ ticket: UInt64) -> Outcome? {
+        guard let index = holds(ticket), let outcome = entries[index].outcome else { return nil }
+        free(ticket)
+        return outcome
+    }
+
+    /// Leaves a continuation to be resumed; or answers the outcome that is there already.
+    mutating func wait(_ ticket: UInt64, _ continuation: UnsafeContinuation<Outcome, Never>) -> Outcome? {
+        if let outcome = poll(ticket) { return outcome }
+        guard let index = holds(ticket) else { return .error(.abort()) }
+        entries[index].continuation = continuation
+        return nil
+    }
+
+    /// The request's seq is one of those in flight.
+    func isInFlight(_ seq: Seq) -> Bool {
+        chosen.contains(seq)
+    }
+
+    /// Looks through all entries: only for a seq that a caller chose among those the engine has given out.
+    func isInFlightAmongOwn(_ seq: Seq) -> Bool { entries.contains { $0.isTaken && $0.seq == seq } }
+
+    /// Tickets of requests whose deadline has passed at `now`.
+    mutating func expire(_ now: UInt64) -> [UInt64] {
+        deadlines.advance(to: now).map { index in
+            UInt64(entries[Int(index)].generation) << 32 | UInt64(Int(index) + PendingTable.firstIndex)
+        }
+    }
+
+    /// When to look for expired ones next, in milliseconds; `nil` without deadlines.
+    var nextDeadline: UInt64? { deadlines.next }
+
+    /// All tickets in flight.
+    var tickets: [UInt64] {
+        entries.indices.filter { entries[$0].isTaken }.map { index in
+            UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
+        }
+    }
+}

@@ -1,0 +1,242 @@
+import CSupport
+import Synchronization
+
+/// A connection of two processes: this side's segment and the peer's, the rings in both, and what wakes the peer.
+///
+/// Sending: any thread (`LinkSending.swift`). Receiving, sleeping, and reading the socket: one thread at a time, the one
+/// that has the *receiver's role*; the owner of the link decides who that is (a host's reactor; a client's role lock).
+// Sendable: the immutable parts are constants; `outs[i]` belongs to whoever owns ring i (`owners`), `ins`, `sleeper` and
+// `ringMappings.in` to the holder of the receiver's role; the rest is atomic or in a mutex.
+@usableFromInline
+package final class Link: @unchecked Sendable {
+    /// Random; the same on both sides.
+    package let id: UInt64
+    /// Who the peer is, as the kernel says.
+    package let peer: PeerIdentity
+    package let limits: LinkLimits
+    /// Longest message the peer accepts.
+    package let peerMessageBytes: Int
+
+    private let own: Mapping
+    private let theirs: Accepted
+    package let socket: Descriptor
+    /// Our half of the bell that wakes the peer.
+    @usableFromInline let button: Int32
+    private let buttonOwner: Descriptor
+    /// What to poll for the peer's bell.
+    package var chime: Int32 { theirs.chime.number }
+    /// Becomes readable when the peer's process ends, where the kernel gives one.
+    package let pidfd: Int32?
+    private let pidfdOwner: Descriptor?
+
+    @usableFromInline let attention: UnsafeMutablePointer<oro_attention>
+    @usableFromInline let peerAttention: UnsafePointer<oro_attention>
+    @usableFromInline let sleeper: UnsafeMutablePointer<oro_sleeper>
+    @usableFromInline let waker: UnsafeMutablePointer<oro_waker>
+
+    @usableFromInline let outs: UnsafeMutablePointer<OutRing>
+    /// For each out ring the token of the thread that owns it; 0 nobody, 1 whoever holds `sharedRing`.
+    @usableFromInline let owners: UnsafeMutablePointer<Atomic<UInt64>>
+    @usableFromInline let outCount = Atomic<Int>(1)
+    let outLimit: Int
+    let opening = Mutex<Opening>(Opening())
+    @usableFromInline let sharedRing = Mutex<Void>(())
+    @usableFromInline let waitingMessages = Atomic<Int>(0)
+
+    @usableFromInline let ins: UnsafeMutablePointer<InRing>
+    @usableFromInline var inCount = 1
+    var inMappings: [MappingBox] = []
+    var noticesSeen: UInt32 = 0
+    @usableFromInline var cpuSaid: UInt32 = 0
+
+    /// Both sides can make the other pass a barrier.
+    let canGoFenceless: Bool
+    @usableFromInline var streak: UInt32 = 0
+
+    @usableFromInline let over = Atomic<Bool>(false)
+    private let reason = Mutex<LinkError?>(nil)
+
+    /// State for opening further rings.
+    struct Opening {
+        var mappings: [MappingBox] = []
+        var threads: [Int32] = Array(repeating: 0, count: Int(ORO_RINGS_MAX))
+        var sharedRing: Int?
+    }
+
+    /// Keeps a further ring mapped.
+    final class MappingBox {
+        private let mapping: Mapping
+        init(_ mapping: consuming Mapping) { self.mapping = mapping }
+        init(_ segment: consuming Segment.Own) { mapping = segment.mapping }
+    }
+
+    /// What the handshake came to.
+    struct Parts: ~Copyable {
+        var id: UInt64
+        var peer: PeerIdentity
+        var limits: LinkLimits
+        var key: UInt64
+        var own: Mapping
+        var theirs: Accepted
+        var socket: Descriptor
+        var button: Descriptor
+        var barrier: Bool
+    }
+
+    init(_ parts: consuming Parts) {
+        id = parts.id
+        peer = parts.peer
+        limits = parts.limits
+        peerMessageBytes = parts.theirs.offer.messageBytes
+        outLimit = parts.theirs.offer.rings
+        canGoFenceless = parts.barrier && parts.theirs.offer.features.contains(.barrier)
+        let ownBase = unsafe parts.own.base
+        let theirBase = unsafe parts.theirs.segment.base
+        // Both segments are mapped as long as this object lives, and have a control page.
+        unsafe oro_control_init(ownBase)
+        unsafe attention = oro_control_own_attention(ownBase)
+        unsafe peerAttention = oro_control_attention(theirBase)
+        unsafe sleeper = .allocate(capacity: 1)
+        unsafe oro_sleeper_init(sleeper, attention)
+        unsafe waker = UnsafeMutableRawPointer.allocate(byteCount: oro_waker_size(), alignment: 64)
+            .bindMemory(to: oro_waker.self, capacity: 1)
+        unsafe oro_waker_init(waker, peerAttention)
+        unsafe outs = .allocate(capacity: Ring.most)
+        unsafe outs.initialize(repeating: OutRing(), count: Ring.most)
+        unsafe ins = .allocate(capacity: Ring.most)
+        unsafe ins.initialize(repeating: InRing(), count: Ring.most)
+        unsafe owners = .allocate(capacity: Ring.most)
+        for index in 0..<Ring.most { unsafe (owners + index).initialize(to: Atomic(0)) }
+        unsafe oro_writer_init(
+            &outs[0].writer, parts.own.ring, UInt64(parts.limits.ringBytes), parts.key,
+            oro_control_cursor(theirBase, 0))
+        unsafe outs[0].recordLimit = Link.recordLimit(parts.limits.ringBytes)
+        unsafe oro_reader_init(
+            &ins[0].reader, parts.theirs.segment.ring, UInt64(parts.theirs.offer.ringBytes), parts.theirs.offer.key,
+            oro_control_own_cursor(ownBase, 0))
+        let pid = oro_peer_pidfd(parts.socket.number, parts.peer.processID)
+        pidfd = pid >= 0 ? pid : nil
+        pidfdOwner = pid >= 0 ? Descriptor(pid) : nil
+        own = parts.own
+        theirs = parts.theirs
+        socket = parts.socket
+        button = parts.button.number
+        buttonOwner = parts.button
+    }
+
+    deinit {
+        for index in 0..<Ring.most {
+            unsafe ins[index].assembly?.deallocate()
+            unsafe (owners + index).deinitialize(count: 1)
+        }
+        unsafe outs.deinitialize(count: Ring.most)
+        unsafe outs.deallocate()
+        unsafe ins.deallocate()
+        unsafe owners.deallocate()
+        unsafe sleeper.deallocate()
+        unsafe UnsafeMutableRawPointer(waker).deallocate()
+    }
+
+    /// A record may take a quarter of its ring: the reader gives room back in eighths, so it always comes to fit.
+    static func recordLimit(_ ringBytes: Int) -> Int { ringBytes / 4 - Int(ORO_RECORD_HEADER_BYTES) }
+
+    var ownBase: UnsafeMutableRawPointer { unsafe own.base }
+    var theirBase: UnsafeMutableRawPointer { unsafe theirs.segment.base }
+}
+
+// MARK: - Ending
+
+extension Link {
+    /// True once the link is over; nothing more comes or goes.
+    @inlinable package var isOver: Bool { over.load(ordering: .relaxed) }
+
+    /// Why it is over.
+    package var ending: LinkError? { reason.withLock { $0 } }
+
+    /// Ends the link, for the first reason given. The peer sees the socket close; own threads that sleep on it wake.
+    package func end(_ why: LinkError) {
+        reason.withLock { reason in
+            guard reason == nil else { return }
+            reason = why
+            over.store(true, ordering: .sequentiallyConsistent)
+            oro_socket_shutdown(socket.number)
+        }
+    }
+}
+
+// MARK: - Attention
+
+extension Link {
+    /// Rings the peer's bell when it sleeps and nobody has rung for this sleep. After a commit.
+    @inlinable
+    package func wake() {
+        // Constants of the link; both sides of the bell live as long as it.
+        if unsafe oro_wake_wanted(waker, false) { oro_doorbell_ring(button) }
+    }
+
+    /// The same after room was given back, for a peer that waits for room.
+    @inlinable
+    func wakeForRoom() {
+        // As above.
+        if unsafe oro_wake_wanted(waker, true) { oro_doorbell_ring(button) }
+    }
+
+    /// Says this side sleeps. The caller then looks once more (``hasSomething``), and disarms or waits for the chime.
+    package func arm(room: Bool = false) {
+        // The sleeper belongs to the receiver's role, as does this call.
+        if unsafe oro_sleep_is_fenceless(sleeper) {
+            unsafe oro_sleep_want_fence(sleeper)
+            oro_membarrier()
+        }
+        streak = 0
+        unsafe oro_sleep_arm(sleeper, room)
+    }
+
+    package func disarm() { unsafe oro_sleep_disarm(sleeper) }
+
+    /// Lets wakers leave out their fence, after a long run without a sleep.
+    @inlinable
+    func noteStreak(_ count: Int) {
+        streak &+= UInt32(truncatingIfNeeded: count)
+        if streak >= 4096 {
+            streak = 0
+            // As in `arm`.
+            if canGoFencelessNow, unsafe !oro_sleep_is_fenceless(sleeper) { unsafe oro_sleep_go_fenceless(sleeper) }
+        }
+    }
+
+    @usableFromInline var canGoFencelessNow: Bool { canGoFenceless }
+
+    /// True when a look would find a message, a packet, room in the ring (of the caller's) named, or the end.
+    package func hasSomething(orRoomIn ring: Int? = nil) -> Bool {
+        if isOver || socketHasNews { return true }
+        var view = oro_view()
+        for index in 0..<inCount {
+            // The reader belongs to the receiver's role.
+            if unsafe oro_reader_peek(&ins[index].reader, &view) != Int32(ORO_READ_EMPTY) { return true }
+        }
+        if let ring { return roomCame(in: ring) }
+        return false
+    }
+
+    /// The peer has put a packet on the socket since the last time it was read.
+    package var socketHasNews: Bool { unsafe oro_attention_notices(peerAttention) != noticesSeen }
+
+    /// The peer last ran on the processor we run on now: polling would keep it from running.
+    @inlinable
+    package var sharesProcessor: Bool {
+        let cpu = oro_cpu()
+        // The peer's control page is mapped as long as the link. UNTRUSTED: the answer only shortens our spinning.
+        return unsafe cpu != 0 && oro_attention_cpu(peerAttention) == cpu
+    }
+
+    /// Tells the peer where we run.
+    @inlinable
+    package func sayProcessor() {
+        let cpu = oro_cpu()
+        if cpu != cpuSaid {
+            cpuSaid = cpu
+            unsafe oro_attention_set_cpu(attention, cpu)
+        }
+    }
+}

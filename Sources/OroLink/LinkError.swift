@@ -1,0 +1,78 @@
+/// What ended a link, or kept one from being made.
+public enum LinkError: Error, Hashable, Sendable {
+    /// Nobody listens under this name. `path` is the socket that was tried.
+    case notListening(name: String, path: String)
+    /// A living host already has this name.
+    case nameTaken(name: String)
+    /// The name of a host is empty, too long for a socket path, or has other characters than `A-Z a-z 0-9 . _ -`.
+    case badName(String)
+    /// The folder for sockets cannot be used: not a folder, another's, or open to others.
+    case folder(path: String, reason: String)
+    /// The host said no.
+    case refused(Refusal)
+    /// The peer did not finish the handshake in time.
+    case handshakeTimeout
+    /// The peer broke the protocol; the text says how. The link is over.
+    case violation(String)
+    /// The peer has died or closed the link.
+    case peerGone
+    /// This side closed the link.
+    case closed
+    /// A message of `bytes` is longer than the peer accepts.
+    case tooLarge(bytes: Int, limit: Int)
+    /// What was to be sent has no form on the wire; the text says why.
+    case unencodable(String)
+    /// The ring has no room and the call may not wait.
+    case busy
+    /// The call's deadline passed.
+    case timedOut
+    /// A system call failed.
+    case system(call: String, errno: Int32)
+}
+
+/// Why a host refuses a client.
+public enum Refusal: UInt16, Hashable, Sendable, CaseIterable {
+    /// No protocol version in common.
+    case version = 1
+    /// The host's policy does not admit this peer.
+    case denied = 2
+    /// The host has as many links as it allows.
+    case full = 3
+    /// The host is shutting down, or has too many unfinished handshakes.
+    case busy = 4
+    /// The client's hello was malformed, or its segment is not sealed as it must be.
+    case malformed = 5
+}
+
+extension LinkError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .notListening(let name, let path): "no host named '\(name)' is listening at \(path); start it first"
+        case .nameTaken(let name): "a host named '\(name)' is already running; stop it or choose another name"
+        case .badName(let name): "'\(name)' cannot name a host: use 1 to 64 of A-Z a-z 0-9 . _ -"
+        case .folder(let path, let reason): "the socket folder \(path) cannot be used: \(reason)"
+        case .refused(let refusal): "the host refused the link: \(refusal)"
+        case .handshakeTimeout: "the peer did not finish the handshake in time"
+        case .violation(let what): "the peer broke the protocol: \(what)"
+        case .peerGone: "the peer is gone"
+        case .closed: "the link is closed"
+        case .tooLarge(let bytes, let limit): "a message of \(bytes) bytes is over the limit of \(limit)"
+        case .unencodable(let what): "cannot be sent: \(what)"
+        case .busy: "the ring is full"
+        case .timedOut: "timed out"
+        case .system(let call, let errno): "\(call) failed: errno \(errno)"
+        }
+    }
+}
+
+extension Refusal: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .version: "no protocol version in common"
+        case .denied: "its policy does not admit this process"
+        case .full: "it has as many links as it allows"
+        case .busy: "it is busy or shutting down"
+        case .malformed: "the hello was malformed"
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import CSupport
+
+// All of this belongs to the holder of the receiver's role.
+extension Link {
+    /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read.
+    ///
+    /// Throws when the peer broke the protocol, or when `body` throws; the link must then be ended. This is the path that
+    /// neither allocates nor calls the system (messages of one record).
+    @inlinable
+    package func drain(limit: Int, _ body: (Incoming) throws(LinkError) -> Void) throws(LinkError) -> Int {
+        var total = 0
+        for ring in 0..<inCount {
+            // `ins` has room for every ring number, and belongs to the receiver's role.
+            let state = unsafe ins + ring
+            var count = 0
+            var view = oro_view()
+            while count < limit {
+                let found = unsafe oro_reader_peek(&state.pointee.reader, &view)
+                if found == Int32(ORO_READ_EMPTY) { break }
+                if found < 0 { throw .violation("a record with an impossible extent") }
+                if view.part == 0 {
+                    try body(Incoming(ring: ring, bytes: unsafe view.payload, count: Int(view.length), owned: false))
+                } else if let whole = try assemble(ring, view) {
+                    try body(whole)
+                }
+                unsafe oro_reader_advance(&state.pointee.reader, view.stride)
+                count += 1
+                if unsafe oro_reader_unpublished(&state.pointee.reader) > state.pointee.reader.capacity / 8 {
+                    unsafe oro_reader_publish(&state.pointee.reader)
+                    wakeForRoom()
+                }
+            }
+            total += count
+        }
+        if total > 0 { noteStreak(total) }
+        return total
+    }
+
+    /// For the loop that polls, between two drains.
+    @inlinable
+    package func expect() {
+        // The reader belongs to the receiver's role.
+        unsafe oro_reader_expect(&ins[0].reader)
+    }
+
+    /// Takes one record of a message that came in several; the message when it is whole.
+    ///
+    /// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing.
+    @usableFromInline
+    func assemble(_ ring: Int, _ view: oro_view) throws(LinkError) -> Incoming? {
+        let state = unsafe ins + ring
+        var bytes = unsafe UnsafeRawBufferPointer(start: view.payload, count: Int(view.length))
+        if view.part == 1 {
+            guard unsafe state.pointee.assembly == nil else { throw .violation("a message begins inside another") }
+            guard unsafe bytes.count >= 8 else { throw .violation("a first record without its total") }
+            // UNTRUSTED: copied once and checked.
+            let total = unsafe UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+            guard total <= UInt64(limits.messageBytes) else {
+                throw .violation("a message of \(total) bytes, over the limit of \(limits.messageBytes)")
+            }
+            unsafe bytes = UnsafeRawBufferPointer(rebasing: bytes[8...])
+            unsafe state.pointee.assemblyTotal = Int(total)
+            unsafe state.pointee.assembled = 0
+            unsafe state.pointee.assemblyRoom = 0
+        } else if unsafe state.pointee.assembly == nil {
+            throw .violation("a message continues that never began")
+        }
+        let (done, total) = unsafe (state.pointee.assembled, state.pointee.assemblyTotal)
+        guard unsafe bytes.count <= total - done else { throw .violation("a message longer than its total") }
+        let needed = unsafe done + bytes.count
+        if unsafe needed > state.pointee.assemblyRoom || state.pointee.assembly == nil {
+            let room = min(total, max(2 * needed, 4096))
+            let grown = unsafe UnsafeMutableRawPointer.allocate(byteCount: room + 64, alignment: 64)
+            if let old = unsafe state.pointee.assembly {
+                unsafe grown.copyMemory(from: old, byteCount: done)
+                unsafe old.deallocate()
+            }
+            unsafe state.pointee.assembly = grown
+            unsafe state.pointee.assemblyRoom = room
+        }
+        if let source = unsafe bytes.baseAddress, let assembly = unsafe state.pointee.assembly {
+            unsafe (assembly + done).copyMemory(from: source, byteCount: bytes.count)
+        }
+        unsafe state.pointee.assembled = needed
+        if view.part != 3 { return nil }
+        guard needed == total, let whole = unsafe state.pointee.assembly else {
+            throw .violation("a message shorter than its total")
+        }
+        unsafe state.pointee.assembly = nil
+        return Incoming(ring: ring, bytes: unsafe UnsafeRawPointer(whole), count: total, owned: true)
+    }
+
+    /// Reads the socket until it is empty: further rings, or the end of the peer.
+    package func readSocket() throws(LinkError) {
+        while true {
+            // Read before the packets: one that comes later is news again.
+            noticesSeen = unsafe oro_attention_notices(peerAttention)
+            switch try Packet.receive(from: socket) {
+            case .nothing: return
+            case .hangUp: throw .peerGone
+            case .packet(let packet, var descriptors):
+                guard packet.kind == .ring else { throw .violation("an unexpected packet") }
+                guard let memory = descriptors.take() else { throw .violation("a ring without its memory") }
+                try openPeerRing(packet, memory)
+            }
+        }
+    }
+
+    /// UNTRUSTED: maps a further ring of the peer after checking number, size and memory.
+    private func openPeerRing(_ packet: Packet, _ memory: consuming Descriptor) throws(LinkError) {
+        let number = Int(packet.number(4) as UInt16)
+        let bytes = Int(packet.number(16) as UInt32)
+        guard number == inCount, number < limits.rings else { throw .violation("a ring out of turn, or too many") }
+        guard Ring.isValid(bytes: bytes) else { throw .violation("a ring of \(bytes) bytes") }
+        let mapping = try Segment.accept(memory, head: 0, ring: bytes)
+        let cursor = unsafe oro_control_own_cursor(ownBase, UInt32(number))
+        unsafe oro_reader_init(&ins[number].reader, mapping.ring, UInt64(bytes), packet.number(8), cursor)
+        inMappings.append(MappingBox(mapping))
+        inCount += 1
+    }
+}

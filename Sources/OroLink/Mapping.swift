@@ -1,0 +1,76 @@
+import CSupport
+
+/// A segment in this process's address space: unmapped when the owner goes.
+package struct Mapping: ~Copyable {
+    package let base: UnsafeMutableRawPointer
+    private let bytes: Int
+    /// Where the ring starts: behind the control page, or at the start of a memfd that is only a ring.
+    package let ring: UnsafeMutableRawPointer
+
+    /// Maps `head` bytes and the ring behind them twice.
+    package init(_ fd: borrowing Descriptor, head: Int, ring: Int, writable: Bool) throws(LinkError) {
+        var error: Int32 = 0
+        guard let base = unsafe oro_map_ring(fd.number, UInt64(head), UInt64(ring), writable, &error) else {
+            throw .system(call: "mmap", errno: error)
+        }
+        unsafe self.base = base
+        unsafe self.ring = base + head
+        bytes = head + 2 * ring
+    }
+
+    deinit { unsafe oro_unmap(base, UInt64(bytes)) }
+}
+
+/// A descriptor, closed exactly once.
+package struct Descriptor: ~Copyable {
+    package let number: Int32
+
+    package init(_ number: Int32) { self.number = number }
+
+    /// Takes the answer of a call that gives a descriptor or minus an errno.
+    package init(checking number: Int32, _ call: String) throws(LinkError) {
+        guard number >= 0 else { throw .system(call: call, errno: -number) }
+        self.number = number
+    }
+
+    /// Gives the number away; whoever takes it closes it.
+    package consuming func release() -> Int32 {
+        let number = number
+        discard self
+        return number
+    }
+
+    deinit { oro_close(number) }
+}
+
+/// The memory this process writes and the peer can only read.
+package enum Segment {
+    /// A segment of ours, and its descriptor for the peer.
+    package struct Own: ~Copyable {
+        package let mapping: Mapping
+        package let memory: Descriptor
+    }
+
+    /// A sealed memfd of `bytes`, mapped writable, and its descriptor for the peer.
+    package static func create(
+        head: Int, ring: Int, _ name: String = "oro-ipc"
+    ) throws(LinkError) -> Own {
+        let fd = try Descriptor(checking: oro_memfd_create(name, UInt64(head + ring)), "memfd_create")
+        let mapping = try Mapping(fd, head: head, ring: ring, writable: true)
+        let status = oro_memfd_seal(fd.number)
+        guard status == 0 else { throw .system(call: "F_ADD_SEALS", errno: -status) }
+        return Own(mapping: mapping, memory: fd)
+    }
+
+    /// Maps what a peer sent, after checking that it is what it must be.
+    package static func accept(_ fd: borrowing Descriptor, head: Int, ring: Int) throws(LinkError) -> Mapping {
+        // UNTRUSTED: nothing is mapped before kind, seals, size and allocation have been seen.
+        switch oro_memfd_verify(fd.number, UInt64(head + ring)) {
+        case Int32(ORO_FD_OK): return try Mapping(fd, head: head, ring: ring, writable: false)
+        case Int32(ORO_FD_NOT_MEMFD): throw .violation("a segment's descriptor is not a memfd")
+        case Int32(ORO_FD_NOT_SEALED): throw .violation("a segment is not sealed")
+        case Int32(ORO_FD_SIZE): throw .violation("a segment has not the size that was announced")
+        default: throw .violation("a segment has holes")
+        }
+    }
+}

@@ -1,0 +1,170 @@
+import CSupport
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// The packets that the socket carries: the handshake, and announcements of further rings. docs/wire-format.md has no
+/// part in them; all numbers are little-endian.
+///
+///     hello    0 "OROI" · 4 u16 oldest version · 6 u16 newest version · 8 u64 features · 16 u64 ring key
+///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes        + segment, chime
+///     welcome  0 "OROW" · 4 u16 version · 6 u16 0 · 8 u64 features · 16 u64 ring key
+///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes · 40 u64 link id   + segment, chime
+///     refusal  0 "OROR" · 4 u16 reason
+///     ring     0 "OROG" · 4 u16 number · 6 u16 0 · 8 u64 key · 16 u32 ring bytes · 20 u32 0   + memfd
+struct Packet {
+    static let capacity = 64
+
+    enum Kind: UInt32 {
+        case hello = 0x494f_524f
+        case welcome = 0x574f_524f
+        case refusal = 0x524f_524f
+        case ring = 0x474f_524f
+    }
+
+    var bytes: [UInt8] = []
+
+    init(_ kind: Kind) { append(kind.rawValue) }
+
+    init(received bytes: [UInt8]) { self.bytes = bytes }
+
+    mutating func append<T: FixedWidthInteger>(_ number: T) {
+        for shift in stride(from: 0, to: T.bitWidth, by: 8) { bytes.append(UInt8(truncatingIfNeeded: number >> shift)) }
+    }
+
+    /// The number at `offset`; 0 beyond the end, so that a short packet fails the check of the field it lacks.
+    func number<T: FixedWidthInteger>(_ offset: Int, as: T.Type = T.self) -> T {
+        guard offset + T.bitWidth / 8 <= bytes.count else { return 0 }
+        var value: T = 0
+        for index in 0..<T.bitWidth / 8 { value |= T(truncatingIfNeeded: bytes[offset + index]) << (8 * index) }
+        return value
+    }
+
+    var kind: Kind? { Kind(rawValue: number(0)) }
+}
+
+extension Packet {
+    enum Received: ~Copyable {
+        case nothing
+        case hangUp
+        case packet(Packet, Descriptors)
+    }
+
+    /// UNTRUSTED: the next packet, with the descriptors it brought. Too many of them, or too long a packet, is a
+    /// violation; all descriptors are closed then.
+    static func receive(from socket: borrowing Descriptor) throws(LinkError) -> Received {
+        var bytes = [UInt8](repeating: 0, count: capacity)
+        var numbers: (Int32, Int32, Int32, Int32) = (-1, -1, -1, -1)
+        var count: Int32 = 0
+        var excess = false
+        let received = unsafe withUnsafeMutableBytes(of: &numbers) { numbers in
+            // Room for ORO_FDS_MAX = 4 descriptors, and for `capacity` bytes.
+            unsafe oro_receive_packet(
+                socket.number, &bytes, capacity, numbers.baseAddress!.assumingMemoryBound(to: Int32.self), &count,
+                &excess)
+        }
+        if received == -Int(EAGAIN) { return .nothing }
+        if received <= 0 { return .hangUp }
+        let descriptors = Descriptors(numbers, count: Int(count))
+        if excess { throw .violation("a packet too long, or with too many descriptors") }
+        return .packet(Packet(received: Array(bytes.prefix(received))), descriptors)
+    }
+
+    /// False when the socket has no room now.
+    func send(over socket: borrowing Descriptor, _ descriptors: Int32...) throws(LinkError) -> Bool {
+        let sent = unsafe oro_send_packet(socket.number, bytes, bytes.count, descriptors, Int32(descriptors.count))
+        if sent == -Int(EAGAIN) { return false }
+        if sent == -Int(EPIPE) || sent == -Int(ECONNRESET) || sent == -Int(ENOTCONN) { throw .peerGone }
+        if sent < 0 { throw .system(call: "sendmsg", errno: Int32(-sent)) }
+        return true
+    }
+}
+
+/// Descriptors that came with a packet, closed unless taken.
+struct Descriptors: ~Copyable {
+    private var numbers: [Int32] = []
+
+    init(_ numbers: (Int32, Int32, Int32, Int32), count: Int) {
+        self.numbers = Array([numbers.0, numbers.1, numbers.2, numbers.3].prefix(count).reversed())
+    }
+
+    var count: Int { numbers.count }
+
+    /// The next one, in the order they were sent.
+    mutating func take() -> Descriptor? {
+        guard let number = numbers.popLast() else { return nil }
+        return Descriptor(number)
+    }
+
+    deinit { for number in numbers { oro_close(number) } }
+}
+
+/// Capabilities agreed in the handshake.
+struct Features: OptionSet {
+    let rawValue: UInt64
+    /// The peer can make us pass a barrier (`membarrier`), so it may ask us to leave out fences.
+    static let barrier = Features(rawValue: 1)
+}
+
+/// What one side offers in its hello or welcome.
+struct Offer {
+    var features: Features
+    var key: UInt64
+    var ringBytes: Int
+    var rings: Int
+    var messageBytes: Int
+
+    init(features: Features, key: UInt64, limits: LinkLimits) {
+        self.features = features
+        self.key = key
+        ringBytes = limits.ringBytes
+        rings = limits.rings
+        messageBytes = limits.messageBytes
+    }
+
+    /// UNTRUSTED: reads the part that hello and welcome share, and checks every bound.
+    init(_ packet: Packet) throws(LinkError) {
+        features = Features(rawValue: packet.number(8))
+        key = packet.number(16)
+        ringBytes = Int(packet.number(24) as UInt32)
+        rings = Int(packet.number(28) as UInt32)
+        let message: UInt64 = packet.number(32)
+        guard Ring.isValid(bytes: ringBytes) else { throw .violation("a ring of \(ringBytes) bytes") }
+        guard (1...Ring.most).contains(rings) else { throw .violation("\(rings) rings") }
+        guard (1 << 12...1 << 40).contains(message) else { throw .violation("messages of \(message) bytes") }
+        messageBytes = Int(message)
+    }
+
+    func write(to packet: inout Packet) {
+        packet.append(features.rawValue)
+        packet.append(key)
+        packet.append(UInt32(ringBytes))
+        packet.append(UInt32(rings))
+        packet.append(UInt64(messageBytes))
+    }
+}
+
+package enum Ring {
+    /// Whether rings can be made with these limits.
+    package static func isUsable(_ limits: LinkLimits) -> Bool {
+        isValid(bytes: limits.ringBytes) && (2...most).contains(limits.rings)
+    }
+
+    static var most: Int { Int(ORO_RINGS_MAX) }
+    static var head: Int { Int(ORO_CONTROL_BYTES) }
+
+    static func isValid(bytes: Int) -> Bool {
+        bytes >= Int(ORO_RING_MIN_BYTES) && bytes <= Int(ORO_RING_MAX_BYTES) && bytes & (bytes - 1) == 0
+    }
+
+    /// 64 random bits.
+    static func key() throws(LinkError) -> UInt64 {
+        var key: UInt64 = 0
+        let status = unsafe oro_random(&key, 8)
+        guard status == 0 else { throw .system(call: "getrandom", errno: -status) }
+        return key
+    }
+}

@@ -1,0 +1,213 @@
+import CSupport
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// What a reactor works for. All calls come on the reactor's thread.
+package protocol ReactorService: AnyObject {
+    /// Looks at everything that is awake. True when there was something.
+    func reactorPolls() -> Bool
+    /// A descriptor that was added with this key has news.
+    func reactorHears(_ key: UInt64)
+    /// Arms everything that is awake, for sleep. False when something turned up after all.
+    func reactorArms() -> Bool
+    /// Polling would stand in the way of a peer on this processor.
+    func reactorSharesProcessor() -> Bool
+    /// The time (`oro_now`) at which `reactorTicks` is due; `.max` for never.
+    func reactorNextDeadline() -> UInt64
+    func reactorTicks(_ now: UInt64)
+}
+
+/// A loop that serves links: polls while there is traffic, sleeps in io_uring or epoll when there is none.
+///
+/// Runs on a thread of its own (``start()``) or in turns of a foreign event loop (``turn()`` when ``descriptor`` is
+/// readable, and at the time that it answers).
+// Sendable: `poller`, `patience`, `lastLook` belong to the reactor's thread; the rest is atomic or in a mutex.
+@usableFromInline
+package final class Reactor: @unchecked Sendable {
+    package let poller: Poller
+    private unowned let service: any ReactorService
+    private var patience: Patience
+    private var lastLook: UInt64 = 0
+    private let lookEvery: UInt64
+    private let kicker: Descriptor
+    private let jobs = Mutex<[@Sendable () -> Void]>([])
+    private let hasJobs = Atomic<Bool>(false)
+    private let asleep = Atomic<Bool>(false)
+    private let stopping = Atomic<Bool>(false)
+    private var thread: pthread_t?
+    private let threadToken = Atomic<UInt64>(0)
+
+    /// Keys below this are the reactor's own.
+    package static let firstKey: UInt64 = 1
+    private static let kickKey: UInt64 = 0
+
+    package init(service: any ReactorService, backend: WakeBackend?, idle: IdlePolicy) throws(LinkError) {
+        poller = try Poller(backend)
+        self.service = service
+        patience = Patience(idle)
+        kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
+        lookEvery = 1000 * oro_ticks_per_us()
+    }
+
+    package var backend: WakeBackend { poller.backend }
+    package var descriptor: Int32 { poller.descriptor }
+    package var isReactorThread: Bool { threadToken.load(ordering: .relaxed) == oro_thread_token() }
+
+    /// Runs `job` on the reactor's thread, soon. Any thread.
+    package func submit(_ job: @escaping @Sendable () -> Void) {
+        jobs.withLock { $0.append(job) }
+        hasJobs.store(true, ordering: .sequentiallyConsistent)
+        kick()
+    }
+
+    /// Ends a sleep. Any thread.
+    package func kick() {
+        // SYNC: pairs with the fence between `asleep` and the look at `hasJobs` in `sleep`.
+        if asleep.exchange(false, ordering: .sequentiallyConsistent) { oro_doorbell_ring(kicker.number) }
+    }
+
+    /// Starts the reactor's thread.
+    package func start() throws(LinkError) {
+        let box = Unmanaged.passRetained(self)
+        var id = pthread_t()
+        let status = unsafe pthread_create(
+            &id, nil,
+            { argument in
+                // The reference that `start` retained.
+                let reactor = unsafe Unmanaged<Reactor>.fromOpaque(argument!).takeRetainedValue()
+                unsafe oro_thread_name("oro-reactor")
+                reactor.run()
+                return nil
+            }, box.toOpaque())
+        guard status == 0 else {
+            unsafe box.release()
+            throw .system(call: "pthread_create", errno: status)
+        }
+        thread = id
+    }
+
+    /// Makes the loop end; returns when its thread has ended, unless called on it.
+    package func stop() {
+        stopping.store(true, ordering: .sequentiallyConsistent)
+        kick()
+        guard let thread, !isReactorThread else { return }
+        self.thread = nil
+        pthread_join(thread, nil)
+    }
+
+    /// The loop, until ``stop()``.
+    package func run() {
+        begin()
+        while !stopping.load(ordering: .relaxed) {
+            if look() {
+                patience.arrived()
+                continue
+            }
+            oro_spin_pause()
+            switch patience.advice() {
+            case .lookAgain: break
+            case .sleep: sleep(limit: .max)
+            case .checkAround:
+                if service.reactorSharesProcessor() {
+                    sleep(limit: .max)
+                } else if patience.policy == .spin && patience.waited > lookEvery {
+                    // Long without progress: whoever else wants this processor may have it.
+                    oro_yield()
+                }
+            }
+        }
+        runJobs()
+    }
+
+    /// One turn for a foreign event loop: does all there is to do, and leaves everything armed. Answers the nanoseconds
+    /// after which the next turn is due even if the descriptor stays silent; `nil` for never.
+    package func turn() -> UInt64? {
+        begin()
+        repeat {
+            while look() {}
+            asleep.store(true, ordering: .sequentiallyConsistent)
+        } while hasJobs.load(ordering: .sequentiallyConsistent) || !service.reactorArms() || hear(0)
+        let next = service.reactorNextDeadline()
+        if next == .max { return nil }
+        let now = oro_now()
+        return next > now ? next - now : 0
+    }
+
+    private func begin() {
+        let token = oro_thread_token()
+        if threadToken.load(ordering: .relaxed) == token { return }
+        threadToken.store(token, ordering: .relaxed)
+        // On this thread, because an io_uring's polls belong to the thread that asked for them.
+        try? poller.add(kicker.number, key: Reactor.kickKey)
+    }
+
+    /// Everything once. True when there was something.
+    private func look() -> Bool {
+        var progressed = false
+        if hasJobs.load(ordering: .relaxed) {
+            runJobs()
+            progressed = true
+        }
+        if service.reactorPolls() { progressed = true }
+        // io_uring shows its completions in memory; epoll has to be asked, now and then.
+        if poller.backend == .ioUring {
+            if poller.pending, hear(0) { progressed = true }
+            if progressed { return true }
+            if patience.waited < lookEvery { return false }
+        }
+        let now = oro_ticks()
+        if now &- lastLook > lookEvery {
+            lastLook = now
+            if poller.backend == .epoll, hear(0) { progressed = true }
+            tick()
+        }
+        return progressed
+    }
+
+    private func tick() {
+        let now = oro_now()
+        if service.reactorNextDeadline() <= now { service.reactorTicks(now) }
+    }
+
+    private func hear(_ nanoseconds: UInt64) -> Bool {
+        var heard = false
+        poller.wait(nanoseconds) { key in
+            heard = true
+            if key == Reactor.kickKey | Poller.ended { try? poller.add(kicker.number, key: Reactor.kickKey) }
+            if key & ~Poller.ended != Reactor.kickKey { service.reactorHears(key) }
+        }
+        return heard
+    }
+
+    private func sleep(limit: UInt64) {
+        guard service.reactorArms() else {
+            patience.arrived()
+            return
+        }
+        let begin = oro_ticks()
+        asleep.store(true, ordering: .sequentiallyConsistent)
+        // SYNC: sequentially consistent on both sides, so that either `submit` sees the sleep or we see the job.
+        if !hasJobs.load(ordering: .sequentiallyConsistent) && !stopping.load(ordering: .sequentiallyConsistent) {
+            let next = service.reactorNextDeadline()
+            let now = next == .max ? 0 : oro_now()
+            _ = hear(next == .max ? .max : next > now ? next - now : 0)
+        }
+        asleep.store(false, ordering: .sequentiallyConsistent)
+        tick()
+        patience.slept(oro_ticks() &- begin)
+    }
+
+    private func runJobs() {
+        hasJobs.store(false, ordering: .sequentiallyConsistent)
+        let now = jobs.withLock { jobs in
+            defer { jobs.removeAll(keepingCapacity: true) }
+            return jobs
+        }
+        for job in now { job() }
+    }
+}

@@ -1,0 +1,183 @@
+import CSupport
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// Who a peer is, as the kernel reports it for the socket (`SO_PEERCRED`).
+public struct PeerIdentity: Sendable, Hashable {
+    /// Process id as seen from here; 0 when the peer lives in a PID namespace that cannot be seen from here.
+    public let processID: Int32
+    public let userID: UInt32
+    public let groupID: UInt32
+
+    init(of socket: borrowing Descriptor) throws(LinkError) {
+        var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
+        let status = unsafe oro_peer_credentials(socket.number, &pid, &uid, &gid)
+        guard status == 0 else { throw .system(call: "SO_PEERCRED", errno: -status) }
+        processID = pid
+        userID = uid
+        groupID = gid
+    }
+}
+
+/// Makes a connected socket a link.
+package enum Rendezvous {
+    /// Oldest and newest protocol version spoken here.
+    static let versions: ClosedRange<UInt16> = 1...1
+
+    private static let barrier: Bool = oro_membarrier_register()
+
+    /// Connects to the host named `name` and shakes hands.
+    package static func connect(
+        _ name: String, folder: SocketFolder, limits: LinkLimits, timeoutMilliseconds: Int32
+    ) throws(LinkError) -> Link {
+        try shakeHands(try folder.connect(name), limits: limits, timeoutMilliseconds: timeoutMilliseconds)
+    }
+
+    /// The client's half: says hello over `socket` and waits for the answer.
+    package static func shakeHands(
+        _ socket: consuming Descriptor, limits: LinkLimits, timeoutMilliseconds: Int32
+    ) throws(LinkError) -> Link {
+        let peer = try PeerIdentity(of: socket)
+        let key = try Ring.key()
+        let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
+        let bell = try Doorbell()
+        var hello = Packet(.hello)
+        hello.append(versions.lowerBound)
+        hello.append(versions.upperBound)
+        Offer(features: barrier ? .barrier : [], key: key, limits: limits).write(to: &hello)
+        guard try hello.send(over: socket, own.memory.number, bell.chime.number) else { throw .refused(.busy) }
+        let deadline = oro_now() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
+        while true {
+            let now = oro_now()
+            guard now < deadline else { throw .handshakeTimeout }
+            let ready = oro_poll_one(socket.number, Int16(POLLIN), Int32((deadline - now) / 1_000_000 + 1))
+            if ready <= 0 { continue }
+            switch try Packet.receive(from: socket) {
+            case .nothing: continue
+            case .hangUp: throw .peerGone
+            case .packet(let packet, var descriptors):
+                if packet.kind == .refusal {
+                    throw .refused(Refusal(rawValue: packet.number(4)) ?? .denied)
+                }
+                guard packet.kind == .welcome, packet.bytes.count == 48 else { throw .violation("not a welcome") }
+                guard versions.contains(packet.number(4)) else { throw .violation("a version nobody offered") }
+                let accepted = try Accepted(packet, &descriptors)
+                return Link(
+                    Link.Parts(
+                        id: packet.number(40), peer: peer, limits: limits, key: key, own: own.mapping,
+                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier))
+            }
+        }
+    }
+
+    /// What a host made of a client's hello.
+    package enum Greeting: ~Copyable {
+        /// The hello has not come yet; the socket back.
+        case notYet(Descriptor)
+        case link(Link)
+        /// Refused, and the client was told why.
+        case refused(Refusal)
+        /// The client went away or sent garbage.
+        case failed(LinkError)
+    }
+
+    /// The host's half, called when the socket of a new client is readable. `decide` is the host's policy.
+    package static func greet(
+        _ socket: consuming Descriptor, id: UInt64, limits: LinkLimits,
+        decide: (PeerIdentity) -> Refusal?
+    ) -> Greeting {
+        do throws(LinkError) {
+            switch try Packet.receive(from: socket) {
+            case .nothing: return .notYet(socket)
+            case .hangUp: return .failed(.peerGone)
+            case .packet(let hello, var descriptors):
+                return try welcome(socket, hello, &descriptors, id: id, limits: limits, decide: decide)
+            }
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    /// Says no, and why.
+    package static func refuse(_ socket: borrowing Descriptor, _ refusal: Refusal) {
+        var packet = Packet(.refusal)
+        packet.append(refusal.rawValue)
+        // A client that cannot take the answer sees the socket close.
+        _ = try? packet.send(over: socket)
+    }
+
+    private static func welcome(
+        _ socket: consuming Descriptor, _ hello: Packet, _ descriptors: inout Descriptors, id: UInt64,
+        limits: LinkLimits, decide: (PeerIdentity) -> Refusal?
+    ) throws(LinkError) -> Greeting {
+        let peer = try PeerIdentity(of: socket)
+        if let refusal = decide(peer) {
+            refuse(socket, refusal)
+            return .refused(refusal)
+        }
+        guard hello.kind == .hello, hello.bytes.count == 40 else { throw .violation("not a hello") }
+        let oldest: UInt16 = hello.number(4)
+        let newest: UInt16 = hello.number(6)
+        guard oldest <= versions.upperBound, newest >= versions.lowerBound else {
+            refuse(socket, .version)
+            return .refused(.version)
+        }
+        let theirs = try Accepted(hello, &descriptors)
+        let key = try Ring.key()
+        let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
+        let bell = try Doorbell()
+        var welcome = Packet(.welcome)
+        welcome.append(min(newest, versions.upperBound))
+        welcome.append(UInt16(0))
+        Offer(features: barrier ? .barrier : [], key: key, limits: limits).write(to: &welcome)
+        welcome.append(id)
+        guard try welcome.send(over: socket, own.memory.number, bell.chime.number) else { throw .peerGone }
+        return .link(
+            Link(
+                Link.Parts(
+                    id: id, peer: peer, limits: limits, key: key, own: own.mapping, theirs: theirs,
+                    socket: socket, button: bell.button, barrier: barrier)))
+    }
+
+}
+
+/// The other side's half of a handshake.
+struct Accepted: ~Copyable {
+    let offer: Offer
+    let segment: Mapping
+    let chime: Descriptor
+
+    /// UNTRUSTED: the offer's bounds, the number and kind of the descriptors, the segment's seals and size are checked.
+    init(_ packet: Packet, _ descriptors: inout Descriptors) throws(LinkError) {
+        let offer = try Offer(packet)
+        guard descriptors.count == 2, let memory = descriptors.take(), let chime = descriptors.take() else {
+            throw .violation("a handshake brings a segment and a chime, nothing else")
+        }
+        guard oro_is_chime(chime.number) else { throw .violation("the chime is not an epoll descriptor") }
+        self.init(offer, try Segment.accept(memory, head: Ring.head, ring: offer.ringBytes), chime)
+    }
+
+    private init(_ offer: Offer, _ segment: consuming Mapping, _ chime: consuming Descriptor) {
+        self.offer = offer
+        self.segment = segment
+        self.chime = chime
+    }
+}
+
+/// What wakes the peer, and the half that goes to it.
+struct Doorbell: ~Copyable {
+    let button: Descriptor
+    let chime: Descriptor
+
+    init() throws(LinkError) {
+        var (button, chime): (Int32, Int32) = (-1, -1)
+        let status = unsafe oro_doorbell_create(&button, &chime)
+        guard status == 0 else { throw .system(call: "eventfd", errno: -status) }
+        self.button = Descriptor(button)
+        self.chime = Descriptor(chime)
+    }
+}

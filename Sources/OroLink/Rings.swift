@@ -1,0 +1,77 @@
+import CSupport
+
+/// Bounds of a link. Both sides have their own; the peer is told what concerns it.
+public struct LinkLimits: Sendable, Hashable {
+    /// Bytes of each ring this side writes: a power of two from 4 096 to 67 108 864.
+    public var ringBytes = 1 << 16
+    /// Rings the peer may open on a link: one for each of its sending threads, 1 to 16.
+    public var rings = 8
+    /// Longest message in bytes, its value, headers and payload together.
+    public var messageBytes = (64 << 20) + (64 << 10)
+
+    public init() {}
+}
+
+/// One ring this side writes. Belongs to one thread, or to a lock, at a time (``Link/withRing(shared:_:)``).
+@usableFromInline
+package struct OutRing {
+    @usableFromInline package var writer = oro_writer()
+    /// Longest payload of one record.
+    @usableFromInline package var recordLimit = 0
+    /// Messages that wait for room, oldest first; while there are some, nothing else is written.
+    @usableFromInline package var waiting: [WaitingMessage] = []
+}
+
+/// A message that did not fit its ring at once.
+@usableFromInline
+package final class WaitingMessage {
+    let bytes: UnsafeMutableRawBufferPointer
+    var sent = 0
+
+    /// Takes over `bytes`, which came from `UnsafeMutableRawBufferPointer.allocate`; `sent` of them are written already.
+    package init(adopting bytes: UnsafeMutableRawBufferPointer, sent: Int) {
+        unsafe self.bytes = bytes
+        self.sent = sent
+    }
+
+    deinit { unsafe bytes.deallocate() }
+}
+
+/// One ring the peer writes.
+@usableFromInline
+package struct InRing {
+    @usableFromInline package var reader = oro_reader()
+    /// A message in several records, as far as it has come.
+    package var assembly: UnsafeMutableRawPointer?
+    package var assembled = 0
+    package var assemblyRoom = 0
+    package var assemblyTotal = 0
+}
+
+/// A message as the drain hands it over.
+@usableFromInline
+package struct Incoming {
+    /// Number of the ring it came through.
+    @usableFromInline package let ring: Int
+    /// UNTRUSTED: without ``owned`` these bytes lie in the peer's segment: copy, then look.
+    @usableFromInline package let bytes: UnsafeRawPointer
+    @usableFromInline package let count: Int
+    /// The bytes are private memory that now belongs to the receiver, who frees it.
+    @usableFromInline package let owned: Bool
+
+    @inlinable init(ring: Int, bytes: UnsafeRawPointer, count: Int, owned: Bool) {
+        self.ring = ring
+        unsafe self.bytes = bytes
+        self.count = count
+        self.owned = owned
+    }
+}
+
+/// What a try to send came to.
+@usableFromInline
+package enum SendOutcome {
+    /// Written and, where needed, signalled.
+    case sent
+    /// No room now.
+    case full
+}

@@ -1,0 +1,102 @@
+import CSupport
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// Where named hosts have their sockets: `$XDG_RUNTIME_DIR/oro-ipc`, or `/tmp/oro-ipc-UID` without that variable.
+package struct SocketFolder: Sendable {
+    package let path: String
+
+    package init(_ path: String? = nil) {
+        if let path {
+            self.path = path
+        } else if let runtime = unsafe getenv("XDG_RUNTIME_DIR"), unsafe runtime.pointee != 0 {
+            self.path = unsafe String(cString: runtime) + "/oro-ipc"
+        } else {
+            self.path = "/tmp/oro-ipc-\(oro_user_id())"
+        }
+    }
+
+    /// The socket of this name, checked to fit a socket address.
+    package func socketPath(_ name: String) throws(LinkError) -> String {
+        let allowed = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        guard allowed, (1...64).contains(name.utf8.count), name.utf8.first != UInt8(ascii: ".") else {
+            throw .badName(name)
+        }
+        let path = "\(self.path)/\(name).sock"
+        guard path.utf8.count < 108 else {
+            throw .folder(path: self.path, reason: "its path is too long for a socket (107 bytes with the name)")
+        }
+        return path
+    }
+
+    /// Opens the folder, after making it when `create`, and checks that it is ours alone.
+    package func open(create: Bool) throws(LinkError) -> Descriptor {
+        if create {
+            let made = oro_make_directory(path)
+            guard made == 0 else { throw .folder(path: path, reason: SocketFolder.text(-made)) }
+        }
+        let opened = oro_open_directory(path)
+        switch opened {
+        case -EPERM: throw .folder(path: path, reason: "it belongs to another user")
+        case -EACCES where !create || oro_user_id() == 0:
+            throw .folder(path: path, reason: "others have access to it; make it private: chmod 700 \(path)")
+        case ..<0: throw .folder(path: path, reason: SocketFolder.text(-opened))
+        default: return Descriptor(opened)
+        }
+    }
+
+    static func text(_ errno: Int32) -> String { unsafe String(cString: strerror(errno)) }
+
+    /// Listens under `name`. The leftover socket of a dead host is replaced, that of a living one is respected.
+    ///
+    /// Who starts or stops holds the lock of the folder meanwhile (`flock`, given back by the kernel at death), so that
+    /// looking whether the old host lives and taking its place are one step. Nothing but the socket is left on disk.
+    package func listen(_ name: String, backlog: Int32) throws(LinkError) -> Descriptor {
+        let path = try socketPath(name)
+        let folder = try open(create: true)
+        let locked = oro_lock_directory(folder.number)
+        guard locked == 0 else { throw .system(call: "flock", errno: -locked) }
+        let probe = oro_socket_connect(path)
+        switch probe {
+        case -ENOENT: break
+        case -ECONNREFUSED: _ = oro_unlink(path)
+        case 0...:
+            oro_close(probe)
+            throw .nameTaken(name: name)
+        // A full backlog: somebody lives there.
+        case -EAGAIN: throw .nameTaken(name: name)
+        default: throw .system(call: "connect", errno: -probe)
+        }
+        return try Descriptor(checking: oro_socket_listen(path, backlog), "listen")
+    }
+
+    /// Removes the socket of a host that stops. Its listening socket must still be open, so that nobody else can have
+    /// taken the name.
+    package func remove(_ name: String) {
+        guard let path = try? socketPath(name), let folder = try? open(create: false) else { return }
+        _ = oro_lock_directory(folder.number)
+        _ = oro_unlink(path)
+    }
+
+    /// A socket connected to the host of this name.
+    func connect(_ name: String) throws(LinkError) -> Descriptor {
+        let path = try socketPath(name)
+        let number = oro_socket_connect(path)
+        switch number {
+        case -ENOENT, -ECONNREFUSED: throw .notListening(name: name, path: path)
+        case -EAGAIN: throw .refused(.busy)
+        default: return try Descriptor(checking: number, "connect")
+        }
+    }
+}
