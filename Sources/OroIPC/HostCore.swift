@@ -103,6 +103,8 @@ final class HostCore: ReactorService, @unchecked Sendable {
             guard let host = links[link] else { return }
             do throws(LinkError) {
                 try host.finish(request, wideSeq, result)
+                // It may have slept: what does not fit has to be written as room comes.
+                if host.link.isBackedUp(0) { activate(host) }
             } catch {
                 end(host, error)
             }
