@@ -33,6 +33,8 @@ final class ClientCore: @unchecked Sendable {
     /// The background thread, once an asynchronous call needed it.
     private let background = Mutex<ClientReactor?>(nil)
     private let isAttached = Atomic<Bool>(false)
+    /// News of the socket (1) or the end of the process (2) that the background thread could not look at yet.
+    private let unheard = Atomic<Int>(0)
     /// The background thread looks at this link in every turn, so nobody need arm it.
     let isWatched = Atomic<Bool>(false)
 
@@ -370,7 +372,13 @@ final class ClientCore: @unchecked Sendable {
 
     /// For the background thread: reads, if nobody else does, and writes what waits. True when there was something.
     func pollInBackground() -> Bool {
-        guard takeRole() else { return false }
+        guard takeRole() else { return unheard.load(ordering: .relaxed) != 0 }
+        let heard = unheard.exchange(0, ordering: .relaxed)
+        if heard != 0 {
+            _ = role.release()
+            hearInBackground(processEnded: heard == 2)
+            return true
+        }
         var progressed = false
         do throws(LinkError) {
             var spare = FrameStorage()
@@ -423,7 +431,8 @@ final class ClientCore: @unchecked Sendable {
     /// For the background thread: the socket has news, or the peer's process has ended.
     func hearInBackground(processEnded: Bool) {
         guard takeRole() else {
-            // The holder of the role hears it as well.
+            // The holder may be about to give the role up without a look at the socket, and an edge is told once.
+            unheard.store(processEnded ? 2 : max(1, unheard.load(ordering: .relaxed)), ordering: .relaxed)
             return
         }
         do throws(LinkError) {
@@ -620,6 +629,8 @@ final class ClientCore: @unchecked Sendable {
             sendAbort(ticket, error)
             return Result(err: error, source: command)
         }
+        // The role may have been passed to this thread while its result was being delivered.
+        defer { role.passOnIfFree() }
         while true {
             if let outcome = outcome() {
                 if case .error(let error) = outcome, error.name == "AbortError" { sendAbort(ticket, error) }
