@@ -41,10 +41,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
+        .target(name: "CBench", dependencies: ["CSupport"]),
         .executableTarget(
             name: "oro-ipc",
             dependencies: [
-                "OroIPC",
+                "OroIPC", "CBench",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),

@@ -198,6 +198,13 @@ static inline int oro_reader_peek(const struct oro_reader *r, struct oro_view *v
     return ORO_READ_RECORD;
 }
 
+// A look that costs one load: whether oro_reader_peek would find something.
+static inline bool oro_reader_ready(const struct oro_reader *r) {
+    const struct oro_record *record = (const struct oro_record *)(r->ring + (r->position & (r->capacity - 1)));
+    // SYNC: relaxed: oro_reader_peek looks again, with acquire.
+    return atomic_load_explicit(&record->stamp, memory_order_relaxed) == r->key + r->position;
+}
+
 // For the loop that polls: asks for the second line of the record to come, so that both lines arrive together.
 // Measured: 1.5 to 1.2 times the bare round trip (docs/decisions/002-commit-word.md).
 static inline void oro_reader_expect(const struct oro_reader *r) {

@@ -25,10 +25,17 @@ final class ClientCore: @unchecked Sendable {
     let late = Atomic<Int>(0)
     private let rings: UnsafeMutablePointer<RingState>
 
-    var patience: Patience
-    private var isArmed = false
+    /// What the holder of the role keeps, outside the object: no access of the hot path needs a check for exclusivity.
+    private struct Receiving {
+        var patience: Patience
+        /// The link says this side sleeps, for the background thread.
+        var isArmed = false
+    }
+    private let receiving: UnsafeMutablePointer<Receiving>
     private var sleepPoller: Poller?
     private let kicker: Descriptor
+    /// Ticks a thread polls before it looks around.
+    private let briefly: UInt64
 
     /// The background thread, once an asynchronous call needed it.
     private let background = Mutex<ClientReactor?>(nil)
@@ -37,7 +44,7 @@ final class ClientCore: @unchecked Sendable {
     let isWatched = Atomic<Bool>(false)
 
     /// What belongs to one ring of this side.
-    struct RingState {
+    struct RingState: ~Copyable {
         var numbers = RouteNumbers()
         var spare = FrameStorage()
         var generation: UInt32 = 0
@@ -48,14 +55,17 @@ final class ClientCore: @unchecked Sendable {
         self.link = link
         self.options = options
         start = oro_now()
-        patience = Patience(options.idle)
+        unsafe receiving = .allocate(capacity: 1)
+        unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle)))
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
+        briefly = 200 * oro_ticks_per_us()
         unsafe rings = .allocate(capacity: Int(ORO_RINGS_MAX))
         for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState()) }
     }
 
     deinit {
         link.end(.closed)
+        unsafe receiving.deallocate()
         unsafe rings.deinitialize(count: Int(ORO_RINGS_MAX))
         unsafe rings.deallocate()
     }
@@ -82,9 +92,9 @@ final class ClientCore: @unchecked Sendable {
     private func send(_ request: borrowing Request, ring: Int, mayBlock: Bool) throws(LinkError) {
         let payload = request.bytes?.count ?? 0
         // The plain case: a command sent before, no value, a seq of 64 bits, one record.
-        if request.value == nil, let seq = request.seq.small, !link.isBackedUp(ring),
-            FrameHeader.byteCount + payload <= link.recordLimit(of: ring),
-            case .known(let number) = unsafe rings[ring].numbers.lookUp(request.command)
+        let number = unsafe rings[ring].numbers.recall(request.command)
+        if number != 0, request.value == nil, let seq = request.seq.small, !link.isBackedUp(ring),
+            FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         {
             let header = FrameHeader(
                 kind: request.kind, route: number, deadline: request.deadline, ticket: request.ticket, seq: seq,
@@ -194,8 +204,8 @@ final class ClientCore: @unchecked Sendable {
     @inline(__always)
     func takeRole() -> Bool {
         guard role.tryTake() else { return false }
-        if isArmed {
-            isArmed = false
+        if receiving.pointee.isArmed {
+            receiving.pointee.isArmed = false
             link.disarm()
         }
         return true
@@ -213,9 +223,9 @@ final class ClientCore: @unchecked Sendable {
 
     private func giveUpWatchedRole() {
         while true {
-            if !isWatched.load(ordering: .sequentiallyConsistent) && !isArmed {
+            if !isWatched.load(ordering: .sequentiallyConsistent) && !receiving.pointee.isArmed {
                 if armLink() {
-                    isArmed = true
+                    receiving.pointee.isArmed = true
                 } else {
                     // For the background thread to read.
                     background.withLock { $0 }?.look(self)
@@ -247,7 +257,7 @@ final class ClientCore: @unchecked Sendable {
             }
             spare.fill(incoming)
             try read(spare)
-            if spare.header.ticket == mine {
+            if unsafe spare.fields.pointee.header.ticket == mine {
                 gotMine = true
             } else {
                 deliver(spare)
@@ -261,15 +271,14 @@ final class ClientCore: @unchecked Sendable {
     @inline(__always)
     private func read(_ storage: FrameStorage) throws(LinkError) {
         do throws(FrameError) {
-            storage.header = try FrameHeader.read(storage.buffer)
+            try storage.readHeader()
         } catch {
             throw .violation("a malformed frame: \(error)")
         }
-        guard storage.header.kind == .result else {
+        guard unsafe storage.fields.pointee.header.kind == .result else {
             if storage.header.kind == .goodbye { throw .peerGone }
             throw .violation("a frame that a host does not send: \(storage.header.kind)")
         }
-        storage.payloadStart = storage.count - Int(storage.header.payloadBytes)
     }
 
     /// Gives a result to whoever waits for it. A result nobody waits for any more is counted and dropped.
@@ -390,8 +399,8 @@ final class ClientCore: @unchecked Sendable {
         while !takeRole() {
             if role.want() { return true }
         }
-        isArmed = armLink()
-        let quiet = isArmed
+        receiving.pointee.isArmed = armLink()
+        let quiet = receiving.pointee.isArmed
         if !quiet { isWatched.store(true, ordering: .sequentiallyConsistent) }
         _ = role.release()
         return quiet
@@ -503,7 +512,8 @@ final class ClientCore: @unchecked Sendable {
     private func callOnOwnRing(_ command: String, _ bytes: Bytes?) throws(LinkError) -> Result? {
         guard let ring = link.ownRing else { return nil }
         let payload = bytes?.count ?? 0
-        guard case .known(let number) = unsafe rings[ring].numbers.lookUp(command), !link.isBackedUp(ring),
+        let number = unsafe rings[ring].numbers.recall(command)
+        guard number != 0, !link.isBackedUp(ring),
             FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         else { return nil }
         if link.isOver { throw link.ending ?? .closed }
@@ -533,13 +543,15 @@ final class ClientCore: @unchecked Sendable {
                 if gotMine {
                     unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
                     giveUpRole()
-                    patience.arrived()
+                    receiving.pointee.patience.arrived()
                     return Result(unsafe rings[ring].spare, command)
                 }
-                if count > 0 { continue }
-                link.expect()
-                oro_spin_pause()
-                if case .lookAgain = patience.advice() { continue }
+                if count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+                switch receiving.pointee.patience.advice() {
+                case .lookAgain: continue
+                case .checkAround where !link.sharesProcessor && receiving.pointee.patience.waited < briefly: continue
+                default: break
+                }
                 break
             }
             giveUpRole()
@@ -662,20 +674,18 @@ final class ClientCore: @unchecked Sendable {
         while true {
             let (count, gotMine) = try receive(&spare, mine: isRing ? ticket : 0)
             if gotMine || waiter.outcome.withLock({ $0 != nil }) {
-                patience.arrived()
+                receiving.pointee.patience.arrived()
                 return
             }
             if link.isOver { return }
             if link.hasWaiting, try pumpWaiting() { continue }
-            if count > 0 { continue }
-            link.expect()
-            oro_spin_pause()
-            switch patience.advice() {
+            if count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+            switch receiving.pointee.patience.advice() {
             case .lookAgain: continue
             case .checkAround where !link.sharesProcessor:
                 link.sayProcessor()
                 looks += 1
-                if patience.policy == .spin && looks & 63 == 0 {
+                if receiving.pointee.patience.policy == .spin && looks & 63 == 0 {
                     // Polling for long: hear of the peer's end, keep deadlines, let others run.
                     try link.readSocket()
                     oro_yield()
@@ -689,7 +699,7 @@ final class ClientCore: @unchecked Sendable {
                 if waiter.outcome.withLock({ $0 == nil }) {
                     let began = oro_ticks()
                     try sleepOnLink(nanoseconds: left)
-                    patience.slept(oro_ticks() &- began)
+                    receiving.pointee.patience.slept(oro_ticks() &- began)
                 }
                 link.disarm()
             }
@@ -768,13 +778,13 @@ final class ClientCore: @unchecked Sendable {
         var outcome: Outcome?
         var spare = FrameStorage()
         do throws(LinkError) {
-            for _ in 0..<256 {
+            for _ in 0..<16 {
                 if try receive(&spare, mine: ticket).gotMine {
                     pending.withLock { $0.free(ticket) }
                     outcome = .frame(spare)
                     break
                 }
-                oro_spin_pause()
+                _ = link.linger(32)
             }
         } catch {
             failAfterReading(error)
