@@ -159,7 +159,7 @@ static inline void oro_writer_commit(struct oro_writer *w, bool hold) {
         return;
     }
     // SYNC: release orders the payload and the extent before the stamp; pairs with the acquire in oro_reader_peek.
-    // (model step: W commit)
+    // (SEND-2)
     atomic_store_explicit(&record->stamp, stamp, memory_order_release);
     if (!hold) {
         // The next record's lines are fetched for writing while the peer works on this one.
@@ -172,7 +172,7 @@ static inline void oro_writer_commit(struct oro_writer *w, bool hold) {
 // Publishes a held run. True when there was one.
 static inline bool oro_writer_flush(struct oro_writer *w) {
     if (w->held == NULL) return false;
-    // SYNC: release orders every record of the run before the stamp of its first.
+    // SYNC: release orders every record of the run before the stamp of its first. (SEND-3)
     atomic_store_explicit(&w->held->stamp, w->held_stamp, memory_order_release);
     w->held = NULL;
     return true;
@@ -219,7 +219,7 @@ static inline uint64_t oro_reader_unpublished(const struct oro_reader *r) { retu
 // Gives the room of everything read back to the writer.
 static inline void oro_reader_publish(struct oro_reader *r) {
     r->published = r->position;
-    // SYNC: release: our loads of the payloads come before the writer may overwrite them. (model step: R publish)
+    // SYNC: release: our loads of the payloads come before the writer may overwrite them. (PUB-1)
     atomic_store_explicit(&r->consumed->position, r->position, memory_order_release);
 }
 

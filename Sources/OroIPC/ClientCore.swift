@@ -182,8 +182,7 @@ final class ClientCore: @unchecked Sendable {
                 let count = try receive(&spare, mine: 0).count
                 var came = count > 0 || link.roomCame(in: ring)
                 if !came {
-                    link.arm(room: true)
-                    came = link.hasSomething(orRoomIn: ring)
+                    came = !link.arm(room: true) || link.hasSomething(orRoomIn: ring)
                     if !came { try sleepOnLink(nanoseconds: .max) }
                     link.disarm()
                 }
@@ -411,12 +410,10 @@ final class ClientCore: @unchecked Sendable {
         var quiet = false
         if link.hasWaiting {
             try? link.withSharedRing { (ring) throws(LinkError) in
-                link.arm(room: true)
-                quiet = !link.hasSomething(orRoomIn: ring)
+                quiet = link.arm(room: true) && !link.hasSomething(orRoomIn: ring)
             }
         } else {
-            link.arm()
-            quiet = !link.hasSomething()
+            quiet = link.arm() && !link.hasSomething()
         }
         if !quiet { link.disarm() }
         return quiet

@@ -159,8 +159,9 @@ final class HostCore: ReactorService, @unchecked Sendable {
 
     /// Takes a link that has long been silent from the list of those that are looked at. False when it was not.
     private func tryRest(_ host: HostLink) -> Bool {
-        host.link.arm(room: host.link.isBackedUp(0))
-        if host.link.hasSomething(orRoomIn: host.link.isBackedUp(0) ? 0 : nil) {
+        // A client that does not take its results is not read from: then only room counts.
+        let waits = host.link.isBackedUp(0)
+        if !host.link.arm(room: waits) || host.link.hasSomething(orRoomIn: waits ? 0 : nil, reading: !waits) {
             host.link.disarm()
             host.idleTurns = 0
             return false

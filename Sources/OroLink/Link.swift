@@ -46,6 +46,8 @@ package final class Link: @unchecked Sendable {
     @usableFromInline let ins: UnsafeMutablePointer<InRing>
     @usableFromInline let receiving: UnsafeMutablePointer<Receiving>
     var inMappings: [MappingBox] = []
+    /// Fences were asked for again, and the barrier that makes it safe to sleep has not been passed yet.
+    private var isBarrierDue = false
 
     /// Both sides can make the other pass a barrier.
     @usableFromInline let canGoFenceless: Bool
@@ -191,15 +193,21 @@ extension Link {
         if unsafe oro_wake_wanted(waker, true) { oro_doorbell_ring(button) }
     }
 
-    /// Says this side sleeps. The caller then looks once more (``hasSomething``), and disarms or waits for the chime.
-    package func arm(room: Bool = false) {
+    /// Says this side sleeps. The caller then looks once more (``hasSomething(orRoomFor:in:)``), and disarms or waits for
+    /// the chime. False: the kernel could not do it now, and this side has to stay awake.
+    package func arm(room: Bool = false) -> Bool {
         // The sleeper belongs to the receiver's role, as does this call.
         if unsafe oro_sleep_is_fenceless(sleeper) {
             unsafe oro_sleep_want_fence(sleeper)
-            oro_membarrier()
+            isBarrierDue = true
+        }
+        if isBarrierDue {
+            guard oro_membarrier() else { return false }
+            isBarrierDue = false
         }
         unsafe receiving.pointee.streak = 0
         unsafe oro_sleep_arm(sleeper, room)
+        return true
     }
 
     package func disarm() { unsafe oro_sleep_disarm(sleeper) }
@@ -215,15 +223,17 @@ extension Link {
         }
     }
 
-    /// True when a look would find a message, a packet, room in the ring (of the caller's) named, or the end.
-    package func hasSomething(orRoomIn ring: Int? = nil) -> Bool {
+    /// True when a look would find a message, a packet, room in the ring (of the caller's) named, or the end. With
+    /// `reading` false messages do not count: this side waits for room before it reads on.
+    package func hasSomething(orRoomIn ring: Int? = nil, reading: Bool = true) -> Bool {
         if isOver || socketHasNews { return true }
+        if let ring, roomCame(in: ring) { return true }
+        if !reading { return false }
         var view = oro_view()
         for index in 0..<(unsafe receiving.pointee.inCount) {
             // The reader belongs to the receiver's role.
             if unsafe oro_reader_peek(&ins[index].reader, &view) != Int32(ORO_READ_EMPTY) { return true }
         }
-        if let ring { return roomCame(in: ring) }
         return false
     }
 

@@ -3,11 +3,11 @@ import CSupport
 import OroIPC
 import OroLink
 
-if CommandLine.arguments.count > 1, CommandLine.arguments[1] == "bench-peer" {
+if CommandLine.arguments.count > 2 {
     try BenchPeer(shared: 3, host: 4, lane: 5, idle: IdlePolicy(rawValue: CommandLine.arguments[2])!, cpu: Int32(CommandLine.arguments[3])!).run()
 } else {
     let driver = try BenchDriver(idle: .spin)
-    let n = 20000, blocks = 40
+    let n = Int(CommandLine.arguments.dropFirst().first ?? "20000")!, blocks = 40
     var raw = [UInt64](repeating: 0, count: n), mine = raw
     var ratios: [Double] = [], lratios: [Double] = [], rawns: [Double] = []
     let bytes = Bytes([UInt8](repeating: 1, count: 64))
