@@ -13,7 +13,7 @@ import OroLink
 ///
 /// Whatever goes wrong with a request is the `err` of its ``Result``; only connecting throws.
 public final class Client: Sendable {
-    private let core: ClientCore
+    let core: ClientCore
 
     /// Connects to the host of this name. Throws `notListening`, `refused`, `handshakeTimeout`, ….
     public static func connect(

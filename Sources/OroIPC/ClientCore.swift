@@ -31,7 +31,7 @@ final class ClientCore: @unchecked Sendable {
     private let kicker: Descriptor
 
     /// The background thread, once an asynchronous call needed it.
-    private let background = Mutex<ClientReactor?>(nil)
+    let background = Mutex<ClientReactor?>(nil)
     private let isAttached = Atomic<Bool>(false)
     /// The background thread looks at this link in every turn, so nobody need arm it.
     let isWatched = Atomic<Bool>(false)
