@@ -41,15 +41,18 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
+        .target(name: "CTool"),
         .executableTarget(
             name: "oro-ipc",
             dependencies: [
-                "OroIPC",
+                "CTool", "OroIPC",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "OroFrameTests", dependencies: ["OroFrame"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ToolTests", dependencies: ["OroIPC", "oro-ipc"], swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .c17
 )
