@@ -41,16 +41,19 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
+        .target(name: "CTool"),
         .target(name: "CBench", dependencies: ["CSupport"]),
         .executableTarget(
             name: "oro-ipc",
             dependencies: [
-                "OroIPC", "CBench",
+                "CTool", "CBench", "OroIPC",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "OroFrameTests", dependencies: ["OroFrame"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ToolTests", dependencies: ["OroIPC", "oro-ipc"], swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .c17
 )

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "bench_raw.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -184,6 +185,19 @@ int bench_pin(int cpu) {
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
     return sched_setaffinity(0, sizeof set, &set);
+}
+
+void bench_pin_threads(int cpu) {
+    DIR *tasks = opendir("/proc/self/task");
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    struct dirent *entry;
+    while (tasks != NULL && (entry = readdir(tasks)) != NULL) {
+        int id = atoi(entry->d_name);
+        if (id > 0) sched_setaffinity(id, sizeof set, &set);
+    }
+    if (tasks != NULL) closedir(tasks);
 }
 
 int bench_cpus(void) {

@@ -118,6 +118,8 @@ final class HostCore: ReactorService, @unchecked Sendable {
             guard let host = links[link] else { return }
             do throws(LinkError) {
                 try host.finish(request, wideSeq, result)
+                // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
+                if host.link.isBackedUp(0) { activate(host) }
             } catch {
                 end(host, error)
             }

@@ -9,34 +9,37 @@ import OroLink
     import Musl
 #endif
 
-/// Runs a bench and its baseline in turn, between the same two pinned processes.
+/// Two pinned processes, one of which (the peer) does what this one commands: blocks of a bench and blocks of its
+/// baseline run in turn between the same two.
+///
+/// To be used on one plain thread, not in a task: a task may change threads.
 final class BenchDriver {
     let shared: OpaquePointer
-    let pid: Int32
     let client: Client
+    /// A bare lane, without messages.
     let lane: Link
-    let idle: IdlePolicy
-    let ticksPerMicrosecond = Double(oro_ticks_per_us())
+    private let peer: Int32
 
-    init(idle: IdlePolicy, sameCore: Bool = false) throws {
-        self.idle = idle
+    init(idle: IdlePolicy, sameProcessor: Bool = false) throws {
         var fd: Int32 = -1
-        guard let shared = unsafe bench_create(&fd) else { throw LinkError.system(call: "memfd_create", errno: 0) }
+        guard let shared = unsafe bench_create(&fd) else { throw LinkError.system(call: "memfd_create", errno: errno) }
         unsafe self.shared = shared
         var (hostPair, lanePair): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
-        _ = unsafe oro_socketpair(&hostPair)
-        _ = unsafe oro_socketpair(&lanePair)
-        let cpu = sameCore || bench_cpus() < 2 ? 0 : 1
-        let arguments = ["oro-ipc", "bench-peer", idle.rawValue, "\(cpu)"]
-        var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
-        pid = unsafe bench_spawn_peer(fd, hostPair[1], lanePair[1], &pointers)
-        for pointer in unsafe pointers { unsafe free(pointer) }
-        oro_close(fd)
-        oro_close(hostPair[1])
-        oro_close(lanePair[1])
-        _ = bench_pin(0)
-        lane = try Rendezvous.shakeHands(Descriptor(lanePair[0]), limits: LinkLimits(), timeoutMilliseconds: 10_000)
+        guard unsafe oro_socketpair(&hostPair) == 0, unsafe oro_socketpair(&lanePair) == 0 else {
+            throw LinkError.system(call: "socketpair", errno: errno)
+        }
+        let cpu = sameProcessor || bench_cpus() < 2 ? 0 : 1
+        let words = ["oro-ipc", "bench-peer", idle.rawValue, "\(cpu)"]
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { (word: String) in unsafe strdup(word) }
+        unsafe arguments.append(nil)
+        peer = unsafe bench_spawn_peer(fd, hostPair[1], lanePair[1], &arguments)
+        for argument in unsafe arguments { unsafe free(argument) }
+        for fd in [fd, hostPair[1], lanePair[1]] { oro_close(fd) }
+        guard peer > 0 else { throw LinkError.system(call: "fork", errno: errno) }
+        bench_pin_threads(0)
         unsafe bench_give(shared, BENCH_HOST.rawValue, 0)
+        lane = try Rendezvous.shakeHands(
+            Descriptor(lanePair[0]), limits: LinkLimits(), timeoutMilliseconds: 10_000)
         var options = ClientOptions()
         options.idle = idle
         client = try Client(descriptor: hostPair[0], options: options)
@@ -45,20 +48,14 @@ final class BenchDriver {
 
     deinit {
         unsafe bench_give(shared, BENCH_QUIT.rawValue, 0)
-        _ = bench_wait(pid)
+        _ = bench_wait(peer)
     }
 
     func give(_ command: bench_command, _ count: Int) { unsafe bench_give(shared, command.rawValue, UInt64(count)) }
+
     func awaitDone() { unsafe bench_await_done(shared) }
 
-    /// Lets the peer's host run while `body` does.
-    func withHost<R>(_ body: () throws -> R) rethrows -> R {
-        give(BENCH_HOST, 0)
-        let result = try body()
-        stopHost()
-        return result
-    }
-
+    /// Lets the peer's host run.
     func startHost() { give(BENCH_HOST, 0) }
 
     func stopHost() {
@@ -67,4 +64,7 @@ final class BenchDriver {
         try? client.post("nothing")
         awaitDone()
     }
+
+    /// Microseconds of processor time of both processes so far.
+    var processorTime: UInt64 { bench_cpu_time() + bench_process_cpu_time(peer) }
 }

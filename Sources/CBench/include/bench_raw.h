@@ -44,6 +44,8 @@ uint64_t bench_ring_consume(struct bench_shared *shared, uint64_t count);
 
 void bench_gap(uint64_t ns);
 int bench_pin(int cpu);
+// All threads of this process.
+void bench_pin_threads(int cpu);
 int bench_cpus(void);
 // Microseconds of processor time of this process.
 uint64_t bench_cpu_time(void);
