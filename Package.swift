@@ -7,6 +7,8 @@ let swiftSettings: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+let testSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
 let package = Package(
     name: "oro-ipc",
     products: [
@@ -54,6 +56,20 @@ let package = Package(
             name: "OroFrameTests", dependencies: ["OroFrame"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ToolTests", dependencies: ["OroIPC", "oro-ipc"], swiftSettings: swiftSettings),
+        // What tests need of C: other processes, tracing, seccomp, counts of allocations and system calls.
+        .target(name: "CTestSupport", dependencies: ["CSupport"], path: "Tests/CTestSupport"),
+        // The behaviours every backend and topology must show, as code that either side's process can run.
+        .target(
+            name: "OroConformance", dependencies: ["OroIPC", "CTestSupport"], path: "Tests/OroConformance",
+            swiftSettings: testSettings),
+        .executableTarget(
+            name: "oro-test-peer", dependencies: ["OroIPC", "OroConformance", "CTestSupport"],
+            path: "Tests/oro-test-peer", swiftSettings: testSettings),
+        .testTarget(
+            name: "OroLinkTests", dependencies: ["OroLink", "CTestSupport"], swiftSettings: testSettings),
+        .testTarget(
+            name: "OroIPCTests", dependencies: ["OroIPC", "OroConformance", "CTestSupport"],
+            swiftSettings: testSettings),
     ],
     cLanguageStandard: .c17
 )

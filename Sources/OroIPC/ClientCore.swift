@@ -40,6 +40,8 @@ final class ClientCore: @unchecked Sendable {
     /// The background thread, once an asynchronous call needed it.
     let background = Mutex<ClientReactor?>(nil)
     private let isAttached = Atomic<Bool>(false)
+    /// News of the socket (1) or the end of the process (2) that the background thread could not look at yet.
+    private let unheard = Atomic<Int>(0)
     /// The background thread looks at this link in every turn, so nobody need arm it.
     let isWatched = Atomic<Bool>(false)
 
@@ -175,25 +177,41 @@ final class ClientCore: @unchecked Sendable {
     /// Waits until there is room in the caller's ring, reading meanwhile: two sides that are both full do not wait for
     /// each other.
     private func waitForRoom(_ ring: Int) throws(LinkError) {
+        // The host makes room in eighths of the ring: while it is awake, polling sees it soon.
+        let began = oro_ticks()
+        var looks = 0
         while true {
+            if link.roomCame(in: ring) { return }
             if link.isOver { throw link.ending ?? .closed }
-            if takeRole() {
-                var spare = FrameStorage()
-                let count = try receive(&spare, mine: 0).count
-                var came = count > 0 || link.roomCame(in: ring)
-                if !came {
-                    came = !link.arm(room: true) || link.hasSomething(orRoomIn: ring)
-                    if !came { try sleepOnLink(nanoseconds: .max) }
-                    link.disarm()
-                }
-                giveUpRole()
-                if came { return }
-            } else {
-                if link.roomCame(in: ring) { return }
-                // Somebody else reads; room is seen by looking.
+            looks += 1
+            let sleeps = options.idle == .park || (looks & 63 == 0 && link.sharesProcessor)
+                || (options.idle == .adaptive && oro_ticks() &- began > briefly)
+            if !sleeps && looks & 255 != 0 {
+                oro_spin_pause()
+                continue
+            }
+            // Now and then, and before a sleep, what comes in is read: two full sides must not wait for each other.
+            guard takeRole() else {
+                // Somebody else reads, and room is seen by looking.
                 let word = Word()
                 word.wait(while: word.now, nanoseconds: 50_000)
+                continue
             }
+            do throws(LinkError) {
+                var spare = FrameStorage()
+                let count = try receive(&spare, mine: 0).count
+                if sleeps && count == 0 {
+                    if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) {
+                        try sleepOnLink(nanoseconds: .max)
+                    }
+                    link.disarm()
+                }
+            } catch {
+                failAfterReading(error)
+                giveUpRole()
+                throw error
+            }
+            giveUpRole()
         }
     }
 
@@ -378,7 +396,13 @@ final class ClientCore: @unchecked Sendable {
 
     /// For the background thread: reads, if nobody else does, and writes what waits. True when there was something.
     func pollInBackground() -> Bool {
-        guard takeRole() else { return false }
+        guard takeRole() else { return unheard.load(ordering: .relaxed) != 0 }
+        let heard = unheard.exchange(0, ordering: .relaxed)
+        if heard != 0 {
+            _ = role.release()
+            hearInBackground(processEnded: heard == 2)
+            return true
+        }
         var progressed = false
         do throws(LinkError) {
             var spare = FrameStorage()
@@ -429,7 +453,8 @@ final class ClientCore: @unchecked Sendable {
     /// For the background thread: the socket has news, or the peer's process has ended.
     func hearInBackground(processEnded: Bool) {
         guard takeRole() else {
-            // The holder of the role hears it as well.
+            // The holder may be about to give the role up without a look at the socket, and an edge is told once.
+            unheard.store(processEnded ? 2 : max(1, unheard.load(ordering: .relaxed)), ordering: .relaxed)
             return
         }
         do throws(LinkError) {
@@ -629,6 +654,8 @@ final class ClientCore: @unchecked Sendable {
             sendAbort(ticket, error)
             return Result(err: error, source: command)
         }
+        // The role may have been passed to this thread while its result was being delivered.
+        defer { role.passOnIfFree() }
         while true {
             if let outcome = outcome() {
                 if case .error(let error) = outcome, error.name == "AbortError" { sendAbort(ticket, error) }

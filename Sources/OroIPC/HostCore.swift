@@ -291,11 +291,11 @@ final class HostCore: ReactorService, @unchecked Sendable {
             if let pidfd = link.pidfd { watch(pidfd, key | Source.pidfd) }
             options.logger.debug("link \(link.id): process \(link.peer.processID) connected")
         case .refused(let refusal):
-            forget(key)
+            unwatch(greeting, key)
             statistics.refused += 1
             options.logger.info("a client was refused: \(refusal)")
         case .failed(let error):
-            forget(key)
+            unwatch(greeting, key)
             statistics.refused += 1
             options.logger.info("a handshake failed: \(error)")
         }
@@ -306,11 +306,16 @@ final class HostCore: ReactorService, @unchecked Sendable {
         greetingOrder.removeAll { $0 == key }
     }
 
+    /// A poll of io_uring keeps the socket open although its descriptor is closed: the client would wait for ever.
+    private func unwatch(_ greeting: Greeting, _ key: UInt64) {
+        reactor.poller.remove(greeting.socket, key: (key | Source.socket) + 4)
+        forget(key)
+    }
+
     private func dropGreeting(_ key: UInt64) {
         guard let greeting = greetings[key] else { return }
-        reactor.poller.remove(greeting.socket, key: (key | Source.socket) + 4)
+        unwatch(greeting, key)
         oro_close(greeting.socket)
-        forget(key)
     }
 
     func reactorNextDeadline() -> UInt64 {

@@ -62,6 +62,12 @@ struct RoleLock: ~Copyable {
         }
     }
 
+    /// For a thread that needs the role no more but may be the one it was passed to.
+    func passOnIfFree() {
+        guard sleeping.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        if state.load(ordering: .sequentiallyConsistent) == RoleLock.free { passOn() }
+    }
+
     private func passOn() {
         let next = sleepers.withLock { $0.first }
         next?.word.change()

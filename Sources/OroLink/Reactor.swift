@@ -26,7 +26,7 @@ package protocol ReactorService: AnyObject {
 ///
 /// Runs on a thread of its own (``start()``) or in turns of a foreign event loop (``turn()`` when ``descriptor`` is
 /// readable, and at the time that it answers).
-// Sendable: `poller`, `patience`, `lastLook` belong to the reactor's thread; the rest is atomic or in a mutex.
+// Sendable: `poller`, `patience`, `lastLook`, `busyLooks` belong to the reactor's thread; the rest is atomic or in a mutex.
 @usableFromInline
 package final class Reactor: @unchecked Sendable {
     package let poller: Poller
@@ -46,6 +46,8 @@ package final class Reactor: @unchecked Sendable {
     private struct State {
         var patience: Patience
         var lastLook: UInt64 = 0
+        /// Turns with traffic.
+        var busyLooks: UInt32 = 0
     }
 
     deinit {
@@ -139,6 +141,7 @@ package final class Reactor: @unchecked Sendable {
     /// after which the next turn is due even if the descriptor stays silent; `nil` for never.
     package func turn() -> UInt64? {
         begin()
+        tick()
         repeat {
             while look() {}
             asleep.store(true, ordering: .sequentiallyConsistent)
@@ -168,8 +171,13 @@ package final class Reactor: @unchecked Sendable {
         // io_uring shows its completions in memory; epoll has to be asked, now and then.
         if poller.backend == .ioUring {
             if poller.pending, hear(0) { progressed = true }
-            if progressed { return true }
-            if state.pointee.patience.waited < lookEvery { return false }
+            // Deadlines come under load as well: the clock is read now and then.
+            if progressed {
+                unsafe state.pointee.busyLooks &+= 1
+                if unsafe state.pointee.busyLooks & 63 != 0 { return true }
+            } else if unsafe state.pointee.patience.waited < lookEvery {
+                return false
+            }
         }
         let now = oro_ticks()
         if now &- state.pointee.lastLook > lookEvery {

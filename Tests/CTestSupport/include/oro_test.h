@@ -1,0 +1,84 @@
+// What the tests need of C: other processes, tracing, system call filters, and counts of allocations and system calls.
+#ifndef ORO_TEST_H
+#define ORO_TEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// --- Processes ----------------------------------------------------------------------------------------------------
+struct oro_child {
+    pid_t pid;
+    int input;   // writes to its standard input; closing it tells the child to end
+    int output;  // reads its standard output
+};
+// Starts `path` with `argv` (NULL at the end). `fds` (count of them) become descriptors 10, 11, … of the child; every
+// other descriptor is closed. The child dies with its parent. 0, or minus errno.
+int oro_spawn(const char *path, char *const argv[], const int *fds, int fd_count, struct oro_child *child);
+// Waits for the end: the exit status, or 128 + signal. Once.
+int oro_reap(pid_t pid);
+// 1 when the process has ended (it stays to be reaped), 0 when not.
+int oro_has_ended(pid_t pid);
+
+// --- This process, as the kernel sees it (pid 0: this one) -------------------------------------------------------
+int oro_count_fds(pid_t pid);
+int oro_count_maps(pid_t pid);      // lines of /proc/PID/maps
+int oro_count_memfds(pid_t pid);    // of those, mappings of memfds
+long oro_rss_kb(pid_t pid);
+long oro_pss_kb(pid_t pid);
+// Clock ticks (user + system) of the whole process, and switches of all its threads.
+long oro_cpu_ticks(pid_t pid);
+long oro_voluntary_switches(pid_t pid, const char *thread_name);  // NULL: all threads
+uint64_t oro_clock_ns(void);
+int oro_pin(int cpu);  // the calling thread
+void oro_line_buffered(void);  // standard output, from now on
+
+// --- Filters ------------------------------------------------------------------------------------------------------
+// From now on `number` fails with `error` in this process and its children.
+int oro_refuse_syscall(int number, int error);
+int oro_refuse_io_uring(void);
+
+// --- Counting -----------------------------------------------------------------------------------------------------
+// Allocations made by this process since it began (all threads).
+uint64_t oro_allocations(void);
+// Counts every system call of the calling thread between start and stop (syscall user dispatch). minus errno if the
+// kernel cannot.
+int oro_syscall_count_start(void);
+uint64_t oro_syscall_count_stop(void);
+
+// --- Tracing: killing at a counted instruction --------------------------------------------------------------------
+// The victim calls this just before, and just after, the operation under test.
+void oro_mark(void);
+struct oro_trace {
+    long instructions;  // counted between the marks, or until the kill
+    long syscalls;
+    int status;         // 0 killed as asked, 1 the victim passed its second mark before, <0 minus errno
+};
+// The victim (already traced, stopped at its first mark) is stepped `steps` instructions and killed by SIGKILL. With
+// steps < 0 it is stepped to its second mark, counted, and killed there. Time of death in *killed_at.
+// Called on the thread that spawned the victim with oro_spawn_traced.
+int oro_spawn_traced(const char *path, char *const argv[], const int *fds, int fd_count, struct oro_child *child);
+// Lets it run until it is at its next mark, in whatever thread: that thread's id, or minus errno (-ESRCH: it has ended).
+int oro_trace_until_mark(pid_t pid);
+int oro_trace_step_and_kill(pid_t pid, pid_t thread, long steps, struct oro_trace *result, uint64_t *killed_at);
+
+// --- Raw packets, for the hostile peer ------------------------------------------------------------------------------
+ssize_t oro_raw_send(int fd, const void *bytes, size_t count, const int *fds, int fd_count);
+ssize_t oro_raw_receive(int fd, void *bytes, size_t capacity, int *fds, int capacity_fds, int *fd_count, int timeout_ms);
+int oro_raw_connect(const char *path);
+int oro_raw_listen(const char *path);
+int oro_raw_accept(int fd, int timeout_ms);
+// A memfd of `bytes`; `allocate`: without holes; `seals` as F_ADD_SEALS takes them (0 none).
+int oro_raw_memfd(uint64_t bytes, bool allocate, int seals);
+int oro_raw_segment_seals(void);
+// Maps all of it shared and writable, before it is sealed. NULL when it cannot be.
+void *oro_raw_map(int fd, uint64_t bytes);
+void oro_raw_unmap(void *address, uint64_t bytes);
+int oro_raw_seal(int fd, int seals);
+int oro_raw_epoll(int depth);  // an epoll that watches an epoll … depth deep
+int oro_raw_epoll_add(int epoll, int fd);
+int oro_raw_eventfd(void);
+int oro_raw_file(void);        // a regular file, already unlinked
+
+#endif

@@ -1,0 +1,38 @@
+import OroIPC
+
+/// What a client tries a behaviour on: a host with the commands of ``Fixture``, wherever it runs.
+public struct Subject: Sendable {
+    /// A new client of the host. At most ``Behaviour/clients`` of them.
+    public let connect: @Sendable (ClientOptions) throws -> Client
+    public let options: ClientOptions
+
+    public init(options: ClientOptions, connect: @escaping @Sendable (ClientOptions) throws -> Client) {
+        self.options = options
+        self.connect = connect
+    }
+
+    func client() throws -> Client { try connect(options) }
+}
+
+/// Something that must hold on every backend and topology.
+public struct Behaviour: Sendable, CustomStringConvertible {
+    public let name: String
+    /// How many clients it needs at most.
+    public let clients: Int
+    /// The host does not survive it.
+    public let endsHost: Bool
+    public let run: @Sendable (Subject) async throws -> Void
+
+    public var description: String { name }
+
+    init(
+        _ name: String, clients: Int = 1, endsHost: Bool = false, _ run: @escaping @Sendable (Subject) async throws -> Void
+    ) {
+        self.name = name
+        self.clients = clients
+        self.endsHost = endsHost
+        self.run = run
+    }
+
+    public static let all: [Behaviour] = answers + names + sequence + givingUp + payloads + crowds + endings
+}

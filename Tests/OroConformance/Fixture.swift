@@ -1,0 +1,98 @@
+import CTestSupport
+import Foundation
+import OroIPC
+import Synchronization
+
+/// The commands of the host that the behaviours are tried on.
+public final class Fixture: Sendable {
+    private let started = Atomic<Int>(0)
+    private let cancelled = Atomic<Int>(0)
+    private let notes = Mutex<[String: (next: Int64, inOrder: Bool)]>([:])
+    private let received = Atomic<Int>(0)
+
+    public init() {}
+
+    public static func install(on host: OroIPC.Host) { Fixture().install(on: host) }
+
+    public func install(on host: OroIPC.Host) {
+        let router = host.router
+        router.map("ping") { _ in Result(data: "pong") }
+        router.map("echo") { message in Result(data: message.value, bytes: message.bytes) }
+        router.map("echo.async", async: { message in Result(data: message.value, bytes: message.bytes) })
+        router.map("seq") { message in Result(data: .string("\(message.seq)")) }
+        router.map("Name.Of.This") { message in Result(data: .string(message.name)) }
+        router.map("fail") { message in
+            throw IPCError(
+                name: message["name"]?.string ?? "Error", message: message["message"]?.string ?? "",
+                code: message["code"]?.string ?? "", extra: ["path": message["path"] ?? .null])
+        }
+        router.map("throw.other") { _ in throw Unexpected("other", line: 0) }
+        router.map("sleep", async: { [self] message in
+            started.add(1, ordering: .relaxed)
+            do {
+                try await Task.sleep(for: .milliseconds(message["ms"]?.int ?? 0))
+            } catch {
+                cancelled.add(1, ordering: .relaxed)
+                throw error
+            }
+            return Result(data: message["tag"])
+        })
+        router.map("hold") { message in
+            usleep(UInt32(message["ms"]?.int ?? 0) * 1000)
+            return Result(data: "held")
+        }
+        router.map("counts") { [self] _ in
+            Result(data: [
+                "started": .int(Int64(started.load(ordering: .relaxed))),
+                "cancelled": .int(Int64(cancelled.load(ordering: .relaxed))),
+                "received": .int(Int64(received.load(ordering: .relaxed))),
+            ])
+        }
+        router.map("note") { [self] message in
+            let who = message["who"]?.string ?? ""
+            let number = message["n"]?.int ?? -1
+            notes.withLock { notes in
+                var entry = notes[who] ?? (0, true)
+                if entry.next != number { entry.inOrder = false }
+                entry.next = number + 1
+                notes[who] = entry
+            }
+            return Result()
+        }
+        router.map("notes") { [self] message in
+            let entry = notes.withLock { $0[message["who"]?.string ?? ""] ?? (0, true) }
+            return Result(data: ["count": .int(entry.next), "inOrder": .bool(entry.inOrder)])
+        }
+        router.map("take") { [self] message in
+            received.add(message.bytes?.count ?? 0, ordering: .relaxed)
+            return Result()
+        }
+        router.map("make") { message in
+            Result(bytes: Bytes(pattern(Int(message["count"]?.int ?? 0), seed: UInt64(message["seed"]?.int ?? 0))))
+        }
+        router.map("test.map") { [unowned router] message in
+            let reply = message["reply"] ?? .null
+            router.map(message["name"]?.string ?? "") { _ in Result(data: reply) }
+            return Result()
+        }
+        router.map("test.unmap") { [unowned router] message in
+            router.unmap(message["name"]?.string ?? "")
+            return Result()
+        }
+        router.map("test.stop") { [weak host] _ in
+            if let host { Thread.detachNewThread { host.stop() } }
+            return Result()
+        }
+        router.map("test.process") { [weak host] _ in
+            guard let host else { return Result() }
+            let statistics = host.statistics
+            return Result(data: [
+                "pid": .int(Int64(getpid())), "fds": .int(Int64(oro_count_fds(0))),
+                "maps": .int(Int64(oro_count_maps(0))), "memfds": .int(Int64(oro_count_memfds(0))), "rss": .int(Int64(oro_rss_kb(0))),
+                "links": .int(Int64(statistics.links)), "accepted": .int(Int64(statistics.accepted)),
+                "refused": .int(Int64(statistics.refused)), "violations": .int(Int64(statistics.violations)),
+                "requests": .int(Int64(statistics.requests)), "backend": .string(host.backend.rawValue),
+            ])
+        }
+    }
+}

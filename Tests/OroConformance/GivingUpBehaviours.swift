@@ -1,0 +1,100 @@
+import Foundation
+import OroIPC
+
+extension Behaviour {
+    static let givingUp: [Behaviour] = [
+        Behaviour("a deadline that passes gives TimeoutError; the handler is cancelled") { subject in
+            let client = try subject.client()
+            let before = try counts(client)
+            let options = CallOptions(timeout: .milliseconds(40))
+            let sync = try await onThread { client.sendSync("sleep", ["ms": 60_000], options: options) }
+            try expectEqual(sync.err?.name, "TimeoutError")
+            try expectEqual(sync.err?.code, "TIMEOUT_ERR")
+            try expectEqual(sync.err?.message, "ipc.sendSync timed out")
+            let asked = await client.request("sleep", ["ms": 60_000], options: options)
+            try expectEqual(asked.err?.name, "TimeoutError")
+            try expectEqual(asked.err?.message, "ipc.request timed out")
+            try expectEqual(asked.source, "sleep")
+            try await until("both handlers saw their cancellation") { try counts(client).cancelled == before.cancelled + 2 }
+        },
+        Behaviour("a deadline that does not pass changes nothing") { subject in
+            let client = try subject.client()
+            for _ in 0..<20 {
+                try expectEqual(client.sendSync("ping", options: .deadline).data, "pong")
+                try expectEqual((await client.request("ping", options: .deadline)).data, "pong")
+            }
+        },
+        Behaviour("a late reply is counted and dropped, and not taken for another's") { subject in
+            let client = try subject.client()
+            let late = client.statistics.lateResults
+            let options = CallOptions(timeout: .milliseconds(30))
+            // The handler does not see its cancellation: it answers too late.
+            let result = await client.request("hold", ["ms": 250], options: options)
+            try expectEqual(result.err?.name, "TimeoutError")
+            try expectEqual((await client.request("echo", 1)).data, 1)
+            try expectEqual(client.statistics.lateResults, late + 1)
+            let sync = try await onThread { client.sendSync("hold", ["ms": 250], options: options) }
+            try expectEqual(sync.err?.name, "TimeoutError")
+            try expectEqual(client.sendSync("echo", 2).data, 2)
+            try expectEqual(client.statistics.lateResults, late + 2)
+        },
+        Behaviour("a signal aborts before, while pending, and not after") { subject in
+            let client = try subject.client()
+            let early = AbortController()
+            early.abort("too early")
+            for result in [
+                client.sendSync("ping", options: CallOptions(signal: early.signal)),
+                await client.request("ping", options: CallOptions(signal: early.signal)),
+            ] {
+                try expectEqual(result.err, .abort("too early"))
+            }
+            let before = try counts(client)
+            let meanwhile = AbortController()
+            async let asked = client.request("sleep", ["ms": 60_000], options: CallOptions(signal: meanwhile.signal))
+            async let blocked = onThread {
+                client.sendSync("sleep", ["ms": 60_000], options: CallOptions(signal: meanwhile.signal))
+            }
+            try await until("both are at work") { try counts(client).started == before.started + 2 }
+            meanwhile.abort("enough")
+            try expectEqual((await asked).err, .abort("enough"))
+            try expectEqual((try await blocked).err, .abort("enough"))
+            try await until("both handlers saw it") { try counts(client).cancelled == before.cancelled + 2 }
+            let after = AbortController()
+            let done = await client.request("ping", options: CallOptions(signal: after.signal))
+            after.abort()
+            try expectEqual(done.data, "pong")
+            try expectEqual(client.sendSync("ping").data, "pong")
+        },
+        Behaviour("cancelling the task aborts its request and the handler") { subject in
+            let client = try subject.client()
+            let before = try counts(client)
+            let task = Task { await client.request("sleep", ["ms": 60_000]) }
+            try await until("it is at work") { try counts(client).started == before.started + 1 }
+            task.cancel()
+            try expectEqual((await task.value).err?.name, "AbortError")
+            try await until("the handler saw it") { try counts(client).cancelled == before.cancelled + 1 }
+            let never = Task {
+                while !Task.isCancelled { await Task.yield() }
+                return await client.request("ping")
+            }
+            never.cancel()
+            try expectEqual((await never.value).err?.name, "AbortError")
+        },
+        Behaviour("a thousand requests are cancelled at once, and the client goes on") { subject in
+            let client = try subject.client()
+            let tasks = (0..<1000).map { _ in Task { await client.request("sleep", ["ms": 60_000]) } }
+            for task in tasks { task.cancel() }
+            for task in tasks { try expectEqual((await task.value).err?.name, "AbortError") }
+            try expectEqual((await client.request("ping")).data, "pong")
+            try await until("nothing is left") { client.statistics.pending == 0 }
+        },
+    ]
+
+    static func counts(_ client: Client) throws -> (started: Int64, cancelled: Int64) {
+        let data = client.sendSync("counts").data
+        guard let started = data?["started"]?.int, let cancelled = data?["cancelled"]?.int else {
+            throw Unexpected("no counts")
+        }
+        return (started, cancelled)
+    }
+}

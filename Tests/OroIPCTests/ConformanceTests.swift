@@ -1,0 +1,70 @@
+import CTestSupport
+import Foundation
+import OroConformance
+import OroIPC
+import Testing
+
+/// Where the two sides run, and how they sleep.
+struct Setup: Sendable, CustomStringConvertible, CaseIterable {
+    enum Topology: String, CaseIterable {
+        /// Host and client are threads of this process.
+        case embedded
+        /// The client is a child of the host's process; one end of a socketpair passed through exec.
+        case socketpair
+        /// Two processes, and a socket in a folder.
+        case named
+    }
+    let topology: Topology
+    let backend: WakeBackend
+
+    var description: String { "\(topology.rawValue) on \(backend.rawValue)" }
+
+    static var allCases: [Setup] {
+        Topology.allCases.flatMap { topology in WakeBackend.allCases.map { Setup(topology: topology, backend: $0) } }
+    }
+
+    func run(_ behaviour: Behaviour) async throws {
+        switch topology {
+        case .embedded:
+            var options = HostOptions()
+            options.backend = backend
+            let host = try Host.embedded(options: options)
+            defer { host.stop() }
+            Fixture.install(on: host)
+            #expect(host.backend == backend)
+            var clientOptions = ClientOptions()
+            clientOptions.backend = backend
+            try await behaviour.run(Subject(options: clientOptions) { try host.connect(options: $0) })
+        case .named:
+            let folder = try TemporaryFolder()
+            let peer = try Peer(["serve", "--name", "conformance", "--folder", folder.path, "--backend", backend.rawValue])
+            try #expect(peer.line(starting: "ready") == "ready \(backend.rawValue)")
+            var clientOptions = ClientOptions()
+            clientOptions.backend = backend
+            clientOptions.folder = folder.path
+            try await behaviour.run(Subject(options: clientOptions) { try Client.connect("conformance", options: $0) })
+            #expect(peer.finish() == 0)
+            #expect(folder.entries == [])
+        case .socketpair:
+            var options = HostOptions()
+            options.backend = backend
+            let host = try Host.embedded(options: options)
+            defer { host.stop() }
+            Fixture.install(on: host)
+            let ends = try (0..<behaviour.clients).map { _ in try host.makePeer() }
+            let peer = try Peer(
+                ["conform", "--fds", "\(ends.count)", "--backend", backend.rawValue, "--behaviour", behaviour.name], fds: ends)
+            let lines = await Task.detached { peer.rest() }.value
+            #expect(lines == ["ok \(behaviour.name)", "done 1 0"])
+            #expect(peer.finish() == 0)
+        }
+    }
+}
+
+@Suite("On every backend and topology", .serialized)
+struct ConformanceTests {
+    @Test("it holds that", .timeLimit(.minutes(2)), arguments: Behaviour.all, Setup.allCases)
+    func holds(_ behaviour: Behaviour, _ setup: Setup) async throws {
+        try await setup.run(behaviour)
+    }
+}

@@ -1,0 +1,67 @@
+import CTestSupport
+import Foundation
+import OroIPC
+
+/// `verb --name value --flag …`
+struct Arguments {
+    static let usage = """
+        oro-test-peer serve    --name N [--folder F] [--backend B] [--idle P] [--links K] [--handshake MS]
+        oro-test-peer conform  (--fds K | --name N) [--behaviour TEXT] [--basics]
+        Any: --refuse-io-uring installs a seccomp filter first.
+        """
+
+    let verb: String
+    private var values: [String: String] = [:]
+
+    init(_ arguments: [String]) {
+        verb = arguments.count > 1 ? arguments[1] : ""
+        var index = 2
+        while index < arguments.count {
+            let name = String(arguments[index].drop { $0 == "-" })
+            if index + 1 < arguments.count, !arguments[index + 1].hasPrefix("--") {
+                values[name] = arguments[index + 1]
+                index += 2
+            } else {
+                values[name] = ""
+                index += 1
+            }
+        }
+    }
+
+    func has(_ name: String) -> Bool { values[name] != nil }
+    func text(_ name: String) -> String? { values[name] }
+    func number(_ name: String, _ otherwise: Int) -> Int { values[name].flatMap { Int($0) } ?? otherwise }
+
+    var backend: WakeBackend? { text("backend").flatMap { WakeBackend(rawValue: $0) } }
+    var idle: IdlePolicy { text("idle").flatMap { IdlePolicy(rawValue: $0) } ?? .adaptive }
+
+    var hostOptions: HostOptions {
+        var options = HostOptions()
+        options.folder = text("folder")
+        options.backend = backend
+        options.idle = idle
+        options.links = number("links", options.links)
+        options.handshakes = number("handshakes", options.handshakes)
+        options.handshakeMilliseconds = number("handshake", options.handshakeMilliseconds)
+        return options
+    }
+
+    var clientOptions: ClientOptions {
+        var options = ClientOptions()
+        options.folder = text("folder")
+        options.backend = backend
+        options.idle = idle
+        options.handshakeMilliseconds = number("handshake", options.handshakeMilliseconds)
+        return options
+    }
+
+    func name() throws -> String {
+        guard let name = text("name") else { throw Usage("--name is missing") }
+        return name
+    }
+}
+
+struct Usage: Error, CustomStringConvertible {
+    let description: String
+    init(_ text: String) { description = text }
+}

@@ -1,0 +1,24 @@
+// The other process of the tests: a host, a client, or one of the drivers. See `usage` in Arguments.swift.
+import CTestSupport
+import Foundation
+import OroConformance
+import OroIPC
+
+oro_line_buffered()
+let arguments = Arguments(CommandLine.arguments)
+if arguments.has("refuse-io-uring") {
+    let status = oro_refuse_io_uring()
+    guard status == 0 else { fatalError("no seccomp filter: \(status)") }
+}
+do {
+    switch arguments.verb {
+    case "serve": try serve(arguments)
+    case "conform": try await conform(arguments)
+    default:
+        print(Arguments.usage)
+        exit(64)
+    }
+} catch {
+    print("failed: \(error)")
+    exit(1)
+}
