@@ -43,15 +43,19 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
+        .target(name: "CTool"),
+        .target(name: "CBench", dependencies: ["CSupport"]),
         .executableTarget(
             name: "oro-ipc",
             dependencies: [
-                "OroIPC",
+                "CTool", "CBench", "OroIPC",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "OroFrameTests", dependencies: ["OroFrame"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ToolTests", dependencies: ["OroIPC", "oro-ipc"], swiftSettings: swiftSettings),
         // What tests need of C: other processes, tracing, seccomp, counts of allocations and system calls.
         .target(name: "CTestSupport", dependencies: ["CSupport"], path: "Tests/CTestSupport"),
         // The behaviours every backend and topology must show, as code that either side's process can run.

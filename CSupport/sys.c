@@ -320,7 +320,7 @@ bool oro_membarrier_register(void) {
     return COUNTED(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0)) == 0;
 }
 
-void oro_membarrier(void) { COUNTED(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0)); }
+bool oro_membarrier(void) { return COUNTED(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0)) == 0; }
 
 void oro_yield(void) { COUNTED(sched_yield()); }
 

@@ -1,5 +1,5 @@
 // Sleeping and waking between two processes, without a lost wake-up and with one signal for each sleep.
-// The protocol is verified by tools/model (docs/model.md); its step names stand at the lines below.
+// The protocol is verified by tools/model (docs/model.md); the names of its steps (SLEEP-1, WAKE-1, …) stand below.
 //
 // The sleeper announces its sleep in its own segment, looks once more, and waits on its eventfd. Whoever has written
 // a record (or has read one that the sleeper waits for) looks at the sleeper's word afterwards and signals.
@@ -24,13 +24,13 @@ static inline void oro_full_fence(void) {
 // The sleeper's private books.
 struct oro_sleeper {
     struct oro_attention *mine;  // in our own segment
-    uint32_t word;               // what mine->sleep says
+    uint64_t word;               // what mine->sleep says
 };
 
 // The waker's private books. Several threads of the process may wake.
 struct oro_waker {
     const struct oro_attention *peer;  // UNTRUSTED: in the peer's segment
-    _Atomic uint32_t signalled;        // the last sleep word a signal was sent for
+    _Atomic uint64_t signalled;        // epoch of the last sleep a signal was sent for
 };
 
 static inline struct oro_attention *oro_control_own_attention(void *control) {
@@ -56,28 +56,30 @@ static inline void oro_sleeper_init(struct oro_sleeper *s, struct oro_attention 
     atomic_store_explicit(&mine->sleep, s->word, memory_order_release);
 }
 
-// Announces sleep; the caller then looks at every ring once more, and calls oro_sleep_disarm or waits. (model step 2)
+// Announces sleep; the caller then looks at every ring once more, and calls oro_sleep_disarm or waits. (SLEEP-2)
 static inline void oro_sleep_arm(struct oro_sleeper *s, bool room) {
-    s->word = ((s->word & ~(uint32_t)(ORO_SLEEP_ZZZ | ORO_SLEEP_ROOM)) + ORO_SLEEP_EPOCH) | ORO_SLEEP_ZZZ | (room ? ORO_SLEEP_ROOM : 0);
+    s->word = ((s->word & ~(uint64_t)(ORO_SLEEP_ZZZ | ORO_SLEEP_ROOM)) + ORO_SLEEP_EPOCH) | ORO_SLEEP_ZZZ | (room ? ORO_SLEEP_ROOM : 0);
     atomic_store_explicit(&s->mine->sleep, s->word, memory_order_relaxed);
     // SYNC: the announcement becomes visible before the second look; pairs with the fence in oro_wake_wanted.
     oro_full_fence();
 }
 
 static inline void oro_sleep_disarm(struct oro_sleeper *s) {
-    s->word &= ~(uint32_t)(ORO_SLEEP_ZZZ | ORO_SLEEP_ROOM);
+    s->word &= ~(uint64_t)(ORO_SLEEP_ZZZ | ORO_SLEEP_ROOM);
     atomic_store_explicit(&s->mine->sleep, s->word, memory_order_relaxed);
 }
 
 // True: wakers need no fence now; membarrier is due before the next sleep (oro_sleep_want_fence).
 static inline bool oro_sleep_is_fenceless(const struct oro_sleeper *s) { return (s->word & ORO_SLEEP_FENCE) == 0; }
 
+// Never while asleep: a waker that leaves out its fence could miss the sleep.
 static inline void oro_sleep_go_fenceless(struct oro_sleeper *s) {
-    s->word &= ~(uint32_t)ORO_SLEEP_FENCE;
+    if ((s->word & ORO_SLEEP_ZZZ) != 0) return;
+    s->word &= ~(uint64_t)ORO_SLEEP_FENCE;
     atomic_store_explicit(&s->mine->sleep, s->word, memory_order_relaxed);
 }
 
-// (model step 1) The caller runs oro_membarrier right after, before it arms.
+// SLEEP-1. The caller runs oro_membarrier right after, before it arms; while that fails it must not sleep.
 static inline void oro_sleep_want_fence(struct oro_sleeper *s) {
     s->word |= ORO_SLEEP_FENCE;
     atomic_store_explicit(&s->mine->sleep, s->word, memory_order_relaxed);
@@ -86,9 +88,10 @@ static inline void oro_sleep_want_fence(struct oro_sleeper *s) {
 // To be called after a commit (`reading` false) or after publishing what was read (`reading` true). True: this caller,
 // and no other thread, has to signal the peer's eventfd now.
 static inline bool oro_wake_wanted(struct oro_waker *w, bool reading) {
+    // WAKE-1 to WAKE-3.
     // SYNC: the compiler may not move this load before the commit; the processor may, unless FENCE asks for a fence.
     atomic_signal_fence(memory_order_seq_cst);
-    uint32_t word = atomic_load_explicit(&w->peer->sleep, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&w->peer->sleep, memory_order_relaxed);
     if (__builtin_expect(word & ORO_SLEEP_FENCE, 1)) {
         oro_full_fence();
         word = atomic_load_explicit(&w->peer->sleep, memory_order_relaxed);
@@ -96,10 +99,14 @@ static inline bool oro_wake_wanted(struct oro_waker *w, bool reading) {
     // UNTRUSTED: any value only decides whether the peer, and nobody else, gets a signal.
     if (__builtin_expect((word & ORO_SLEEP_ZZZ) == 0, 1)) return false;
     if (reading && (word & ORO_SLEEP_ROOM) == 0) return false;
-    uint32_t last = atomic_load_explicit(&w->signalled, memory_order_relaxed);
+    // WAKE-4. Only a newer sleep than the last one signalled: a thread that was held up since it read an older word must
+    // not take the claim back, or one sleep would be signalled twice. One try is enough: who changed it meanwhile saw a
+    // sleep at least as new.
+    uint64_t epoch = word / ORO_SLEEP_EPOCH;
+    uint64_t last = atomic_load_explicit(&w->signalled, memory_order_relaxed);
     // SYNC: relaxed is enough: the signal itself (a system call) orders everything before it.
-    return last != word
-        && atomic_compare_exchange_strong_explicit(&w->signalled, &last, word, memory_order_relaxed, memory_order_relaxed);
+    return epoch > last
+        && atomic_compare_exchange_strong_explicit(&w->signalled, &last, epoch, memory_order_relaxed, memory_order_relaxed);
 }
 
 static inline uint32_t oro_attention_cpu(const struct oro_attention *a) {

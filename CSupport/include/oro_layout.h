@@ -14,14 +14,15 @@
 //
 // A further ring has a memfd of its own that holds nothing but the ring.
 //
-// Attention line (all little-endian, 32-bit words):
+// Attention line (all little-endian):
 //
-//   +0  sleep    31            3   2      1     0
+//   +0  sleep    63            3   2      1     0
 //               ┌──────────────┬───┬──────┬─────┐
 //               │ epoch        │ F │ ROOM │ ZZZ │   F: "fence before you look at this word" (oro_attention.h)
 //               └──────────────┴───┴──────┴─────┘   ROOM: also wake me when you have read. ZZZ: I am asleep.
-//   +4  cpu      the processor the owner last ran on, plus one; 0 = unknown
-//   +8  notices  how many messages the owner has put on the socket; a change says "read the socket"
+//               The epoch counts sleeps and never repeats: with 29 bits a sleep could pass for one 2^29 earlier.
+//   +8  cpu      32 bits: the processor the owner last ran on, plus one; 0 = unknown
+//   +12 notices  32 bits: how many messages the owner has put on the socket; a change says "read the socket"
 //
 // Record (starts at a multiple of 16 bytes; the ring is mapped twice back to back, so no record wraps):
 //
@@ -67,10 +68,10 @@ enum {
 };
 
 struct oro_attention {
-    _Atomic uint32_t sleep;
+    _Atomic uint64_t sleep;
     _Atomic uint32_t cpu;
     _Atomic uint32_t notices;
-    uint32_t unused[13];
+    uint64_t unused[6];
 };
 
 struct oro_cursor {

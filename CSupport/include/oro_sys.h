@@ -68,7 +68,8 @@ int oro_set_cloexec(int fd, bool on);
 // --- Processors, clocks, barriers ---------------------------------------------------------------------------------
 // Registers for and answers whether membarrier works here.
 bool oro_membarrier_register(void);
-void oro_membarrier(void);
+// Makes every running thread of every registered process pass a full barrier. False when the kernel could not.
+bool oro_membarrier(void);
 void oro_yield(void);
 uint64_t oro_now(void);            // CLOCK_MONOTONIC, nanoseconds
 uint64_t oro_thread_token(void);   // never 0 or 1, unique among living threads; no system call

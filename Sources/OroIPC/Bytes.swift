@@ -48,7 +48,20 @@ public struct Bytes: Sendable {
         case .frame(let frame):
             // The frame's memory lives and does not change as long as its object; the range is inside it.
             defer { extendLifetime(frame) }
-            return try unsafe body(UnsafeRawBufferPointer(start: frame.base + start, count: count))
+            return try unsafe body(UnsafeRawBufferPointer(start: frame.fields.pointee.base + start, count: count))
+        }
+    }
+
+    /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references.
+    @inline(__always)
+    borrowing func unguardedBuffer() -> UnsafeRawBufferPointer {
+        switch storage {
+        case .array(let array):
+            // An array's elements stay where they are as long as nobody changes it; this value's is constant.
+            let base = unsafe array.withUnsafeBytes { unsafe $0.baseAddress }
+            return unsafe UnsafeRawBufferPointer(start: base.map { $0 + start }, count: count)
+        case .frame(let frame):
+            return unsafe UnsafeRawBufferPointer(start: frame.fields.pointee.base + start, count: count)
         }
     }
 
@@ -61,7 +74,7 @@ public struct Bytes: Sendable {
                 // `self` holds the array, so its memory outlives the span.
                 return unsafe _overrideLifetime(array.span.bytes.extracting(start..<start + count), borrowing: self)
             case .frame(let frame):
-                let buffer = unsafe UnsafeRawBufferPointer(start: frame.base + start, count: count)
+                let buffer = unsafe UnsafeRawBufferPointer(start: frame.fields.pointee.base + start, count: count)
                 return unsafe _overrideLifetime(buffer.bytes, borrowing: self)
             }
         }

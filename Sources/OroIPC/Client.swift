@@ -13,7 +13,7 @@ import OroLink
 ///
 /// Whatever goes wrong with a request is the `err` of its ``Result``; only connecting throws.
 public final class Client: Sendable {
-    private let core: ClientCore
+    let core: ClientCore
 
     /// Connects to the host of this name. Throws `notListening`, `refused`, `handshakeTimeout`, ….
     public static func connect(
@@ -72,6 +72,48 @@ public final class Client: Sendable {
     /// background. Throws when the link is over, or the command cannot be sent.
     public func post(_ command: String, _ value: Value? = nil, bytes: Bytes? = nil) throws(LinkError) {
         try core.post(command, value, bytes)
+    }
+
+    /// Sends many commands without results, several times faster than one by one: they reach the host in groups, the
+    /// last of them when `body` returns. `body` must not wait for anything else meanwhile.
+    ///
+    /// ```swift
+    /// try client.batch { batch throws(LinkError) in
+    ///     for sample in samples { try batch.post("sample", bytes: sample) }
+    /// }
+    /// ```
+    public func batch<R>(_ body: (inout Batch) throws(LinkError) -> R) throws(LinkError) -> R {
+        try core.batch { (ring) throws(LinkError) in
+            var batch = Batch(core, ring)
+            return try body(&batch)
+        }
+    }
+
+    /// Commands on their way together; see ``Client/batch(_:)``.
+    public struct Batch: ~Copyable {
+        private let core: ClientCore
+        private let ring: Int
+        private var held = 0
+
+        /// Commands shown to the host together.
+        private static let groupSize = 32
+
+        fileprivate init(_ core: ClientCore, _ ring: Int) {
+            self.core = core
+            self.ring = ring
+        }
+
+        /// Adds a command. Waits for room where there is none.
+        public mutating func post(
+            _ command: String, _ value: Value? = nil, bytes: borrowing Bytes? = nil
+        ) throws(LinkError) {
+            try core.postHeld(ring, command, value, bytes)
+            held += 1
+            if held == Batch.groupSize {
+                held = 0
+                core.link.flush(ring)
+            }
+        }
     }
 
     // MARK: Asynchronous

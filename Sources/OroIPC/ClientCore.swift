@@ -25,13 +25,20 @@ final class ClientCore: @unchecked Sendable {
     let late = Atomic<Int>(0)
     private let rings: UnsafeMutablePointer<RingState>
 
-    var patience: Patience
-    private var isArmed = false
+    /// What the holder of the role keeps, outside the object: no access of the hot path needs a check for exclusivity.
+    private struct Receiving {
+        var patience: Patience
+        /// The link says this side sleeps, for the background thread.
+        var isArmed = false
+    }
+    private let receiving: UnsafeMutablePointer<Receiving>
     private var sleepPoller: Poller?
     private let kicker: Descriptor
+    /// Ticks a thread polls before it looks around.
+    private let briefly: UInt64
 
     /// The background thread, once an asynchronous call needed it.
-    private let background = Mutex<ClientReactor?>(nil)
+    let background = Mutex<ClientReactor?>(nil)
     private let isAttached = Atomic<Bool>(false)
     /// News of the socket (1) or the end of the process (2) that the background thread could not look at yet.
     private let unheard = Atomic<Int>(0)
@@ -39,7 +46,7 @@ final class ClientCore: @unchecked Sendable {
     let isWatched = Atomic<Bool>(false)
 
     /// What belongs to one ring of this side.
-    struct RingState {
+    struct RingState: ~Copyable {
         var numbers = RouteNumbers()
         var spare = FrameStorage()
         var generation: UInt32 = 0
@@ -50,14 +57,17 @@ final class ClientCore: @unchecked Sendable {
         self.link = link
         self.options = options
         start = oro_now()
-        patience = Patience(options.idle)
+        unsafe receiving = .allocate(capacity: 1)
+        unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle)))
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
+        briefly = 200 * oro_ticks_per_us()
         unsafe rings = .allocate(capacity: Int(ORO_RINGS_MAX))
         for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState()) }
     }
 
     deinit {
         link.end(.closed)
+        unsafe receiving.deallocate()
         unsafe rings.deinitialize(count: Int(ORO_RINGS_MAX))
         unsafe rings.deallocate()
     }
@@ -84,9 +94,9 @@ final class ClientCore: @unchecked Sendable {
     private func send(_ request: borrowing Request, ring: Int, mayBlock: Bool) throws(LinkError) {
         let payload = request.bytes?.count ?? 0
         // The plain case: a command sent before, no value, a seq of 64 bits, one record.
-        if request.value == nil, let seq = request.seq.small, !link.isBackedUp(ring),
-            FrameHeader.byteCount + payload <= link.recordLimit(of: ring),
-            case .known(let number) = unsafe rings[ring].numbers.lookUp(request.command)
+        let number = unsafe rings[ring].numbers.recall(request.command)
+        if number != 0, request.value == nil, let seq = request.seq.small, !link.isBackedUp(ring),
+            FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         {
             let header = FrameHeader(
                 kind: request.kind, route: number, deadline: request.deadline, ticket: request.ticket, seq: seq,
@@ -167,26 +177,41 @@ final class ClientCore: @unchecked Sendable {
     /// Waits until there is room in the caller's ring, reading meanwhile: two sides that are both full do not wait for
     /// each other.
     private func waitForRoom(_ ring: Int) throws(LinkError) {
+        // The host makes room in eighths of the ring: while it is awake, polling sees it soon.
+        let began = oro_ticks()
+        var looks = 0
         while true {
+            if link.roomCame(in: ring) { return }
             if link.isOver { throw link.ending ?? .closed }
-            if takeRole() {
-                var spare = FrameStorage()
-                let count = try receive(&spare, mine: 0).count
-                var came = count > 0 || link.roomCame(in: ring)
-                if !came {
-                    link.arm(room: true)
-                    came = link.hasSomething(orRoomIn: ring)
-                    if !came { try sleepOnLink(nanoseconds: .max) }
-                    link.disarm()
-                }
-                giveUpRole()
-                if came { return }
-            } else {
-                if link.roomCame(in: ring) { return }
-                // Somebody else reads; room is seen by looking.
+            looks += 1
+            let sleeps = options.idle == .park || (looks & 63 == 0 && link.sharesProcessor)
+                || (options.idle == .adaptive && oro_ticks() &- began > briefly)
+            if !sleeps && looks & 255 != 0 {
+                oro_spin_pause()
+                continue
+            }
+            // Now and then, and before a sleep, what comes in is read: two full sides must not wait for each other.
+            guard takeRole() else {
+                // Somebody else reads, and room is seen by looking.
                 let word = Word()
                 word.wait(while: word.now, nanoseconds: 50_000)
+                continue
             }
+            do throws(LinkError) {
+                var spare = FrameStorage()
+                let count = try receive(&spare, mine: 0).count
+                if sleeps && count == 0 {
+                    if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) {
+                        try sleepOnLink(nanoseconds: .max)
+                    }
+                    link.disarm()
+                }
+            } catch {
+                failAfterReading(error)
+                giveUpRole()
+                throw error
+            }
+            giveUpRole()
         }
     }
 
@@ -196,8 +221,8 @@ final class ClientCore: @unchecked Sendable {
     @inline(__always)
     func takeRole() -> Bool {
         guard role.tryTake() else { return false }
-        if isArmed {
-            isArmed = false
+        if receiving.pointee.isArmed {
+            receiving.pointee.isArmed = false
             link.disarm()
         }
         return true
@@ -215,9 +240,9 @@ final class ClientCore: @unchecked Sendable {
 
     private func giveUpWatchedRole() {
         while true {
-            if !isWatched.load(ordering: .sequentiallyConsistent) && !isArmed {
+            if !isWatched.load(ordering: .sequentiallyConsistent) && !receiving.pointee.isArmed {
                 if armLink() {
-                    isArmed = true
+                    receiving.pointee.isArmed = true
                 } else {
                     // For the background thread to read.
                     background.withLock { $0 }?.look(self)
@@ -249,7 +274,7 @@ final class ClientCore: @unchecked Sendable {
             }
             spare.fill(incoming)
             try read(spare)
-            if spare.header.ticket == mine {
+            if unsafe spare.fields.pointee.header.ticket == mine {
                 gotMine = true
             } else {
                 deliver(spare)
@@ -263,15 +288,14 @@ final class ClientCore: @unchecked Sendable {
     @inline(__always)
     private func read(_ storage: FrameStorage) throws(LinkError) {
         do throws(FrameError) {
-            storage.header = try FrameHeader.read(storage.buffer)
+            try storage.readHeader()
         } catch {
             throw .violation("a malformed frame: \(error)")
         }
-        guard storage.header.kind == .result else {
+        guard unsafe storage.fields.pointee.header.kind == .result else {
             if storage.header.kind == .goodbye { throw .peerGone }
             throw .violation("a frame that a host does not send: \(storage.header.kind)")
         }
-        storage.payloadStart = storage.count - Int(storage.header.payloadBytes)
     }
 
     /// Gives a result to whoever waits for it. A result nobody waits for any more is counted and dropped.
@@ -398,8 +422,8 @@ final class ClientCore: @unchecked Sendable {
         while !takeRole() {
             if role.want() { return true }
         }
-        isArmed = armLink()
-        let quiet = isArmed
+        receiving.pointee.isArmed = armLink()
+        let quiet = receiving.pointee.isArmed
         if !quiet { isWatched.store(true, ordering: .sequentiallyConsistent) }
         _ = role.release()
         return quiet
@@ -410,12 +434,10 @@ final class ClientCore: @unchecked Sendable {
         var quiet = false
         if link.hasWaiting {
             try? link.withSharedRing { (ring) throws(LinkError) in
-                link.arm(room: true)
-                quiet = !link.hasSomething(orRoomIn: ring)
+                quiet = link.arm(room: true) && !link.hasSomething(orRoomIn: ring)
             }
         } else {
-            link.arm()
-            quiet = !link.hasSomething()
+            quiet = link.arm() && !link.hasSomething()
         }
         if !quiet { link.disarm() }
         return quiet
@@ -512,7 +534,8 @@ final class ClientCore: @unchecked Sendable {
     private func callOnOwnRing(_ command: String, _ bytes: Bytes?) throws(LinkError) -> Result? {
         guard let ring = link.ownRing else { return nil }
         let payload = bytes?.count ?? 0
-        guard case .known(let number) = unsafe rings[ring].numbers.lookUp(command), !link.isBackedUp(ring),
+        let number = unsafe rings[ring].numbers.recall(command)
+        guard number != 0, !link.isBackedUp(ring),
             FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         else { return nil }
         if link.isOver { throw link.ending ?? .closed }
@@ -542,13 +565,15 @@ final class ClientCore: @unchecked Sendable {
                 if gotMine {
                     unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
                     giveUpRole()
-                    patience.arrived()
+                    receiving.pointee.patience.arrived()
                     return Result(unsafe rings[ring].spare, command)
                 }
-                if count > 0 { continue }
-                link.expect()
-                oro_spin_pause()
-                if case .lookAgain = patience.advice() { continue }
+                if count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+                switch receiving.pointee.patience.advice() {
+                case .lookAgain: continue
+                case .checkAround where !link.sharesProcessor && receiving.pointee.patience.waited < briefly: continue
+                default: break
+                }
                 break
             }
             giveUpRole()
@@ -673,20 +698,18 @@ final class ClientCore: @unchecked Sendable {
         while true {
             let (count, gotMine) = try receive(&spare, mine: isRing ? ticket : 0)
             if gotMine || waiter.outcome.withLock({ $0 != nil }) {
-                patience.arrived()
+                receiving.pointee.patience.arrived()
                 return
             }
             if link.isOver { return }
             if link.hasWaiting, try pumpWaiting() { continue }
-            if count > 0 { continue }
-            link.expect()
-            oro_spin_pause()
-            switch patience.advice() {
+            if count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+            switch receiving.pointee.patience.advice() {
             case .lookAgain: continue
             case .checkAround where !link.sharesProcessor:
                 link.sayProcessor()
                 looks += 1
-                if patience.policy == .spin && looks & 63 == 0 {
+                if receiving.pointee.patience.policy == .spin && looks & 63 == 0 {
                     // Polling for long: hear of the peer's end, keep deadlines, let others run.
                     try link.readSocket()
                     oro_yield()
@@ -700,7 +723,7 @@ final class ClientCore: @unchecked Sendable {
                 if waiter.outcome.withLock({ $0 == nil }) {
                     let began = oro_ticks()
                     try sleepOnLink(nanoseconds: left)
-                    patience.slept(oro_ticks() &- began)
+                    receiving.pointee.patience.slept(oro_ticks() &- began)
                 }
                 link.disarm()
             }
@@ -722,12 +745,56 @@ final class ClientCore: @unchecked Sendable {
 
     /// A command without a result. True when it was written.
     func post(_ command: String, _ value: Value?, _ bytes: Bytes?) throws(LinkError) {
-        guard CommandName.isValid(command) else { throw .unencodable("'\(command.prefix(64))' is not a command") }
         if link.isOver { throw link.ending ?? .closed }
+        try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
+            try postOne(command, value, bytes, ring: ring)
+        }
+    }
+
+    /// One of many commands without a result: written, but shown to the host together with those after it.
+    @inline(__always)
+    func postHeld(_ ring: Int, _ command: String, _ value: Value?, _ bytes: borrowing Bytes?) throws(LinkError) {
+        let number = unsafe rings[ring].numbers.recall(command)
+        if number != 0, value == nil, !link.isBackedUp(ring), let seq = takeSeq().small {
+            let payload: UnsafeRawBufferPointer
+            switch bytes {
+            case .some(let bytes): unsafe payload = bytes.unguardedBuffer()
+            case nil: unsafe payload = UnsafeRawBufferPointer(start: nil, count: 0)
+            }
+            let count = FrameHeader.byteCount + payload.count
+            if count <= link.recordLimit(of: ring) {
+                let header = FrameHeader(
+                    kind: .post, route: number, seq: seq, payloadBytes: UInt32(truncatingIfNeeded: payload.count))
+                while true {
+                    let outcome = try link.write(ring, count: count, hold: true) { place in
+                        // The record has room for the payload behind the header; the caller keeps the payload alive.
+                        if let source = unsafe payload.baseAddress {
+                            unsafe oro_put(place + 32, source, payload.count)
+                        }
+                        unsafe header.write(to: place)
+                    }
+                    if case .sent = outcome { return }
+                    try waitForRoom(ring)
+                }
+            }
+        }
+        link.flush(ring)
+        try postOne(command, value, copy bytes, ring: ring)
+    }
+
+    private func postOne(_ command: String, _ value: Value?, _ bytes: Bytes?, ring: Int) throws(LinkError) {
+        guard CommandName.isValid(command) else { throw .unencodable("'\(command.prefix(64))' is not a command") }
         let request = Request(
             kind: .post, command: command, value: value, bytes: bytes, seq: takeSeq(), ticket: 0, deadline: 0)
-        try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
-            try send(request, ring: ring, mayBlock: link.ownRing == ring)
+        try send(request, ring: ring, mayBlock: link.ownRing == ring)
+    }
+
+    /// Runs `body` with a ring that is the caller's meanwhile, and shows the host everything at the end.
+    func batch<R>(_ body: (Int) throws(LinkError) -> R) throws(LinkError) -> R {
+        if link.isOver { throw link.ending ?? .closed }
+        return try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
+            defer { link.flush(ring) }
+            return try body(ring)
         }
     }
 
@@ -779,13 +846,13 @@ final class ClientCore: @unchecked Sendable {
         var outcome: Outcome?
         var spare = FrameStorage()
         do throws(LinkError) {
-            for _ in 0..<256 {
+            for _ in 0..<16 {
                 if try receive(&spare, mine: ticket).gotMine {
                     pending.withLock { $0.free(ticket) }
                     outcome = .frame(spare)
                     break
                 }
-                oro_spin_pause()
+                _ = link.linger(32)
             }
         } catch {
             failAfterReading(error)

@@ -9,53 +9,86 @@ import OroLink
 // Sendable: written by the one thread that made or reused it, before anybody else has a reference; constant afterwards.
 @usableFromInline
 final class FrameStorage: @unchecked Sendable {
-    @usableFromInline var base: UnsafeMutableRawPointer
-    @usableFromInline var room: Int
-    @usableFromInline var count = 0
-    @usableFromInline var header = FrameHeader(kind: .goodbye)
-    /// Where the payload starts; it reaches to the end.
-    @usableFromInline var payloadStart = 0
-    /// The command's name as the route has it; set by the host.
-    @usableFromInline var name = ""
+    /// Outside the object: no access of the hot path needs a check for exclusivity.
+    @usableFromInline
+    struct Fields {
+        @usableFromInline var base: UnsafeMutableRawPointer
+        var room: Int
+        @usableFromInline var count = 0
+        @usableFromInline var header = FrameHeader(kind: .goodbye)
+        /// Where the payload starts; it reaches to the end.
+        @usableFromInline var payloadStart = 0
+        /// The route that answers the frame; set by the host.
+        @usableFromInline var route: Router.Route?
+    }
 
-    @usableFromInline static let smallestRoom = 256
+    @usableFromInline let fields: UnsafeMutablePointer<Fields>
+
+    private static let smallestRoom = 256
     /// A larger block is not kept for reuse.
-    @usableFromInline static let largestKept = 1 << 16
+    private static let largestKept = 1 << 16
 
     @usableFromInline
     init() {
-        room = FrameStorage.smallestRoom
-        unsafe base = .allocate(byteCount: FrameStorage.smallestRoom + 64, alignment: 64)
+        unsafe fields = .allocate(capacity: 1)
+        let base = unsafe UnsafeMutableRawPointer.allocate(byteCount: FrameStorage.smallestRoom + 64, alignment: 64)
+        unsafe fields.initialize(to: Fields(base: base, room: FrameStorage.smallestRoom))
     }
 
-    deinit { unsafe base.deallocate() }
+    deinit {
+        unsafe fields.pointee.base.deallocate()
+        unsafe fields.deinitialize(count: 1)
+        unsafe fields.deallocate()
+    }
 
     /// Takes over what came: copies from a ring, or adopts memory that is ours already.
     @inline(__always)
     func fill(_ incoming: Incoming) {
-        count = incoming.count
+        unsafe fields.pointee.count = incoming.count
         if incoming.owned {
-            unsafe base.deallocate()
-            unsafe base = UnsafeMutableRawPointer(mutating: incoming.bytes)
-            room = incoming.count
+            unsafe fields.pointee.base.deallocate()
+            unsafe fields.pointee.base = UnsafeMutableRawPointer(mutating: incoming.bytes)
+            unsafe fields.pointee.room = incoming.count
         } else {
-            if count > room { grow() }
+            if unsafe incoming.count > fields.pointee.room { grow(incoming.count) }
             // Both sides have room for the count rounded up: the ring is mapped twice, `base` has 64 bytes more.
-            unsafe oro_take(base, incoming.bytes, count)
+            unsafe oro_take(fields.pointee.base, incoming.bytes, incoming.count)
         }
     }
 
-    func grow() {
-        unsafe base.deallocate()
-        room = max(count, 2 * room)
-        unsafe base = .allocate(byteCount: room + 64, alignment: 64)
+    private func grow(_ count: Int) {
+        unsafe fields.pointee.base.deallocate()
+        let room = unsafe max(count, 2 * fields.pointee.room)
+        unsafe fields.pointee.room = room
+        unsafe fields.pointee.base = .allocate(byteCount: room + 64, alignment: 64)
     }
 
     /// Whether the block is worth keeping for another frame.
-    var isSmall: Bool { room <= FrameStorage.largestKept }
+    @inline(__always) var isSmall: Bool { unsafe fields.pointee.room <= FrameStorage.largestKept }
 
+    @usableFromInline var header: FrameHeader { unsafe fields.pointee.header }
+
+    /// Reads and checks the header, and finds the payload.
+    @inline(__always)
+    func readHeader() throws(FrameError) {
+        let buffer = unsafe self.buffer
+        let header = try unsafe FrameHeader.read(buffer)
+        unsafe fields.pointee.header = header
+        unsafe fields.pointee.payloadStart = buffer.count - Int(header.payloadBytes)
+    }
+
+    @inline(__always)
+    var buffer: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: fields.pointee.base, count: fields.pointee.count)
+    }
+
+    /// The frame's payload; `nil` when it has none.
     @inlinable
-    var buffer: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
+    var payload: Bytes? {
+        let count = unsafe Int(fields.pointee.header.payloadBytes)
+        if count == 0 { return nil }
+        return unsafe Bytes(storage: .frame(self), start: fields.pointee.payloadStart, count: count)
+    }
 
     @usableFromInline
     var view: FrameView {

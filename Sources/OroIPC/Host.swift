@@ -36,6 +36,11 @@ public final class Host: Sendable {
         return host
     }
 
+    /// A host without a name that serves only who is given to it, once it is started, run, or turned.
+    public static func unnamed(options: HostOptions = HostOptions()) throws(LinkError) -> Host {
+        Host(core: try HostCore(name: nil, options: options))
+    }
+
     /// The commands it answers.
     public var router: Router { core.router }
 
@@ -49,6 +54,12 @@ public final class Host: Sendable {
     public func start() throws(LinkError) {
         core.reactor.submit { [core] in core.open() }
         try core.reactor.start()
+    }
+
+    /// Serves on the calling thread until ``stop()``, or until `goOn`, which is asked in every turn, says no.
+    public func run(while goOn: () -> Bool = { true }) {
+        core.open()
+        core.reactor.run(while: goOn)
     }
 
     /// Stops serving: clients see the link close, handlers at work are cancelled, the name is free. Waits for the host's
@@ -84,7 +95,12 @@ public final class Host: Sendable {
         let status = unsafe oro_socketpair(&ends)
         guard status == 0 else { throw .system(call: "socketpair", errno: -status) }
         let mine = ends[0]
-        core.reactor.submit { [core] in core.adopt(Descriptor(mine)) }
+        adopt(descriptor: mine)
         return ends[1]
+    }
+
+    /// Serves the client at the other end of a connected `SOCK_SEQPACKET` socket, which the host takes over.
+    public func adopt(descriptor: Int32) {
+        core.reactor.submit { [core] in core.adopt(Descriptor(descriptor)) }
     }
 }

@@ -20,12 +20,19 @@ final class HostCore: ReactorService, @unchecked Sendable {
     private var listener: Descriptor?
     private var reactorBox: Reactor?
     private var links: [UInt64: HostLink] = [:]
-    private var active: ContiguousArray<HostLink> = []
+    /// The links that are looked at in every turn; outside the object, so that no access needs a check for exclusivity.
+    private let activeBox: UnsafeMutablePointer<ContiguousArray<HostLink>>
+    private var active: ContiguousArray<HostLink> {
+        unsafeAddress { unsafe UnsafePointer(activeBox) }
+        unsafeMutableAddress { unsafe activeBox }
+    }
     private var greetings: [UInt64: Greeting] = [:]
     /// Keys of `greetings` in the order their deadlines come.
     private var greetingOrder: [UInt64] = []
     private var nextKey: UInt64 = 1
     var statistics = HostStatistics()
+    /// Requests of links that have ended.
+    private var requestsBefore = 0
     private let published = Mutex(HostStatistics())
     private var isOpen = false
 
@@ -52,11 +59,18 @@ final class HostCore: ReactorService, @unchecked Sendable {
         self.name = name
         self.options = options
         folder = SocketFolder(options.folder)
+        unsafe activeBox = .allocate(capacity: 1)
+        unsafe activeBox.initialize(to: [])
         guard Ring.isUsable(options.link) else {
             throw .violation("ring bytes must be a power of two from 4096 to 67108864, rings 2 to 16")
         }
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         if let name { listener = try folder.listen(name, backlog: 512) }
+    }
+
+    deinit {
+        unsafe activeBox.deinitialize(count: 1)
+        unsafe activeBox.deallocate()
     }
 
     var reactor: Reactor {
@@ -94,6 +108,7 @@ final class HostCore: ReactorService, @unchecked Sendable {
 
     private func publish() {
         statistics.links = links.count
+        statistics.requests = requestsBefore + links.values.reduce(0) { $0 + $1.requests }
         published.withLock { $0 = statistics }
     }
 
@@ -103,7 +118,7 @@ final class HostCore: ReactorService, @unchecked Sendable {
             guard let host = links[link] else { return }
             do throws(LinkError) {
                 try host.finish(request, wideSeq, result)
-                // It may have slept: what does not fit has to be written as room comes.
+                // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
                 if host.link.isBackedUp(0) { activate(host) }
             } catch {
                 end(host, error)
@@ -133,14 +148,22 @@ final class HostCore: ReactorService, @unchecked Sendable {
             }
             index += 1
         }
-        if active.count == 1, !progressed { active[0].link.expect() }
+        if !progressed {
+            if active.count == 1 {
+                // The common case of speed: one busy client.
+                if active[0].link.linger(options.idle == .park ? 1 : Patience.looksAtOnce) { return reactorPolls() }
+            } else {
+                oro_spin_pause()
+            }
+        }
         return progressed
     }
 
     /// Takes a link that has long been silent from the list of those that are looked at. False when it was not.
     private func tryRest(_ host: HostLink) -> Bool {
-        host.link.arm(room: host.link.isBackedUp(0))
-        if host.link.hasSomething(orRoomIn: host.link.isBackedUp(0) ? 0 : nil) {
+        // A client that does not take its results is not read from: then only room counts.
+        let waits = host.link.isBackedUp(0)
+        if !host.link.arm(room: waits) || host.link.hasSomething(orRoomIn: waits ? 0 : nil, reading: !waits) {
             host.link.disarm()
             host.idleTurns = 0
             return false
@@ -311,6 +334,7 @@ final class HostCore: ReactorService, @unchecked Sendable {
     private func end(_ host: HostLink, _ why: LinkError) {
         let key = host.link.id
         guard links.removeValue(forKey: key) != nil else { return }
+        requestsBefore += host.requests
         if case .violation(let what) = why {
             statistics.violations += 1
             options.logger.warning("link \(key) (process \(host.link.peer.processID)) is over: \(what)")

@@ -5,13 +5,14 @@ import OroLink
 /// One client, as its host sees it. Belongs to the host's reactor thread.
 final class HostLink {
     let link: Link
-    private unowned let core: HostCore
+    /// Outlives its links.
+    private unowned(unsafe) let core: HostCore
+    private let router: Router
     /// When the link began; deadlines in frames count from here.
     private let start: UInt64
+    private let state: UnsafeMutablePointer<State>
     /// For each ring, what its numbers mean.
-    private var names: [NameTable] = []
-    /// Kept for the next frame.
-    private var spare = FrameStorage()
+    private let tables: UnsafeMutablePointer<NameTable>
     /// Asynchronous handlers at work, by ticket.
     private var running: [UInt64: Task<Void, Never>] = [:]
     private var waitingBytes = 0
@@ -21,22 +22,68 @@ final class HostLink {
     var idleTurns = 0
     var activeIndex = 0
 
-    /// Numbers of one ring.
-    struct NameTable {
-        var entries: [Entry] = []
-        struct Entry {
-            var name: String
+    /// What the route numbers of one ring mean. Number n is entry n - 1.
+    private struct NameTable {
+        var names: [String] = []
+        /// Routes by number, as far as they were looked up.
+        var routes: UnsafeMutablePointer<Known>?
+        var room = 0
+
+        struct Known {
             var route: Router.Route?
-            /// The router's version when the route was looked up.
-            var version: UInt64
+            /// The router's version when the route was looked up; 0: never.
+            var version: UInt64 = 0
         }
+
+        mutating func append(_ name: String) {
+            if names.count == room {
+                let grown = UnsafeMutablePointer<Known>.allocate(capacity: max(8, 2 * room))
+                if let routes = unsafe routes {
+                    unsafe grown.moveInitialize(from: routes, count: room)
+                    unsafe routes.deallocate()
+                }
+                let more = max(8, 2 * room)
+                unsafe (grown + room).initialize(repeating: Known(), count: more - room)
+                unsafe routes = grown
+                room = more
+            }
+            names.append(name)
+        }
+
+        func free() {
+            unsafe routes?.deinitialize(count: room)
+            unsafe routes?.deallocate()
+        }
+    }
+
+    /// Outside the object: no access of the hot path needs a check for exclusivity.
+    private struct State {
+        /// Kept for the next frame.
+        var spare = FrameStorage()
+        var requests = 0
     }
 
     init(_ link: Link, core: HostCore) {
         self.link = link
         self.core = core
+        router = core.router
         start = oro_now()
+        unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
+        unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
+        unsafe state = .allocate(capacity: 1)
+        unsafe state.initialize(to: State())
     }
+
+    deinit {
+        for ring in 0..<Int(ORO_RINGS_MAX) { unsafe tables[ring].free() }
+        unsafe tables.deinitialize(count: Int(ORO_RINGS_MAX))
+        unsafe tables.deallocate()
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
+    }
+
+    /// Requests and posts that reached the router.
+    var requests: Int { unsafe state.pointee.requests }
 
     /// Reads what has come, at most `limit` messages a ring. Answers how many records there were.
     @inline(__always)
@@ -56,15 +103,17 @@ final class HostLink {
     /// system while both sides are awake.
     @inline(__always)
     private func receive(_ incoming: Incoming) throws(LinkError) {
-        if !isKnownUniquelyReferenced(&spare) || !spare.isSmall { spare = FrameStorage() }
-        let storage = spare
+        if unsafe !isKnownUniquelyReferenced(&state.pointee.spare) || !state.pointee.spare.isSmall {
+            unsafe state.pointee.spare = FrameStorage()
+        }
+        let storage = unsafe state.pointee.spare
         storage.fill(incoming)
         do throws(FrameError) {
-            storage.header = try FrameHeader.read(storage.buffer)
+            try storage.readHeader()
         } catch {
             throw .violation("a malformed frame: \(error)")
         }
-        switch storage.header.kind {
+        switch unsafe storage.fields.pointee.header.kind {
         case .request, .post: try dispatch(storage, incoming.ring)
         default: try control(storage, incoming.ring)
         }
@@ -72,47 +121,48 @@ final class HostLink {
 
     @inline(__always)
     private func dispatch(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
-        let header = storage.header
-        storage.payloadStart = storage.count - Int(header.payloadBytes)
-        core.statistics.requests += 1
+        let header = unsafe storage.fields.pointee.header
+        unsafe state.pointee.requests += 1
         if header.deadline != 0 && isPast(header.deadline) {
             core.statistics.expired += 1
             return
         }
-        guard let route = try route(storage, ring) else {
-            return try answerNotFound(storage)
+        guard let route = try route(header, storage, ring) else {
+            return try answerNotFound(storage, ring)
         }
-        storage.name = route.name
-        switch route.handler {
-        case .sync(let handler):
-            let result: Result
+        if unsafe storage.fields.pointee.route !== route { unsafe storage.fields.pointee.route = route }
+        if let handler = route.sync {
             do {
-                result = try handler(Message(storage))
+                let result = try handler(Message(storage))
+                if header.kind == .request { try reply(header, storage, result) }
+            } catch let error as LinkError {
+                throw error
             } catch {
-                result = Result(catching: error)
+                if header.kind == .request { try reply(header, storage, Result(catching: error)) }
             }
-            if header.kind == .request { try reply(storage, result) }
-        case .async(let handler):
+        } else if let handler = route.async {
             try start(handler, storage)
         }
     }
 
     /// The route a request is for; `nil` when there is none.
     @inline(__always)
-    private func route(_ storage: FrameStorage, _ ring: Int) throws(LinkError) -> Router.Route? {
-        let number = Int(storage.header.route)
-        if number == 0 || storage.header.flags.contains(.inlineName) {
-            return core.router.route(try inlineName(storage))
-        }
-        guard ring < names.count, number <= names[ring].entries.count else {
+    private func route(
+        _ header: FrameHeader, _ storage: FrameStorage, _ ring: Int
+    ) throws(LinkError) -> Router.Route? {
+        let number = Int(header.route)
+        if number == 0 { return router.route(try inlineName(storage)) }
+        // `tables` has an entry for every ring number.
+        let table = unsafe tables + ring
+        guard unsafe number <= table.pointee.names.count, let known = unsafe table.pointee.routes else {
             throw .violation("a request with an unknown route number")
         }
-        let version = core.router.version.load(ordering: .acquiring)
-        if names[ring].entries[number - 1].version != version {
-            names[ring].entries[number - 1].route = core.router.route(names[ring].entries[number - 1].name)
-            names[ring].entries[number - 1].version = version
+        let version = router.version.load(ordering: .acquiring)
+        if unsafe known[number - 1].version != version {
+            unsafe known[number - 1].route = router.route(table.pointee.names[number - 1])
+            unsafe known[number - 1].version = version
         }
-        return names[ring].entries[number - 1].route
+        return unsafe known[number - 1].route
     }
 
     private func isPast(_ deadline: UInt32) -> Bool {
@@ -134,11 +184,9 @@ final class HostLink {
         let header = storage.header
         switch header.kind {
         case .name:
-            while names.count <= ring { names.append(NameTable()) }
-            guard Int(header.route) == names[ring].entries.count + 1, Int(header.route) <= RouteNumbers.most else {
-                throw .violation("a route number out of turn")
-            }
-            names[ring].entries.append(.init(name: try inlineName(storage), route: nil, version: 0))
+            guard unsafe Int(header.route) == tables[ring].names.count + 1, Int(header.route) <= RouteNumbers.most
+            else { throw .violation("a route number out of turn") }
+            unsafe tables[ring].append(try inlineName(storage))
         case .abort:
             running.removeValue(forKey: header.ticket)?.cancel()
         case .goodbye:
@@ -152,38 +200,35 @@ final class HostLink {
 
     /// Answers the request in `storage`.
     @inline(__always)
-    private func reply(_ storage: FrameStorage, _ result: Result) throws(LinkError) {
-        let request = storage.header
-        let payload = result.bytes?.count ?? 0
+    private func reply(
+        _ request: FrameHeader, _ storage: FrameStorage, _ result: borrowing Result
+    ) throws(LinkError) {
         // The plain case: no error, no value, a seq of 64 bits, one record.
-        if result.isOK, result.data == nil, !request.flags.contains(.wideSeq), !link.isBackedUp(0),
-            FrameHeader.byteCount + payload <= link.recordLimit(of: 0)
-        {
+        let payload = unsafe result.unguardedPayload()
+        let count = FrameHeader.byteCount + payload.count
+        if result.isPlain(), request.flags.isEmpty, !link.isBackedUp(0), count <= link.recordLimit(of: 0) {
             let header = FrameHeader(
-                kind: .result, ticket: request.ticket, seq: request.seq, payloadBytes: UInt32(payload))
-            let outcome = try link.write(0, count: FrameHeader.byteCount + payload) { place in
-                result.bytes?.withUnsafeBytes { bytes in
-                    // The record has `payload` bytes behind the header.
-                    if let source = unsafe bytes.baseAddress { unsafe oro_put(place + 32, source, payload) }
-                }
+                kind: .result, ticket: request.ticket, seq: request.seq,
+                payloadBytes: UInt32(truncatingIfNeeded: payload.count))
+            let outcome = try link.write(0, count: count) { place in
+                // The record has room for the payload behind the header; `result` keeps the payload alive.
+                if let source = unsafe payload.baseAddress { unsafe oro_put(place + 32, source, payload.count) }
                 unsafe header.write(to: place)
             }
             if case .sent = outcome { return }
         }
-        try replyInFull(request, wideSeq: request.flags.contains(.wideSeq) ? Message(storage).seq : nil, result)
+        try replyInFull(
+            request, wideSeq: request.flags.contains(.wideSeq) ? Message(storage).seq : nil, copy result)
     }
 
-    private func answerNotFound(_ storage: FrameStorage) throws(LinkError) {
-        guard storage.header.kind == .request else { return }
-        let message = Message(storage)
-        let number = Int(storage.header.route)
-        let name: String =
-            if number == 0 || storage.header.flags.contains(.inlineName) { try inlineName(storage) } else {
-                // `route` has looked it up.
-                names.lazy.flatMap { $0.entries.dropFirst(number - 1).prefix(1) }.first?.name ?? ""
-            }
-        let url = "ipc://\(name)?index=0&seq=\(message.seq.rText)"
-        try reply(storage, Result(err: .notFound(url: url)))
+    private func answerNotFound(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
+        let header = storage.header
+        guard header.kind == .request else { return }
+        let number = Int(header.route)
+        // A number was checked when its route was looked up.
+        let name = number == 0 ? try inlineName(storage) : unsafe tables[ring].names[number - 1]
+        let url = "ipc://\(name)?index=0&seq=\(Message(storage).seq.rText)"
+        try reply(header, storage, Result(err: .notFound(url: url)))
     }
 
     /// A result of any shape.
@@ -235,7 +280,7 @@ final class HostLink {
         let header = storage.header
         guard running.count < core.options.requestsPerLink else {
             let message = "more than \(core.options.requestsPerLink) requests at once"
-            return try reply(storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
+            return try reply(header, storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
         }
         guard running[header.ticket] == nil || header.kind == .post else {
             throw .violation("a ticket that is in use")

@@ -11,24 +11,19 @@ public struct Message: Sendable {
     init(_ storage: FrameStorage) { self.storage = storage }
 
     /// The command's name, as the host spells it.
-    @inlinable public var name: String { storage.name }
+    @inlinable public var name: String { unsafe storage.fields.pointee.route?.name ?? "" }
 
     /// The same as ``name``.
-    @inlinable public var command: String { storage.name }
+    @inlinable public var command: String { name }
 
     /// The client's number for this request.
     public var seq: Seq { (try? storage.view.seq()) ?? Seq(storage.header.seq) }
 
     /// The bytes that came with the command, `nil` when there are none.
-    @inlinable
-    public var bytes: Bytes? {
-        let count = Int(storage.header.payloadBytes)
-        if count == 0 { return nil }
-        return Bytes(storage: .frame(storage), start: storage.payloadStart, count: count)
-    }
+    @inlinable public var bytes: Bytes? { storage.payload }
 
     /// True when the command came without a value.
-    @inlinable public var isValueless: Bool { storage.header.valueBytes == 0 }
+    @inlinable public var isValueless: Bool { unsafe storage.fields.pointee.header.valueBytes == 0 }
 
     /// The value, decoded; `nil` when there is none. Throws when what the client sent is not a value. O(n).
     public func decodeValue() throws(FrameError) -> Value? {

@@ -33,6 +33,7 @@ public struct Result: Sendable {
         self.init(data, bytes, source)
     }
 
+    @inline(__always)
     @usableFromInline
     init(_ data: Value?, _ bytes: Bytes?, _ source: String?) {
         self.data = data
@@ -54,11 +55,8 @@ public struct Result: Sendable {
     /// What a host sent in answer to `command`. A value that cannot be decoded is an error of the result.
     @inline(__always)
     init(_ storage: FrameStorage, _ command: String) {
+        self.init(nil, storage.payload, command)
         let header = storage.header
-        let payload = Int(header.payloadBytes)
-        self.init(
-            nil, payload == 0 ? nil : Bytes(storage: .frame(storage), start: storage.payloadStart, count: payload),
-            command)
         if header.valueBytes > 0 || header.flags.contains(.failed) { decode(storage) }
     }
 
@@ -86,6 +84,23 @@ public struct Result: Sendable {
     @inlinable public var isOK: Bool { !hasFailed }
 
     @usableFromInline var hasFailed: Bool { failure != nil }
+
+    /// Only bytes, or nothing at all.
+    @inline(__always)
+    borrowing func isPlain() -> Bool {
+        if failure != nil { return false }
+        if case .some = data { return false }
+        return true
+    }
+
+    /// Where the bytes lie, as long as this value lives.
+    @inline(__always)
+    borrowing func unguardedPayload() -> UnsafeRawBufferPointer {
+        switch bytes {
+        case .some(let bytes): return unsafe bytes.unguardedBuffer()
+        case nil: return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+    }
 
     /// The data, or the error thrown.
     public func get() throws(IPCError) -> Value? {

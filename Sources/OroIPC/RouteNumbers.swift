@@ -1,14 +1,22 @@
-import OroFrame
-
 /// A client's numbers for command names on one ring: a name travels once, then its number does.
-struct RouteNumbers {
+struct RouteNumbers: ~Copyable {
     /// Most names a ring may number; further ones travel with each request.
     static let most = 4096
 
     private var numbers: [String: UInt16] = [:]
-    /// The last few names by the very bits of their `String`. A string's bits are its text (up to 15 bytes) or its
-    /// storage's address and length; the cache keeps the string, so an address cannot be given to another text.
-    private var recent: [(name: String, low: UInt64, high: UInt64, number: UInt16)] = []
+
+    /// The last few names by the very bits of their `String`: its text (up to 15 bytes), or its storage's address and
+    /// length. `kept` holds the strings, so an address cannot be given to another text meanwhile.
+    private let recent: UnsafeMutablePointer<Recent>
+    private var kept = [String](repeating: "", count: slots)
+    private static let slots = 8
+
+    private struct Recent {
+        var low: UInt64 = 0
+        var high: UInt64 = 0
+        /// 0: none.
+        var number: UInt16 = 0
+    }
 
     enum Lookup {
         case known(UInt16)
@@ -18,16 +26,36 @@ struct RouteNumbers {
         case unnumbered
     }
 
-    @inline(__always)
-    private static func bits(_ name: String) -> (low: UInt64, high: UInt64) {
-        // `String` is two words without padding on 64-bit platforms; the bits are only compared.
-        unsafe unsafeBitCast(name, to: (UInt64, UInt64).self)
+    init() {
+        unsafe recent = .allocate(capacity: RouteNumbers.slots)
+        unsafe recent.initialize(repeating: Recent(), count: RouteNumbers.slots)
     }
 
-    /// The number of `name`; O(1) and without hashing for names used lately.
+    deinit { unsafe recent.deallocate() }
+
+    @inline(__always)
+    private static func bits(_ name: borrowing String) -> (low: UInt64, high: UInt64) {
+        // `String` is two words without padding on 64-bit platforms; the bits are only compared.
+        unsafe unsafeBitCast(copy name, to: (UInt64, UInt64).self)
+    }
+
+    @inline(__always)
+    private static func slot(_ bits: (low: UInt64, high: UInt64)) -> Int {
+        Int(truncatingIfNeeded: ((bits.low ^ bits.high) &* 0x9E37_79B9_7F4A_7C15) >> 61)
+    }
+
+    /// The number of a name used lately; 0 when it is not known here.
+    @inline(__always)
+    borrowing func recall(_ name: borrowing String) -> UInt16 {
+        let bits = RouteNumbers.bits(name)
+        let entry = unsafe recent[RouteNumbers.slot(bits)]
+        return entry.low == bits.low && entry.high == bits.high ? entry.number : 0
+    }
+
+    /// The number of `name`. O(1).
     mutating func lookUp(_ name: String) -> Lookup {
-        let (low, high) = RouteNumbers.bits(name)
-        for entry in recent where entry.low == low && entry.high == high { return .known(entry.number) }
+        let recalled = recall(name)
+        if recalled != 0 { return .known(recalled) }
         if let number = numbers[name] {
             remember(name, number)
             return .known(number)
@@ -43,8 +71,9 @@ struct RouteNumbers {
     }
 
     private mutating func remember(_ name: String, _ number: UInt16) {
-        let (low, high) = RouteNumbers.bits(name)
-        if recent.count >= 8 { recent.removeLast() }
-        recent.insert((name, low, high, number), at: 0)
+        let bits = RouteNumbers.bits(name)
+        let slot = RouteNumbers.slot(bits)
+        kept[slot] = name
+        unsafe recent[slot] = Recent(low: bits.low, high: bits.high, number: number)
     }
 }

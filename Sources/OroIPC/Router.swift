@@ -9,17 +9,15 @@ public final class Router: Sendable {
 
     @usableFromInline
     final class Route: Sendable {
-        @usableFromInline
-        enum Handler: Sendable {
-            case sync(SyncHandler)
-            case async(AsyncHandler)
-        }
         @usableFromInline let name: String
-        @usableFromInline let handler: Handler
+        /// One of the two.
+        let sync: SyncHandler?
+        let async: AsyncHandler?
 
-        init(_ name: String, _ handler: Handler) {
+        init(_ name: String, sync: SyncHandler? = nil, async: AsyncHandler? = nil) {
             self.name = name
-            self.handler = handler
+            self.sync = sync
+            self.async = async
         }
     }
 
@@ -31,10 +29,14 @@ public final class Router: Sendable {
 
     /// Answers the command `name` with `handler`, which runs on the host's thread.
     @_disfavoredOverload
-    public func map(_ name: String, _ handler: @escaping SyncHandler) { set(name, .sync(handler)) }
+    public func map(_ name: String, _ handler: @escaping SyncHandler) {
+        set(name, Route(name, sync: handler))
+    }
 
     /// Answers the command `name` with `handler`, which runs in a task.
-    public func map(_ name: String, async handler: @escaping AsyncHandler) { set(name, .async(handler)) }
+    public func map(_ name: String, async handler: @escaping AsyncHandler) {
+        set(name, Route(name, async: handler))
+    }
 
     /// Answers the command `name` no more. Silent when nobody did.
     public func unmap(_ name: String) { set(name, nil) }
@@ -42,8 +44,8 @@ public final class Router: Sendable {
     /// The names that are answered, sorted.
     public var names: [String] { routes.withLock { $0.values.map(\.name) }.sorted() }
 
-    private func set(_ name: String, _ handler: Route.Handler?) {
-        routes.withLock { $0[name.lowercased()] = handler.map { Route(name, $0) } }
+    private func set(_ name: String, _ route: Route?) {
+        routes.withLock { $0[name.lowercased()] = route }
         version.add(1, ordering: .releasing)
     }
 

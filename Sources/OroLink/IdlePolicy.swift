@@ -51,10 +51,14 @@ package struct Patience {
         looks = 0
     }
 
-    /// Nothing was there. Reads the clock every 64 looks only.
+    /// How often to look (``Link/linger(_:)``) before asking for advice.
+    @inlinable package static var looksAtOnce: Int { 32 }
+    @inlinable package var looksAtOnce: Int { policy == .park ? 1 : Patience.looksAtOnce }
+
+    /// Nothing was there, `looksAtOnce` times. Reads the clock every 64 looks only.
     @inlinable
     package mutating func advice() -> Advice {
-        looks &+= 1
+        looks &+= UInt32(Patience.looksAtOnce)
         if policy == .park { return .sleep }
         if looks & 63 != 0 { return .lookAgain }
         let now = oro_ticks()

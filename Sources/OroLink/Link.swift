@@ -44,17 +44,26 @@ package final class Link: @unchecked Sendable {
     @usableFromInline let waitingMessages = Atomic<Int>(0)
 
     @usableFromInline let ins: UnsafeMutablePointer<InRing>
-    @usableFromInline var inCount = 1
+    @usableFromInline let receiving: UnsafeMutablePointer<Receiving>
     var inMappings: [MappingBox] = []
-    var noticesSeen: UInt32 = 0
-    @usableFromInline var cpuSaid: UInt32 = 0
+    /// Fences were asked for again, and the barrier that makes it safe to sleep has not been passed yet.
+    private var isBarrierDue = false
 
     /// Both sides can make the other pass a barrier.
-    let canGoFenceless: Bool
-    @usableFromInline var streak: UInt32 = 0
+    @usableFromInline let canGoFenceless: Bool
 
     @usableFromInline let over = Atomic<Bool>(false)
     private let reason = Mutex<LinkError?>(nil)
+
+    /// What the receiver's role keeps, outside the object: no access of the hot path needs a check for exclusivity.
+    @usableFromInline
+    struct Receiving {
+        @usableFromInline var inCount = 1
+        @usableFromInline var noticesSeen: UInt32 = 0
+        @usableFromInline var cpuSaid: UInt32 = 0
+        /// Records read since the last sleep, or since fences were last given up.
+        @usableFromInline var streak: UInt32 = 0
+    }
 
     /// State for opening further rings.
     struct Opening {
@@ -105,6 +114,8 @@ package final class Link: @unchecked Sendable {
         unsafe outs.initialize(repeating: OutRing(), count: Ring.most)
         unsafe ins = .allocate(capacity: Ring.most)
         unsafe ins.initialize(repeating: InRing(), count: Ring.most)
+        unsafe receiving = .allocate(capacity: 1)
+        unsafe receiving.initialize(to: Receiving())
         unsafe owners = .allocate(capacity: Ring.most)
         for index in 0..<Ring.most { unsafe (owners + index).initialize(to: Atomic(0)) }
         unsafe oro_writer_init(
@@ -133,6 +144,7 @@ package final class Link: @unchecked Sendable {
         unsafe outs.deallocate()
         unsafe ins.deallocate()
         unsafe owners.deallocate()
+        unsafe receiving.deallocate()
         unsafe sleeper.deallocate()
         unsafe UnsafeMutableRawPointer(waker).deallocate()
     }
@@ -181,15 +193,21 @@ extension Link {
         if unsafe oro_wake_wanted(waker, true) { oro_doorbell_ring(button) }
     }
 
-    /// Says this side sleeps. The caller then looks once more (``hasSomething``), and disarms or waits for the chime.
-    package func arm(room: Bool = false) {
+    /// Says this side sleeps. The caller then looks once more (``hasSomething(orRoomFor:in:)``), and disarms or waits for
+    /// the chime. False: the kernel could not do it now, and this side has to stay awake.
+    package func arm(room: Bool = false) -> Bool {
         // The sleeper belongs to the receiver's role, as does this call.
         if unsafe oro_sleep_is_fenceless(sleeper) {
             unsafe oro_sleep_want_fence(sleeper)
-            oro_membarrier()
+            isBarrierDue = true
         }
-        streak = 0
+        if isBarrierDue {
+            guard oro_membarrier() else { return false }
+            isBarrierDue = false
+        }
+        unsafe receiving.pointee.streak = 0
         unsafe oro_sleep_arm(sleeper, room)
+        return true
     }
 
     package func disarm() { unsafe oro_sleep_disarm(sleeper) }
@@ -197,30 +215,31 @@ extension Link {
     /// Lets wakers leave out their fence, after a long run without a sleep.
     @inlinable
     func noteStreak(_ count: Int) {
-        streak &+= UInt32(truncatingIfNeeded: count)
-        if streak >= 4096 {
-            streak = 0
+        unsafe receiving.pointee.streak &+= UInt32(truncatingIfNeeded: count)
+        if unsafe receiving.pointee.streak >= 4096 {
+            unsafe receiving.pointee.streak = 0
             // As in `arm`.
-            if canGoFencelessNow, unsafe !oro_sleep_is_fenceless(sleeper) { unsafe oro_sleep_go_fenceless(sleeper) }
+            if canGoFenceless, unsafe !oro_sleep_is_fenceless(sleeper) { unsafe oro_sleep_go_fenceless(sleeper) }
         }
     }
 
-    @usableFromInline var canGoFencelessNow: Bool { canGoFenceless }
-
-    /// True when a look would find a message, a packet, room in the ring (of the caller's) named, or the end.
-    package func hasSomething(orRoomIn ring: Int? = nil) -> Bool {
+    /// True when a look would find a message, a packet, room in the ring (of the caller's) named, or the end. With
+    /// `reading` false messages do not count: this side waits for room before it reads on.
+    package func hasSomething(orRoomIn ring: Int? = nil, reading: Bool = true) -> Bool {
         if isOver || socketHasNews { return true }
+        if let ring, roomCame(in: ring) { return true }
+        if !reading { return false }
         var view = oro_view()
-        for index in 0..<inCount {
+        for index in 0..<(unsafe receiving.pointee.inCount) {
             // The reader belongs to the receiver's role.
             if unsafe oro_reader_peek(&ins[index].reader, &view) != Int32(ORO_READ_EMPTY) { return true }
         }
-        if let ring { return roomCame(in: ring) }
         return false
     }
 
     /// The peer has put a packet on the socket since the last time it was read.
-    package var socketHasNews: Bool { unsafe oro_attention_notices(peerAttention) != noticesSeen }
+    @inlinable
+    package var socketHasNews: Bool { unsafe oro_attention_notices(peerAttention) != receiving.pointee.noticesSeen }
 
     /// The peer last ran on the processor we run on now: polling would keep it from running.
     @inlinable
@@ -234,8 +253,8 @@ extension Link {
     @inlinable
     package func sayProcessor() {
         let cpu = oro_cpu()
-        if cpu != cpuSaid {
-            cpuSaid = cpu
+        if unsafe cpu != receiving.pointee.cpuSaid {
+            unsafe receiving.pointee.cpuSaid = cpu
             unsafe oro_attention_set_cpu(attention, cpu)
         }
     }

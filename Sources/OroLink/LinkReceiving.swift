@@ -9,7 +9,7 @@ extension Link {
     @inlinable
     package func drain(limit: Int, _ body: (Incoming) throws(LinkError) -> Void) throws(LinkError) -> Int {
         var total = 0
-        for ring in 0..<inCount {
+        for ring in 0..<(unsafe receiving.pointee.inCount) {
             // `ins` has room for every ring number, and belongs to the receiver's role.
             let state = unsafe ins + ring
             var count = 0
@@ -36,11 +36,17 @@ extension Link {
         return total
     }
 
-    /// For the loop that polls, between two drains.
+    /// Polls for a message, `looks` times at most. The innermost loop of all waiting: every nanosecond in it is latency.
     @inlinable
-    package func expect() {
-        // The reader belongs to the receiver's role.
-        unsafe oro_reader_expect(&ins[0].reader)
+    package func linger(_ looks: Int) -> Bool {
+        let rings = unsafe receiving.pointee.inCount
+        for _ in 0..<looks {
+            // The readers belong to the receiver's role.
+            unsafe oro_reader_expect(&ins[0].reader)
+            for ring in 0..<rings where unsafe oro_reader_ready(&ins[ring].reader) { return true }
+            oro_spin_pause()
+        }
+        return false
     }
 
     /// Takes one record of a message that came in several; the message when it is whole.
@@ -94,7 +100,7 @@ extension Link {
     package func readSocket() throws(LinkError) {
         while true {
             // Read before the packets: one that comes later is news again.
-            noticesSeen = unsafe oro_attention_notices(peerAttention)
+            unsafe receiving.pointee.noticesSeen = oro_attention_notices(peerAttention)
             switch try Packet.receive(from: socket) {
             case .nothing: return
             case .hangUp: throw .peerGone
@@ -110,12 +116,12 @@ extension Link {
     private func openPeerRing(_ packet: Packet, _ memory: consuming Descriptor) throws(LinkError) {
         let number = Int(packet.number(4) as UInt16)
         let bytes = Int(packet.number(16) as UInt32)
-        guard number == inCount, number < limits.rings else { throw .violation("a ring out of turn, or too many") }
+        guard unsafe number == receiving.pointee.inCount, number < limits.rings else { throw .violation("a ring out of turn, or too many") }
         guard Ring.isValid(bytes: bytes) else { throw .violation("a ring of \(bytes) bytes") }
         let mapping = try Segment.accept(memory, head: 0, ring: bytes)
         let cursor = unsafe oro_control_own_cursor(ownBase, UInt32(number))
         unsafe oro_reader_init(&ins[number].reader, mapping.ring, UInt64(bytes), packet.number(8), cursor)
         inMappings.append(MappingBox(mapping))
-        inCount += 1
+        unsafe receiving.pointee.inCount += 1
     }
 }

@@ -197,10 +197,12 @@ extension Link {
         return progressed
     }
 
-    /// Room has come in this ring, or the peer lies about room (the next write says so).
+    /// There is room for any record in this ring, or the peer lies about room (the next write says so).
     @inlinable
     package func roomCame(in ring: Int) -> Bool {
-        let before = unsafe outs[ring].writer.limit
-        return unsafe !oro_writer_look(&outs[ring].writer) || outs[ring].writer.limit != before
+        // A record takes a quarter of the ring at most; one that did not fit fits now.
+        return unsafe !oro_writer_look(&outs[ring].writer)
+            || outs[ring].writer.limit - outs[ring].writer.position
+                >= UInt64(outs[ring].recordLimit + Int(ORO_RECORD_HEADER_BYTES))
     }
 }

@@ -30,10 +30,10 @@ package protocol ReactorService: AnyObject {
 @usableFromInline
 package final class Reactor: @unchecked Sendable {
     package let poller: Poller
-    private unowned let service: any ReactorService
-    private var patience: Patience
-    private var lastLook: UInt64 = 0
-    private var busyLooks: UInt32 = 0
+    /// Owns this reactor, and stops it before it goes.
+    private unowned(unsafe) let service: any ReactorService
+    /// Outside the object: no access of the loop needs a check for exclusivity.
+    private let state: UnsafeMutablePointer<State>
     private let lookEvery: UInt64
     private let kicker: Descriptor
     private let jobs = Mutex<[@Sendable () -> Void]>([])
@@ -43,6 +43,18 @@ package final class Reactor: @unchecked Sendable {
     private var thread: pthread_t?
     private let threadToken = Atomic<UInt64>(0)
 
+    private struct State {
+        var patience: Patience
+        var lastLook: UInt64 = 0
+        /// Turns with traffic.
+        var busyLooks: UInt32 = 0
+    }
+
+    deinit {
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
+    }
+
     /// Keys below this are the reactor's own.
     package static let firstKey: UInt64 = 1
     private static let kickKey: UInt64 = 0
@@ -50,7 +62,8 @@ package final class Reactor: @unchecked Sendable {
     package init(service: any ReactorService, backend: WakeBackend?, idle: IdlePolicy) throws(LinkError) {
         poller = try Poller(backend)
         self.service = service
-        patience = Patience(idle)
+        unsafe state = .allocate(capacity: 1)
+        unsafe state.initialize(to: State(patience: Patience(idle)))
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
         lookEvery = 1000 * oro_ticks_per_us()
     }
@@ -101,22 +114,21 @@ package final class Reactor: @unchecked Sendable {
         pthread_join(thread, nil)
     }
 
-    /// The loop, until ``stop()``.
-    package func run() {
+    /// The loop, until ``stop()``, or until `goOn` says no; it is asked in every turn.
+    package func run(while goOn: () -> Bool = { true }) {
         begin()
-        while !stopping.load(ordering: .relaxed) {
+        while !stopping.load(ordering: .relaxed) && goOn() {
             if look() {
-                patience.arrived()
+                state.pointee.patience.arrived()
                 continue
             }
-            oro_spin_pause()
-            switch patience.advice() {
+            switch state.pointee.patience.advice() {
             case .lookAgain: break
             case .sleep: sleep(limit: .max)
             case .checkAround:
                 if service.reactorSharesProcessor() {
                     sleep(limit: .max)
-                } else if patience.policy == .spin && patience.waited > lookEvery {
+                } else if state.pointee.patience.policy == .spin && state.pointee.patience.waited > lookEvery {
                     // Long without progress: whoever else wants this processor may have it.
                     oro_yield()
                 }
@@ -159,14 +171,17 @@ package final class Reactor: @unchecked Sendable {
         // io_uring shows its completions in memory; epoll has to be asked, now and then.
         if poller.backend == .ioUring {
             if poller.pending, hear(0) { progressed = true }
-            busyLooks &+= progressed ? 1 : 0
             // Deadlines come under load as well: the clock is read now and then.
-            if progressed && busyLooks & 63 != 0 { return true }
-            if !progressed && patience.waited < lookEvery { return false }
+            if progressed {
+                unsafe state.pointee.busyLooks &+= 1
+                if unsafe state.pointee.busyLooks & 63 != 0 { return true }
+            } else if unsafe state.pointee.patience.waited < lookEvery {
+                return false
+            }
         }
         let now = oro_ticks()
-        if now &- lastLook > lookEvery {
-            lastLook = now
+        if now &- state.pointee.lastLook > lookEvery {
+            state.pointee.lastLook = now
             if poller.backend == .epoll, hear(0) { progressed = true }
             tick()
         }
@@ -190,7 +205,7 @@ package final class Reactor: @unchecked Sendable {
 
     private func sleep(limit: UInt64) {
         guard service.reactorArms() else {
-            patience.arrived()
+            state.pointee.patience.arrived()
             return
         }
         let begin = oro_ticks()
@@ -203,7 +218,7 @@ package final class Reactor: @unchecked Sendable {
         }
         asleep.store(false, ordering: .sequentiallyConsistent)
         tick()
-        patience.slept(oro_ticks() &- begin)
+        state.pointee.patience.slept(oro_ticks() &- begin)
     }
 
     private func runJobs() {

@@ -74,11 +74,17 @@
 
 byte mem[WORDS];
 
-/* The sleep word: epoch << 3 | ROOM | FENCE | ASLEEP. */
-#define ASLEEP 1
-#define FENCE 2
-#define ROOM 4
+/* The sleep word: epoch << 3 | FENCE | ROOM | ASLEEP. */
+#define ASLEEP 1 /* ORO_SLEEP_ZZZ */
+#define ROOM 2
+#define FENCE 4
 #define EPOCH(word) ((word) >> 3)
+#ifdef EPOCH_WRAPS /* cut to one bit, compared for equality */
+#define EPOCH_DIFFERS
+#define IN_WORD(epoch) (((epoch) & 1) << 3)
+#else
+#define IN_WORD(epoch) ((epoch) << 3)
+#endif
 
 #define PAYLOAD(pos) (100 + (pos))
 #ifdef STALE_STAMP
@@ -141,7 +147,7 @@ end:
 	od
 }
 
-/* ---- private memory of a process, and the kernel --------------------------------------------------------------- */
+/* ---- private memory of a process, and the kernel -------------------------------------------------------------- */
 
 byte claimed[2]; /* per process: the newest epoch of its peer that one of its threads has claimed to signal */
 byte eventfd[2]; /* the counter a sleeper waits for; SLEEP-4 takes it whole */
@@ -152,11 +158,12 @@ byte eventfd[2]; /* the counter a sleeper waits for; SLEEP-4 takes it whole */
  *   taken[ring]     records its reader has taken out
  *   owes[t]         thread t has stored something its peer may wait for, and its wake check is not over
  *   waits[p]        the sleeper of process p has looked again, found nothing, and stands in SLEEP-4
- *   waits_room[p]   and wants room too
+ *   waits_data[p]   and wants data
+ *   waits_room[p]   and wants room
  *   signals[p]      a bit for every epoch of process p that was signalled
  */
 byte written[THREADS], taken[RINGS];
-bit owes[THREADS], waits[2], waits_room[2];
+bit owes[THREADS], waits[2], waits_data[2], waits_room[2];
 int signals[2];
 bit lost_wake_up;
 byte finished; /* threads that have sent and received all they should */
@@ -165,13 +172,13 @@ byte finished; /* threads that have sent and received all they should */
 bit probe_reached;
 #define probe(state) probe_reached = (state); assert(!probe_reached)
 
-/* ---- WAKE: oro_wake_if_armed ---------------------------------------------------------------------------------- */
+/* ---- WAKE: oro_wake_wanted, and the signal -------------------------------------------------------------------- */
 
 /*
  * After a commit (for_room = 0) or a publication (for_room = 1), whose store may still be in the buffer.  Without
  * FENCE in the word there is nothing to do: no word says ASLEEP and not FENCE.
  */
-inline oro_wake_if_armed(for_room)
+inline oro_wake_wanted(for_room)
 {
 	atomic { /* WAKE-1 */
 		word = load(SLEEP_AT(1 - P));
@@ -206,7 +213,9 @@ inline oro_wake_if_armed(for_room)
 
 inline write_eventfd()
 {
+#ifndef EPOCH_WRAPS
 	assert((signals[1 - P] & (1 << EPOCH(word))) == 0); /* (b): one signal for each sleep */
+#endif
 	signals[1 - P] = signals[1 - P] | (1 << EPOCH(word));
 	eventfd[1 - P]++;
 	owes[T] = 0;
@@ -229,7 +238,7 @@ inline claim_and_signal()
 #else
 			:: claimed[P] == last -> claimed[P] = EPOCH(word); won = 1
 #endif
-			:: else -> owes[T] = 0 /* another thread claimed after our load, so its signal comes after our store */
+			:: else -> owes[T] = 0 /* another thread claimed after our load: its signal comes after our store */
 			fi
 		};
 		if
@@ -257,7 +266,7 @@ inline claim_and_signal()
 }
 #endif
 
-/* ---- SEND: oro_lane_commit ------------------------------------------------------------------------------------ */
+/* ---- SEND: oro_writer_commit, oro_writer_flush ---------------------------------------------------------------- */
 
 /* seen: the consumed count this writer last loaded */
 #ifdef ROOM_IGNORED
@@ -280,7 +289,7 @@ inline claim_and_signal()
 #define SEND_2 STORE_COMMIT
 #endif
 
-inline oro_lane_commit()
+inline oro_writer_commit()
 {
 	atomic { /* SEND-1: the payload */
 		SEND_1;
@@ -289,34 +298,80 @@ inline oro_lane_commit()
 		owes[T] = 1;
 		printf("SEND-1   thread %d position %d\n", T, wrote)
 	};
+#ifdef HOLD
+	if
+	:: wrote != held -> atomic { SEND_2; printf("SEND-2   thread %d position %d\n", T, wrote) }
+	:: else
+	fi;
+#else
 	atomic { /* SEND-2: the commit word, last */
 		SEND_2;
 		printf("SEND-2   thread %d position %d\n", T, wrote)
 	};
+#endif
 	wrote++;
 	todo--
 }
 
-/* One wake check for a batch of commits is enough if nothing but further commits comes before it. */
+/*
+ * One wake check for a run of commits is enough if nothing but further commits comes before it.  With HOLD the run's
+ * first commit word is kept back until its end, so that the reader sees the run at once (SEND-3, oro_writer_flush).
+ */
+#ifdef HOLD
+inline send_some()
+{
+	if
+	:: !holding -> held = wrote; holding = 1
+	:: else
+	fi;
+	do
+	:: oro_writer_commit();
+		if
+		:: todo > 0 && HAS_ROOM
+		:: true -> break
+		fi
+	od;
+#ifdef WAKE_BEFORE_FLUSH
+	oro_wake_wanted(0);
+#endif
+	if
+#ifdef KEEP_HELD
+	:: todo > 0 -> owes[T] = 0
+	:: todo == 0 ->
+#else
+	:: true ->
+#endif
+		atomic { /* SEND-3 */
+			store(release, COMMIT_AT(T, held), STAMP(held));
+			printf("SEND-3   thread %d position %d\n", T, held)
+		};
+		atomic { holding = 0; held = 0 };
+#ifndef WAKE_BEFORE_FLUSH
+		oro_wake_wanted(0)
+#endif
+	fi
+}
+#else
 inline send_some()
 {
 	do
-	:: oro_lane_commit();
+	:: oro_writer_commit();
 		if
 		:: todo > 0 && HAS_ROOM
-		:: break
+		:: true -> break
 		fi
 	od;
-	oro_wake_if_armed(0)
+	oro_wake_wanted(0)
 }
+#endif
 
-/* ---- RECV and PUB: oro_lane_publish_consumed ------------------------------------------------------------------- */
+/* ---- RECV and PUB: oro_reader_peek, oro_reader_publish, oro_sleep_go_fenceless -------------------------------- */
 
 #define COMMITTED(ring, pos) (load(COMMIT_AT(ring, pos)) == STAMP(pos))
 #define TOOK took[ring - first] /* records taken from a ring: the next position to read */
 #define GAVE gave[ring - first] /* records published as consumed */
 
-inline oro_lane_publish_consumed()
+inline oro_reader_publish()
 {
 	atomic { /* PUB-1 */
 		store(release, CONSUMED_AT(ring), TOOK);
@@ -327,7 +382,7 @@ inline oro_lane_publish_consumed()
 #ifdef NO_ROOM_CHECK
 	owes[T] = 0
 #else
-	oro_wake_if_armed(1) /* PUB-2 */
+	oro_wake_wanted(1) /* PUB-2 */
 #endif
 }
 
@@ -357,13 +412,13 @@ inline take()
 	fi;
 #endif
 	if
-	:: TOOK - GAVE >= BATCH -> oro_lane_publish_consumed()
+	:: TOOK - GAVE >= BATCH -> oro_reader_publish()
 	:: else
 	fi;
 #ifndef ALWAYS_FENCED
 	if
 	:: fenced -> atomic { /* RECV-3: data keeps coming; the peer need not fence */
-			store(plain, SLEEP_AT(P), epoch << 3);
+			store(plain, SLEEP_AT(P), IN_WORD(epoch));
 			printf("RECV-3   thread %d clears FENCE\n", T)
 		};
 		fenced = 0
@@ -372,7 +427,7 @@ inline take()
 #endif
 }
 
-/* ---- SLEEP: oro_sleep_arm, oro_sleep_disarm ---------------------------------------------------------------------- */
+/* ---- SLEEP: oro_sleep_want_fence, oro_membarrier, oro_sleep_arm, oro_sleep_disarm ----------------------------- */
 
 /*
  * membarrier() runs a full barrier on every CPU that runs a thread of the other process: for each of those threads
@@ -404,7 +459,7 @@ inline oro_sleep_arm(bits)
 	if
 	:: !fenced ->
 		atomic { /* SLEEP-1: the flag */
-			store(plain, SLEEP_AT(P), epoch << 3 | FENCE);
+			store(plain, SLEEP_AT(P), IN_WORD(epoch) | FENCE);
 			printf("SLEEP-1  thread %d sets FENCE\n", T)
 		};
 		fenced = 1;
@@ -420,7 +475,7 @@ inline oro_sleep_arm(bits)
 	epoch++;
 	assert(epoch < 32); /* it fits the model's sleep word */
 	atomic { /* SLEEP-2 */
-		store(plain, SLEEP_AT(P), epoch << 3 | FENCE | ASLEEP | (bits));
+		store(plain, SLEEP_AT(P), IN_WORD(epoch) | FENCE | ASLEEP | (bits));
 		printf("SLEEP-2  thread %d arms epoch %d, room %d\n", T, epoch, (bits) != 0)
 	};
 #if !defined(NO_FENCE) && !defined(NO_SLEEPER_FENCE)
@@ -432,9 +487,9 @@ inline oro_sleep_disarm()
 {
 	atomic { /* SLEEP-5 */
 #ifdef FENCE_FORGOTTEN
-		store(plain, SLEEP_AT(P), epoch << 3);
+		store(plain, SLEEP_AT(P), IN_WORD(epoch));
 #else
-		store(plain, SLEEP_AT(P), epoch << 3 | FENCE);
+		store(plain, SLEEP_AT(P), IN_WORD(epoch) | FENCE);
 #endif
 		printf("SLEEP-5  thread %d awake after epoch %d\n", T, epoch)
 	}
@@ -442,8 +497,10 @@ inline oro_sleep_disarm()
 
 /* ---- threads -------------------------------------------------------------------------------------------------- */
 
-#ifdef NO_DRAIN /* whoever waits for room does not look at what comes in */
+#if defined(NO_DRAIN) /* who waits for room does not read: a deadlock when both do it */
 #define WANTS_DATA (todo == 0)
+#elif defined(ONE_DRAINS) /* process 1 does not, process 0 does */
+#define WANTS_DATA (P == 0 || todo == 0)
 #else
 #define WANTS_DATA true
 #endif
@@ -466,6 +523,10 @@ proctype Peer(byte T; byte P; byte todo; byte quota; byte expect; byte first; by
 {
 	byte wrote, seen, word, ring, epoch;
 	bit fenced = STARTS_FENCED;
+#ifdef HOLD
+	byte held;
+	bit holding;
+#endif
 #ifdef SENDERS
 	byte took[2], gave[2];
 #else
@@ -520,7 +581,7 @@ work: /* whether to send or to look first is anybody's choice */
 	do
 	:: ring <= last_in ->
 		if
-		:: GAVE != TOOK -> oro_lane_publish_consumed()
+		:: GAVE != TOOK -> oro_reader_publish()
 		:: else
 		fi;
 		ring++
@@ -581,17 +642,22 @@ work: /* whether to send or to look first is anybody's choice */
 #endif
 
 	/* SLEEP-4 */
-	atomic { waits[P] = 1; waits_room[P] = (todo > 0); printf("SLEEP-4  thread %d waits\n", T) };
+	atomic {
+		waits[P] = 1;
+		waits_data[P] = WANTS_DATA;
+		waits_room[P] = (todo > 0);
+		printf("SLEEP-4  thread %d waits\n", T)
+	};
 #ifdef PROBE_BOTH_FULL
 	probe(waits_room[P] && written[0] - taken[0] == SLOTS && written[1] - taken[1] == SLOTS);
 #endif
 	if
-	:: atomic { eventfd[P] > 0 -> eventfd[P] = 0; waits[P] = 0; waits_room[P] = 0 };
+	:: atomic { eventfd[P] > 0 -> eventfd[P] = 0; waits[P] = 0; waits_data[P] = 0; waits_room[P] = 0 };
 #ifdef PROBE_WOKEN_FOR_ROOM
 		probe(todo > 0 && expect > 0 && taken[first] == written[first]);
 #endif
 #if TIMER > 0
-	:: timer > 0 -> atomic { waits[P] = 0; waits_room[P] = 0; printf("SLEEP-4  thread %d timer\n", T) };
+	:: timer > 0 -> atomic { waits[P] = 0; waits_data[P] = 0; waits_room[P] = 0; printf("SLEEP-4  thread %d timer\n", T) };
 		timer--;
 #ifdef STAY_ARMED
 		armed = 1;
@@ -616,6 +682,10 @@ done:
 proctype Sender(byte T; byte P; byte todo)
 {
 	byte wrote, seen, word;
+#ifdef HOLD
+	byte held;
+	bit holding;
+#endif
 #ifdef THREADED
 	byte last;
 	bit won;
@@ -628,7 +698,7 @@ proctype Sender(byte T; byte P; byte todo)
 	finished++
 }
 
-/* ---- (a): no lost wake-up --------------------------------------------------------------------------------------- */
+/* ---- (a): no lost wake-up ------------------------------------------------------------------------------------- */
 
 /*
  * Nobody stands in SLEEP-4 for something that is already in memory, unless the counter is up or a thread of the other
@@ -650,7 +720,7 @@ proctype Sender(byte T; byte P; byte todo)
 #define DATA_FOR_1 COMMITTED(0, taken[0])
 #endif
 #define ROOM_FOR(p) (waits_room[p] && written[p] + SIZE(written[p]) - load(CONSUMED_AT(p)) <= SLOTS)
-#define LOST(p) (waits[p] && eventfd[p] == 0 && !OWED_TO_##p && (DATA_FOR_##p || ROOM_FOR(p)))
+#define LOST(p) (waits[p] && eventfd[p] == 0 && !OWED_TO_##p && ((waits_data[p] && DATA_FOR_##p) || ROOM_FOR(p)))
 
 proctype Monitor()
 {
@@ -662,7 +732,7 @@ end:
 ltl delivery { <> (finished == 2) } /* (e), for the topologies of two threads */
 #endif
 
-/* ---- topologies ------------------------------------------------------------------------------------------------- */
+/* ---- topologies ----------------------------------------------------------------------------------------------- */
 
 init {
 	atomic {

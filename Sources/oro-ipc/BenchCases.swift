@@ -1,0 +1,265 @@
+import CBench
+import CSupport
+import OroIPC
+import OroLink
+
+/// One figure of `oro-ipc bench`: what is measured, beside which baseline.
+enum BenchCase: String, CaseIterable {
+    case laneRoundTrip = "lane-rtt-64"
+    case roundTripSpin = "rtt-64-spin"
+    case roundTripAsync = "rtt-64-async"
+    case roundTripPark = "rtt-64-park"
+    case roundTripAdaptive = "rtt-64-adaptive"
+    case roundTripSameCore = "rtt-64-samecore"
+    case laneOneWay = "lane-oneway-64"
+    case oneWay = "oneway-64"
+    case oneWayTwoProducers = "oneway-64-2producers"
+
+    var idle: IdlePolicy {
+        switch self {
+        case .roundTripPark: .park
+        case .roundTripAdaptive: .adaptive
+        default: .spin
+        }
+    }
+
+    var isOneWay: Bool { [.laneOneWay, .oneWay, .oneWayTwoProducers].contains(self) }
+
+    /// What one block measures, in words.
+    var summary: String {
+        switch self {
+        case .laneRoundTrip: "bare 64 bytes there and back, both sides polling"
+        case .roundTripSpin: "sendSync: Message, route by name, handler, Result; both sides polling"
+        case .roundTripAsync: "await write(): the same from a task"
+        case .roundTripPark: "sendSync, both sides asleep in between; baseline two futexes"
+        case .roundTripAdaptive: "sendSync every 500 us, adaptive policy; baseline two futexes"
+        case .roundTripSameCore: "sendSync, polling policy, both processes on one processor; baseline two futexes"
+        case .laneOneWay: "bare 64 bytes, in groups of 32"
+        case .oneWay: "batch of posts: Message, route by name, handler"
+        case .oneWayTwoProducers: "the same from two threads; baseline one thread"
+        }
+    }
+
+    /// The goal of the design: at most (round trips) or at least (one way) this ratio.
+    var goal: Double {
+        switch self {
+        case .laneRoundTrip: 1.15
+        case .roundTripSpin: 1.35
+        case .roundTripAsync: 3
+        case .roundTripPark: 1
+        case .roundTripAdaptive: 0.55
+        // An absolute goal, 8 us; the ratio has none.
+        case .roundTripSameCore: .infinity
+        case .laneOneWay: 2
+        case .oneWay: 1
+        case .oneWayTwoProducers: 0.95
+        }
+    }
+
+    private var blocks: Int {
+        switch self {
+        case .roundTripPark, .roundTripSameCore: 20
+        case .roundTripAdaptive: 10
+        default: 40
+        }
+    }
+
+    private var count: Int {
+        switch self {
+        case .roundTripPark: 400
+        case .roundTripAdaptive: 200
+        case .roundTripSameCore: 1000
+        case .laneOneWay, .oneWay, .oneWayTwoProducers: 200_000
+        default: 10_000
+        }
+    }
+
+    /// Runs it; `progress` is called with the share that is done.
+    func run(_ progress: (Double) -> Void) throws -> BenchResult {
+        let driver = try BenchDriver(idle: idle, sameProcessor: self == .roundTripSameCore)
+        var result = BenchResult(self)
+        let bench = BenchBlocks(driver, count: count)
+        // The first blocks of each warm caches, tables and the policies' estimates.
+        for block in -2..<blocks {
+            let (raw, mine, wall, processor) = try isOneWay ? bench.oneWay(self) : bench.roundTrips(self)
+            if block >= 0 { result.add(raw: raw, mine: mine, wall: wall, processor: processor) }
+            progress(Double(block + 3) / Double(blocks + 2))
+        }
+        result.finish()
+        return result
+    }
+}
+
+/// Blocks of a bench and of its baseline, in turn.
+struct BenchBlocks {
+    typealias Pair = (raw: [UInt64], mine: [UInt64], wall: UInt64, processor: UInt64)
+
+    let driver: BenchDriver
+    let count: Int
+    private let bytes = Bytes([UInt8](repeating: 1, count: 64))
+
+    init(_ driver: BenchDriver, count: Int) {
+        self.driver = driver
+        self.count = count
+    }
+
+    /// Times of single round trips, in ticks.
+    func roundTrips(_ bench: BenchCase) throws -> Pair {
+        var raw = [UInt64](repeating: 0, count: count)
+        let sleeps = [.roundTripPark, .roundTripAdaptive, .roundTripSameCore].contains(bench)
+        let gap: UInt64 = bench == .roundTripAdaptive ? 500_000 : 0
+        driver.give(sleeps ? BENCH_FUTEX_ROUND_TRIP : BENCH_RAW_ROUND_TRIP, count)
+        if sleeps {
+            unsafe bench_futex_ask(driver.shared, UInt64(count), gap, &raw)
+        } else {
+            unsafe bench_raw_ask(driver.shared, UInt64(count), &raw)
+        }
+        driver.awaitDone()
+
+        var mine = [UInt64](repeating: 0, count: count)
+        if bench == .laneRoundTrip { driver.give(BENCH_LANE_ROUND_TRIP, count) } else { driver.startHost() }
+        let (wall, processor) = (oro_now(), driver.processorTime)
+        switch bench {
+        case .laneRoundTrip: try lane(&mine)
+        case .roundTripAsync: mine = try tasks()
+        default: try calls(&mine, gap: gap)
+        }
+        let spent = (oro_now() - wall, driver.processorTime - processor)
+        if bench == .laneRoundTrip { driver.awaitDone() } else { driver.stopHost() }
+        return (raw, mine, spent.0, spent.1)
+    }
+
+    private func lane(_ ticks: inout [UInt64]) throws(LinkError) {
+        let lane = driver.lane
+        try lane.withRing(shared: false) { (ring) throws(LinkError) in
+            var line = BenchPeer.Line()
+            var before = oro_ticks()
+            for index in 0..<count {
+                // A line is 64 bytes, and so is the record.
+                _ = try lane.write(ring, count: 64) { place in unsafe oro_put(place, &line, 64) }
+                while try lane.drain(
+                    limit: 1, { (incoming) throws(LinkError) in unsafe oro_take(&line, incoming.bytes, 64) }) == 0
+                {
+                    _ = lane.linger(1000)
+                }
+                let now = oro_ticks()
+                ticks[index] = now &- before
+                before = now
+            }
+        }
+    }
+
+    private func calls(_ ticks: inout [UInt64], gap: UInt64) throws {
+        let client = driver.client
+        for _ in 0..<10 { _ = client.sendSync("echo", bytes: bytes) }
+        var before = oro_ticks()
+        for index in 0..<count {
+            if gap > 0 {
+                bench_gap(gap)
+                before = oro_ticks()
+            }
+            let result = client.sendSync("echo", bytes: bytes)
+            let now = oro_ticks()
+            ticks[index] = now &- before
+            before = now
+            if let error = result.err { throw error }
+        }
+    }
+
+    /// From a task, on whatever thread it runs.
+    private func tasks() throws -> [UInt64] {
+        let client = driver.client
+        let (bytes, count) = (bytes, count)
+        return try PlainThread.wait {
+            var ticks = [UInt64](repeating: 0, count: count)
+            for _ in 0..<10 { _ = await client.write("echo", nil, bytes) }
+            bench_pin_threads(0)
+            var before = oro_ticks()
+            for index in 0..<count {
+                let result = await client.write("echo", nil, bytes)
+                let now = oro_ticks()
+                ticks[index] = now &- before
+                before = now
+                if let error = result.err { throw error }
+            }
+            return ticks
+        }
+    }
+
+    /// One time, of a whole block, for each of the two, in ticks for a message (times 1 000, to keep digits).
+    func oneWay(_ bench: BenchCase) throws -> Pair {
+        let raw: UInt64
+        if bench == .oneWayTwoProducers {
+            raw = try posts(producers: 1)
+        } else {
+            driver.give(BENCH_RAW_RING, count)
+            let start = oro_ticks()
+            unsafe bench_ring_produce(driver.shared, UInt64(count))
+            driver.awaitDone()
+            raw = oro_ticks() - start
+        }
+        let (wall, processor) = (oro_now(), driver.processorTime)
+        let mine: UInt64
+        switch bench {
+        case .laneOneWay: mine = try laneRecords()
+        default: mine = try posts(producers: bench == .oneWayTwoProducers ? 2 : 1)
+        }
+        return (
+            [raw * 1000 / UInt64(count)], [mine * 1000 / UInt64(count)], oro_now() - wall,
+            driver.processorTime - processor
+        )
+    }
+
+    private func laneRecords() throws(LinkError) -> UInt64 {
+        let lane = driver.lane
+        driver.give(BENCH_LANE_CONSUME, count)
+        let start = oro_ticks()
+        try lane.withRing(shared: false) { (ring) throws(LinkError) in
+            var line = BenchPeer.Line()
+            for index in 0..<count {
+                line.words.0 = UInt64(index)
+                // As in `lane`.
+                while case .full = try lane.write(
+                    ring, count: 64, hold: true, { place in unsafe oro_put(place, &line, 64) })
+                {
+                    oro_spin_pause()
+                }
+                if index & 31 == 31 { lane.flush(ring) }
+            }
+            lane.flush(ring)
+        }
+        driver.awaitDone()
+        return oro_ticks() - start
+    }
+
+    private func posts(producers: Int) throws -> UInt64 {
+        let client = driver.client
+        driver.startHost()
+        let before = client.sendSync("counted").data?.int ?? 0
+        let share = count / producers
+        let bytes = bytes
+        @Sendable func produce() throws(LinkError) {
+            for _ in 0..<share / 1000 {
+                try client.batch { (batch) throws(LinkError) in
+                    for _ in 0..<1000 { try batch.post("count", bytes: bytes) }
+                }
+            }
+        }
+        let start = oro_ticks()
+        let others = try (1..<producers).map { _ in try PlainThread { try produce() } }
+        try produce()
+        for other in others { try other.join() }
+        // Messages of other threads come through rings of their own: the count may be asked before the last are read.
+        var after = before
+        let deadline = oro_now() + 10_000_000_000
+        while after - before < Int64(count), oro_now() < deadline {
+            after = client.sendSync("counted").data?.int ?? 0
+        }
+        let ticks = oro_ticks() - start
+        guard after - before == Int64(count) else {
+            throw ToolError(.failed, "\(count) messages were sent, \(after - before) arrived")
+        }
+        driver.stopHost()
+        return ticks
+    }
+}

@@ -1,0 +1,65 @@
+import ArgumentParser
+import CTool
+import OroIPC
+
+/// `oro-ipc serve`: a host with a few useful routes.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve commands under a name until Ctrl-C.",
+        discussion: """
+            Routes: ping, platform.primordials; with --root also fs.stat, fs.readFile and fs.readdir below that folder,
+            which nothing escapes: '..' and symbolic links that lead out of it are errors (EXDEV).
+
+              oro-ipc serve --name demo --root /usr/include
+              oro-ipc request demo fs.stat '{"path": "stdio.h"}'
+              oro-ipc serve --idle park --backend epoll
+            """)
+
+    @Option(help: "The name clients call the host by: 1 to 64 of A-Z a-z 0-9 . _ -")
+    var name = "oro"
+
+    @Option(help: ArgumentHelp("Serve the files below this folder.", valueName: "dir"))
+    var root: String?
+
+    @Option(help: "What the host's thread does while nothing comes.")
+    var idle = IdlePolicy.adaptive
+
+    @Option(help: "How the host sleeps. (default: io_uring where it works, else epoll)")
+    var backend: WakeBackend?
+
+    @Option(help: ArgumentHelp("The folder of the socket.", valueName: "dir"))
+    var folder: String?
+
+    @Flag(help: ArgumentHelp("Stop when standard input ends.", visibility: .hidden))
+    var leash = false
+
+    func run() throws {
+        tool_catch_stop()
+        let host = try makeHost()
+        HostRoutes.map(on: host)
+        if let root {
+            do throws(FileFailure) {
+                FileRoutes(root: try RootFolder(root)).map(on: host.router)
+            } catch {
+                throw ToolError(.usage, "the root '\(String(showing: root))' cannot be used: \(error.text)")
+            }
+        }
+        do throws(LinkError) { try host.start() } catch { throw ToolError(error) }
+        // `demo` waits for this line.
+        StandardStream.output.line("serving '\(name)' (\(host.backend.rawValue), \(idle.rawValue)); Ctrl-C stops it")
+        _ = tool_wait_for_stop(leash ? 0 : -1, -1)
+        host.stop()
+    }
+
+    private func makeHost() throws -> Host {
+        var options = HostOptions()
+        options.idle = idle
+        options.backend = backend
+        options.folder = folder
+        do throws(LinkError) {
+            return try Host(name: name, options: options)
+        } catch {
+            throw ToolError(error)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import CTool
+import Glibc
+
+/// Standard output and standard error, unbuffered: a line is out when the call returns.
+enum StandardStream: Int32 {
+    case output = 1
+    case error = 2
+
+    /// Writes a text and the end of the line.
+    func line(_ text: String) { write(text + "\n") }
+
+    /// Writes a text. A reader that has gone (`| head`) ends the process quietly, as SIGPIPE would.
+    func write(_ text: String) {
+        var text = text
+        // The buffer is valid until the call returns.
+        text.withUTF8 { unsafe write(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Writes bytes as they are.
+    func write(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        // The buffer has that many bytes.
+        let done = unsafe tool_write_all(rawValue, start, bytes.count)
+        if !done { exit(self == .output ? 141 : 1) }
+    }
+
+    /// True when a person looks at it.
+    var isTerminal: Bool { tool_is_terminal(rawValue) }
+
+    /// Width of the terminal.
+    var columns: Int { Int(tool_columns(rawValue)) }
+}
+
+extension String {
+    /// Bytes as a text that is safe to show: what is not UTF-8, and control characters that could steer a terminal,
+    /// appear as `\n`, `\t` or `\x1B`.
+    init(showing bytes: some Sequence<UInt8>) {
+        self = ""
+        var decoder = UTF8()
+        var rest = Array(bytes)[...]
+        while let first = rest.first {
+            var iterator = rest.makeIterator()
+            guard case .scalarValue(let scalar) = decoder.decode(&iterator) else {
+                self += String.hex(first)
+                rest = rest.dropFirst()
+                decoder = UTF8()
+                continue
+            }
+            let length = UTF8.width(scalar)
+            rest = rest.dropFirst(length)
+            decoder = UTF8()
+            switch scalar {
+            case "\n": self += "\\n"
+            case "\r": self += "\\r"
+            case "\t": self += "\\t"
+            case "\u{00}"..."\u{1F}", "\u{7F}": self += String.hex(UInt8(scalar.value))
+            // C1 controls and the marks that turn the direction of writing.
+            case "\u{80}"..."\u{9F}", "\u{202A}"..."\u{202E}", "\u{2066}"..."\u{2069}":
+                self += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+            default: unicodeScalars.append(scalar)
+            }
+        }
+    }
+
+    /// The same for a text.
+    init(showing text: String) { self.init(showing: text.utf8) }
+
+    private static func hex(_ byte: UInt8) -> String {
+        let digits = String(byte, radix: 16, uppercase: true)
+        return byte < 16 ? "\\x0\(digits)" : "\\x\(digits)"
+    }
+}

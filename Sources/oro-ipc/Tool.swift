@@ -1,0 +1,59 @@
+import ArgumentParser
+
+/// The command `oro-ipc`.
+struct Tool: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "oro-ipc",
+        abstract: "Commands between processes, over shared memory.",
+        discussion: """
+            A host serves commands under a name, clients call them.
+
+              oro-ipc doctor                                  what works on this machine
+              oro-ipc demo                                    a host and a client read /usr/include
+              oro-ipc serve --name demo --root .              a host
+              oro-ipc request demo ping                       a call
+              oro-ipc request demo fs.readdir '{"path": "."}'
+
+            Exit codes: 0 success, 1 the result is an error, 2 wrong usage, 3 no link to the host.
+            """,
+        version: ToolVersion.full,
+        subcommands: [Serve.self, Send.self, Request.self, Ping.self, Bench.self, BenchPeerCommand.self, Doctor.self, Demo.self])
+}
+
+/// Where the process starts. Not `Tool` itself, because the exit codes of this tool are its own.
+@main
+enum Main {
+    static func main() async {
+        do {
+            var command = try Tool.parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            finish(error)
+        }
+    }
+
+    private static func finish(_ error: any Error) -> Never {
+        switch error {
+        case let error as ToolError:
+            if !error.message.isEmpty { StandardStream.error.line("oro-ipc: \(error.message)") }
+            Tool.exit(withError: ExitCode(error.code.rawValue))
+        case is ExitCode: Tool.exit(withError: error)
+        default:
+            guard Tool.exitCode(for: error) == .validationFailure else { Tool.exit(withError: error) }
+            StandardStream.error.line(Tool.fullMessage(for: error))
+            Tool.exit(withError: ExitCode(ToolError.Code.usage.rawValue))
+        }
+    }
+}
+
+/// What this tool calls itself.
+enum ToolVersion {
+    static let short = "0.1.0"
+    /// The commit of a release; a build from a working copy does not know it.
+    static let hash = "00000000"
+    static let full = "\(short) (\(hash))"
+}
