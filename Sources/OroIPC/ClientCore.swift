@@ -738,7 +738,14 @@ final class ClientCore: @unchecked Sendable {
         frame.ticket = ticket
         frame.value = .string(why.name)
         let abort = frame
-        try? link.withRing(shared: isInTask) { (ring) throws(LinkError) in
+        // A ring of the thread's own has nobody who would write the rest of it later.
+        if !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? abort.encoded() {
+            let outcome = try? link.write(ring, count: bytes.count) { place in
+                bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) }
+            }
+            if outcome == .sent { return }
+        }
+        try? link.withRing(shared: true) { (ring) throws(LinkError) in
             try write(abort, nil, ring: ring, mayBlock: false)
         }
     }
