@@ -72,6 +72,19 @@ struct Toll {
     }
 }
 
+/// What the survivors of one kill were told, and when.
+final class News: Sendable {
+    private let state = Mutex<(ends: [(name: String, at: UInt64)], failure: String?)>(([], nil))
+
+    func ended(_ result: Result) {
+        let now = oro_clock_ns()
+        state.withLock { $0.ends.append((result.err?.name ?? "none", now)) }
+    }
+    func failed(_ text: String) { state.withLock { $0.failure = text } }
+    var ends: [(name: String, at: UInt64)] { state.withLock { $0.ends } }
+    var failure: String? { state.withLock { $0.failure } }
+}
+
 /// Kills clients and hosts at counted instructions of what they do. Everything here is the survivor.
 final class Reaper: @unchecked Sendable {
     private let folder: TemporaryFolder
@@ -92,10 +105,12 @@ final class Reaper: @unchecked Sendable {
         host = try Host(name: "survivor", options: options)
         Fixture.install(on: host)
         try host.start()
-        good = try host.connect(options: clientOptions)
+        good = try host.connect(options: Reaper.clientOptions(folder, backend))
     }
 
-    private var clientOptions: ClientOptions {
+    private var clientOptions: ClientOptions { Reaper.clientOptions(folder, backend) }
+
+    private static func clientOptions(_ folder: TemporaryFolder, _ backend: String) -> ClientOptions {
         var options = ClientOptions()
         options.folder = folder.path
         options.backend = WakeBackend(rawValue: backend)
@@ -159,18 +174,18 @@ final class Reaper: @unchecked Sendable {
         while true {
             do {
                 return try Client.connect(name, options: clientOptions)
-            } catch LinkError.notListening where oro_clock_ns() < end { usleep(500) }
+            } catch {
+                // The victim may not be listening yet.
+                if oro_clock_ns() > end { throw error }
+                usleep(500)
+            }
         }
     }
 
     private func killHost(_ deed: Deed, _ steps: Int) throws -> oro_trace {
         let peer = try spawn(deed)
-        let done = Mutex<[(name: String, at: UInt64)]>([])
-        let failed = Mutex<String?>(nil)
+        let news = News()
         let clients = DispatchGroup()
-        @Sendable func ended(_ result: Result) {
-            done.withLock { $0.append((result.err?.name ?? "none", oro_clock_ns())) }
-        }
         clients.enter()
         let survivor = Thread { [self] in
             defer { clients.leave() }
@@ -179,34 +194,34 @@ final class Reaper: @unchecked Sendable {
                 for _ in 0..<3 {
                     clients.enter()
                     Task {
-                        ended(await client.request("sleep", ["ms": 60_000]))
+                        news.ended(await client.request("sleep", ["ms": 60_000]))
                         clients.leave()
                     }
                 }
                 clients.enter()
                 Thread.detachNewThread {
-                    ended(client.sendSync("sleep", ["ms": 60_000]))
+                    news.ended(client.sendSync("sleep", ["ms": 60_000]))
                     clients.leave()
                 }
                 while client.statistics.pending < 4 && client.ending == nil { usleep(100) }
                 if deed == .hostAccepts {
                     _ = try? Client.connect("mortal", options: clientOptions)
-                    done.withLock { $0.append(("NetworkError", oro_clock_ns())) }
+                    news.ended(Result(err: .network("")))
                 } else {
                     while true {
                         let result = client.sendSync("marked")
-                        if result.err != nil { return ended(result) }
+                        if result.err != nil { return news.ended(result) }
                     }
                 }
-            } catch { failed.withLock { $0 = "\(error)" } }
+            } catch { news.failed("\(error)") }
         }
         survivor.start()
         let (trace, killedAt) = try traceAndKill(peer, steps)
         guard clients.wait(timeout: .now() + 10) == .success else {
             throw Unexpected("\(deed): something pending heard nothing for 10 s after the kill at \(trace.instructions)")
         }
-        if let failed = failed.withLock({ $0 }) { throw Unexpected(failed) }
-        for (name, at) in done.withLock({ $0 }) {
+        if let failure = news.failure { throw Unexpected(failure) }
+        for (name, at) in news.ends {
             try expectEqual(name, "NetworkError", "\(deed) at \(trace.instructions)")
             tolls[deed, default: Toll()].note(at > killedAt ? at - killedAt : 0)
         }
