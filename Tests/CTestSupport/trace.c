@@ -28,7 +28,7 @@ static bool at_mark(pid_t thread) {
 static long next_event(pid_t pid, pid_t *thread, int *state) {
     *thread = waitpid(-1, state, __WALL | __WNOTHREAD);
     if (*thread < 0) return -errno;
-    if (*thread == pid && (WIFEXITED(*state) || WIFSIGNALED(*state))) return -ESRCH;
+    if (*thread == pid && (WIFEXITED(*state) || WIFSIGNALED(*state))) return -1000 - *state;
     return 0;
 }
 

@@ -258,6 +258,7 @@ func hostileTrial(_ arguments: Arguments) async throws {
     let client = try Client.connect("attacked", options: options)
     // Once, so that what the host needs once is there before it is measured.
     try Peer(["hostile", "--name", "attacked", "--folder", folder.path, "--count", "500", "--seed", "99"]).line(starting: "mutations")
+    _ = client.sendSync("sleep", ["ms": 1])
     func measure(_ wanted: Int32? = nil) async throws -> (fds: Int32, memfds: Int32, rss: Int) {
         try await until("only the good client is left") { client.sendSync("test.process").data?["links"] == 1 }
         // A client that vanished with its hello half said may be remembered until its handshake's deadline.

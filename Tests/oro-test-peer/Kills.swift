@@ -165,7 +165,16 @@ final class Reaper: @unchecked Sendable {
     }
 
     private(set) var baseline: (fds: Int32, memfds: Int32, maps: Int32, rss: Int) = (0, 0, 0, 0)
+    /// Waits until what the kills before have left is gone, and remembers what there is then.
     func settle() {
+        var quiet = 0
+        var last: (Int32, Int32) = (0, 0)
+        while quiet < 30 {
+            usleep(10_000)
+            let now = (oro_count_fds(0), oro_count_memfds(0))
+            quiet = now == last ? quiet + 1 : 0
+            last = now
+        }
         baseline = (oro_count_fds(0), oro_count_memfds(0), oro_count_maps(0), oro_rss_kb(0))
     }
 
@@ -243,7 +252,6 @@ func kills(_ arguments: Arguments) async throws {
     try await onThread {
         let reaper = try Reaper(backend: backend, seed: UInt64(arguments.number("seed", 11)))
         for deed in deeds { try reaper.kill(deed) }
-        usleep(100_000)
         reaper.settle()
         // What is lent for good (a thread's stack, a pool) is lent by now.
         let before = reaper.baseline

@@ -59,7 +59,8 @@ struct oro_trace {
 // steps < 0 it is stepped to its second mark, counted, and killed there. Time of death in *killed_at.
 // Called on the thread that spawned the victim with oro_spawn_traced.
 int oro_spawn_traced(const char *path, char *const argv[], const int *fds, int fd_count, struct oro_child *child);
-// Lets it run until it is at its next mark, in whatever thread: that thread's id, or minus errno (-ESRCH: it has ended).
+// Lets it run until it is at its next mark, in whatever thread: that thread's id, minus errno, or -1000 minus
+// the wait status it has ended with.
 int oro_trace_until_mark(pid_t pid);
 int oro_trace_step_and_kill(pid_t pid, pid_t thread, long steps, struct oro_trace *result, uint64_t *killed_at);
 
