@@ -164,7 +164,7 @@ func hotpath(_ arguments: Arguments) async throws {
     let hostAllocations = data?["allocations"]?.int ?? -1, hostCalls = data?["calls"]?.int ?? -1
     print("\(backend): \(count) round trips of 64 bytes")
     print("  client: \(allocations) allocations, \(calls) system calls")
-    print("  host:   \(hostAllocations) allocations, \(hostCalls) system calls (from one counting request to the other)")
+    print("  host:   \(hostAllocations) allocations, \(hostCalls) system calls, \(data?["yields"]?.int ?? -1) yields to a client that did not run")
     client.close()
     _ = host.finish()
     let allowed = backend == "epoll" ? count / 1000 : 0
@@ -188,7 +188,7 @@ func hothost(_ arguments: Arguments) throws {
     }
     host.router.map("count.stop") { _ in
         let allocations = Int(oro_allocations()) - mark.value.load(ordering: .relaxed)
-        return Result(data: ["allocations": .int(Int64(allocations)), "calls": .int(Int64(oro_syscall_count_stop()))])
+        return Result(data: ["allocations": .int(Int64(allocations)), "calls": .int(Int64(oro_syscall_count_stop())), "yields": .int(Int64(oro_yield_count()))])
     }
     try host.start()
     print("ready")

@@ -40,12 +40,14 @@ int oro_refuse_syscall(int number, int error);
 int oro_refuse_io_uring(void);
 
 // --- Counting -----------------------------------------------------------------------------------------------------
-// Allocations made by this process since it began (all threads).
+// Allocations made by the calling thread since it began.
 uint64_t oro_allocations(void);
 // Counts every system call of the calling thread between start and stop (syscall user dispatch). minus errno if the
 // kernel cannot.
 int oro_syscall_count_start(void);
 uint64_t oro_syscall_count_stop(void);
+// Of that time, sched_yield is counted apart: a spinning side yields after a millisecond in which the other did not run.
+uint64_t oro_yield_count(void);
 
 // --- Tracing: killing at a counted instruction --------------------------------------------------------------------
 // The victim calls this just before, and just after, the operation under test.
