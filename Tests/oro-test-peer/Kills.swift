@@ -68,7 +68,9 @@ func victim(_ arguments: Arguments) throws {
 /// How many were killed, and what became of the survivors.
 struct Toll {
     var kills = 0
-    var instructions = 0
+    var calls = 0
+    /// Killed at the second mark, because the point chosen lay behind it.
+    var passed = 0
     var latencies: [UInt64] = []
     var slow = 0
 
@@ -134,19 +136,20 @@ final class Reaper: @unchecked Sendable {
     /// One kill; the first of each deed counts its length instead of choosing a point.
     func kill(_ deed: Deed) throws {
         let length = lengths[deed]
-        let steps = length.map { 1 + Int(dice.next() % UInt64($0)) } ?? -1
-        let trace = deed.isClient ? try killClient(deed, steps) : try killHost(deed, steps)
-        if length == nil { lengths[deed] = max(2, Int(trace.instructions)) }
+        let point = (skip: length.map { Int(dice.next() % UInt64($0 + 1)) } ?? -1, steps: Int(dice.next() % 1500))
+        let trace = deed.isClient ? try killClient(deed, point) : try killHost(deed, point)
+        if length == nil { lengths[deed] = Int(trace.syscalls) }
+        tolls[deed, default: Toll()].passed += Int(trace.status)
         tolls[deed, default: Toll()].kills += 1
-        tolls[deed, default: Toll()].instructions = lengths[deed]!
+        tolls[deed, default: Toll()].calls = lengths[deed]!
     }
 
-    private func traceAndKill(_ peer: Peer, _ steps: Int) throws -> (oro_trace, UInt64) {
+    private func traceAndKill(_ peer: Peer, _ point: (skip: Int, steps: Int)) throws -> (oro_trace, UInt64) {
         let thread = oro_trace_until_mark(peer.pid)
         guard thread > 0 else { throw Unexpected("the victim did not come to its mark: \(thread)") }
         var trace = oro_trace()
         var killedAt: UInt64 = 0
-        let status = oro_trace_step_and_kill(peer.pid, thread, steps, &trace, &killedAt)
+        let status = oro_trace_step_and_kill(peer.pid, thread, point.skip, point.steps, &trace, &killedAt)
         guard status == 0 else { throw Unexpected("tracing failed: \(status)") }
         peer.wasReaped()
         return (trace, killedAt)
@@ -160,9 +163,9 @@ final class Reaper: @unchecked Sendable {
         }
     }
 
-    private func killClient(_ deed: Deed, _ steps: Int) throws -> oro_trace {
+    private func killClient(_ deed: Deed, _ point: (skip: Int, steps: Int)) throws -> oro_trace {
         let peer = try spawn(deed)
-        let (trace, killedAt) = try traceAndKill(peer, steps)
+        let (trace, killedAt) = try traceAndKill(peer, point)
         // The host lets go of all that was the dead client's.
         try wait("the dead client's link ends") { baseline.fds == 0 || oro_count_memfds(0) <= baseline.memfds }
         tolls[deed, default: Toll()].note(oro_clock_ns() - killedAt)
@@ -197,7 +200,7 @@ final class Reaper: @unchecked Sendable {
         }
     }
 
-    private func killHost(_ deed: Deed, _ steps: Int) throws -> oro_trace {
+    private func killHost(_ deed: Deed, _ point: (skip: Int, steps: Int)) throws -> oro_trace {
         let peer = try spawn(deed)
         let news = News()
         let clients = DispatchGroup()
@@ -233,13 +236,13 @@ final class Reaper: @unchecked Sendable {
             } catch { news.failed("\(error)") }
         }
         survivor.start()
-        let (trace, killedAt) = try traceAndKill(peer, steps)
+        let (trace, killedAt) = try traceAndKill(peer, point)
         guard clients.wait(timeout: .now() + 10) == .success else {
-            throw Unexpected("\(deed): something pending heard nothing for 10 s after the kill at \(trace.instructions)")
+            throw Unexpected("\(deed): something pending heard nothing for 10 s after the kill at \(trace.syscalls)+\(trace.instructions)")
         }
         if let failure = news.failure { throw Unexpected(failure) }
         for (name, at) in news.ends {
-            try expectEqual(name, "NetworkError", "\(deed) at \(trace.instructions)")
+            try expectEqual(name, "NetworkError", "\(deed) at \(trace.syscalls)+\(trace.instructions)")
             tolls[deed, default: Toll()].note(at > killedAt ? at - killedAt : 0)
         }
         try expect(folder.entries.allSatisfy { ["mortal.sock", "survivor.sock"].contains($0) }, "\(folder.entries)")
@@ -265,14 +268,14 @@ func kills(_ arguments: Arguments) async throws {
         let before = reaper.baseline
         for index in 0..<max(0, count - deeds.count) { try reaper.kill(deeds[index % deeds.count]) }
         try reaper.finish()
-        print("\(backend): operation, kills, instructions in it, survivors told, p50 us, max us, over 100 ms")
+        print("\(backend): operation, kills (of them at its end), entries and exits of system calls in it, survivors told, p50 us, max us, over 100 ms")
         var total = 0
         for deed in deeds {
             guard let toll = reaper.tolls[deed] else { continue }
             let sorted = toll.latencies.sorted()
             total += toll.kills
             print(
-                "  \(deed.rawValue): \(toll.kills), \(toll.instructions), \(sorted.count), \((sorted.isEmpty ? 0 : sorted[sorted.count / 2]) / 1000), "
+                "  \(deed.rawValue): \(toll.kills) (\(toll.passed)), \(toll.calls), \(sorted.count), \((sorted.isEmpty ? 0 : sorted[sorted.count / 2]) / 1000), "
                     + "\((sorted.last ?? 0) / 1000), \(toll.slow)")
         }
         print("kills \(total): descriptors \(before.fds) -> \(oro_count_fds(0)), segment mappings \(before.memfds) -> \(oro_count_memfds(0)), "
