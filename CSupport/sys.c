@@ -331,8 +331,12 @@ uint64_t oro_now(void) {
 }
 
 uint64_t oro_thread_token(void) {
-    static _Thread_local char anchor;
-    return (uint64_t)(uintptr_t)&anchor;
+    // Never given out twice: the address of something thread-local would come back with the next thread, and that one
+    // would pass for the dead owner of a ring that another is about to take over.
+    static _Atomic uint64_t last = 1;
+    static _Thread_local uint64_t mine;
+    if (__builtin_expect(mine == 0, 0)) mine = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+    return mine;
 }
 
 int oro_random(void *bytes, size_t count) {

@@ -72,7 +72,7 @@ bool oro_membarrier_register(void);
 bool oro_membarrier(void);
 void oro_yield(void);
 uint64_t oro_now(void);            // CLOCK_MONOTONIC, nanoseconds
-uint64_t oro_thread_token(void);   // never 0 or 1, unique among living threads; no system call
+uint64_t oro_thread_token(void);   // never 0 or 1, unique for ever in a process; no system call
 int32_t oro_thread_id(void);       // the kernel's
 bool oro_thread_lives(int32_t id); // of this process
 void oro_thread_name(const char *name);  // names the calling thread; at most 15 bytes count
