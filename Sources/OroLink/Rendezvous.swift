@@ -49,7 +49,12 @@ package enum Rendezvous {
         hello.append(versions.lowerBound)
         hello.append(versions.upperBound)
         Offer(features: barrier ? .barrier : [], key: key, limits: limits).write(to: &hello)
-        guard try hello.send(over: socket, own.memory.number, bell.chime.number) else { throw .refused(.busy) }
+        do throws(LinkError) {
+            guard try hello.send(over: socket, own.memory.number, bell.chime.number) else { throw .refused(.busy) }
+        } catch .peerGone {
+            // A host that refuses everybody does not wait for the hello; it has said why.
+        }
+        var looksAgain = true
         let deadline = oro_now() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
         while true {
             let now = oro_now()
@@ -58,7 +63,10 @@ package enum Rendezvous {
             if ready <= 0 { continue }
             switch try Packet.receive(from: socket) {
             case .nothing: continue
-            case .hangUp: throw .peerGone
+            case .hangUp:
+                // The kernel tells of a hello that was never read (ECONNRESET) before it gives out the refusal.
+                guard looksAgain else { throw .peerGone }
+                looksAgain = false
             case .packet(let packet, var descriptors):
                 if packet.kind == .refusal {
                     throw .refused(Refusal(rawValue: packet.number(4)) ?? .denied)
