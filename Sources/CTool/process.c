@@ -17,9 +17,11 @@
 static volatile sig_atomic_t stop_signal;
 static int stop_bell = -1;
 
-static void note_stop(int signal) {
+static void note_stop(int number) {
     int saved = errno;
-    stop_signal = signal;
+    stop_signal = number;
+    // Whoever asks twice is not to wait for anything.
+    signal(number, SIG_DFL);
     uint64_t one = 1;
     ssize_t ignored = write(stop_bell, &one, sizeof one);
     (void)ignored;

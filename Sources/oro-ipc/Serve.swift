@@ -44,7 +44,7 @@ struct Serve: ParsableCommand {
                 throw ToolError(.usage, "the root '\(String(showing: root))' cannot be used: \(error.text)")
             }
         }
-        do throws(LinkError) { try host.start() } catch { throw ToolError(error) }
+        do throws(LinkError) { try host.start() } catch { throw ToolError(.failed, error.description) }
         // `demo` waits for this line.
         StandardStream.output.line("serving '\(name)' (\(host.backend.rawValue), \(idle.rawValue)); Ctrl-C stops it")
         _ = tool_wait_for_stop(leash ? 0 : -1, -1)
@@ -59,7 +59,8 @@ struct Serve: ParsableCommand {
         do throws(LinkError) {
             return try Host(name: name, options: options)
         } catch {
-            throw ToolError(error)
+            if case .badName = error { throw ToolError(error) }
+            throw ToolError(.failed, error.description)
         }
     }
 }

@@ -151,7 +151,7 @@ struct TreeWalk: Sendable {
             return same ? nil : "the status differs (host: \(theirs.size) bytes, this process: \(ours.size))"
         case (.failure(let refusal), .failure(let failure)):
             try rethrow(refusal)
-            return refusal.failure == failure ? nil : "different refusals: \(refusal.error); \(failure.text)"
+            return refusal.errno == failure.number ? nil : "different refusals: \(refusal.error); \(failure.text)"
         case (.failure(let refusal), .success):
             try rethrow(refusal)
             return "only the host is refused: \(refusal.error)"
@@ -203,7 +203,7 @@ struct TreeWalk: Sendable {
     /// Both sides are refused: that agrees when it is for the same reason.
     private func agree(_ refusal: RemoteFolder.Refusal, _ failure: FileFailure, _ seen: inout Seen) throws -> String? {
         try rethrow(refusal)
-        guard refusal.failure == failure else { return "different refusals: \(refusal.error); \(failure.text)" }
+        guard refusal.errno == failure.number else { return "different refusals: \(refusal.error); \(failure.text)" }
         seen.tally.unreadable = 1
         return nil
     }
