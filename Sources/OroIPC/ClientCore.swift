@@ -758,7 +758,7 @@ final class ClientCore: @unchecked Sendable {
         if number != 0, value == nil, !link.isBackedUp(ring), let seq = takeSeq().small {
             let payload: UnsafeRawBufferPointer
             switch bytes {
-            case .some(let bytes): unsafe payload = bytes.unguardedBuffer()
+            case .some(let bytes): unsafe payload = UnsafeRawBufferPointer(start: bytes.base, count: bytes.count)
             case nil: unsafe payload = UnsafeRawBufferPointer(start: nil, count: 0)
             }
             let count = FrameHeader.byteCount + payload.count

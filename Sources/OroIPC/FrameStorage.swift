@@ -87,7 +87,8 @@ final class FrameStorage: @unchecked Sendable {
     var payload: Bytes? {
         let count = unsafe Int(fields.pointee.header.payloadBytes)
         if count == 0 { return nil }
-        return unsafe Bytes(storage: .frame(self), start: fields.pointee.payloadStart, count: count)
+        // The header was checked against the frame's length; the memory is as old as this object.
+        return unsafe Bytes(owner: self, base: fields.pointee.base + fields.pointee.payloadStart, count: count)
     }
 
     @usableFromInline
