@@ -1,5 +1,6 @@
 import ArgumentParser
 import CTool
+import Logging
 import OroIPC
 
 /// `oro-ipc serve`: a host with a few useful routes.
@@ -56,6 +57,9 @@ struct Serve: ParsableCommand {
         options.idle = idle
         options.backend = backend
         options.folder = folder
+        // Clients that break the protocol, and the like; routine is not told.
+        options.logger = Logger(label: "oro-ipc", factory: { label in StreamLogHandler.standardError(label: label) })
+        options.logger.logLevel = .warning
         do throws(LinkError) {
             return try Host(name: name, options: options)
         } catch {
