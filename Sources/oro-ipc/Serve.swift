@@ -46,8 +46,8 @@ struct Serve: ParsableCommand {
             }
         }
         do throws(LinkError) { try host.start() } catch { throw ToolError(.failed, error.description) }
-        // `demo` waits for this line.
-        StandardStream.output.line("serving '\(name)' (\(host.backend.rawValue), \(idle.rawValue)); Ctrl-C stops it")
+        // `demo` waits for this line. A reader that has gone must not keep the host from taking its socket away.
+        StandardStream.output.tell("serving '\(name)' (\(host.backend.rawValue), \(idle.rawValue)); Ctrl-C stops it")
         _ = tool_wait_for_stop(leash ? 0 : -1, -1)
         host.stop()
     }

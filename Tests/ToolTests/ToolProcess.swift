@@ -1,6 +1,5 @@
 import Foundation
 import OroIPC
-import Synchronization
 
 /// The built tool, run as a user would.
 struct ToolProcess {
@@ -19,42 +18,106 @@ struct ToolProcess {
         var json: Value { (try? Value(json: output)) ?? .null }
     }
 
-    private static let starting = Mutex(())
-
-    /// Starts the tool. One at a time, and with pipes that no other child inherits: else each would wait for the end of
-    /// what another still holds open.
-    static func start(_ process: Process, input: Pipe, output: Pipe, errors: Pipe? = nil) throws {
-        process.executableURL = URL(fileURLWithPath: path)
-        process.standardInput = input
-        process.standardOutput = output
-        if let errors { process.standardError = errors }
-        try starting.withLock { _ in
-            for pipe in [input, output, errors].compactMap({ $0 }) {
-                for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
-                    _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
-                }
-            }
-            try process.run()
-        }
-    }
-
     /// Runs the tool to its end.
     static func run(_ arguments: [String], input: [UInt8] = [], backend: String? = nil) throws -> Outcome {
-        let process = Process()
-        process.arguments = arguments
-        if let backend {
-            process.environment = ProcessInfo.processInfo.environment.merging(["ORO_IPC_BACKEND": backend]) { $1 }
-        }
-        let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
-        try start(process, input: stdin, output: stdout, errors: stderr)
-        stdin.fileHandleForWriting.write(Data(input))
-        try stdin.fileHandleForWriting.close()
-        let output = stdout.fileHandleForReading.readDataToEndOfFile()
-        let errors = stderr.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
+        // Into files, so that neither side ever waits for the other to read.
+        let files = try TemporaryFolder()
+        try files.file("input", input)
+        let child = try Child(
+            arguments, input: .file("\(files.path)/input"), output: .file("\(files.path)/output"),
+            errors: "\(files.path)/errors", backend: backend)
+        let code = child.wait()
+        func bytes(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(files.path)/\(name)"))) }
+        let (output, errors) = (try bytes("output"), try bytes("errors"))
         return Outcome(
-            code: process.terminationStatus, output: String(decoding: output, as: UTF8.self),
-            errors: String(decoding: errors, as: UTF8.self), bytes: [UInt8](output))
+            code: code, output: String(decoding: output, as: UTF8.self),
+            errors: String(decoding: errors, as: UTF8.self), bytes: output)
+    }
+}
+
+/// A child process that runs the tool. Its signals are blocked where those of the thread that starts it are.
+final class Child {
+    enum Stream {
+        case file(String)
+        /// This process has the other end.
+        case pipe
+    }
+
+    let processID: pid_t
+    /// This process's ends of the pipes, -1 where there is none.
+    private(set) var input: Int32 = -1
+    private(set) var output: Int32 = -1
+    private var code: Int32?
+
+    init(_ arguments: [String], input: Stream, output: Stream, errors: String?, backend: String? = nil) throws {
+        func pipe() throws -> (Int32, Int32) {
+            var ends: [Int32] = [-1, -1]
+            // Sockets, because those are close-on-exec from the start: no other child may hold an end open. Fills both.
+            let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+            guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw POSIXError(.EMFILE) }
+            return (ends[0], ends[1])
+        }
+        var theirs: [Int32] = []
+        switch input {
+        case .file(let path): theirs.append(unsafe open(path, O_RDONLY | O_CLOEXEC))
+        case .pipe:
+            let (read, write) = try pipe()
+            theirs.append(read)
+            self.input = write
+        }
+        switch output {
+        case .file(let path): theirs.append(unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        case .pipe:
+            let (read, write) = try pipe()
+            theirs.append(write)
+            self.output = read
+        }
+        if let errors { theirs.append(unsafe open(errors, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)) }
+        defer { for descriptor in theirs { close(descriptor) } }
+        // Copies of the words, freed below; NULL ends each list. The actions are initialized before they are used.
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        for (number, descriptor) in theirs.enumerated() {
+            unsafe posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
+        }
+        var environment = ProcessInfo.processInfo.environment
+        if let backend { environment["ORO_IPC_BACKEND"] = backend }
+        let words = unsafe (["oro-ipc"] + arguments).map { unsafe strdup($0) } + [nil]
+        let settings = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
+        var pid: pid_t = -1
+        let status = unsafe posix_spawn(&pid, ToolProcess.path, &actions, nil, words, settings)
+        unsafe posix_spawn_file_actions_destroy(&actions)
+        unsafe (words + settings).forEach { unsafe free($0) }
+        processID = pid
+        guard status == 0 else { throw POSIXError(.ENOENT) }
+    }
+
+    deinit {
+        // A child that watches its input ends with it.
+        if input >= 0 { close(input) }
+        if output >= 0 { close(output) }
+        wait()
+    }
+
+    /// Waits for its end; the exit code, or 128 and the signal that killed it.
+    @discardableResult
+    func wait() -> Int32 {
+        if let code { return code }
+        var status: Int32 = 0
+        // Fills the status.
+        while unsafe waitpid(processID, &status, 0) < 0 && errno == EINTR {}
+        let answer = status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
+        code = answer
+        return answer
+    }
+
+    /// Everything up to the end of a line.
+    func readLine() -> String {
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        // Room for the one byte.
+        while unsafe read(output, &byte, 1) == 1, byte != UInt8(ascii: "\n") { line.append(byte) }
+        return String(decoding: line, as: UTF8.self)
     }
 }
 
@@ -71,12 +134,13 @@ final class TemporaryFolder: Sendable {
     }
 
     deinit {
-        // By the shell's tool, because Foundation stumbles over names that are not UTF-8.
-        let remove = Process()
-        remove.executableURL = URL(fileURLWithPath: "/bin/rm")
-        remove.arguments = ["-rf", path]
-        try? remove.run()
-        remove.waitUntilExit()
+        // Foundation stumbles over names that are not UTF-8.
+        let words = unsafe (["rm", "-rf", path] as [String]).map { unsafe strdup($0) } + [nil]
+        var pid: pid_t = -1
+        var status: Int32 = 0
+        // NULL ends the list of words; whoever is started is waited for, and the words are freed.
+        if unsafe posix_spawn(&pid, "/bin/rm", nil, nil, words, nil) == 0 { unsafe waitpid(pid, &status, 0) }
+        unsafe words.forEach { unsafe free($0) }
     }
 
     func file(_ name: String, _ bytes: [UInt8] = []) throws {
@@ -103,29 +167,17 @@ final class TemporaryFolder: Sendable {
 
 /// A running `oro-ipc serve`. It ends with its owner, and with this process, whose pipe it listens to.
 final class ServeProcess {
-    let process = Process()
-    let root: TemporaryFolder
+    let child: Child
+    private let root: TemporaryFolder
     private let sockets: TemporaryFolder
-    private let leash = Pipe()
-    let output = Pipe()
 
     init(_ root: TemporaryFolder, _ options: [String] = []) throws {
         self.root = root
         sockets = try TemporaryFolder()
-        process.arguments = ["serve", "--name", "t", "--leash", "--root", root.path, "--folder", sockets.path] + options
-        try ToolProcess.start(process, input: leash, output: output)
+        let arguments = ["serve", "--name", "t", "--leash", "--root", root.path, "--folder", sockets.path]
+        child = try Child(arguments + options, input: .pipe, output: .pipe, errors: nil)
         // It says when it serves.
-        var line = Data()
-        while line.last != UInt8(ascii: "\n") {
-            let more = output.fileHandleForReading.availableData
-            if more.isEmpty { throw POSIXError(.ECHILD) }
-            line += more
-        }
-    }
-
-    deinit {
-        try? leash.fileHandleForWriting.close()
-        process.waitUntilExit()
+        guard child.readLine().hasPrefix("serving") else { throw POSIXError(.ECHILD) }
     }
 
     var socketPath: String { "\(sockets.path)/t.sock" }
