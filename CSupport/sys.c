@@ -217,11 +217,6 @@ int oro_poll_one(int fd, short events, int timeout_ms) {
     return poll_for(&wanted, 1, timeout_ms);
 }
 
-int oro_poll_two(int fd, int other, short events, int timeout_ms) {
-    struct pollfd wanted[2] = {{.fd = fd, .events = events}, {.fd = other, .events = events}};
-    return poll_for(wanted, 2, timeout_ms);
-}
-
 int oro_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid) {
     struct ucred credentials;
     socklen_t length = sizeof credentials;
@@ -296,7 +291,7 @@ int oro_open_directory(const char *path) {
     struct stat status;
     int error = COUNTED(fstat(fd, &status)) != 0      ? -errno
         : status.st_uid != geteuid()                  ? -EPERM
-        : (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 ? -EACCES
+        : (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 ? ORO_DIRECTORY_OPEN_TO_OTHERS
                                                       : 0;
     if (error == 0) return fd;
     oro_close(fd);
@@ -310,9 +305,9 @@ int oro_lock_directory(int fd) {
     return status == 0 ? 0 : -errno;
 }
 
-int oro_unlink(const char *path) { return COUNTED(unlink(path)) == 0 ? 0 : -errno; }
+void oro_unlock_directory(int fd) { COUNTED(flock(fd, LOCK_UN)); }
 
-int oro_set_cloexec(int fd, bool on) { return COUNTED(fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0)) == 0 ? 0 : -errno; }
+int oro_unlink(const char *path) { return COUNTED(unlink(path)) == 0 ? 0 : -errno; }
 
 bool oro_membarrier_register(void) {
     int known = (int)COUNTED(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0));
@@ -331,8 +326,11 @@ uint64_t oro_now(void) {
 }
 
 uint64_t oro_thread_token(void) {
-    static _Thread_local char anchor;
-    return (uint64_t)(uintptr_t)&anchor;
+    // Counted, not an address: addresses of thread-local memory are used again by later threads.
+    static _Atomic uint64_t last = 1;
+    static _Thread_local uint64_t token;
+    if (token == 0) token = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+    return token;
 }
 
 int oro_random(void *bytes, size_t count) {

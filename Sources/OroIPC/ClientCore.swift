@@ -56,7 +56,7 @@ final class ClientCore: @unchecked Sendable {
     init(_ link: Link, _ options: ClientOptions) throws(LinkError) {
         self.link = link
         self.options = options
-        start = oro_now()
+        start = link.start
         unsafe receiving = .allocate(capacity: 1)
         unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle)))
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
@@ -166,6 +166,10 @@ final class ClientCore: @unchecked Sendable {
                 unsafe bytes.deallocate()
                 return
             }
+        }
+        guard sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= options.waitingBytes else {
+            unsafe bytes.deallocate()
+            throw .busy
         }
         unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent))
         // Whoever sleeps on the link has to watch for room from now on.
@@ -564,8 +568,8 @@ final class ClientCore: @unchecked Sendable {
                 let (count, gotMine) = try receiveOrFail(&rings[ring].spare, mine: ticket)
                 if gotMine {
                     unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
-                    giveUpRole()
                     receiving.pointee.patience.arrived()
+                    giveUpRole()
                     return Result(unsafe rings[ring].spare, command)
                 }
                 if count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
@@ -738,7 +742,8 @@ final class ClientCore: @unchecked Sendable {
         frame.ticket = ticket
         frame.value = .string(why.name)
         let abort = frame
-        try? link.withRing(shared: isInTask) { (ring) throws(LinkError) in
+        // The shared ring: what does not fit it now is written in the background.
+        try? link.withRing(shared: true) { (ring) throws(LinkError) in
             try write(abort, nil, ring: ring, mayBlock: false)
         }
     }
@@ -774,6 +779,8 @@ final class ClientCore: @unchecked Sendable {
                         unsafe header.write(to: place)
                     }
                     if case .sent = outcome { return }
+                    // With the lock of the shared ring nobody waits: who reads may need it.
+                    guard link.ownRing == ring else { break }
                     try waitForRoom(ring)
                 }
             }

@@ -49,6 +49,7 @@ package enum Rendezvous {
         hello.append(versions.lowerBound)
         hello.append(versions.upperBound)
         Offer(features: barrier ? .barrier : [], key: key, limits: limits).write(to: &hello)
+        let start = oro_now()
         guard try hello.send(over: socket, own.memory.number, bell.chime.number) else { throw .refused(.busy) }
         let deadline = oro_now() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
         while true {
@@ -69,7 +70,7 @@ package enum Rendezvous {
                 return Link(
                     Link.Parts(
                         id: packet.number(40), peer: peer, limits: limits, key: key, own: own.mapping,
-                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier))
+                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier, start: start))
             }
         }
     }
@@ -126,7 +127,13 @@ package enum Rendezvous {
             refuse(socket, .version)
             return .refused(.version)
         }
-        let theirs = try Accepted(hello, &descriptors)
+        let theirs: Accepted
+        do throws(LinkError) {
+            theirs = try Accepted(hello, &descriptors)
+        } catch {
+            refuse(socket, .malformed)
+            throw error
+        }
         let key = try Ring.key()
         let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
         let bell = try Doorbell()
@@ -140,7 +147,7 @@ package enum Rendezvous {
             Link(
                 Link.Parts(
                     id: id, peer: peer, limits: limits, key: key, own: own.mapping, theirs: theirs,
-                    socket: socket, button: bell.button, barrier: barrier)))
+                    socket: socket, button: bell.button, barrier: barrier, start: oro_now())))
     }
 
 }
