@@ -742,6 +742,13 @@ final class ClientCore: @unchecked Sendable {
         frame.ticket = ticket
         frame.value = .string(why.name)
         let abort = frame
+        // A ring of the thread's own has nobody who would write the rest of it later.
+        if !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? abort.encoded() {
+            let outcome = try? link.write(ring, count: bytes.count) { place in
+                bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) }
+            }
+            if outcome == .sent { return }
+        }
         // The shared ring: what does not fit it now is written in the background.
         try? link.withRing(shared: true) { (ring) throws(LinkError) in
             try write(abort, nil, ring: ring, mayBlock: false)

@@ -67,8 +67,9 @@ extension Packet {
                 &excess)
         }
         if received == -Int(EAGAIN) { return .nothing }
-        if received <= 0 { return .hangUp }
+        // Before anything else: an empty packet, which reads like the end, may bring descriptors too.
         let descriptors = Descriptors(numbers, count: Int(count))
+        if received <= 0 { return .hangUp }
         if excess { throw .violation("a packet too long, or with too many descriptors") }
         return .packet(Packet(received: Array(bytes.prefix(received))), descriptors)
     }

@@ -74,13 +74,27 @@ package struct SocketFolder: Sendable {
         case -ENOENT: break
         case -ECONNREFUSED: _ = oro_unlink(path)
         case 0...:
+            let isDead = SocketFolder.listenerIsDead(probe)
             oro_close(probe)
-            throw .nameTaken(name: name)
+            guard isDead else { throw .nameTaken(name: name) }
+            _ = oro_unlink(path)
         // A full backlog: somebody lives there.
         case -EAGAIN: throw .nameTaken(name: name)
         default: throw .system(call: "connect", errno: -probe)
         }
         return try Descriptor(checking: oro_socket_listen(path, backlog), "listen")
+    }
+
+    /// Whoever listens at the other end of `probe` has died. The kernel takes a process's io_uring down after the process,
+    /// and until then the ring's poll keeps the listening socket open.
+    private static func listenerIsDead(_ probe: Int32) -> Bool {
+        var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
+        guard unsafe oro_peer_credentials(probe, &pid, &uid, &gid) == 0 else { return false }
+        let process = oro_peer_pidfd(probe, pid)
+        if process == -ESRCH { return pid > 0 }
+        guard process >= 0 else { return false }
+        defer { oro_close(process) }
+        return oro_poll_one(process, Int16(POLLIN), 0) == 1
     }
 
     /// Removes the socket of a host that stops. Its listening socket must still be open, so that nobody else can have

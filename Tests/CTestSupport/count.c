@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -11,8 +10,8 @@
 
 #include "oro_test.h"
 
-static _Atomic uint64_t allocations;
-uint64_t oro_allocations(void) { return atomic_load_explicit(&allocations, memory_order_relaxed); }
+static _Thread_local uint64_t allocations;
+uint64_t oro_allocations(void) { return allocations; }
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
@@ -25,7 +24,7 @@ void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
-static void count(void) { atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed); }
+static void count(void) { allocations++; }
 
 void *malloc(size_t bytes) {
     count();
@@ -59,7 +58,7 @@ int posix_memalign(void **place, size_t alignment, size_t bytes) {
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #endif
 static _Thread_local volatile char selector;  // 0 allow, 1 block
-static _Thread_local volatile uint64_t trapped;
+static _Thread_local volatile uint64_t trapped, yielded;
 
 // Does on behalf of the thread what it asked for. The call that leaves a handler cannot be made from here, but no
 // handler other than this one runs while counting.
@@ -67,8 +66,11 @@ static void trap(int number, siginfo_t *info, void *context) {
     (void)number;
     (void)info;
     selector = 0;
-    trapped++;
     greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+    if (r[REG_RAX] == SYS_sched_yield)
+        yielded++;
+    else
+        trapped++;
     register long r10 __asm__("r10") = r[REG_R10];
     register long r8 __asm__("r8") = r[REG_R8];
     register long r9 __asm__("r9") = r[REG_R9];
@@ -81,9 +83,10 @@ static void trap(int number, siginfo_t *info, void *context) {
     selector = 1;
 }
 
-// The return from the handler (rt_sigreturn) must not be trapped: it comes from this range.
+// The return from the handler (rt_sigreturn) must not be trapped: it comes from this range, and the
+// kernel looks at the address behind the instruction.
 extern void oro_restore(void);
-__asm__(".pushsection .text\n.globl oro_restore\n.type oro_restore,@function\noro_restore:\n mov $15,%eax\n syscall\n"
+__asm__(".pushsection .text\n.globl oro_restore\n.type oro_restore,@function\noro_restore:\n mov $15,%eax\n syscall\n nop\n"
         "oro_restore_end:\n.popsection\n");
 extern char oro_restore_end[];
 
@@ -98,7 +101,7 @@ int oro_syscall_count_start(void) {
     struct kernel_action action = {.handler = trap, .flags = SA_SIGINFO | 0x04000000 /* SA_RESTORER */ | SA_NODEFER,
                                    .restorer = oro_restore, .mask = 0};
     if (syscall(SYS_rt_sigaction, SIGSYS, &action, NULL, 8) != 0) return -errno;
-    trapped = 0;
+    trapped = yielded = 0;
     selector = 0;
     unsigned long start = (unsigned long)(void *)oro_restore;
     if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, start, (unsigned long)oro_restore_end - start, &selector) != 0) return -errno;
@@ -111,7 +114,9 @@ uint64_t oro_syscall_count_stop(void) {
     prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
     return trapped;
 }
+uint64_t oro_yield_count(void) { return yielded; }
 #else
 int oro_syscall_count_start(void) { return -ENOSYS; }
 uint64_t oro_syscall_count_stop(void) { return 0; }
+uint64_t oro_yield_count(void) { return 0; }
 #endif

@@ -28,7 +28,7 @@ static bool at_mark(pid_t thread) {
 static long next_event(pid_t pid, pid_t *thread, int *state) {
     *thread = waitpid(-1, state, __WALL | __WNOTHREAD);
     if (*thread < 0) return -errno;
-    if (*thread == pid && (WIFEXITED(*state) || WIFSIGNALED(*state))) return -ESRCH;
+    if (*thread == pid && (WIFEXITED(*state) || WIFSIGNALED(*state))) return -1000 - *state;
     return 0;
 }
 
@@ -52,13 +52,18 @@ int oro_trace_until_mark(pid_t pid) {
     }
 }
 
-int oro_trace_step_and_kill(pid_t pid, pid_t thread, long steps, struct oro_trace *result, uint64_t *killed_at) {
+int oro_trace_step_and_kill(pid_t pid, pid_t thread, long skip, long steps, struct oro_trace *result, uint64_t *killed_at) {
     result->instructions = 0;
     result->syscalls = 0;
     result->status = 0;
-    while (steps < 0 || result->instructions < steps) {
-        if (ptrace(PTRACE_SINGLESTEP, thread, NULL, NULL) != 0) return -errno;
-        result->instructions++;
+    while (skip < 0 || result->syscalls < skip || result->instructions < steps) {
+        // At full speed from system call to system call (a stop at each entry and exit), then by single instructions.
+        bool calls = skip < 0 || result->syscalls < skip;
+        if (ptrace(calls ? PTRACE_SYSCALL : PTRACE_SINGLESTEP, thread, NULL, NULL) != 0) return -errno;
+        if (calls)
+            result->syscalls++;
+        else
+            result->instructions++;
         bool stepped = false;
         while (!stepped) {
             pid_t who = thread;
@@ -83,7 +88,7 @@ int oro_trace_step_and_kill(pid_t pid, pid_t thread, long steps, struct oro_trac
                 goto kill_it;
             }
             if (WSTOPSIG(state) != SIGTRAP) {
-                ptrace(PTRACE_SINGLESTEP, thread, NULL, (void *)(long)WSTOPSIG(state));
+                ptrace(calls ? PTRACE_SYSCALL : PTRACE_SINGLESTEP, thread, NULL, (void *)(long)WSTOPSIG(state));
                 continue;
             }
             stepped = true;
@@ -104,8 +109,8 @@ kill_it:
 #else
 void oro_mark(void) {}
 int oro_trace_until_mark(pid_t pid) { (void)pid; return -ENOSYS; }
-int oro_trace_step_and_kill(pid_t pid, pid_t thread, long steps, struct oro_trace *result, uint64_t *killed_at) {
-    (void)pid; (void)thread; (void)steps; (void)result; (void)killed_at;
+int oro_trace_step_and_kill(pid_t pid, pid_t thread, long skip, long steps, struct oro_trace *result, uint64_t *killed_at) {
+    (void)pid; (void)thread; (void)skip; (void)steps; (void)result; (void)killed_at;
     return -ENOSYS;
 }
 #endif

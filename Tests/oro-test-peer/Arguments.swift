@@ -7,6 +7,12 @@ struct Arguments {
     static let usage = """
         oro-test-peer serve    --name N [--folder F] [--backend B] [--idle P] [--links K] [--handshake MS]
         oro-test-peer conform  (--fds K | --name N) [--behaviour TEXT] [--basics]
+        oro-test-peer attack   [--count K] [--seed S] [--backend B]      a hostile client, a good one, and figures
+        oro-test-peer hostile  --name N [--folder F] [--count K] [--seed S] [--table]
+        oro-test-peer wakeups  [--count K] [--backend B] [--idle P] [--async]
+        oro-test-peer idle     [--links K] [--seconds S] [--backend B]
+        oro-test-peer hotpath  [--count K] [--backend B]                 in a release build
+        oro-test-peer kills    [--count K] [--backend B] [--only OPERATION]
         Any: --refuse-io-uring installs a seccomp filter first.
         """
 

@@ -14,6 +14,15 @@ do {
     switch arguments.verb {
     case "serve": try serve(arguments)
     case "conform": try await conform(arguments)
+    case "hostile": try Hostile.run(arguments)
+    case "attack": try await hostileTrial(arguments)
+    case "wakeups": try await wakeups(arguments)
+    case "idle": try await idleLinks(arguments)
+    case "crowd": try crowd(arguments)
+    case "hotpath": try await hotpath(arguments)
+    case "kills": try await kills(arguments)
+    case "victim": try victim(arguments)
+    case "hothost": try hothost(arguments)
     default:
         print(Arguments.usage)
         exit(64)

@@ -40,28 +40,32 @@ int oro_refuse_syscall(int number, int error);
 int oro_refuse_io_uring(void);
 
 // --- Counting -----------------------------------------------------------------------------------------------------
-// Allocations made by this process since it began (all threads).
+// Allocations made by the calling thread since it began.
 uint64_t oro_allocations(void);
 // Counts every system call of the calling thread between start and stop (syscall user dispatch). minus errno if the
 // kernel cannot.
 int oro_syscall_count_start(void);
 uint64_t oro_syscall_count_stop(void);
+// Of that time, sched_yield is counted apart: a spinning side yields after a millisecond in which the other did not run.
+uint64_t oro_yield_count(void);
 
 // --- Tracing: killing at a counted instruction --------------------------------------------------------------------
 // The victim calls this just before, and just after, the operation under test.
 void oro_mark(void);
 struct oro_trace {
-    long instructions;  // counted between the marks, or until the kill
-    long syscalls;
-    int status;         // 0 killed as asked, 1 the victim passed its second mark before, <0 minus errno
+    long syscalls;      // stops at entries and exits of system calls since the first mark
+    long instructions;  // single steps after them
+    int status;         // 0 killed as asked, 1 the victim passed its second mark before
 };
-// The victim (already traced, stopped at its first mark) is stepped `steps` instructions and killed by SIGKILL. With
-// steps < 0 it is stepped to its second mark, counted, and killed there. Time of death in *killed_at.
-// Called on the thread that spawned the victim with oro_spawn_traced.
+// The victim, stopped at its first mark, runs through `skip` entries and exits of system calls, is then stepped `steps`
+// instructions, and killed by SIGKILL. With skip < 0 it runs to its second mark: the count, and killed there. When it
+// passes its second mark earlier it is killed there. Time of death in *killed_at. To be called on the thread that spawned
+// the victim with oro_spawn_traced.
 int oro_spawn_traced(const char *path, char *const argv[], const int *fds, int fd_count, struct oro_child *child);
-// Lets it run until it is at its next mark, in whatever thread: that thread's id, or minus errno (-ESRCH: it has ended).
+// Lets it run until it is at its next mark, in whatever thread: that thread's id, minus errno, or -1000 minus
+// the wait status it has ended with.
 int oro_trace_until_mark(pid_t pid);
-int oro_trace_step_and_kill(pid_t pid, pid_t thread, long steps, struct oro_trace *result, uint64_t *killed_at);
+int oro_trace_step_and_kill(pid_t pid, pid_t thread, long skip, long steps, struct oro_trace *result, uint64_t *killed_at);
 
 // --- Raw packets, for the hostile peer ------------------------------------------------------------------------------
 ssize_t oro_raw_send(int fd, const void *bytes, size_t count, const int *fds, int fd_count);

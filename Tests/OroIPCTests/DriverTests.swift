@@ -1,0 +1,52 @@
+import Foundation
+import OroConformance
+import OroIPC
+import Testing
+
+/// The drivers of `oro-test-peer`, with counts that a test run has time for.
+@Suite("Under attack", .serialized)
+struct DriverTests {
+    private func run(_ arguments: [String]) async throws -> [String] {
+        let peer = try Peer(arguments)
+        let lines = await Task.detached { peer.rest() }.value
+        for line in lines { print("  \(line)") }
+        #expect(peer.finish() == 0, "\(arguments): \(lines.suffix(3))")
+        return lines
+    }
+
+    @Test("a hostile client harms nobody and leaves nothing behind", .timeLimit(.minutes(3)), arguments: WakeBackend.allCases)
+    func hostileClient(_ backend: WakeBackend) async throws {
+        _ = try await run(["attack", "--count", "5000", "--backend", backend.rawValue])
+    }
+
+    @Test(
+        "whoever survives a kill at any instruction hears of it and goes on", .timeLimit(.minutes(3)), arguments: WakeBackend.allCases,
+        ["client-sends-first", "client-sends", "client-sends-big", "host-accepts", "host-replies", "host-replies-big"])
+    func kills(_ backend: WakeBackend, _ deed: String) async throws {
+        _ = try await run(["kills", "--count", "25", "--only", deed, "--backend", backend.rawValue])
+    }
+
+    @Test("no wake-up is lost", .timeLimit(.minutes(2)), arguments: WakeBackend.allCases, [IdlePolicy.park, .adaptive])
+    func wakeups(_ backend: WakeBackend, _ idle: IdlePolicy) async throws {
+        _ = try await run(["wakeups", "--count", "20000", "--backend", backend.rawValue, "--idle", idle.rawValue])
+    }
+
+    @Test("no wake-up of a task is lost", .timeLimit(.minutes(2)), arguments: WakeBackend.allCases)
+    func wakeupsOfTasks(_ backend: WakeBackend) async throws {
+        _ = try await run(["wakeups", "--count", "10000", "--backend", backend.rawValue, "--async"])
+    }
+
+    @Test("a host with a hundred idle links does not wake", .timeLimit(.minutes(1)), arguments: WakeBackend.allCases)
+    func idle(_ backend: WakeBackend) async throws {
+        _ = try await run(["idle", "--links", "100", "--seconds", "1", "--backend", backend.rawValue])
+    }
+
+    @Test("where io_uring is refused, epoll serves", .timeLimit(.minutes(2)))
+    func fallback() async throws {
+        let folder = try TemporaryFolder()
+        let host = try Peer(["serve", "--name", "refused", "--folder", folder.path, "--refuse-io-uring"])
+        try #expect(host.line(starting: "ready") == "ready epoll")
+        _ = try await run(["conform", "--name", "refused", "--folder", folder.path, "--refuse-io-uring", "--basics"])
+        #expect(host.finish() == 0)
+    }
+}

@@ -1,0 +1,204 @@
+import CTestSupport
+import Foundation
+import OroConformance
+import OroIPC
+import Synchronization
+
+/// Ping-pong with gaps around the edge of sleep; a lost wake-up shows as no progress for two seconds.
+func wakeups(_ arguments: Arguments) async throws {
+    let count = arguments.number("count", 100_000)
+    let backend = arguments.text("backend") ?? "io_uring"
+    let idle = arguments.text("idle") ?? "park"
+    let folder = try TemporaryFolder()
+    let host = try Peer(["serve", "--name", "sleepy", "--folder", folder.path, "--backend", backend, "--idle", idle])
+    try host.line(starting: "ready")
+    var options = arguments.clientOptions
+    options.folder = folder.path
+    options.idle = IdlePolicy(rawValue: idle) ?? .park
+    options.backend = WakeBackend(rawValue: backend)
+    let client = try Client.connect("sleepy", options: options)
+    let progress = Atomics()
+    let watchdog = Thread {
+        var last = -1, stuck = 0
+        while true {
+            usleep(100_000)
+            let now = progress.value.load(ordering: .relaxed)
+            if now < 0 { return }
+            stuck = now == last ? stuck + 1 : 0
+            last = now
+            if stuck >= 20 {
+                print("LOST WAKE-UP: no progress at round trip \(now) of \(count) (\(backend), \(idle))")
+                exit(2)
+            }
+        }
+    }
+    watchdog.start()
+    let asynchronous = arguments.has("async")
+    let before = (oro_voluntary_switches(0, nil), oro_voluntary_switches(host.pid, nil), oro_clock_ns())
+    var worst: UInt64 = 0
+    var dice = Dice(seed: UInt64(arguments.number("seed", 7)))
+    func pause() {
+        let gap = dice.next() % 20_000
+        let end = oro_clock_ns() + gap
+        while oro_clock_ns() < end {}
+    }
+    if asynchronous {
+        for index in 0..<count {
+            pause()
+            let start = oro_clock_ns()
+            let result = await client.request("echo")
+            worst = max(worst, oro_clock_ns() - start)
+            try expect(result.isOK, "\(result)")
+            progress.value.store(index, ordering: .relaxed)
+        }
+    } else {
+        let seed = dice.next()
+        worst = try await onThread {
+            var dice = Dice(seed: seed)
+            var worst: UInt64 = 0
+            for index in 0..<count {
+                let end = oro_clock_ns() + dice.next() % 20_000
+                while oro_clock_ns() < end {}
+                let start = oro_clock_ns()
+                let result = client.sendSync("echo")
+                worst = max(worst, oro_clock_ns() - start)
+                if !result.isOK { throw Unexpected("\(result)") }
+                progress.value.store(index, ordering: .relaxed)
+            }
+            return worst
+        }
+    }
+    progress.value.store(-1, ordering: .relaxed)
+    let seconds = Double(oro_clock_ns() - before.2) / 1e9
+    let mine = oro_voluntary_switches(0, nil) - before.0, theirs = oro_voluntary_switches(host.pid, nil) - before.1
+    print(
+        "\(backend) \(idle)\(asynchronous ? " async" : ""): \(count) round trips in \(Int(seconds)) s (\(Int(Double(count) / seconds))/s); "
+            + "sleeps: client \(mine), host \(theirs), together \(mine + theirs); slowest \(worst / 1000) us; none lost")
+    client.close()
+    _ = host.finish()
+}
+
+final class Atomics: Sendable { let value = Atomic<Int>(0) }
+
+/// What idle links cost their host.
+func idleLinks(_ arguments: Arguments) async throws {
+    let links = arguments.number("links", 1000)
+    let seconds = arguments.number("seconds", 10)
+    let backend = arguments.text("backend") ?? "io_uring"
+    let folder = try TemporaryFolder()
+    let host = try Peer(["serve", "--name", "idle", "--folder", folder.path, "--backend", backend])
+    try host.line(starting: "ready")
+    var options = ClientOptions()
+    options.folder = folder.path
+    let first = try Client.connect("idle", options: options)
+    try expectEqual(first.sendSync("ping").data, "pong")
+    let before = (rss: oro_rss_kb(host.pid), pss: oro_pss_kb(host.pid), fds: oro_count_fds(host.pid))
+    let crowd = try Peer(["crowd", "--name", "idle", "--folder", folder.path, "--links", "\(links)"])
+    try crowd.line(starting: "connected")
+    let after = (rss: oro_rss_kb(host.pid), pss: oro_pss_kb(host.pid), fds: oro_count_fds(host.pid))
+    // Until the host sleeps.
+    try await until("the host is at rest", seconds: 30) {
+        let ticks = oro_voluntary_switches(host.pid, nil)
+        usleep(100_000)
+        return oro_voluntary_switches(host.pid, nil) == ticks
+    }
+    let start = (oro_cpu_ticks(host.pid), oro_voluntary_switches(host.pid, "oro-reactor"), oro_voluntary_switches(host.pid, nil))
+    sleep(UInt32(seconds))
+    let end = (oro_cpu_ticks(host.pid), oro_voluntary_switches(host.pid, "oro-reactor"), oro_voluntary_switches(host.pid, nil))
+    print("\(backend): \(links) idle links for \(seconds) s")
+    print("  host CPU time: \((end.0 - start.0) * 10) ms; switches of its reactor: \(end.1 - start.1), of all its threads: \(end.2 - start.2)")
+    print(
+        "  a link: RSS \(Double(after.rss - before.rss) / Double(links)) kB, PSS \(Double(after.pss - before.pss) / Double(links)) kB, "
+            + "descriptors \(Double(after.fds - before.fds) / Double(links))")
+    crowd.say("ask")
+    print("  " + (try crowd.line(starting: "asked")))
+    try expectEqual(end.1 - start.1, 0, "the reactor woke")
+    crowd.finish()
+    _ = host.finish()
+}
+
+/// Many clients of one host, which then ask once each when told.
+func crowd(_ arguments: Arguments) throws {
+    let clients = try (0..<arguments.number("links", 1000)).map { _ in
+        try Client.connect(arguments.name(), options: arguments.clientOptions)
+    }
+    for client in clients { guard client.sendSync("ping").isOK else { throw Usage("no pong") } }
+    print("connected \(clients.count)")
+    while let line = readLine() {
+        if line == "ask" {
+            let start = oro_clock_ns()
+            let right = clients.enumerated().count { client in
+                client.element.sendSync("echo", .int(Int64(client.offset))).data == .int(Int64(client.offset))
+            }
+            print("asked \(clients.count) at once: \(right) right, in \((oro_clock_ns() - start) / 1_000_000) ms")
+        }
+    }
+}
+
+/// Counts allocations and system calls of a host and a client that are awake. In a release build only.
+func hotpath(_ arguments: Arguments) async throws {
+    let count = arguments.number("count", 100_000)
+    let backend = arguments.text("backend") ?? "io_uring"
+    let folder = try TemporaryFolder()
+    let host = try Peer(["hothost", "--name", "hot", "--folder", folder.path, "--backend", backend, "--idle", "spin", "--count", "\(count)"])
+    try host.line(starting: "ready")
+    var options = ClientOptions()
+    options.folder = folder.path
+    options.idle = .spin
+    let client = try Client.connect("hot", options: options)
+    let (allocations, calls, data) = try await onThread { () -> (UInt64, UInt64, Value?) in
+        _ = oro_pin(1)
+        let bytes = Bytes([UInt8](repeating: 7, count: 64))
+        for _ in 0..<20_000 { guard client.sendSync("echo", bytes: bytes).bytes?.count == 64 else { throw Unexpected("no echo") } }
+        guard client.sendSync("count.start").isOK else { throw Unexpected("no count") }
+        for _ in 0..<1000 { _ = client.sendSync("echo", bytes: bytes) }
+        // The best of five: a moment in which the host's processor is taken away shows in one of them.
+        var best = (allocations: UInt64.max, calls: UInt64.max)
+        for _ in 0..<5 {
+            let status = oro_syscall_count_start()
+            guard status == 0 else { throw Unexpected("system calls cannot be counted here: \(status)") }
+            let before = oro_allocations()
+            for _ in 0..<count / 5 { if client.sendSync("echo", bytes: bytes).bytes == nil { break } }
+            let allocations = oro_allocations() - before
+            let calls = oro_syscall_count_stop()
+            print("  client, \(count / 5) round trips: \(allocations) allocations, \(calls) system calls")
+            if allocations + calls < best.allocations &+ best.calls || best.calls == .max { best = (allocations, calls) }
+        }
+        let (allocations, calls) = best
+        // On this thread: another would open a ring of its own.
+        return (allocations, calls, client.sendSync("count.stop").data)
+    }
+    let hostAllocations = data?["allocations"]?.int ?? -1, hostCalls = data?["calls"]?.int ?? -1
+    print("\(backend): \(count) round trips of 64 bytes")
+    print("  client at best: \(allocations) allocations, \(calls) system calls")
+    print("  host:   \(hostAllocations) allocations, \(hostCalls) system calls, \(data?["yields"]?.int ?? -1) yields to a client that did not run")
+    client.close()
+    _ = host.finish()
+    let allowed = backend == "epoll" ? count / 1000 : 0
+    // The host's two counting requests are not of the plain kind: up to 32 allocations are theirs.
+    if allocations > 0 || calls > 0 || hostCalls < 0 || hostCalls > Int64(allowed) || hostAllocations < 0 || hostAllocations > 32 {
+        throw Unexpected("the hot path allocates or calls the system")
+    }
+}
+
+func hothost(_ arguments: Arguments) throws {
+    let host = try Host(name: arguments.name(), options: arguments.hostOptions)
+    Fixture.install(on: host)
+    let mark = Atomics()
+    // A route without a decoded value, so that it is the host's path alone that is counted.
+    host.router.map("echo") { message in Result(bytes: message.bytes) }
+    host.router.map("count.start") { _ in
+        _ = oro_pin(0)
+        let status = oro_syscall_count_start()
+        mark.value.store(Int(oro_allocations()), ordering: .relaxed)
+        return status == 0 ? Result() : Result(err: IPCError(message: "\(status)"))
+    }
+    host.router.map("count.stop") { _ in
+        let allocations = Int(oro_allocations()) - mark.value.load(ordering: .relaxed)
+        return Result(data: ["allocations": .int(Int64(allocations)), "calls": .int(Int64(oro_syscall_count_stop())), "yields": .int(Int64(oro_yield_count()))])
+    }
+    try host.start()
+    print("ready")
+    while readLine() != nil {}
+    host.stop()
+}

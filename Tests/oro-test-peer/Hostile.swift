@@ -1,0 +1,300 @@
+import CTestSupport
+import Foundation
+import OroConformance
+import OroIPC
+
+/// A client that speaks the handshake and then does whatever it likes with its segment, its socket and its frames.
+///
+/// Knows the layout by number, not by the engine's code: what it sends is what somebody else's program could send.
+final class Hostile {
+    private let path: String
+    private var dice: Dice
+    private var socket: Int32 = -1
+    private var segment: UnsafeMutableRawPointer?
+    private var chimeButton: Int32 = -1
+    private var chime: Int32 = -1
+    private var hostSegment: Int32 = -1
+    private var key: UInt64 = 0
+    private var position: UInt64 = 0
+    private let ring = 1 << 16
+    private let head = 4096
+    var counts: [String: Int] = [:]
+    var dropped = 0
+
+    init(path: String, seed: UInt64) {
+        self.path = path
+        dice = Dice(seed: seed)
+    }
+
+    private func u(_ limit: Int) -> Int { Int(dice.next() % UInt64(limit)) }
+
+    private func bytes(_ parts: [(UInt64, Int)]) -> [UInt8] {
+        parts.flatMap { number, count in (0..<count).map { UInt8(truncatingIfNeeded: number >> (8 * UInt64($0))) } }
+    }
+
+    private func closeAll() {
+        for fd in [socket, chime, chimeButton, hostSegment] where fd >= 0 { close(fd) }
+        (socket, chime, chimeButton, hostSegment) = (-1, -1, -1, -1)
+        if let segment { oro_raw_unmap(segment, UInt64(head + ring)) }
+        segment = nil
+        position = 0
+    }
+
+    private func hello(ringBytes: UInt64? = nil, rings: UInt64 = 8, message: UInt64 = 1 << 26, oldest: UInt64 = 1, newest: UInt64 = 1)
+        -> [UInt8]
+    {
+        bytes([
+            (0x494f_524f, 4), (oldest, 2), (newest, 2), (1, 8), (key, 8), (ringBytes ?? UInt64(ring), 4), (rings, 4), (message, 8),
+        ])
+    }
+
+    /// A proper connection. False: the host would not have us.
+    private func connect() -> Bool {
+        closeAll()
+        socket = oro_raw_connect(path)
+        guard socket >= 0 else { return false }
+        key = dice.next()
+        let memory = oro_raw_memfd(UInt64(head + ring), true, 0)
+        segment = oro_raw_map(memory, UInt64(head + ring))
+        _ = oro_raw_seal(memory, oro_raw_segment_seals())
+        chimeButton = oro_raw_eventfd()
+        chime = oro_raw_epoll(1)
+        _ = oro_raw_epoll_add(chime, chimeButton)
+        let packet = hello()
+        _ = oro_raw_send(socket, packet, packet.count, [memory, chime], 2)
+        close(memory)
+        return welcomed()
+    }
+
+    private func welcomed() -> Bool {
+        var answer = [UInt8](repeating: 0, count: 256)
+        var fds = [Int32](repeating: -1, count: 8)
+        var count: Int32 = 0
+        let got = oro_raw_receive(socket, &answer, 256, &fds, 8, &count, 10_000)
+        for fd in fds.prefix(Int(count)) { close(fd) }
+        return got == 48 && answer[3] == UInt8(ascii: "W")
+    }
+
+    private func drain() {
+        var answer = [UInt8](repeating: 0, count: 256)
+        var fds = [Int32](repeating: -1, count: 8)
+        var count: Int32 = 0
+        while true {
+            let got = oro_raw_receive(socket, &answer, 256, &fds, 8, &count, 0)
+            for fd in fds.prefix(Int(count)) { close(fd) }
+            if got == 0 || got == -Int(ECONNRESET) {
+                dropped += 1
+                if !connect() { usleep(1000) }
+                return
+            }
+            if got < 0 { return }
+        }
+    }
+
+    private func say(_ packet: [UInt8], _ fds: [Int32] = []) {
+        _ = packet.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, packet.count, fds, Int32(fds.count)) }
+    }
+
+    /// Tells the host to look: a notice, and a ring of the bell.
+    private func notice() {
+        var one: UInt64 = 1
+        write(chimeButton, &one, 8)
+        segment?.storeBytes(of: UInt32(truncatingIfNeeded: dice.next()), toByteOffset: 72, as: UInt32.self)
+    }
+
+    /// Writes a record whose stamp the host accepts.
+    private func record(_ payload: [UInt8], length: UInt32? = nil, stride: UInt32? = nil) {
+        guard let segment else { return }
+        let base = segment + head
+        let offset = Int(position & UInt64(ring - 1))
+        let whole = (payload.count + 16 + 15) & ~15
+        for (index, byte) in payload.enumerated() { base.storeBytes(of: byte, toByteOffset: (offset + 16 + index) & (ring - 1), as: UInt8.self) }
+        base.storeBytes(of: length ?? UInt32(payload.count), toByteOffset: offset + 8, as: UInt32.self)
+        base.storeBytes(of: stride ?? UInt32(whole), toByteOffset: offset + 12, as: UInt32.self)
+        base.storeBytes(of: key &+ position, toByteOffset: offset, as: UInt64.self)
+        position += UInt64(stride ?? UInt32(whole))
+        position &= ~15
+    }
+
+    private func frame(kind: UInt8, flags: UInt8 = 0, route: UInt16 = 0, ticket: UInt64 = 1, value: Int = 0, payload: Int = 0, body: [UInt8] = [])
+        -> [UInt8]
+    {
+        bytes([
+            (UInt64(kind), 1), (UInt64(flags), 1), (UInt64(route), 2), (0, 4), (ticket, 8), (dice.next(), 8), (UInt64(value), 4),
+            (UInt64(payload), 4),
+        ]) + body
+    }
+
+    private func random(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: dice.next()) } }
+
+    private static let kinds = [
+        "words", "ring header", "extent", "cursor", "attention", "notices", "frames", "bad route", "abort", "result", "garbage packet",
+        "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes", "eventfd", "deep epoll",
+        "truncated hello", "vanish", "versions", "bounds", "assembly",
+    ]
+
+    /// One mutation.
+    func step() {
+        let kind = Hostile.kinds[u(Hostile.kinds.count)]
+        counts[kind, default: 0] += 1
+        switch kind {
+        case "words":
+            for _ in 0..<16 { segment?.storeBytes(of: dice.next(), toByteOffset: u((head + ring) / 8) * 8, as: UInt64.self) }
+        case "ring header":
+            let offset = head + Int(position & UInt64(ring - 1))
+            segment?.storeBytes(of: dice.next(), toByteOffset: offset + 8, as: UInt64.self)
+            segment?.storeBytes(of: key &+ position, toByteOffset: offset, as: UInt64.self)
+        case "extent":
+            record(random(u(64)), length: UInt32(truncatingIfNeeded: dice.next()) >> UInt32(u(31)), stride: UInt32(u(8) * 16))
+        case "cursor":
+            let value = [0, 16, UInt64.max, UInt64(ring), UInt64(ring) * 2, dice.next()][u(6)]
+            segment?.storeBytes(of: value, toByteOffset: 256 + 64 * u(16), as: UInt64.self)
+            record(frame(kind: 10, flags: 2, route: 1, body: Array("x".utf8)))
+        case "attention":
+            segment?.storeBytes(of: UInt32(truncatingIfNeeded: dice.next()), toByteOffset: 64, as: UInt32.self)
+        case "notices":
+            for _ in 0..<64 { notice() }
+        case "frames":
+            record(frame(kind: UInt8(u(14)), flags: UInt8(u(40)), route: UInt16(u(4)), value: u(40), payload: u(40), body: random(u(60))))
+        case "bad route":
+            record(frame(kind: 1, route: UInt16(truncatingIfNeeded: dice.next())))
+        case "abort":
+            for _ in 0..<8 { record(frame(kind: 5, ticket: dice.next())) }
+        case "result":
+            record(frame(kind: 2, ticket: dice.next()))
+        case "garbage packet": say(random(1 + u(300)))
+        case "empty packet": say([])
+        case "hello twice":
+            let memory = oro_raw_memfd(UInt64(head + ring), true, oro_raw_segment_seals())
+            say(hello(), [memory, chime])
+            close(memory)
+        case "ring out of turn":
+            let size = 1 << (10 + u(12))
+            let memory = oro_raw_memfd(UInt64(size), true, oro_raw_segment_seals())
+            say(bytes([(0x474f_524f, 4), (dice.next() % 20, 2), (0, 2), (dice.next(), 8), (UInt64(size), 4), (0, 4)]), [memory])
+            close(memory)
+            notice()
+        case "many descriptors":
+            let event = oro_raw_eventfd()
+            say(hello(), [Int32](repeating: event, count: 3 + u(247)))
+            close(event)
+        case "assembly":
+            record(bytes([(UInt64(1) << UInt64(10 + u(54)), 8)]) + random(u(50)), length: UInt32(8 + u(50)) | UInt32(1 + u(3)) << 28, stride: 128)
+        case "vanish":
+            closeAll()
+            _ = connect()
+            closeAll()
+            let brief = oro_raw_connect(path)
+            if brief >= 0 { close(brief) }
+            _ = connect()
+        default: handshake(kind)
+        }
+        notice()
+        drain()
+    }
+
+    /// A new connection whose handshake is wrong in one way; the host must hang up by itself.
+    private func handshake(_ kind: String) {
+        let socket = oro_raw_connect(path)
+        guard socket >= 0 else { return }
+        defer { close(socket) }
+        var size = UInt64(head + ring)
+        var seals = oro_raw_segment_seals()
+        var allocate = true
+        var packet = hello()
+        var second = oro_raw_epoll(1)
+        var first: Int32 = -1
+        switch kind {
+        case "file": first = oro_raw_file()
+        case "unsealed": seals = u(2) == 0 ? 0 : 0x0002 | 0x0004
+        case "short": size = UInt64(u(head + ring))
+        case "holes": allocate = false
+        case "eventfd":
+            close(second)
+            second = oro_raw_eventfd()
+        case "deep epoll":
+            close(second)
+            second = oro_raw_epoll(Int32(2 + u(5)))
+        case "truncated hello": packet = Array(packet.prefix(u(packet.count)))
+        case "versions": packet = hello(oldest: UInt64(2 + u(5)), newest: UInt64(u(9)))
+        default:
+            packet = hello(ringBytes: dice.next() >> UInt64(32 + u(32)), rings: UInt64(u(20)), message: dice.next() >> UInt64(u(64)))
+        }
+        if first < 0 { first = oro_raw_memfd(size, allocate, seals) }
+        _ = packet.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, packet.count, [first, second], 2) }
+        close(first)
+        close(second)
+        if kind == "deep epoll" { return }
+        var answer = [UInt8](repeating: 0, count: 256)
+        var fds = [Int32](repeating: -1, count: 8)
+        var count: Int32 = 0
+        // A refusal, a welcome where the mistake was none, or a hang-up.
+        if !packet.isEmpty { _ = oro_raw_receive(socket, &answer, 256, &fds, 8, &count, 10_000) }
+        for fd in fds.prefix(Int(count)) { close(fd) }
+    }
+
+    static func run(_ arguments: Arguments) throws {
+        let folder = arguments.text("folder") ?? "/tmp/oro-ipc-\(getuid())"
+        let hostile = try Hostile(path: "\(folder)/\(arguments.name()).sock", seed: UInt64(arguments.number("seed", 1)))
+        guard hostile.connect() else { throw Usage("the host does not answer") }
+        let count = arguments.number("count", 5000)
+        for _ in 0..<count { hostile.step() }
+        hostile.closeAll()
+        print("mutations \(count) reconnections \(hostile.dropped)")
+        if arguments.has("table") {
+            for (kind, number) in hostile.counts.sorted(by: { $0.key < $1.key }) { print("  \(kind): \(number)") }
+        }
+    }
+}
+
+/// Starts a host, a hostile client and watches a good one: the whole trial, with figures.
+func hostileTrial(_ arguments: Arguments) async throws {
+    let folder = try TemporaryFolder()
+    let backend = arguments.text("backend") ?? "io_uring"
+    let host = try Peer(["serve", "--name", "attacked", "--folder", folder.path, "--backend", backend])
+    try host.line(starting: "ready")
+    var options = ClientOptions()
+    options.folder = folder.path
+    let client = try Client.connect("attacked", options: options)
+    // Once, so that what the host needs once is there before it is measured.
+    try Peer(["hostile", "--name", "attacked", "--folder", folder.path, "--count", "500", "--seed", "99"]).line(starting: "mutations")
+    _ = client.sendSync("sleep", ["ms": 1])
+    func measure(_ wanted: Int32? = nil) async throws -> (fds: Int32, memfds: Int32, rss: Int) {
+        try await until("only the good client is left") { client.sendSync("test.process").data?["links"] == 1 }
+        // A client that vanished with its hello half said may be remembered until its handshake's deadline.
+        let limit = oro_clock_ns() + 7_000_000_000
+        while let wanted, oro_count_fds(host.pid) != wanted, oro_clock_ns() < limit { usleep(10_000) }
+        return (oro_count_fds(host.pid), oro_count_memfds(host.pid), oro_rss_kb(host.pid))
+    }
+    let before = try await measure()
+    let count = arguments.number("count", 100_000)
+    let attacker = try Peer([
+        "hostile", "--name", "attacked", "--folder", folder.path, "--count", "\(count)", "--seed", "\(arguments.number("seed", 1))", "--table",
+    ])
+    let done = Task.detached { attacker.rest() }
+    var asked = 0, worst: UInt64 = 0
+    while !attacker.hasEnded {
+        let start = oro_clock_ns()
+        let tag = Value.int(Int64(asked))
+        let result = asked % 2 == 0 ? client.sendSync("echo", tag) : await client.request("echo.async", tag)
+        try expectEqual(result.data, tag, "the good client: \(result)")
+        worst = max(worst, oro_clock_ns() - start)
+        asked += 1
+    }
+    for line in await done.value { print(line) }
+    guard attacker.finish() == 0 else { throw Unexpected("the attacker failed") }
+    let after = try await measure(before.fds)
+    if after.fds != before.fds {
+        for fd in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(host.pid)/fd")) ?? [] {
+            print("  left: \(fd)", (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(host.pid)/fd/\(fd)")) ?? "")
+        }
+    }
+    print("backend \(backend): good requests \(asked), all right; slowest \(worst / 1000) us")
+    print("descriptors \(before.fds) -> \(after.fds), segment mappings \(before.memfds) -> \(after.memfds), RSS \(before.rss) -> \(after.rss) kB")
+    let seen = client.sendSync("test.process").data
+    print("violations \(seen?["violations"]?.int ?? -1), refused \(seen?["refused"]?.int ?? -1), accepted \(seen?["accepted"]?.int ?? -1)")
+    try expectEqual(after.fds, before.fds, "descriptors")
+    try expectEqual(after.memfds, before.memfds, "mappings")
+    try expect(after.rss < before.rss + 16_384, "memory grew")
+    guard host.finish() == 0 else { throw Unexpected("the host failed") }
+}
