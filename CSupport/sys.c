@@ -181,8 +181,15 @@ ssize_t oro_receive_packet(int fd, void *bytes, size_t capacity, int fds[ORO_FDS
     struct iovec part = {.iov_base = bytes, .iov_len = capacity};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
     ssize_t received;
-    do received = COUNTED(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
-    while (received < 0 && errno == EINTR);
+    bool again = true;
+    do {
+        received = COUNTED(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
+        if (received < 0 && errno == ECONNRESET && again) {
+            // The peer closed without reading all of ours. What it sent before, such as a refusal, is still there.
+            again = false;
+            errno = EINTR;
+        }
+    } while (received < 0 && errno == EINTR);
     *fd_count = 0;
     *excess = false;
     if (received < 0) return -errno;

@@ -29,7 +29,9 @@ public struct Bytes: @unchecked Sendable {
         // the storage too, do not change: a mutation of the array copies first.
         let storage = unsafe unsafeBitCast(array, to: AnyObject.self)
         let base = unsafe array.withUnsafeBytes { elements in unsafe elements.baseAddress }
-        unsafe self.init(owner: storage, base: base ?? UnsafeRawPointer(Unmanaged.passUnretained(storage).toOpaque()), count: array.count)
+        unsafe self.init(
+            owner: storage, base: base ?? UnsafeRawPointer(Unmanaged.passUnretained(storage).toOpaque()),
+            count: array.count)
     }
 
     /// A copy of any other bytes.

@@ -143,7 +143,9 @@ final class ClientCore: @unchecked Sendable {
             limits.maxFrameBytes = link.peerMessageBytes
             size = try frame.measure(limits: limits)
         } catch {
-            if case .overLimit(.frameBytes, let value, let limit) = error { throw .tooLarge(bytes: value, limit: limit) }
+            if case .overLimit(.frameBytes, let value, let limit) = error {
+                throw .tooLarge(bytes: value, limit: limit)
+            }
             throw .unencodable(error.description)
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
@@ -188,7 +190,8 @@ final class ClientCore: @unchecked Sendable {
             if link.roomCame(in: ring) { return }
             if link.isOver { throw link.ending ?? .closed }
             looks += 1
-            let sleeps = options.idle == .park || (looks & 63 == 0 && link.sharesProcessor)
+            let sleeps =
+                options.idle == .park || (looks & 63 == 0 && link.sharesProcessor)
                 || (options.idle == .adaptive && oro_ticks() &- began > briefly)
             if !sleeps && looks & 255 != 0 {
                 oro_spin_pause()
@@ -308,8 +311,11 @@ final class ClientCore: @unchecked Sendable {
         let index = Int(UInt32(truncatingIfNeeded: ticket))
         if index < PendingTable.firstIndex {
             let waiter = unsafe rings[index].waiter
-            let claimed = ticket != 0 && waiter.ticket.compareExchange(
-                expected: ticket, desired: 0, ordering: .acquiringAndReleasing).exchanged
+            let claimed =
+                ticket != 0
+                && waiter.ticket.compareExchange(
+                    expected: ticket, desired: 0, ordering: .acquiringAndReleasing
+                ).exchanged
             guard claimed else { return countLate() }
             waiter.outcome.withLock { $0 = .frame(storage) }
             waiter.word.change()

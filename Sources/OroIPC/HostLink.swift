@@ -192,7 +192,9 @@ final class HostLink {
             else { throw .violation("a route number out of turn") }
             unsafe tables[ring].append(try inlineName(storage))
         case .abort:
-            if let serial = answering.removeValue(forKey: header.ticket) { running.removeValue(forKey: serial)?.cancel() }
+            if let serial = answering.removeValue(forKey: header.ticket) {
+                running.removeValue(forKey: serial)?.cancel()
+            }
         case .goodbye:
             throw .peerGone
         default:
@@ -246,7 +248,9 @@ final class HostLink {
         frame.payloadBytes = payload?.count ?? 0
         let size: FrameSize
         do throws(FrameError) {
-            if frame.payloadBytes > link.peerMessageBytes { throw .overLimit(.frameBytes, value: frame.payloadBytes, limit: link.peerMessageBytes) }
+            if frame.payloadBytes > link.peerMessageBytes {
+                throw .overLimit(.frameBytes, value: frame.payloadBytes, limit: link.peerMessageBytes)
+            }
             size = try frame.measure(limits: core.frameLimits(link))
         } catch {
             let failure = IPCError(name: "RangeError", message: "the result does not fit a message: \(error)")

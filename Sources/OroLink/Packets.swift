@@ -135,7 +135,9 @@ struct Offer {
         let message: UInt64 = packet.number(32)
         guard Ring.isValid(bytes: ringBytes) else { throw .violation("a ring of \(ringBytes) bytes") }
         guard (1...Ring.most).contains(rings) else { throw .violation("\(rings) rings") }
-        guard message <= UInt64(Ring.messageBytes.upperBound), Ring.messageBytes.contains(Int(message)) else { throw .violation("messages of \(message) bytes") }
+        guard message <= UInt64(Ring.messageBytes.upperBound), Ring.messageBytes.contains(Int(message)) else {
+            throw .violation("messages of \(message) bytes")
+        }
         messageBytes = Int(message)
     }
 

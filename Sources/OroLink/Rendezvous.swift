@@ -50,7 +50,11 @@ package enum Rendezvous {
         hello.append(versions.upperBound)
         Offer(features: barrier ? .barrier : [], key: key, limits: limits).write(to: &hello)
         let start = oro_now()
-        guard try hello.send(over: socket, own.memory.number, bell.chime.number) else { throw .refused(.busy) }
+        do throws(LinkError) {
+            guard try hello.send(over: socket, own.memory.number, bell.chime.number) else { throw .refused(.busy) }
+        } catch .peerGone {
+            // It may have refused before it read the hello: the answer is waiting.
+        }
         let deadline = oro_now() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
         while true {
             let now = oro_now()

@@ -63,7 +63,8 @@ struct Ping: ParsableCommand {
             value.set("system_calls_per_round_trip", .double(systemCalls))
             return StandardStream.output.line(value.json())
         }
-        StandardStream.output.line("\(Units.count(times.count)) round trips to '\(host.name)' (idle policy \(idle.rawValue))")
+        StandardStream.output.line(
+            "\(Units.count(times.count)) round trips to '\(host.name)' (idle policy \(idle.rawValue))")
         StandardStream.output.line(times.text)
         StandardStream.output.line("system calls of this side: \(Units.fixed(systemCalls, 3)) a round trip")
     }

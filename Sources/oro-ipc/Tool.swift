@@ -18,7 +18,9 @@ struct Tool: AsyncParsableCommand {
             Exit codes: 0 success, 1 the result is an error, 2 wrong usage, 3 no link to the host.
             """,
         version: ToolVersion.full,
-        subcommands: [Serve.self, Send.self, Request.self, Ping.self, Bench.self, BenchPeerCommand.self, Doctor.self, Demo.self])
+        subcommands: [
+            Serve.self, Send.self, Request.self, Ping.self, Bench.self, BenchPeerCommand.self, Doctor.self, Demo.self,
+        ])
 }
 
 /// Where the process starts. Not `Tool` itself, because the exit codes of this tool are its own.

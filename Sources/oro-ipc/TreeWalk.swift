@@ -114,7 +114,9 @@ struct TreeWalk: Sendable {
     private func compareDirectory(
         _ path: [UInt8], _ remote: inout RemoteFolder, _ seen: inout Seen
     ) async throws -> String? {
-        let (theirs, ours) = (await answer { () throws(RemoteFolder.Refusal) in try await remote.list(path) }, direct(path))
+        let (theirs, ours) = (
+            await answer { () throws(RemoteFolder.Refusal) in try await remote.list(path) }, direct(path)
+        )
         switch (theirs, ours) {
         case (.success(let theirs), .success(let ours)):
             seen.tally.directories = 1
@@ -146,7 +148,8 @@ struct TreeWalk: Sendable {
         do throws(FileFailure) { ours = .success(try direct.status(item.path)) } catch { ours = .failure(error) }
         switch (theirs, ours) {
         case (.success(let theirs), .success(let ours)):
-            let same = theirs.size == ours.size && theirs.inode == ours.inode && theirs.links == ours.links
+            let same =
+                theirs.size == ours.size && theirs.inode == ours.inode && theirs.links == ours.links
                 && theirs.modified_ns == ours.modified_ns && theirs.mode == ours.mode && theirs.type == ours.type
             return same ? nil : "the status differs (host: \(theirs.size) bytes, this process: \(ours.size))"
         case (.failure(let refusal), .failure(let failure)):

@@ -88,6 +88,9 @@ struct CommandLineTests {
         #expect(outcome.json["links"]?.bool == true)
         let findings = outcome.json["findings"]?.array ?? []
         #expect(findings.count == 13)
-        #expect(findings.allSatisfy { $0["state"]?.string == "works" || $0["state"]?.string == "fact" || $0["advice"] != nil })
+        #expect(
+            findings.allSatisfy {
+                $0["state"]?.string == "works" || $0["state"]?.string == "fact" || $0["advice"] != nil
+            })
     }
 }

@@ -27,7 +27,9 @@ struct ToolProcess {
             arguments, input: .file("\(files.path)/input"), output: .file("\(files.path)/output"),
             errors: "\(files.path)/errors", backend: backend)
         let code = child.wait()
-        func bytes(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(files.path)/\(name)"))) }
+        func bytes(_ name: String) throws -> [UInt8] {
+            [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(files.path)/\(name)")))
+        }
         let (output, errors) = (try bytes("output"), try bytes("errors"))
         return Outcome(
             code: code, output: String(decoding: output, as: UTF8.self),
