@@ -49,6 +49,7 @@ let package = Package(
             name: "oro-ipc",
             dependencies: [
                 "CTool", "CBench", "OroIPC",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),

@@ -181,8 +181,15 @@ ssize_t oro_receive_packet(int fd, void *bytes, size_t capacity, int fds[ORO_FDS
     struct iovec part = {.iov_base = bytes, .iov_len = capacity};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
     ssize_t received;
-    do received = COUNTED(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
-    while (received < 0 && errno == EINTR);
+    bool again = true;
+    do {
+        received = COUNTED(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
+        if (received < 0 && errno == ECONNRESET && again) {
+            // The peer closed without reading all of ours. What it sent before, such as a refusal, is still there.
+            again = false;
+            errno = EINTR;
+        }
+    } while (received < 0 && errno == EINTR);
     *fd_count = 0;
     *excess = false;
     if (received < 0) return -errno;
@@ -215,11 +222,6 @@ static int poll_for(struct pollfd *wanted, nfds_t count, int timeout_ms) {
 int oro_poll_one(int fd, short events, int timeout_ms) {
     struct pollfd wanted = {.fd = fd, .events = events};
     return poll_for(&wanted, 1, timeout_ms);
-}
-
-int oro_poll_two(int fd, int other, short events, int timeout_ms) {
-    struct pollfd wanted[2] = {{.fd = fd, .events = events}, {.fd = other, .events = events}};
-    return poll_for(wanted, 2, timeout_ms);
 }
 
 int oro_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid) {
@@ -296,7 +298,7 @@ int oro_open_directory(const char *path) {
     struct stat status;
     int error = COUNTED(fstat(fd, &status)) != 0      ? -errno
         : status.st_uid != geteuid()                  ? -EPERM
-        : (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 ? -EACCES
+        : (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 ? ORO_DIRECTORY_OPEN_TO_OTHERS
                                                       : 0;
     if (error == 0) return fd;
     oro_close(fd);
@@ -310,9 +312,9 @@ int oro_lock_directory(int fd) {
     return status == 0 ? 0 : -errno;
 }
 
-int oro_unlink(const char *path) { return COUNTED(unlink(path)) == 0 ? 0 : -errno; }
+void oro_unlock_directory(int fd) { COUNTED(flock(fd, LOCK_UN)); }
 
-int oro_set_cloexec(int fd, bool on) { return COUNTED(fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0)) == 0 ? 0 : -errno; }
+int oro_unlink(const char *path) { return COUNTED(unlink(path)) == 0 ? 0 : -errno; }
 
 bool oro_membarrier_register(void) {
     int known = (int)COUNTED(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0));
@@ -331,12 +333,11 @@ uint64_t oro_now(void) {
 }
 
 uint64_t oro_thread_token(void) {
-    // Never given out twice: the address of something thread-local would come back with the next thread, and that one
-    // would pass for the dead owner of a ring that another is about to take over.
+    // Counted, not an address: addresses of thread-local memory are used again by later threads.
     static _Atomic uint64_t last = 1;
-    static _Thread_local uint64_t mine;
-    if (__builtin_expect(mine == 0, 0)) mine = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
-    return mine;
+    static _Thread_local uint64_t token;
+    if (token == 0) token = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+    return token;
 }
 
 int oro_random(void *bytes, size_t count) {

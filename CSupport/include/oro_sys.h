@@ -40,7 +40,6 @@ ssize_t oro_send_packet(int fd, const void *bytes, size_t count, const int *fds,
 ssize_t oro_receive_packet(int fd, void *bytes, size_t capacity, int fds[ORO_FDS_MAX], int *fd_count, bool *excess);
 // Waits for `events` (POLLIN…). 1 ready, 0 time out.
 int oro_poll_one(int fd, short events, int timeout_ms);
-int oro_poll_two(int fd, int other, short events, int timeout_ms);
 int oro_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 // A pidfd of the socket's peer: SO_PEERPIDFD, else pidfd_open(pid); minus errno where neither works.
 int oro_peer_pidfd(int fd, int32_t pid);
@@ -58,12 +57,13 @@ bool oro_is_chime(int fd);
 void oro_close(int fd);
 int oro_eventfd(void);
 int oro_make_directory(const char *path);
-// Opens a directory that is ours and closed to all others; -ENOTDIR, -EPERM (another's), -EACCES (open to others), ….
+// Opens a directory that is ours and closed to all others; -ENOTDIR, -EPERM (another's), the value below, ….
+enum { ORO_DIRECTORY_OPEN_TO_OTHERS = -100000 };
 int oro_open_directory(const char *path);
 // Takes the exclusive lock of an open directory; waits for it. Closing the descriptor gives it back.
 int oro_lock_directory(int fd);
+void oro_unlock_directory(int fd);
 int oro_unlink(const char *path);
-int oro_set_cloexec(int fd, bool on);
 
 // --- Processors, clocks, barriers ---------------------------------------------------------------------------------
 // Registers for and answers whether membarrier works here.
@@ -72,7 +72,7 @@ bool oro_membarrier_register(void);
 bool oro_membarrier(void);
 void oro_yield(void);
 uint64_t oro_now(void);            // CLOCK_MONOTONIC, nanoseconds
-uint64_t oro_thread_token(void);   // never 0 or 1, unique for ever in a process; no system call
+uint64_t oro_thread_token(void);   // never 0 or 1, and no two threads of a process ever have the same; no system call
 int32_t oro_thread_id(void);       // the kernel's
 bool oro_thread_lives(int32_t id); // of this process
 void oro_thread_name(const char *name);  // names the calling thread; at most 15 bytes count

@@ -17,9 +17,11 @@
 static volatile sig_atomic_t stop_signal;
 static int stop_bell = -1;
 
-static void note_stop(int signal) {
+static void note_stop(int number) {
     int saved = errno;
-    stop_signal = signal;
+    stop_signal = number;
+    // Whoever asks twice is not to wait for anything.
+    signal(number, SIG_DFL);
     uint64_t one = 1;
     ssize_t ignored = write(stop_bell, &one, sizeof one);
     (void)ignored;
@@ -33,6 +35,13 @@ void tool_catch_stop(void) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    // Whoever started us may have had them blocked, as the threads of a task pool have.
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGHUP);
+    sigprocmask(SIG_UNBLOCK, &wanted, NULL);
 }
 
 int tool_stop_signal(void) { return stop_signal; }

@@ -67,8 +67,7 @@ extension Frame {
     }
 
     /// The frame in memory of its own. Throws as ``measure(limits:)``; `payload` has `payloadBytes` bytes.
-    package func encoded(payload: [UInt8] = [], limits: FrameLimits = .default) throws(FrameError) -> [UInt8]
-    {
+    package func encoded(payload: [UInt8] = [], limits: FrameLimits = .default) throws(FrameError) -> [UInt8] {
         let size = try measure(limits: limits)
         var bytes = [UInt8](repeating: 0, count: size.frameBytes)
         // The buffer is the array's, as long as the frame.

@@ -7,29 +7,31 @@ import OroFrame
 /// reply.bytes?.count            // 1 234
 /// [UInt8](reply.bytes!)         // a copy
 /// ```
-public struct Bytes: Sendable {
-    @usableFromInline
-    enum Storage: Sendable {
-        case array([UInt8])
-        case frame(FrameStorage)
-    }
-
-    @usableFromInline let storage: Storage
-    @usableFromInline let start: Int
+// Sendable: the memory is constant as long as `owner` lives.
+public struct Bytes: @unchecked Sendable {
+    /// What keeps the memory alive: a received frame, or the storage of an array. One reference, so that a copy costs one
+    /// count.
+    @usableFromInline let owner: AnyObject
+    @usableFromInline let base: UnsafeRawPointer
     /// How many bytes there are.
     public let count: Int
 
     @inlinable
-    init(storage: Storage, start: Int, count: Int) {
-        self.storage = storage
-        self.start = start
+    init(owner: AnyObject, base: UnsafeRawPointer, count: Int) {
+        self.owner = owner
+        unsafe self.base = base
         self.count = count
     }
 
     /// Bytes that are already in an array; they are not copied.
-    @inlinable
     public init(_ array: [UInt8]) {
-        self.init(storage: .array(array), start: 0, count: array.count)
+        // An array is one reference to its storage, whose elements stay where they are and, as long as somebody else holds
+        // the storage too, do not change: a mutation of the array copies first.
+        let storage = unsafe unsafeBitCast(array, to: AnyObject.self)
+        let base = unsafe array.withUnsafeBytes { elements in unsafe elements.baseAddress }
+        unsafe self.init(
+            owner: storage, base: base ?? UnsafeRawPointer(Unmanaged.passUnretained(storage).toOpaque()),
+            count: array.count)
     }
 
     /// A copy of any other bytes.
@@ -41,49 +43,26 @@ public struct Bytes: Sendable {
     /// Calls `body` with the bytes in place; the buffer is valid until it returns.
     @inlinable
     public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        switch storage {
-        case .array(let array):
-            // The range is inside the array since the initializer.
-            return try unsafe array.span.bytes.extracting(start..<start + count).withUnsafeBytes(body)
-        case .frame(let frame):
-            // The frame's memory lives and does not change as long as its object; the range is inside it.
-            defer { extendLifetime(frame) }
-            return try unsafe body(UnsafeRawBufferPointer(start: frame.fields.pointee.base + start, count: count))
-        }
-    }
-
-    /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references.
-    @inline(__always)
-    borrowing func unguardedBuffer() -> UnsafeRawBufferPointer {
-        switch storage {
-        case .array(let array):
-            // An array's elements stay where they are as long as nobody changes it; this value's is constant.
-            let base = unsafe array.withUnsafeBytes { unsafe $0.baseAddress }
-            return unsafe UnsafeRawBufferPointer(start: base.map { $0 + start }, count: count)
-        case .frame(let frame):
-            return unsafe UnsafeRawBufferPointer(start: frame.fields.pointee.base + start, count: count)
-        }
+        defer { extendLifetime(owner) }
+        // `owner` keeps the memory alive and constant.
+        return try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
     }
 
     /// The bytes in place; the span cannot outlive this value.
     public var span: RawSpan {
         @_lifetime(borrow self)
         get {
-            switch storage {
-            case .array(let array):
-                // `self` holds the array, so its memory outlives the span.
-                return unsafe _overrideLifetime(array.span.bytes.extracting(start..<start + count), borrowing: self)
-            case .frame(let frame):
-                let buffer = unsafe UnsafeRawBufferPointer(start: frame.fields.pointee.base + start, count: count)
-                return unsafe _overrideLifetime(buffer.bytes, borrowing: self)
-            }
+            // As above, and the span's lifetime is bound to this value, which holds the owner.
+            let buffer = unsafe UnsafeRawBufferPointer(start: base, count: count)
+            return unsafe _overrideLifetime(buffer.bytes, borrowing: self)
         }
     }
 
     /// A part of these bytes, which is not copied. `range` must lie inside `0..<count`.
     public func extracting(_ range: Range<Int>) -> Bytes {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "the range is not inside the bytes")
-        return Bytes(storage: storage, start: start + range.lowerBound, count: range.count)
+        // Inside the memory: checked above.
+        return unsafe Bytes(owner: owner, base: base + range.lowerBound, count: range.count)
     }
 
     /// The bytes as text, or `nil` when they are not valid UTF-8.

@@ -14,6 +14,8 @@ public struct ClientOptions: Sendable {
     public var link = LinkLimits()
     /// Milliseconds the host may take for the handshake.
     public var handshakeMilliseconds = 5000
+    /// Most bytes of messages from tasks that wait for room because the host does not read; another fails with `busy`.
+    public var waitingBytes = 256 << 20
     /// Most requests that may wait for their result; another fails at once with a `QuotaExceededError`.
     public var pendingRequests = 1 << 22
     /// Where the client says what it does. Silent by default.

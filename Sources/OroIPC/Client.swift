@@ -19,7 +19,7 @@ public final class Client: Sendable {
     public static func connect(
         _ name: String, options: ClientOptions = ClientOptions()
     ) throws(LinkError) -> Client {
-        guard Ring.isUsable(options.link) else { throw .unencodable("ring bytes must be a power of two from 4096 on") }
+        if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         let link = try Rendezvous.connect(
             name, folder: SocketFolder(options.folder), limits: options.link,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
@@ -28,7 +28,7 @@ public final class Client: Sendable {
 
     /// Connects over a descriptor that ``Host/makePeer()`` made, and takes it over: in a child process of the host.
     public convenience init(descriptor: Int32, options: ClientOptions = ClientOptions()) throws(LinkError) {
-        guard Ring.isUsable(options.link) else { throw .unencodable("ring bytes must be a power of two from 4096 on") }
+        if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         let link = try Rendezvous.shakeHands(
             Descriptor(descriptor), limits: options.link,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))

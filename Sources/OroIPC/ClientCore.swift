@@ -56,7 +56,7 @@ final class ClientCore: @unchecked Sendable {
     init(_ link: Link, _ options: ClientOptions) throws(LinkError) {
         self.link = link
         self.options = options
-        start = oro_now()
+        start = link.start
         unsafe receiving = .allocate(capacity: 1)
         unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle)))
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
@@ -143,7 +143,9 @@ final class ClientCore: @unchecked Sendable {
             limits.maxFrameBytes = link.peerMessageBytes
             size = try frame.measure(limits: limits)
         } catch {
-            if case .overLimit(.frameBytes, let value, let limit) = error { throw .tooLarge(bytes: value, limit: limit) }
+            if case .overLimit(.frameBytes, let value, let limit) = error {
+                throw .tooLarge(bytes: value, limit: limit)
+            }
             throw .unencodable(error.description)
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
@@ -167,6 +169,10 @@ final class ClientCore: @unchecked Sendable {
                 return
             }
         }
+        guard sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= options.waitingBytes else {
+            unsafe bytes.deallocate()
+            throw .busy
+        }
         unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent))
         // Whoever sleeps on the link has to watch for room from now on.
         attach()
@@ -184,7 +190,8 @@ final class ClientCore: @unchecked Sendable {
             if link.roomCame(in: ring) { return }
             if link.isOver { throw link.ending ?? .closed }
             looks += 1
-            let sleeps = options.idle == .park || (looks & 63 == 0 && link.sharesProcessor)
+            let sleeps =
+                options.idle == .park || (looks & 63 == 0 && link.sharesProcessor)
                 || (options.idle == .adaptive && oro_ticks() &- began > briefly)
             if !sleeps && looks & 255 != 0 {
                 oro_spin_pause()
@@ -304,8 +311,11 @@ final class ClientCore: @unchecked Sendable {
         let index = Int(UInt32(truncatingIfNeeded: ticket))
         if index < PendingTable.firstIndex {
             let waiter = unsafe rings[index].waiter
-            let claimed = ticket != 0 && waiter.ticket.compareExchange(
-                expected: ticket, desired: 0, ordering: .acquiringAndReleasing).exchanged
+            let claimed =
+                ticket != 0
+                && waiter.ticket.compareExchange(
+                    expected: ticket, desired: 0, ordering: .acquiringAndReleasing
+                ).exchanged
             guard claimed else { return countLate() }
             waiter.outcome.withLock { $0 = .frame(storage) }
             waiter.word.change()
@@ -564,8 +574,8 @@ final class ClientCore: @unchecked Sendable {
                 let (count, gotMine) = try receiveOrFail(&rings[ring].spare, mine: ticket)
                 if gotMine {
                     unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
-                    giveUpRole()
                     receiving.pointee.patience.arrived()
+                    giveUpRole()
                     return Result(unsafe rings[ring].spare, command)
                 }
                 if count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
@@ -745,6 +755,7 @@ final class ClientCore: @unchecked Sendable {
             }
             if outcome == .sent { return }
         }
+        // The shared ring: what does not fit it now is written in the background.
         try? link.withRing(shared: true) { (ring) throws(LinkError) in
             try write(abort, nil, ring: ring, mayBlock: false)
         }
@@ -765,7 +776,7 @@ final class ClientCore: @unchecked Sendable {
         if number != 0, value == nil, !link.isBackedUp(ring), let seq = takeSeq().small {
             let payload: UnsafeRawBufferPointer
             switch bytes {
-            case .some(let bytes): unsafe payload = bytes.unguardedBuffer()
+            case .some(let bytes): unsafe payload = UnsafeRawBufferPointer(start: bytes.base, count: bytes.count)
             case nil: unsafe payload = UnsafeRawBufferPointer(start: nil, count: 0)
             }
             let count = FrameHeader.byteCount + payload.count
@@ -781,6 +792,8 @@ final class ClientCore: @unchecked Sendable {
                         unsafe header.write(to: place)
                     }
                     if case .sent = outcome { return }
+                    // With the lock of the shared ring nobody waits: who reads may need it.
+                    guard link.ownRing == ring else { break }
                     try waitForRoom(ring)
                 }
             }

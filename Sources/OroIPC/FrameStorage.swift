@@ -28,6 +28,13 @@ final class FrameStorage: @unchecked Sendable {
     /// A larger block is not kept for reuse.
     private static let largestKept = 1 << 16
 
+    /// The link has bounded the length already, by its own limit.
+    private static let limits: FrameLimits = {
+        var limits = FrameLimits.default
+        limits.maxFrameBytes = .max
+        return limits
+    }()
+
     @usableFromInline
     init() {
         unsafe fields = .allocate(capacity: 1)
@@ -72,7 +79,7 @@ final class FrameStorage: @unchecked Sendable {
     @inline(__always)
     func readHeader() throws(FrameError) {
         let buffer = unsafe self.buffer
-        let header = try unsafe FrameHeader.read(buffer)
+        let header = try unsafe FrameHeader.read(buffer, limits: FrameStorage.limits)
         unsafe fields.pointee.header = header
         unsafe fields.pointee.payloadStart = buffer.count - Int(header.payloadBytes)
     }
@@ -87,7 +94,8 @@ final class FrameStorage: @unchecked Sendable {
     var payload: Bytes? {
         let count = unsafe Int(fields.pointee.header.payloadBytes)
         if count == 0 { return nil }
-        return unsafe Bytes(storage: .frame(self), start: fields.pointee.payloadStart, count: count)
+        // The header was checked against the frame's length; the memory is as old as this object.
+        return unsafe Bytes(owner: self, base: fields.pointee.base + fields.pointee.payloadStart, count: count)
     }
 
     @usableFromInline
@@ -96,7 +104,7 @@ final class FrameStorage: @unchecked Sendable {
         get throws(FrameError) {
             // The memory lives, unchanged, as long as this object.
             let span = unsafe _overrideLifetime(buffer.bytes, borrowing: self)
-            return try FrameView(span)
+            return try FrameView(span, limits: FrameStorage.limits)
         }
     }
 }

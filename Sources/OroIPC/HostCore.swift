@@ -35,6 +35,8 @@ final class HostCore: ReactorService, @unchecked Sendable {
     private var requestsBefore = 0
     private let published = Mutex(HostStatistics())
     private var isOpen = false
+    /// When to look for clients that could not be accepted; `.max`: there are none.
+    private var acceptAgain = UInt64.max
 
     /// What an event's key stands for: its low two bits.
     private enum Source {
@@ -61,9 +63,7 @@ final class HostCore: ReactorService, @unchecked Sendable {
         folder = SocketFolder(options.folder)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
-        guard Ring.isUsable(options.link) else {
-            throw .violation("ring bytes must be a power of two from 4096 to 67108864, rings 2 to 16")
-        }
+        if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         if let name { listener = try folder.listen(name, backlog: 512) }
     }
@@ -113,11 +113,11 @@ final class HostCore: ReactorService, @unchecked Sendable {
     }
 
     /// A handler has finished; from any thread.
-    func finish(_ link: UInt64, _ request: FrameHeader, _ wideSeq: Seq?, _ result: Result) {
+    func finish(_ link: UInt64, _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result) {
         reactor.submit { [self] in
             guard let host = links[link] else { return }
             do throws(LinkError) {
-                try host.finish(request, wideSeq, result)
+                try host.finish(request, wideSeq, serial: serial, result)
                 // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
                 if host.link.isBackedUp(0) { activate(host) }
             } catch {
@@ -149,9 +149,9 @@ final class HostCore: ReactorService, @unchecked Sendable {
             index += 1
         }
         if !progressed {
-            if active.count == 1 {
+            if active.count == 1, !active[0].link.isBackedUp(0) {
                 // The common case of speed: one busy client.
-                if active[0].link.linger(options.idle == .park ? 1 : Patience.looksAtOnce) { return reactorPolls() }
+                return active[0].link.linger(options.idle == .park ? 1 : Patience.looksAtOnce)
             } else {
                 oro_spin_pause()
             }
@@ -239,9 +239,15 @@ final class HostCore: ReactorService, @unchecked Sendable {
 
     private func acceptAll() {
         guard let listener = listener?.number else { return }
+        acceptAgain = .max
         while true {
             let number = oro_socket_accept(listener)
             if number == -ECONNABORTED { continue }
+            if number == -EMFILE || number == -ENFILE || number == -ENOMEM || number == -ENOBUFS {
+                // The edge is told once: whoever waits is looked at again when descriptors may be free.
+                options.logger.warning("a client has to wait: errno \(-number)")
+                acceptAgain = oro_now() + 100_000_000
+            }
             if number < 0 { return }
             adopt(Descriptor(number))
         }
@@ -319,11 +325,12 @@ final class HostCore: ReactorService, @unchecked Sendable {
     }
 
     func reactorNextDeadline() -> UInt64 {
-        guard let first = greetingOrder.first, let greeting = greetings[first] else { return .max }
-        return greeting.deadline
+        guard let first = greetingOrder.first, let greeting = greetings[first] else { return acceptAgain }
+        return min(greeting.deadline, acceptAgain)
     }
 
     func reactorTicks(_ now: UInt64) {
+        if acceptAgain <= now { acceptAll() }
         while let first = greetingOrder.first, let greeting = greetings[first], greeting.deadline <= now {
             statistics.refused += 1
             dropGreeting(first)

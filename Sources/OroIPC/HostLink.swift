@@ -13,9 +13,13 @@ final class HostLink {
     private let state: UnsafeMutablePointer<State>
     /// For each ring, what its numbers mean.
     private let tables: UnsafeMutablePointer<NameTable>
-    /// Asynchronous handlers at work, by ticket.
+    /// Asynchronous handlers at work, by the order they were started in.
     private var running: [UInt64: Task<Void, Never>] = [:]
-    private var waitingBytes = 0
+    /// Which of them answers a ticket.
+    private var answering: [UInt64: UInt64] = [:]
+    /// Handlers that have not finished, those that were told to stop included.
+    private var atWork = 0
+    private var nextSerial: UInt64 = 0
     /// In the host's list of links that are looked at in every turn.
     var isActive = true
     /// Turns since something came.
@@ -67,7 +71,7 @@ final class HostLink {
         self.link = link
         self.core = core
         router = core.router
-        start = oro_now()
+        start = link.start
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
@@ -188,7 +192,9 @@ final class HostLink {
             else { throw .violation("a route number out of turn") }
             unsafe tables[ring].append(try inlineName(storage))
         case .abort:
-            running.removeValue(forKey: header.ticket)?.cancel()
+            if let serial = answering.removeValue(forKey: header.ticket) {
+                running.removeValue(forKey: serial)?.cancel()
+            }
         case .goodbye:
             throw .peerGone
         default:
@@ -242,7 +248,9 @@ final class HostLink {
         frame.payloadBytes = payload?.count ?? 0
         let size: FrameSize
         do throws(FrameError) {
-            if frame.payloadBytes > link.peerMessageBytes { throw .overLimit(.frameBytes, value: frame.payloadBytes, limit: link.peerMessageBytes) }
+            if frame.payloadBytes > link.peerMessageBytes {
+                throw .overLimit(.frameBytes, value: frame.payloadBytes, limit: link.peerMessageBytes)
+            }
             size = try frame.measure(limits: core.frameLimits(link))
         } catch {
             let failure = IPCError(name: "RangeError", message: "the result does not fit a message: \(error)")
@@ -266,10 +274,9 @@ final class HostLink {
     }
 
     private func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) {
-        if !link.isBackedUp(0) { waitingBytes = 0 }
-        waitingBytes += count
-        guard waitingBytes <= core.options.waitingBytesPerLink else {
-            throw .violation("it does not read its results: \(waitingBytes) bytes wait")
+        let waiting = link.waitingBytes(in: 0) + count
+        guard waiting <= core.options.waitingBytesPerLink else {
+            throw .violation("it does not read its results: \(waiting) bytes wait")
         }
         link.enqueue(0, message)
     }
@@ -278,16 +285,20 @@ final class HostLink {
 
     private func start(_ handler: @escaping Router.AsyncHandler, _ storage: FrameStorage) throws(LinkError) {
         let header = storage.header
-        guard running.count < core.options.requestsPerLink else {
+        guard atWork < core.options.requestsPerLink else {
             let message = "more than \(core.options.requestsPerLink) requests at once"
+            guard header.kind == .request else { return }
             return try reply(header, storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
         }
-        guard running[header.ticket] == nil || header.kind == .post else {
+        guard answering[header.ticket] == nil || header.kind == .post else {
             throw .violation("a ticket that is in use")
         }
         let message = Message(storage)
         let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
         let link = link
+        let serial = nextSerial
+        nextSerial += 1
+        atWork += 1
         let task = Task { [weak core] in
             let result: Result
             do {
@@ -295,14 +306,20 @@ final class HostLink {
             } catch {
                 result = Result(catching: error)
             }
-            core?.finish(link.id, header, wideSeq, result)
+            core?.finish(link.id, header, wideSeq, serial: serial, result)
         }
-        if header.kind == .request { running[header.ticket] = task }
+        running[serial] = task
+        if header.kind == .request { answering[header.ticket] = serial }
     }
 
     /// The handler of `request` has finished. A request that was aborted meanwhile is answered no more.
-    func finish(_ request: FrameHeader, _ wideSeq: Seq?, _ result: Result) throws(LinkError) {
-        guard running.removeValue(forKey: request.ticket) != nil else { return }
+    func finish(
+        _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result
+    ) throws(LinkError) {
+        atWork -= 1
+        running[serial] = nil
+        guard answering[request.ticket] == serial else { return }
+        answering[request.ticket] = nil
         try replyInFull(request, wideSeq: wideSeq, result)
     }
 
@@ -310,5 +327,6 @@ final class HostLink {
     func cancelAll() {
         for task in running.values { task.cancel() }
         running = [:]
+        answering = [:]
     }
 }

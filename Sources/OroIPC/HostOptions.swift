@@ -21,8 +21,8 @@ public struct HostOptions: Sendable {
     public var requestsPerLink = 1 << 20
     /// Most bytes of results that wait because a client does not read; then its link is ended.
     public var waitingBytesPerLink = 256 << 20
-    /// Who may connect, beyond the rule that only processes of the same user may (`nil`: just that rule). Answers why
-    /// not, or `nil` for yes.
+    /// Who may connect: answers why not, or `nil` for yes. `nil`: processes of the same user, and nobody else. A policy
+    /// takes the place of that rule, so it looks at `userID` itself.
     public var policy: (@Sendable (PeerIdentity) -> Refusal?)?
     /// Where the host says what it does. Silent by default.
     public var logger = Logger(label: "oro-ipc.host", factory: { _ in SwiftLogNoOpLogHandler() })

@@ -52,7 +52,8 @@ public struct IPCError: Error, Hashable, Sendable {
 
     /// A request with this seq waits already.
     static func inFlight(_ seq: Seq) -> IPCError {
-        IPCError(name: "InvalidAccessError", message: "a request with seq \(seq) is in flight", code: "INVALID_ACCESS_ERR")
+        IPCError(
+            name: "InvalidAccessError", message: "a request with seq \(seq) is in flight", code: "INVALID_ACCESS_ERR")
     }
 
     /// A limit on requests is reached.

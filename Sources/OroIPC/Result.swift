@@ -7,44 +7,58 @@ import OroFrame
 /// if let error = result.err { print(error) } else { print(result.data ?? .null) }
 /// ```
 public struct Result: Sendable {
-    /// The error; `nil` when the request succeeded.
-    public var err: IPCError? {
-        get { failure?.error }
-        set { failure = newValue.map(Failure.init) }
-    }
-    /// The data; `nil` when there is none.
-    public var data: Value?
     /// The bytes; `nil` when there are none.
     public var bytes: Bytes?
     /// The command this answers, as its caller spelled it; `nil` in a handler.
     public var source: String?
 
-    /// Boxed, so that a result without error stays small.
-    private var failure: Failure?
+    /// Error and data, apart, so that a result of bytes alone stays small and cheap to pass on.
+    private var content: Content?
 
-    private final class Failure: Sendable {
-        let error: IPCError
-        init(_ error: IPCError) { self.error = error }
+    private final class Content: Sendable {
+        let error: IPCError?
+        let data: Value?
+
+        init(_ error: IPCError?, _ data: Value?) {
+            self.error = error
+            self.data = data
+        }
     }
 
-    /// Success, with or without data and bytes.
+    /// The error; `nil` when the request succeeded.
+    public var err: IPCError? {
+        get { content?.error }
+        set { content = newValue == nil && data == nil ? nil : Content(newValue, data) }
+    }
+
+    /// The data; `nil` when there is none.
+    public var data: Value? {
+        get { content?.data }
+        set { content = err == nil && newValue == nil ? nil : Content(err, newValue) }
+    }
+
+    /// Success, with data.
+    public init(data: Value?, bytes: Bytes? = nil, source: String? = nil) {
+        self.init(bytes, source)
+        if let data { content = Content(nil, data) }
+    }
+
+    /// Success, with bytes or with nothing. Does not allocate.
     @inlinable
-    public init(data: Value? = nil, bytes: Bytes? = nil, source: String? = nil) {
-        self.init(data, bytes, source)
+    public init(bytes: Bytes? = nil) {
+        self.init(bytes, nil)
     }
 
-    @inline(__always)
     @usableFromInline
-    init(_ data: Value?, _ bytes: Bytes?, _ source: String?) {
-        self.data = data
+    init(_ bytes: Bytes?, _ source: String?) {
         self.bytes = bytes
         self.source = source
     }
 
     /// Failure.
     public init(err: IPCError, source: String? = nil) {
-        self.init(nil, nil, source)
-        self.err = err
+        self.init(nil, source)
+        content = Content(err, nil)
     }
 
     /// Failure, from any error: an ``IPCError`` as it is, others by their description.
@@ -55,7 +69,7 @@ public struct Result: Sendable {
     /// What a host sent in answer to `command`. A value that cannot be decoded is an error of the result.
     @inline(__always)
     init(_ storage: FrameStorage, _ command: String) {
-        self.init(nil, storage.payload, command)
+        self.init(storage.payload, command)
         let header = storage.header
         if header.valueBytes > 0 || header.flags.contains(.failed) { decode(storage) }
     }
@@ -81,23 +95,17 @@ public struct Result: Sendable {
     }
 
     /// True without error.
-    @inlinable public var isOK: Bool { !hasFailed }
-
-    @usableFromInline var hasFailed: Bool { failure != nil }
+    public var isOK: Bool { content?.error == nil }
 
     /// Only bytes, or nothing at all.
     @inline(__always)
-    borrowing func isPlain() -> Bool {
-        if failure != nil { return false }
-        if case .some = data { return false }
-        return true
-    }
+    borrowing func isPlain() -> Bool { content == nil }
 
-    /// Where the bytes lie, as long as this value lives.
+    /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references.
     @inline(__always)
     borrowing func unguardedPayload() -> UnsafeRawBufferPointer {
         switch bytes {
-        case .some(let bytes): return unsafe bytes.unguardedBuffer()
+        case .some(let bytes): return unsafe UnsafeRawBufferPointer(start: bytes.base, count: bytes.count)
         case nil: return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
         }
     }

@@ -14,6 +14,9 @@ package final class Link: @unchecked Sendable {
     /// Who the peer is, as the kernel says.
     package let peer: PeerIdentity
     package let limits: LinkLimits
+    /// When the link began (`oro_now`). The client takes it before the host does, so that a deadline, which counts from
+    /// here on both sides, never seems to pass at the host earlier than at the client.
+    package let start: UInt64
     /// Longest message the peer accepts.
     package let peerMessageBytes: Int
 
@@ -90,12 +93,14 @@ package final class Link: @unchecked Sendable {
         var socket: Descriptor
         var button: Descriptor
         var barrier: Bool
+        var start: UInt64
     }
 
     init(_ parts: consuming Parts) {
         id = parts.id
         peer = parts.peer
         limits = parts.limits
+        start = parts.start
         peerMessageBytes = parts.theirs.offer.messageBytes
         outLimit = parts.theirs.offer.rings
         canGoFenceless = parts.barrier && parts.theirs.offer.features.contains(.barrier)

@@ -20,6 +20,8 @@ public enum LinkError: Error, Hashable, Sendable {
     case closed
     /// A message of `bytes` is longer than the peer accepts.
     case tooLarge(bytes: Int, limit: Int)
+    /// The options for a host or client cannot be; the text says which and why.
+    case badOptions(String)
     /// What was to be sent has no form on the wire; the text says why.
     case unencodable(String)
     /// The ring has no room and the call may not wait.
@@ -57,6 +59,7 @@ extension LinkError: CustomStringConvertible {
         case .peerGone: "the peer is gone"
         case .closed: "the link is closed"
         case .tooLarge(let bytes, let limit): "a message of \(bytes) bytes is over the limit of \(limit)"
+        case .badOptions(let what): "these options cannot be: \(what)"
         case .unencodable(let what): "cannot be sent: \(what)"
         case .busy: "the ring is full"
         case .timedOut: "timed out"

@@ -116,7 +116,9 @@ extension Link {
     private func openPeerRing(_ packet: Packet, _ memory: consuming Descriptor) throws(LinkError) {
         let number = Int(packet.number(4) as UInt16)
         let bytes = Int(packet.number(16) as UInt32)
-        guard unsafe number == receiving.pointee.inCount, number < limits.rings else { throw .violation("a ring out of turn, or too many") }
+        guard unsafe number == receiving.pointee.inCount, number < limits.rings else {
+            throw .violation("a ring out of turn, or too many")
+        }
         guard Ring.isValid(bytes: bytes) else { throw .violation("a ring of \(bytes) bytes") }
         let mapping = try Segment.accept(memory, head: 0, ring: bytes)
         let cursor = unsafe oro_control_own_cursor(ownBase, UInt32(number))

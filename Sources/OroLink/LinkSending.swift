@@ -177,8 +177,12 @@ extension Link {
     /// Puts a message behind those that wait for room. ``pump(_:)`` writes them as room comes.
     package func enqueue(_ ring: Int, _ message: WaitingMessage) {
         unsafe outs[ring].waiting.append(message)
+        unsafe outs[ring].waitingBytes += message.bytes.count
         waitingMessages.add(1, ordering: .sequentiallyConsistent)
     }
+
+    /// Bytes of the messages that wait for room in this ring.
+    package func waitingBytes(in ring: Int) -> Int { unsafe outs[ring].waitingBytes }
 
     /// Messages wait for room, in some ring.
     @inlinable package var hasWaiting: Bool { waitingMessages.load(ordering: .relaxed) > 0 }
@@ -192,6 +196,7 @@ extension Link {
             if first.sent != before { progressed = true }
             guard whole else { return progressed }
             unsafe outs[ring].waiting.removeFirst()
+            unsafe outs[ring].waitingBytes -= first.bytes.count
             waitingMessages.subtract(1, ordering: .sequentiallyConsistent)
         }
         return progressed

@@ -135,7 +135,9 @@ struct Offer {
         let message: UInt64 = packet.number(32)
         guard Ring.isValid(bytes: ringBytes) else { throw .violation("a ring of \(ringBytes) bytes") }
         guard (1...Ring.most).contains(rings) else { throw .violation("\(rings) rings") }
-        guard (1 << 12...1 << 40).contains(message) else { throw .violation("messages of \(message) bytes") }
+        guard message <= UInt64(Ring.messageBytes.upperBound), Ring.messageBytes.contains(Int(message)) else {
+            throw .violation("messages of \(message) bytes")
+        }
         messageBytes = Int(message)
     }
 
@@ -149,10 +151,20 @@ struct Offer {
 }
 
 package enum Ring {
-    /// Whether rings can be made with these limits.
-    package static func isUsable(_ limits: LinkLimits) -> Bool {
-        isValid(bytes: limits.ringBytes) && (2...most).contains(limits.rings)
+    /// Why links cannot be made with these limits; `nil` when they can.
+    package static func problem(_ limits: LinkLimits) -> String? {
+        if !isValid(bytes: limits.ringBytes) {
+            return "ringBytes is \(limits.ringBytes), and must be a power of two from 4096 to 67108864"
+        }
+        if !(2...most).contains(limits.rings) { return "rings is \(limits.rings), and must be 2 to \(most)" }
+        if !messageBytes.contains(limits.messageBytes) {
+            return "messageBytes is \(limits.messageBytes), and must be \(messageBytes)"
+        }
+        return nil
     }
+
+    /// What a side may accept as its longest message. Lengths in frames have 32 bits.
+    static let messageBytes = 1 << 12...(1 << 32) - 1
 
     static var most: Int { Int(ORO_RINGS_MAX) }
     static var head: Int { Int(ORO_CONTROL_BYTES) }

@@ -49,12 +49,12 @@ package enum Rendezvous {
         hello.append(versions.lowerBound)
         hello.append(versions.upperBound)
         Offer(features: barrier ? .barrier : [], key: key, limits: limits).write(to: &hello)
+        let start = oro_now()
         do throws(LinkError) {
             guard try hello.send(over: socket, own.memory.number, bell.chime.number) else { throw .refused(.busy) }
         } catch .peerGone {
-            // A host that refuses everybody does not wait for the hello; it has said why.
+            // It may have refused before it read the hello: the answer is waiting.
         }
-        var looksAgain = true
         let deadline = oro_now() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
         while true {
             let now = oro_now()
@@ -77,7 +77,7 @@ package enum Rendezvous {
                 return Link(
                     Link.Parts(
                         id: packet.number(40), peer: peer, limits: limits, key: key, own: own.mapping,
-                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier))
+                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier, start: start))
             }
         }
     }
@@ -134,7 +134,13 @@ package enum Rendezvous {
             refuse(socket, .version)
             return .refused(.version)
         }
-        let theirs = try Accepted(hello, &descriptors)
+        let theirs: Accepted
+        do throws(LinkError) {
+            theirs = try Accepted(hello, &descriptors)
+        } catch {
+            refuse(socket, .malformed)
+            throw error
+        }
         let key = try Ring.key()
         let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
         let bell = try Doorbell()
@@ -148,7 +154,7 @@ package enum Rendezvous {
             Link(
                 Link.Parts(
                     id: id, peer: peer, limits: limits, key: key, own: own.mapping, theirs: theirs,
-                    socket: socket, button: bell.button, barrier: barrier)))
+                    socket: socket, button: bell.button, barrier: barrier, start: oro_now())))
     }
 
 }

@@ -4,7 +4,7 @@ import CSupport
 public struct LinkLimits: Sendable, Hashable {
     /// Bytes of each ring this side writes: a power of two from 4 096 to 67 108 864.
     public var ringBytes = 1 << 16
-    /// Rings the peer may open on a link: one for each of its sending threads, 1 to 16.
+    /// Rings the peer may open on a link: one for each of its sending threads and one that tasks share, 2 to 16.
     public var rings = 8
     /// Longest message in bytes, its value, headers and payload together.
     public var messageBytes = (64 << 20) + (64 << 10)
@@ -20,6 +20,7 @@ package struct OutRing {
     @usableFromInline package var recordLimit = 0
     /// Messages that wait for room, oldest first; while there are some, nothing else is written.
     @usableFromInline package var waiting: [WaitingMessage] = []
+    var waitingBytes = 0
 }
 
 /// A message that did not fit its ring at once.

@@ -49,7 +49,7 @@ package struct SocketFolder: Sendable {
         let opened = oro_open_directory(path)
         switch opened {
         case -EPERM: throw .folder(path: path, reason: "it belongs to another user")
-        case -EACCES where !create || oro_user_id() == 0:
+        case Int32(ORO_DIRECTORY_OPEN_TO_OTHERS):
             throw .folder(path: path, reason: "others have access to it; make it private: chmod 700 \(path)")
         case ..<0: throw .folder(path: path, reason: SocketFolder.text(-opened))
         default: return Descriptor(opened)
@@ -67,6 +67,8 @@ package struct SocketFolder: Sendable {
         let folder = try open(create: true)
         let locked = oro_lock_directory(folder.number)
         guard locked == 0 else { throw .system(call: "flock", errno: -locked) }
+        // The lock lasts as long as the descriptor: until the socket listens.
+        defer { oro_unlock_directory(folder.number) }
         let probe = oro_socket_connect(path)
         switch probe {
         case -ENOENT: break
@@ -101,11 +103,16 @@ package struct SocketFolder: Sendable {
         guard let path = try? socketPath(name), let folder = try? open(create: false) else { return }
         _ = oro_lock_directory(folder.number)
         _ = oro_unlink(path)
+        oro_unlock_directory(folder.number)
     }
 
     /// A socket connected to the host of this name.
     func connect(_ name: String) throws(LinkError) -> Descriptor {
         let path = try socketPath(name)
+        // In a folder that others can write to, anybody could be the host of this name.
+        let opened = oro_open_directory(self.path)
+        if opened == -ENOENT { throw .notListening(name: name, path: path) }
+        if opened >= 0 { oro_close(opened) } else { _ = try open(create: false) }
         let number = oro_socket_connect(path)
         switch number {
         case -ENOENT, -ECONNREFUSED: throw .notListening(name: name, path: path)

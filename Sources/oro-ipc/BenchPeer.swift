@@ -93,7 +93,9 @@ struct BenchPeer {
         var sum: UInt64 = 0
         while left > 0 {
             let read = try lane.drain(limit: 64) { (incoming) throws(LinkError) in
-                sum &+= unsafe incoming.bytes.load(as: UInt64.self) &+ incoming.bytes.load(fromByteOffset: 56, as: UInt64.self)
+                sum &+=
+                    unsafe incoming.bytes.load(as: UInt64.self)
+                    &+ incoming.bytes.load(fromByteOffset: 56, as: UInt64.self)
             }
             left -= UInt64(read)
             if read == 0 { _ = lane.linger(1000) }

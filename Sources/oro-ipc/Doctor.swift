@@ -26,7 +26,8 @@ struct Doctor: ParsableCommand {
                 Probes.peerPidfd(), Probes.pidfdOpen(), Probes.membarrier(), Probes.openat2(), Probes.descriptors(),
                 Probes.mappings(), SocketFolderProbe.finding(folder),
             ]
-        let works = links.contains { $0.state == .works }
+        let works =
+            links.contains { $0.state == .works }
             && !findings.contains { $0.isNeeded && $0.state == .missing }
         if json {
             let value: Value = ["links": .bool(works), "findings": .array(findings.map(\.value))]

@@ -56,7 +56,8 @@ struct FileRoutes: Sendable {
         }
         let rest = entries.dropFirst(offset)
         guard limit != nil || rest.count <= FileRoutes.mostEntries else {
-            let advice = "it has \(entries.count) entries, an answer carries \(FileRoutes.mostEntries): "
+            let advice =
+                "it has \(entries.count) entries, an answer carries \(FileRoutes.mostEntries): "
                 + "ask for pages with 'offset' and 'limit'"
             throw IPCError(name: "EFBIG", message: "\(describe(message, path)): \(advice)", code: "\(EFBIG)")
         }
@@ -66,7 +67,9 @@ struct FileRoutes: Sendable {
     private static func value(_ entry: DirectoryEntry) -> Value {
         let type = Value.string(entry.type.text)
         if let name = String(validating: entry.name, as: UTF8.self) { return ["name": .string(name), "type": type] }
-        return ["name": .string(String(decoding: entry.name, as: UTF8.self)), "type": type, "bytes": .bytes(entry.name)]
+        return [
+            "name": .string(String(decoding: entry.name, as: UTF8.self)), "type": type, "bytes": .bytes(entry.name),
+        ]
     }
 
     /// `{path, offset, length}`: the bytes of a regular file from `offset` on, at most `length`: fewer only at the end.
@@ -80,7 +83,8 @@ struct FileRoutes: Sendable {
             let size = try file.status().size
             let bytes = try FileRoutes.read(file, size, offset, atMost: length ?? FileRoutes.mostBytes + 1)
             guard length != nil || bytes.count <= FileRoutes.mostBytes else {
-                let advice = "it has \(size) bytes, an answer carries \(FileRoutes.mostBytes): "
+                let advice =
+                    "it has \(size) bytes, an answer carries \(FileRoutes.mostBytes): "
                     + "ask for pieces with 'offset' and 'length'"
                 return Result(
                     err: IPCError(name: "EFBIG", message: "\(describe(message, path)): \(advice)", code: "\(EFBIG)"))

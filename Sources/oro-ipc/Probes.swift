@@ -16,7 +16,8 @@ enum Probes {
         let version = release.split(separator: ".").prefix(2).map { Int($0.prefix { $0.isNumber }) ?? 0 }
         let old = version.lexicographicallyPrecedes([5, 1])
         return Finding(
-            name: "kernel", state: old ? .missing : .works, detail: "\(text(names.sysname)) \(release) \(text(names.machine))",
+            name: "kernel", state: old ? .missing : .works,
+            detail: "\(text(names.sysname)) \(release) \(text(names.machine))",
             advice: old ? "F_SEAL_FUTURE_WRITE came with Linux 5.1: update the kernel" : nil)
     }
 
@@ -40,12 +41,17 @@ enum Probes {
             switch step {
             case TOOL_SEALS_OK:
                 ("F_SEAL_FUTURE_WRITE holds: no new writable mapping, no mprotect, reading works", nil)
-            case TOOL_SEALS_CREATE: ("memfd_create or fallocate fails\(why)", "allow memfd_create, and look at the memory limit")
+            case TOOL_SEALS_CREATE:
+                ("memfd_create or fallocate fails\(why)", "allow memfd_create, and look at the memory limit")
             case TOOL_SEALS_SEAL: ("the seals are refused\(why)", "F_SEAL_FUTURE_WRITE needs Linux 5.1 or later")
-            case TOOL_SEALS_NEW_WRITABLE: ("a sealed segment can be mapped writable again", "this kernel does not keep the seal: do not use it")
-            case TOOL_SEALS_UPGRADE: ("a read-only mapping can be made writable", "this kernel does not keep the seal: do not use it")
-            case TOOL_SEALS_READ_ONLY: ("a sealed segment cannot be mapped read-only\(why)", "look at the limits of memory and mappings")
-            default: ("writes are not seen through a read-only mapping", "this kernel does not share memfds: do not use it")
+            case TOOL_SEALS_NEW_WRITABLE:
+                ("a sealed segment can be mapped writable again", "this kernel does not keep the seal: do not use it")
+            case TOOL_SEALS_UPGRADE:
+                ("a read-only mapping can be made writable", "this kernel does not keep the seal: do not use it")
+            case TOOL_SEALS_READ_ONLY:
+                ("a sealed segment cannot be mapped read-only\(why)", "look at the limits of memory and mappings")
+            default:
+                ("writes are not seen through a read-only mapping", "this kernel does not share memfds: do not use it")
             }
         return Finding(
             name: "sealed segments", state: step == TOOL_SEALS_OK ? .works : .missing, detail: detail, advice: advice,
@@ -93,7 +99,8 @@ enum Probes {
             case (_, "2"): "kernel.io_uring_disabled is 2: sysctl kernel.io_uring_disabled=0 allows it"
             case (EPERM, "1"): "kernel.io_uring_disabled is 1: only for members of kernel.io_uring_group and root"
             case (ENOSYS, _): "the kernel has none, or a container's filter hides it"
-            case (EPERM, _), (EACCES, _): "a seccomp filter forbids it (Docker's default does); allow io_uring_setup, io_uring_enter and io_uring_register"
+            case (EPERM, _), (EACCES, _):
+                "a seccomp filter forbids it (Docker's default does); allow io_uring_setup, io_uring_enter and io_uring_register"
             case (ENOMEM, _): "the limit of locked memory is too low: ulimit -l"
             default: "the kernel refuses it"
             }
@@ -134,7 +141,8 @@ enum Probes {
         unsafe tool_descriptor_limits(&soft, &hard)
         let clients = soft > forItself ? (soft - forItself) / perLink : 0
         let hardText = hard == UInt64.max ? "no limit" : Units.count(hard)
-        let detail = "RLIMIT_NOFILE \(Units.count(soft)) (at most \(hardText)): a host serves \(Units.count(clients)) clients"
+        let detail =
+            "RLIMIT_NOFILE \(Units.count(soft)) (at most \(hardText)): a host serves \(Units.count(clients)) clients"
         let few = clients < 1000
         return Finding(
             name: "descriptors", state: few ? .missing : .works, detail: detail,

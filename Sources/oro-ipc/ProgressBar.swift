@@ -62,7 +62,8 @@ final class ProgressBar: Sendable {
         let seconds = max(1e-3, Double(now - start) / 1e9)
         let rate = Units.count(Int(Double(state.requests) / seconds))
         let what = state.isListing ? ", still listing" : ""
-        return "\(Units.count(state.done)) of \(Units.count(state.found))\(what)  \(Units.bytes(state.bytes))  \(rate) requests/s"
+        return
+            "\(Units.count(state.done)) of \(Units.count(state.found))\(what)  \(Units.bytes(state.bytes))  \(rate) requests/s"
     }
 
     private func bar(_ state: State, _ now: UInt64) -> String {

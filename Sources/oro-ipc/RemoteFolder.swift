@@ -12,11 +12,10 @@ struct RemoteFolder {
     /// What the host said instead of an answer.
     struct Refusal: Error {
         let error: IPCError
-        /// The number of the errno, when the host's file system refused.
-        var failure: FileFailure? {
-            guard let number = Int32(error.code), number > 0 else { return nil }
-            let failure = FileFailure(number)
-            return failure.name == error.name ? failure : nil
+        /// The errno, when the host's file system refused.
+        var errno: Int32? {
+            guard let number = Int32(error.code), FileFailure(number).name == error.name else { return nil }
+            return number
         }
     }
 

@@ -78,9 +78,16 @@ enum FileType: UInt32, CaseIterable {
 }
 
 /// A system call about a file failed.
-struct FileFailure: Error, Hashable {
+struct FileFailure: Error {
+    /// The errno.
     let number: Int32
-    init(_ number: Int32) { self.number = number }
+    private let reason: String?
+
+    /// `reason`: what happened, where that is clearer than what the system says about the number.
+    init(_ number: Int32, _ reason: String? = nil) {
+        self.number = number
+        self.reason = reason
+    }
 
     /// Such as `ENOENT`.
     var name: String {
@@ -91,7 +98,7 @@ struct FileFailure: Error, Hashable {
 
     /// Such as `No such file or directory`.
     var text: String {
-        if number == EXDEV { return "It leads out of the root" }
+        if let reason { return reason }
         return unsafe String(cString: strerror(number))
     }
 }
@@ -117,7 +124,9 @@ final class RootFolder: Sendable {
     func open(_ path: [UInt8], _ how: tool_open, follow: Bool = true) throws(FileFailure) -> OpenFile {
         let path = try cString(path)
         // Ends with zero.
-        return try OpenFile(checking: unsafe tool_open_below(folder.number, path, how, follow))
+        let number = unsafe tool_open_below(folder.number, path, how, follow)
+        if number == -EXDEV { throw FileFailure(EXDEV, "It leads out of the root") }
+        return try OpenFile(checking: number)
     }
 
     /// Opens a regular file for reading. Anything else is refused before it is opened, because opening alone does
@@ -134,13 +143,13 @@ final class RootFolder: Sendable {
         switch FileType(rawValue: status.type) {
         case .file: return
         case .directory: throw FileFailure(EISDIR)
-        default: throw FileFailure(EINVAL)
+        default: throw FileFailure(EINVAL, "Not a regular file")
         }
     }
 }
 
 /// A path as a C string. A zero inside would cut it: EINVAL.
 func cString(_ path: [UInt8]) throws(FileFailure) -> [CChar] {
-    guard !path.contains(0) else { throw FileFailure(EINVAL) }
+    guard !path.contains(0) else { throw FileFailure(EINVAL, "A path has no zero byte") }
     return path.map { CChar(bitPattern: $0) } + [0]
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CTool
+import Logging
 import OroIPC
 
 /// `oro-ipc serve`: a host with a few useful routes.
@@ -44,9 +45,9 @@ struct Serve: ParsableCommand {
                 throw ToolError(.usage, "the root '\(String(showing: root))' cannot be used: \(error.text)")
             }
         }
-        do throws(LinkError) { try host.start() } catch { throw ToolError(error) }
-        // `demo` waits for this line.
-        StandardStream.output.line("serving '\(name)' (\(host.backend.rawValue), \(idle.rawValue)); Ctrl-C stops it")
+        do throws(LinkError) { try host.start() } catch { throw ToolError(.failed, error.description) }
+        // `demo` waits for this line. A reader that has gone must not keep the host from taking its socket away.
+        StandardStream.output.tell("serving '\(name)' (\(host.backend.rawValue), \(idle.rawValue)); Ctrl-C stops it")
         _ = tool_wait_for_stop(leash ? 0 : -1, -1)
         host.stop()
     }
@@ -56,10 +57,14 @@ struct Serve: ParsableCommand {
         options.idle = idle
         options.backend = backend
         options.folder = folder
+        // Clients that break the protocol, and the like; routine is not told.
+        options.logger = Logger(label: "oro-ipc", factory: { label in StreamLogHandler.standardError(label: label) })
+        options.logger.logLevel = .warning
         do throws(LinkError) {
             return try Host(name: name, options: options)
         } catch {
-            throw ToolError(error)
+            if case .badName = error { throw ToolError(error) }
+            throw ToolError(.failed, error.description)
         }
     }
 }

@@ -35,7 +35,8 @@ enum SocketFolderProbe {
         let seen = "exists, owner \(status.st_uid), mode \(mode)"
         if status.st_mode & S_IFMT != S_IFDIR { return finding(.missing, "is not a folder", "remove it") }
         if status.st_uid != geteuid() {
-            return finding(.missing, "\(seen): it belongs to another user", "have it removed, or name another with --folder")
+            return finding(
+                .missing, "\(seen): it belongs to another user", "have it removed, or name another with --folder")
         }
         if status.st_mode & 0o077 != 0 {
             return finding(.missing, "\(seen): others have access", "chmod 700 \(path)")

@@ -18,10 +18,20 @@ enum StandardStream: Int32 {
 
     /// Writes bytes as they are.
     func write(_ bytes: UnsafeRawBufferPointer) {
-        guard let start = bytes.baseAddress else { return }
+        if unsafe !attempt(bytes) { exit(self == .output ? 141 : 1) }
+    }
+
+    /// Writes a line to whoever reads it, and goes on when nobody does any more.
+    func tell(_ text: String) {
+        var text = text + "\n"
+        // The buffer is valid until the call returns.
+        text.withUTF8 { _ = unsafe attempt(UnsafeRawBufferPointer($0)) }
+    }
+
+    private func attempt(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let start = bytes.baseAddress else { return true }
         // The buffer has that many bytes.
-        let done = unsafe tool_write_all(rawValue, start, bytes.count)
-        if !done { exit(self == .output ? 141 : 1) }
+        return unsafe tool_write_all(rawValue, start, bytes.count)
     }
 
     /// True when a person looks at it.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// The command `oro-ipc`.
 struct Tool: AsyncParsableCommand {
@@ -17,20 +18,33 @@ struct Tool: AsyncParsableCommand {
             Exit codes: 0 success, 1 the result is an error, 2 wrong usage, 3 no link to the host.
             """,
         version: ToolVersion.full,
-        subcommands: [Serve.self, Send.self, Request.self, Ping.self, Bench.self, BenchPeerCommand.self, Doctor.self, Demo.self])
+        subcommands: [
+            Serve.self, Send.self, Request.self, Ping.self, Bench.self, BenchPeerCommand.self, Doctor.self, Demo.self,
+        ])
 }
 
 /// Where the process starts. Not `Tool` itself, because the exit codes of this tool are its own.
+///
+/// Commands that block run on the main thread and in no task, as a thread of a program that knows no tasks would: the
+/// engine gives such a thread a ring of its own.
 @main
 enum Main {
-    static func main() async {
+    static func main() {
         do {
             var command = try Tool.parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
+            guard let asynchronous = command as? any AsyncParsableCommand else { return try command.run() }
+            // Only the task touches it from here on.
+            nonisolated(unsafe) var running = asynchronous
+            Task.detached {
+                do {
+                    // See above.
+                    try unsafe await running.run()
+                    exit(0)
+                } catch {
+                    finish(error)
+                }
             }
+            while true { pause() }
         } catch {
             finish(error)
         }

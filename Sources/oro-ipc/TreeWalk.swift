@@ -114,7 +114,9 @@ struct TreeWalk: Sendable {
     private func compareDirectory(
         _ path: [UInt8], _ remote: inout RemoteFolder, _ seen: inout Seen
     ) async throws -> String? {
-        let (theirs, ours) = (await answer { () throws(RemoteFolder.Refusal) in try await remote.list(path) }, direct(path))
+        let (theirs, ours) = (
+            await answer { () throws(RemoteFolder.Refusal) in try await remote.list(path) }, direct(path)
+        )
         switch (theirs, ours) {
         case (.success(let theirs), .success(let ours)):
             seen.tally.directories = 1
@@ -146,12 +148,13 @@ struct TreeWalk: Sendable {
         do throws(FileFailure) { ours = .success(try direct.status(item.path)) } catch { ours = .failure(error) }
         switch (theirs, ours) {
         case (.success(let theirs), .success(let ours)):
-            let same = theirs.size == ours.size && theirs.inode == ours.inode && theirs.links == ours.links
+            let same =
+                theirs.size == ours.size && theirs.inode == ours.inode && theirs.links == ours.links
                 && theirs.modified_ns == ours.modified_ns && theirs.mode == ours.mode && theirs.type == ours.type
             return same ? nil : "the status differs (host: \(theirs.size) bytes, this process: \(ours.size))"
         case (.failure(let refusal), .failure(let failure)):
             try rethrow(refusal)
-            return refusal.failure == failure ? nil : "different refusals: \(refusal.error); \(failure.text)"
+            return refusal.errno == failure.number ? nil : "different refusals: \(refusal.error); \(failure.text)"
         case (.failure(let refusal), .success):
             try rethrow(refusal)
             return "only the host is refused: \(refusal.error)"
@@ -203,7 +206,7 @@ struct TreeWalk: Sendable {
     /// Both sides are refused: that agrees when it is for the same reason.
     private func agree(_ refusal: RemoteFolder.Refusal, _ failure: FileFailure, _ seen: inout Seen) throws -> String? {
         try rethrow(refusal)
-        guard refusal.failure == failure else { return "different refusals: \(refusal.error); \(failure.text)" }
+        guard refusal.errno == failure.number else { return "different refusals: \(refusal.error); \(failure.text)" }
         seen.tally.unreadable = 1
         return nil
     }

@@ -14,7 +14,9 @@ enum WholeFile {
             var got = 0
             // Whatever is counted as initialized has been written by the system call.
             let piece = unsafe [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, filled in
-                repeat { got = unsafe Glibc.read(descriptor, buffer.baseAddress!, 1 << 20) } while got < 0 && errno == EINTR
+                repeat {
+                    got = unsafe Glibc.read(descriptor, buffer.baseAddress!, 1 << 20)
+                } while got < 0 && errno == EINTR
                 filled = max(0, got)
             }
             if got < 0 { throw failure("read", path) }

@@ -26,7 +26,8 @@ public struct Behaviour: Sendable, CustomStringConvertible {
     public var description: String { name }
 
     init(
-        _ name: String, clients: Int = 1, endsHost: Bool = false, _ run: @escaping @Sendable (Subject) async throws -> Void
+        _ name: String, clients: Int = 1, endsHost: Bool = false,
+        _ run: @escaping @Sendable (Subject) async throws -> Void
     ) {
         self.name = name
         self.clients = clients

@@ -68,7 +68,9 @@ public func same(_ bytes: Bytes?, _ wanted: [UInt8]) -> Bool {
     guard let bytes else { return wanted.isEmpty }
     guard bytes.count == wanted.count else { return false }
     return bytes.withUnsafeBytes { left in
-        wanted.withUnsafeBytes { right in wanted.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0 }
+        wanted.withUnsafeBytes { right in
+            wanted.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0
+        }
     }
 }
 

@@ -27,16 +27,18 @@ public final class Fixture: Sendable {
                 code: message["code"]?.string ?? "", extra: ["path": message["path"] ?? .null])
         }
         router.map("throw.other") { _ in throw Unexpected("other", line: 0) }
-        router.map("sleep", async: { [self] message in
-            started.add(1, ordering: .relaxed)
-            do {
-                try await Task.sleep(for: .milliseconds(message["ms"]?.int ?? 0))
-            } catch {
-                cancelled.add(1, ordering: .relaxed)
-                throw error
-            }
-            return Result(data: message["tag"])
-        })
+        router.map(
+            "sleep",
+            async: { [self] message in
+                started.add(1, ordering: .relaxed)
+                do {
+                    try await Task.sleep(for: .milliseconds(message["ms"]?.int ?? 0))
+                } catch {
+                    cancelled.add(1, ordering: .relaxed)
+                    throw error
+                }
+                return Result(data: message["tag"])
+            })
         router.map("hold") { message in
             usleep(UInt32(message["ms"]?.int ?? 0) * 1000)
             return Result(data: "held")
@@ -88,7 +90,8 @@ public final class Fixture: Sendable {
             let statistics = host.statistics
             return Result(data: [
                 "pid": .int(Int64(getpid())), "fds": .int(Int64(oro_count_fds(0))),
-                "maps": .int(Int64(oro_count_maps(0))), "memfds": .int(Int64(oro_count_memfds(0))), "rss": .int(Int64(oro_rss_kb(0))),
+                "maps": .int(Int64(oro_count_maps(0))), "memfds": .int(Int64(oro_count_memfds(0))),
+                "rss": .int(Int64(oro_rss_kb(0))),
                 "links": .int(Int64(statistics.links)), "accepted": .int(Int64(statistics.accepted)),
                 "refused": .int(Int64(statistics.refused)), "violations": .int(Int64(statistics.violations)),
                 "requests": .int(Int64(statistics.requests)), "backend": .string(host.backend.rawValue),

@@ -15,7 +15,9 @@ extension Behaviour {
             try expectEqual(asked.err?.name, "TimeoutError")
             try expectEqual(asked.err?.message, "ipc.request timed out")
             try expectEqual(asked.source, "sleep")
-            try await until("both handlers saw their cancellation") { try counts(client).cancelled == before.cancelled + 2 }
+            try await until("both handlers saw their cancellation") {
+                try counts(client).cancelled == before.cancelled + 2
+            }
         },
         Behaviour("a deadline that does not pass changes nothing") { subject in
             let client = try subject.client()

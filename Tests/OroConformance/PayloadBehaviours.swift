@@ -7,8 +7,10 @@ extension Behaviour {
             let client = try subject.client()
             let ring = subject.options.link.ringBytes
             let sizes = [
-                0, 1, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 79, 80, 81, 111, 112, 113, 4095, 4096, 4097, ring / 4 - 49,
-                ring / 4 - 48, ring / 4 - 47, ring / 4 - 33, ring / 4 - 32, ring / 4 - 1, ring / 4, ring / 4 + 1, ring / 2, ring,
+                0, 1, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 79, 80, 81, 111, 112, 113, 4095, 4096, 4097,
+                ring / 4 - 49,
+                ring / 4 - 48, ring / 4 - 47, ring / 4 - 33, ring / 4 - 32, ring / 4 - 1, ring / 4, ring / 4 + 1,
+                ring / 2, ring,
                 ring + 1, 1 << 20,
             ]
             for (index, size) in sizes.enumerated() {
@@ -16,7 +18,8 @@ extension Behaviour {
                 try expect(same(client.sendSync("echo", bytes: Bytes(bytes)).bytes, bytes), "sync \(size)")
                 try expect(same((await client.write("echo", nil, Bytes(bytes))).bytes, bytes), "async \(size)")
                 try expect(
-                    same(client.sendSync("echo", .int(Int64(index)), bytes: Bytes(bytes)).bytes, bytes), "with value \(size)")
+                    same(client.sendSync("echo", .int(Int64(index)), bytes: Bytes(bytes)).bytes, bytes),
+                    "with value \(size)")
                 let made = client.sendSync("make", ["count": .int(Int64(size)), "seed": .int(Int64(index))])
                 try expect(same(made.bytes, bytes), "made \(size)")
             }

@@ -37,7 +37,9 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
             try await behaviour.run(Subject(options: clientOptions) { try host.connect(options: $0) })
         case .named:
             let folder = try TemporaryFolder()
-            let peer = try Peer(["serve", "--name", "conformance", "--folder", folder.path, "--backend", backend.rawValue])
+            let peer = try Peer([
+                "serve", "--name", "conformance", "--folder", folder.path, "--backend", backend.rawValue,
+            ])
             try #expect(peer.line(starting: "ready") == "ready \(backend.rawValue)")
             var clientOptions = ClientOptions()
             clientOptions.backend = backend
@@ -53,7 +55,8 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
             Fixture.install(on: host)
             let ends = try (0..<behaviour.clients).map { _ in try host.makePeer() }
             let peer = try Peer(
-                ["conform", "--fds", "\(ends.count)", "--backend", backend.rawValue, "--behaviour", behaviour.name], fds: ends)
+                ["conform", "--fds", "\(ends.count)", "--backend", backend.rawValue, "--behaviour", behaviour.name],
+                fds: ends)
             let lines = await Task.detached { peer.rest() }.value
             #expect(lines == ["ok \(behaviour.name)", "done 1 0"])
             #expect(peer.finish() == 0)

@@ -14,13 +14,16 @@ struct DriverTests {
         return lines
     }
 
-    @Test("a hostile client harms nobody and leaves nothing behind", .timeLimit(.minutes(3)), arguments: WakeBackend.allCases)
+    @Test(
+        "a hostile client harms nobody and leaves nothing behind", .timeLimit(.minutes(3)),
+        arguments: WakeBackend.allCases)
     func hostileClient(_ backend: WakeBackend) async throws {
         _ = try await run(["attack", "--count", "5000", "--backend", backend.rawValue])
     }
 
     @Test(
-        "whoever survives a kill at any instruction hears of it and goes on", .timeLimit(.minutes(3)), arguments: WakeBackend.allCases,
+        "whoever survives a kill at any instruction hears of it and goes on", .timeLimit(.minutes(3)),
+        arguments: WakeBackend.allCases,
         ["client-sends-first", "client-sends", "client-sends-big", "host-accepts", "host-replies", "host-replies-big"])
     func kills(_ backend: WakeBackend, _ deed: String) async throws {
         _ = try await run(["kills", "--count", "25", "--only", deed, "--backend", backend.rawValue])

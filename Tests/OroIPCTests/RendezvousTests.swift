@@ -11,7 +11,9 @@ struct RendezvousTests {
     let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
 
-    private func host(_ name: String = "h", _ backend: WakeBackend? = nil, _ change: (inout HostOptions) -> Void = { _ in }) throws -> Host {
+    private func host(
+        _ name: String = "h", _ backend: WakeBackend? = nil, _ change: (inout HostOptions) -> Void = { _ in }
+    ) throws -> Host {
         var options = HostOptions()
         options.folder = folder.path
         options.backend = backend
@@ -88,7 +90,8 @@ struct RendezvousTests {
         host.stop()
     }
 
-    @Test("a client beyond the limit is refused, and there is room again when one goes", arguments: WakeBackend.allCases)
+    @Test(
+        "a client beyond the limit is refused, and there is room again when one goes", arguments: WakeBackend.allCases)
     func full(_ backend: WakeBackend) async throws {
         let host = try host("h", backend) { $0.links = 2 }
         try host.start()
@@ -113,7 +116,9 @@ struct RendezvousTests {
         return oro_raw_receive(socket, &bytes, 64, &fds, 0, &count, 20_000) == 0
     }
 
-    @Test("who says nothing is dropped after the handshake's time, others are served", arguments: WakeBackend.allCases, [false, true])
+    @Test(
+        "who says nothing is dropped after the handshake's time, others are served", arguments: WakeBackend.allCases,
+        [false, true])
     func handshakeTimeout(_ backend: WakeBackend, _ busy: Bool) async throws {
         let host = try host("h", backend) { $0.handshakeMilliseconds = 200 }
         try host.start()

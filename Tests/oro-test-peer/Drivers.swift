@@ -73,7 +73,8 @@ func wakeups(_ arguments: Arguments) async throws {
     let mine = oro_voluntary_switches(0, nil) - before.0, theirs = oro_voluntary_switches(host.pid, nil) - before.1
     print(
         "\(backend) \(idle)\(asynchronous ? " async" : ""): \(count) round trips in \(Int(seconds)) s (\(Int(Double(count) / seconds))/s); "
-            + "sleeps: client \(mine), host \(theirs), together \(mine + theirs); slowest \(worst / 1000) us; none lost")
+            + "sleeps: client \(mine), host \(theirs), together \(mine + theirs); slowest \(worst / 1000) us; none lost"
+    )
     client.close()
     _ = host.finish()
 }
@@ -102,11 +103,17 @@ func idleLinks(_ arguments: Arguments) async throws {
         usleep(100_000)
         return oro_voluntary_switches(host.pid, nil) == ticks
     }
-    let start = (oro_cpu_ticks(host.pid), oro_voluntary_switches(host.pid, "oro-reactor"), oro_voluntary_switches(host.pid, nil))
+    let start = (
+        oro_cpu_ticks(host.pid), oro_voluntary_switches(host.pid, "oro-reactor"), oro_voluntary_switches(host.pid, nil)
+    )
     sleep(UInt32(seconds))
-    let end = (oro_cpu_ticks(host.pid), oro_voluntary_switches(host.pid, "oro-reactor"), oro_voluntary_switches(host.pid, nil))
+    let end = (
+        oro_cpu_ticks(host.pid), oro_voluntary_switches(host.pid, "oro-reactor"), oro_voluntary_switches(host.pid, nil)
+    )
     print("\(backend): \(links) idle links for \(seconds) s")
-    print("  host CPU time: \((end.0 - start.0) * 10) ms; switches of its reactor: \(end.1 - start.1), of all its threads: \(end.2 - start.2)")
+    print(
+        "  host CPU time: \((end.0 - start.0) * 10) ms; switches of its reactor: \(end.1 - start.1), of all its threads: \(end.2 - start.2)"
+    )
     print(
         "  a link: RSS \(Double(after.rss - before.rss) / Double(links)) kB, PSS \(Double(after.pss - before.pss) / Double(links)) kB, "
             + "descriptors \(Double(after.fds - before.fds) / Double(links))")
@@ -140,7 +147,10 @@ func hotpath(_ arguments: Arguments) async throws {
     let count = arguments.number("count", 100_000)
     let backend = arguments.text("backend") ?? "io_uring"
     let folder = try TemporaryFolder()
-    let host = try Peer(["hothost", "--name", "hot", "--folder", folder.path, "--backend", backend, "--idle", "spin", "--count", "\(count)"])
+    let host = try Peer([
+        "hothost", "--name", "hot", "--folder", folder.path, "--backend", backend, "--idle", "spin", "--count",
+        "\(count)",
+    ])
     try host.line(starting: "ready")
     var options = ClientOptions()
     options.folder = folder.path
@@ -149,7 +159,9 @@ func hotpath(_ arguments: Arguments) async throws {
     let (allocations, calls, data) = try await onThread { () -> (UInt64, UInt64, Value?) in
         _ = oro_pin(1)
         let bytes = Bytes([UInt8](repeating: 7, count: 64))
-        for _ in 0..<20_000 { guard client.sendSync("echo", bytes: bytes).bytes?.count == 64 else { throw Unexpected("no echo") } }
+        for _ in 0..<20_000 {
+            guard client.sendSync("echo", bytes: bytes).bytes?.count == 64 else { throw Unexpected("no echo") }
+        }
         guard client.sendSync("count.start").isOK else { throw Unexpected("no count") }
         for _ in 0..<1000 { _ = client.sendSync("echo", bytes: bytes) }
         // The best of five: a moment in which the host's processor is taken away shows in one of them.
@@ -162,7 +174,9 @@ func hotpath(_ arguments: Arguments) async throws {
             let allocations = oro_allocations() - before
             let calls = oro_syscall_count_stop()
             print("  client, \(count / 5) round trips: \(allocations) allocations, \(calls) system calls")
-            if allocations + calls < best.allocations &+ best.calls || best.calls == .max { best = (allocations, calls) }
+            if allocations + calls < best.allocations &+ best.calls || best.calls == .max {
+                best = (allocations, calls)
+            }
         }
         let (allocations, calls) = best
         // On this thread: another would open a ring of its own.
@@ -171,12 +185,16 @@ func hotpath(_ arguments: Arguments) async throws {
     let hostAllocations = data?["allocations"]?.int ?? -1, hostCalls = data?["calls"]?.int ?? -1
     print("\(backend): \(count) round trips of 64 bytes")
     print("  client at best: \(allocations) allocations, \(calls) system calls")
-    print("  host:   \(hostAllocations) allocations, \(hostCalls) system calls, \(data?["yields"]?.int ?? -1) yields to a client that did not run")
+    print(
+        "  host:   \(hostAllocations) allocations, \(hostCalls) system calls, \(data?["yields"]?.int ?? -1) yields to a client that did not run"
+    )
     client.close()
     _ = host.finish()
     let allowed = backend == "epoll" ? count / 1000 : 0
     // The host's two counting requests are not of the plain kind: up to 32 allocations are theirs.
-    if allocations > 0 || calls > 0 || hostCalls < 0 || hostCalls > Int64(allowed) || hostAllocations < 0 || hostAllocations > 32 {
+    if allocations > 0 || calls > 0 || hostCalls < 0 || hostCalls > Int64(allowed) || hostAllocations < 0
+        || hostAllocations > 32
+    {
         throw Unexpected("the hot path allocates or calls the system")
     }
 }
@@ -195,7 +213,10 @@ func hothost(_ arguments: Arguments) throws {
     }
     host.router.map("count.stop") { _ in
         let allocations = Int(oro_allocations()) - mark.value.load(ordering: .relaxed)
-        return Result(data: ["allocations": .int(Int64(allocations)), "calls": .int(Int64(oro_syscall_count_stop())), "yields": .int(Int64(oro_yield_count()))])
+        return Result(data: [
+            "allocations": .int(Int64(allocations)), "calls": .int(Int64(oro_syscall_count_stop())),
+            "yields": .int(Int64(oro_yield_count())),
+        ])
     }
     try host.start()
     print("ready")

@@ -40,11 +40,14 @@ final class Hostile {
         position = 0
     }
 
-    private func hello(ringBytes: UInt64? = nil, rings: UInt64 = 8, message: UInt64 = 1 << 26, oldest: UInt64 = 1, newest: UInt64 = 1)
+    private func hello(
+        ringBytes: UInt64? = nil, rings: UInt64 = 8, message: UInt64 = 1 << 26, oldest: UInt64 = 1, newest: UInt64 = 1
+    )
         -> [UInt8]
     {
         bytes([
-            (0x494f_524f, 4), (oldest, 2), (newest, 2), (1, 8), (key, 8), (ringBytes ?? UInt64(ring), 4), (rings, 4), (message, 8),
+            (0x494f_524f, 4), (oldest, 2), (newest, 2), (1, 8), (key, 8), (ringBytes ?? UInt64(ring), 4), (rings, 4),
+            (message, 8),
         ])
     }
 
@@ -108,7 +111,9 @@ final class Hostile {
         let base = segment + head
         let offset = Int(position & UInt64(ring - 1))
         let whole = (payload.count + 16 + 15) & ~15
-        for (index, byte) in payload.enumerated() { base.storeBytes(of: byte, toByteOffset: (offset + 16 + index) & (ring - 1), as: UInt8.self) }
+        for (index, byte) in payload.enumerated() {
+            base.storeBytes(of: byte, toByteOffset: (offset + 16 + index) & (ring - 1), as: UInt8.self)
+        }
         base.storeBytes(of: length ?? UInt32(payload.count), toByteOffset: offset + 8, as: UInt32.self)
         base.storeBytes(of: stride ?? UInt32(whole), toByteOffset: offset + 12, as: UInt32.self)
         base.storeBytes(of: key &+ position, toByteOffset: offset, as: UInt64.self)
@@ -116,11 +121,15 @@ final class Hostile {
         position &= ~15
     }
 
-    private func frame(kind: UInt8, flags: UInt8 = 0, route: UInt16 = 0, ticket: UInt64 = 1, value: Int = 0, payload: Int = 0, body: [UInt8] = [])
+    private func frame(
+        kind: UInt8, flags: UInt8 = 0, route: UInt16 = 0, ticket: UInt64 = 1, value: Int = 0, payload: Int = 0,
+        body: [UInt8] = []
+    )
         -> [UInt8]
     {
         bytes([
-            (UInt64(kind), 1), (UInt64(flags), 1), (UInt64(route), 2), (0, 4), (ticket, 8), (dice.next(), 8), (UInt64(value), 4),
+            (UInt64(kind), 1), (UInt64(flags), 1), (UInt64(route), 2), (0, 4), (ticket, 8), (dice.next(), 8),
+            (UInt64(value), 4),
             (UInt64(payload), 4),
         ]) + body
     }
@@ -128,8 +137,10 @@ final class Hostile {
     private func random(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: dice.next()) } }
 
     private static let kinds = [
-        "words", "ring header", "extent", "cursor", "attention", "notices", "frames", "bad route", "abort", "result", "garbage packet",
-        "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes", "eventfd", "deep epoll",
+        "words", "ring header", "extent", "cursor", "attention", "notices", "frames", "bad route", "abort", "result",
+        "garbage packet",
+        "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
+        "eventfd", "deep epoll",
         "truncated hello", "vanish", "versions", "bounds", "assembly",
     ]
 
@@ -139,13 +150,17 @@ final class Hostile {
         counts[kind, default: 0] += 1
         switch kind {
         case "words":
-            for _ in 0..<16 { segment?.storeBytes(of: dice.next(), toByteOffset: u((head + ring) / 8) * 8, as: UInt64.self) }
+            for _ in 0..<16 {
+                segment?.storeBytes(of: dice.next(), toByteOffset: u((head + ring) / 8) * 8, as: UInt64.self)
+            }
         case "ring header":
             let offset = head + Int(position & UInt64(ring - 1))
             segment?.storeBytes(of: dice.next(), toByteOffset: offset + 8, as: UInt64.self)
             segment?.storeBytes(of: key &+ position, toByteOffset: offset, as: UInt64.self)
         case "extent":
-            record(random(u(64)), length: UInt32(truncatingIfNeeded: dice.next()) >> UInt32(u(31)), stride: UInt32(u(8) * 16))
+            record(
+                random(u(64)), length: UInt32(truncatingIfNeeded: dice.next()) >> UInt32(u(31)),
+                stride: UInt32(u(8) * 16))
         case "cursor":
             let value = [0, 16, UInt64.max, UInt64(ring), UInt64(ring) * 2, dice.next()][u(6)]
             segment?.storeBytes(of: value, toByteOffset: 256 + 64 * u(16), as: UInt64.self)
@@ -155,7 +170,10 @@ final class Hostile {
         case "notices":
             for _ in 0..<64 { notice() }
         case "frames":
-            record(frame(kind: UInt8(u(14)), flags: UInt8(u(40)), route: UInt16(u(4)), value: u(40), payload: u(40), body: random(u(60))))
+            record(
+                frame(
+                    kind: UInt8(u(14)), flags: UInt8(u(40)), route: UInt16(u(4)), value: u(40), payload: u(40),
+                    body: random(u(60))))
         case "bad route":
             record(frame(kind: 1, route: UInt16(truncatingIfNeeded: dice.next())))
         case "abort":
@@ -171,7 +189,9 @@ final class Hostile {
         case "ring out of turn":
             let size = 1 << (10 + u(12))
             let memory = oro_raw_memfd(UInt64(size), true, oro_raw_segment_seals())
-            say(bytes([(0x474f_524f, 4), (dice.next() % 20, 2), (0, 2), (dice.next(), 8), (UInt64(size), 4), (0, 4)]), [memory])
+            say(
+                bytes([(0x474f_524f, 4), (dice.next() % 20, 2), (0, 2), (dice.next(), 8), (UInt64(size), 4), (0, 4)]),
+                [memory])
             close(memory)
             notice()
         case "many descriptors":
@@ -179,7 +199,9 @@ final class Hostile {
             say(hello(), [Int32](repeating: event, count: 3 + u(247)))
             close(event)
         case "assembly":
-            record(bytes([(UInt64(1) << UInt64(10 + u(54)), 8)]) + random(u(50)), length: UInt32(8 + u(50)) | UInt32(1 + u(3)) << 28, stride: 128)
+            record(
+                bytes([(UInt64(1) << UInt64(10 + u(54)), 8)]) + random(u(50)),
+                length: UInt32(8 + u(50)) | UInt32(1 + u(3)) << 28, stride: 128)
         case "vanish":
             closeAll()
             _ = connect()
@@ -218,7 +240,9 @@ final class Hostile {
         case "truncated hello": packet = Array(packet.prefix(u(packet.count)))
         case "versions": packet = hello(oldest: UInt64(2 + u(5)), newest: UInt64(u(9)))
         default:
-            packet = hello(ringBytes: dice.next() >> UInt64(32 + u(32)), rings: UInt64(u(20)), message: dice.next() >> UInt64(u(64)))
+            packet = hello(
+                ringBytes: dice.next() >> UInt64(32 + u(32)), rings: UInt64(u(20)),
+                message: dice.next() >> UInt64(u(64)))
         }
         if first < 0 { first = oro_raw_memfd(size, allocate, seals) }
         _ = packet.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, packet.count, [first, second], 2) }
@@ -257,7 +281,8 @@ func hostileTrial(_ arguments: Arguments) async throws {
     options.folder = folder.path
     let client = try Client.connect("attacked", options: options)
     // Once, so that what the host needs once is there before it is measured.
-    try Peer(["hostile", "--name", "attacked", "--folder", folder.path, "--count", "500", "--seed", "99"]).line(starting: "mutations")
+    try Peer(["hostile", "--name", "attacked", "--folder", folder.path, "--count", "500", "--seed", "99"]).line(
+        starting: "mutations")
     _ = client.sendSync("sleep", ["ms": 1])
     func measure(_ wanted: Int32? = nil) async throws -> (fds: Int32, memfds: Int32, rss: Int) {
         try await until("only the good client is left") { client.sendSync("test.process").data?["links"] == 1 }
@@ -269,7 +294,8 @@ func hostileTrial(_ arguments: Arguments) async throws {
     let before = try await measure()
     let count = arguments.number("count", 100_000)
     let attacker = try Peer([
-        "hostile", "--name", "attacked", "--folder", folder.path, "--count", "\(count)", "--seed", "\(arguments.number("seed", 1))", "--table",
+        "hostile", "--name", "attacked", "--folder", folder.path, "--count", "\(count)", "--seed",
+        "\(arguments.number("seed", 1))", "--table",
     ])
     let done = Task.detached { attacker.rest() }
     var asked = 0, worst: UInt64 = 0
@@ -286,13 +312,19 @@ func hostileTrial(_ arguments: Arguments) async throws {
     let after = try await measure(before.fds)
     if after.fds != before.fds {
         for fd in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(host.pid)/fd")) ?? [] {
-            print("  left: \(fd)", (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(host.pid)/fd/\(fd)")) ?? "")
+            print(
+                "  left: \(fd)",
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(host.pid)/fd/\(fd)")) ?? "")
         }
     }
     print("backend \(backend): good requests \(asked), all right; slowest \(worst / 1000) us")
-    print("descriptors \(before.fds) -> \(after.fds), segment mappings \(before.memfds) -> \(after.memfds), RSS \(before.rss) -> \(after.rss) kB")
+    print(
+        "descriptors \(before.fds) -> \(after.fds), segment mappings \(before.memfds) -> \(after.memfds), RSS \(before.rss) -> \(after.rss) kB"
+    )
     let seen = client.sendSync("test.process").data
-    print("violations \(seen?["violations"]?.int ?? -1), refused \(seen?["refused"]?.int ?? -1), accepted \(seen?["accepted"]?.int ?? -1)")
+    print(
+        "violations \(seen?["violations"]?.int ?? -1), refused \(seen?["refused"]?.int ?? -1), accepted \(seen?["accepted"]?.int ?? -1)"
+    )
     try expectEqual(after.fds, before.fds, "descriptors")
     try expectEqual(after.memfds, before.memfds, "mappings")
     try expect(after.rss < before.rss + 16_384, "memory grew")

@@ -238,7 +238,9 @@ final class Reaper: @unchecked Sendable {
         survivor.start()
         let (trace, killedAt) = try traceAndKill(peer, point)
         guard clients.wait(timeout: .now() + 10) == .success else {
-            throw Unexpected("\(deed): something pending heard nothing for 10 s after the kill at \(trace.syscalls)+\(trace.instructions)")
+            throw Unexpected(
+                "\(deed): something pending heard nothing for 10 s after the kill at \(trace.syscalls)+\(trace.instructions)"
+            )
         }
         if let failure = news.failure { throw Unexpected(failure) }
         for (name, at) in news.ends {
@@ -268,7 +270,9 @@ func kills(_ arguments: Arguments) async throws {
         let before = reaper.baseline
         for index in 0..<max(0, count - deeds.count) { try reaper.kill(deeds[index % deeds.count]) }
         try reaper.finish()
-        print("\(backend): operation, kills (of them at its end), entries and exits of system calls in it, survivors told, p50 us, max us, over 100 ms")
+        print(
+            "\(backend): operation, kills (of them at its end), entries and exits of system calls in it, survivors told, p50 us, max us, over 100 ms"
+        )
         var total = 0
         for deed in deeds {
             guard let toll = reaper.tolls[deed] else { continue }
@@ -278,7 +282,8 @@ func kills(_ arguments: Arguments) async throws {
                 "  \(deed.rawValue): \(toll.kills) (\(toll.passed)), \(toll.calls), \(sorted.count), \((sorted.isEmpty ? 0 : sorted[sorted.count / 2]) / 1000), "
                     + "\((sorted.last ?? 0) / 1000), \(toll.slow)")
         }
-        print("kills \(total): descriptors \(before.fds) -> \(oro_count_fds(0)), segment mappings \(before.memfds) -> \(oro_count_memfds(0)), "
-            + "mappings \(before.maps) -> \(oro_count_maps(0)), RSS \(before.rss) -> \(oro_rss_kb(0)) kB")
+        print(
+            "kills \(total): descriptors \(before.fds) -> \(oro_count_fds(0)), segment mappings \(before.memfds) -> \(oro_count_memfds(0)), "
+                + "mappings \(before.maps) -> \(oro_count_maps(0)), RSS \(before.rss) -> \(oro_rss_kb(0)) kB")
     }
 }

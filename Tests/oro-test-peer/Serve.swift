@@ -18,7 +18,9 @@ func serve(_ arguments: Arguments) throws {
 func conform(_ arguments: Arguments) async throws {
     var behaviours = Behaviour.all
     if let only = arguments.text("behaviour") { behaviours = behaviours.filter { $0.name == only } }
-    if arguments.has("basics") { behaviours = behaviours.filter { !$0.endsHost && $0.name != "64 MiB go both ways unchanged" } }
+    if arguments.has("basics") {
+        behaviours = behaviours.filter { !$0.endsHost && $0.name != "64 MiB go both ways unchanged" }
+    }
     guard !behaviours.isEmpty else { throw Usage("no such behaviour") }
     let descriptors = Descriptors(first: 10, count: arguments.number("fds", 0))
     let name = arguments.text("name")
