@@ -107,7 +107,8 @@ struct BenchBlocks {
     func roundTrips(_ bench: BenchCase) throws -> Pair {
         var raw = [UInt64](repeating: 0, count: count)
         let sleeps = [.roundTripPark, .roundTripAdaptive, .roundTripSameCore].contains(bench)
-        let gap: UInt64 = bench == .roundTripAdaptive ? 500_000 : 0
+        // Long enough that both sides sleep before the next, in the bench and in its baseline.
+        let gap: UInt64 = bench == .roundTripAdaptive ? 500_000 : bench == .roundTripPark ? 200_000 : 0
         driver.give(sleeps ? BENCH_FUTEX_ROUND_TRIP : BENCH_RAW_ROUND_TRIP, count)
         if sleeps {
             unsafe bench_futex_ask(driver.shared, UInt64(count), gap, &raw)
