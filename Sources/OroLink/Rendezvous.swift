@@ -63,10 +63,7 @@ package enum Rendezvous {
             if ready <= 0 { continue }
             switch try Packet.receive(from: socket) {
             case .nothing: continue
-            case .hangUp:
-                // The kernel tells of a hello that was never read (ECONNRESET) before it gives out the refusal.
-                guard looksAgain else { throw .peerGone }
-                looksAgain = false
+            case .hangUp: throw .peerGone
             case .packet(let packet, var descriptors):
                 if packet.kind == .refusal {
                     throw .refused(Refusal(rawValue: packet.number(4)) ?? .denied)
