@@ -150,6 +150,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     func reactorSharesProcessor() -> Bool {
+        // Nobody to poll for: the thread outlives its clients.
+        if clients.isEmpty { return true }
         for watched in active where watched.link.sharesProcessor { return true }
         return false
     }

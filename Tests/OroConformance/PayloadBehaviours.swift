@@ -91,20 +91,22 @@ extension Behaviour {
         },
         Behaviour("posts of one thread, and of one task, arrive in order") { subject in
             let client = try subject.client()
+            // The host may have heard this behaviour's notes before.
+            let run = UInt64.random(in: 0 ... .max)
             let thread: @Sendable () throws -> Void = {
                 for n in 0..<3000 {
                     let bytes = n % 10 == 0 ? Bytes(pattern(20_000, seed: 1)) : nil
-                    try client.post("note", ["who": "thread", "n": .int(Int64(n))], bytes: bytes)
+                    try client.post("note", ["who": "thread \(run)", "n": .int(Int64(n))], bytes: bytes)
                 }
             }
             async let first: Void = onThread(thread)
             for n in 0..<3000 {
                 let bytes = n % 10 == 0 ? Bytes(pattern(20_000, seed: 1)) : nil
-                try client.post("note", ["who": "task", "n": .int(Int64(n))], bytes: bytes)
+                try client.post("note", ["who": "task \(run)", "n": .int(Int64(n))], bytes: bytes)
                 if n % 100 == 0 { await Task.yield() }
             }
             try await first
-            for who in ["thread", "task"] {
+            for who in ["thread \(run)", "task \(run)"] {
                 try await until("all of \(who)'s have come") {
                     client.sendSync("notes", ["who": .string(who)]).data?["count"] == 3000
                 }
