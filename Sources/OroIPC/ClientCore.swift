@@ -255,7 +255,9 @@ final class ClientCore: @unchecked Sendable {
                     background.withLock { $0 }?.look(self)
                 }
             }
-            guard role.release(), role.tryTake() else { return }
+            // Wanted: the background thread heard the bell while the role was held, and sleeps now. What the bell was for
+            // may have come after the link was armed here, and there is one signal for each sleep: disarm, look again.
+            guard role.release(), takeRole() else { return }
         }
     }
 
