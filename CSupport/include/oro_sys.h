@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "oro_attention.h"
+#include "oro_tsan.h"
 
 // System calls made by this process through this file and the poller.
 uint64_t oro_syscalls(void);

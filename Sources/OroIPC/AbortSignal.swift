@@ -1,3 +1,4 @@
+import OroLink
 import Synchronization
 
 /// Lets somebody who waits for results be told to stop waiting.
@@ -25,7 +26,7 @@ public final class AbortSignal: Sendable {
         var listeners: [UInt64: @Sendable (String) -> Void] = [:]
         var next: UInt64 = 0
     }
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init() {}
 

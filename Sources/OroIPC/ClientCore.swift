@@ -20,7 +20,7 @@ final class ClientCore: @unchecked Sendable {
     let options: ClientOptions
     let start: UInt64
     let role = RoleLock()
-    let pending = Mutex(PendingTable())
+    let pending = Locked(PendingTable())
     let nextSeq = Atomic<UInt64>(1)
     let late = Atomic<Int>(0)
     private let rings: UnsafeMutablePointer<RingState>
@@ -38,7 +38,7 @@ final class ClientCore: @unchecked Sendable {
     private let briefly: UInt64
 
     /// The background thread, once an asynchronous call needed it.
-    let background = Mutex<ClientReactor?>(nil)
+    let background = Locked<ClientReactor?>(nil)
     private let isAttached = Atomic<Bool>(false)
     /// News of the socket (1) or the end of the process (2) that the background thread could not look at yet.
     private let unheard = Atomic<Int>(0)
@@ -332,7 +332,9 @@ final class ClientCore: @unchecked Sendable {
     func complete(_ ticket: UInt64, seq: Seq?, _ outcome: Outcome) {
         let listener = pending.withLock { $0.complete(ticket, seq: seq, outcome) }
         switch listener {
-        case .continuation(let continuation): continuation.resume(returning: outcome)
+        case .continuation(let continuation):
+            outcome.handOver()
+            continuation.resume(returning: outcome)
         case .thread(let waiter):
             waiter.outcome.withLock { $0 = outcome }
             waiter.word.change()
@@ -578,6 +580,7 @@ final class ClientCore: @unchecked Sendable {
                     unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
                     receiving.pointee.patience.arrived()
                     giveUpRole()
+                    defer { link.doneWithRing(ring) }
                     return Result(unsafe rings[ring].spare, command)
                 }
                 if count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
@@ -591,6 +594,7 @@ final class ClientCore: @unchecked Sendable {
             giveUpRole()
         }
         let waiter = unsafe rings[ring].waiter
+        defer { link.doneWithRing(ring) }
         return waitSlowly(waiter, ticket, nil, nil, command, verb: "sendSync", ring: ring)
     }
 
@@ -894,6 +898,7 @@ final class ClientCore: @unchecked Sendable {
             giveUp(ticket, .abort())
         }
         if let token { signal?.unlisten(token) }
+        outcome.takeOver()
         return Result(outcome, command)
     }
 

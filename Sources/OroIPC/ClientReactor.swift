@@ -13,7 +13,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         var idle: IdlePolicy
     }
 
-    private static let all = Mutex<[Kind: ClientReactor]>([:])
+    private static let all = Locked<[Kind: ClientReactor]>([:])
 
     /// The thread for clients with these options, started when it is the first time.
     static func shared(_ options: ClientOptions) throws(LinkError) -> ClientReactor {

@@ -33,7 +33,7 @@ final class HostCore: ReactorService, @unchecked Sendable {
     var statistics = HostStatistics()
     /// Requests of links that have ended.
     private var requestsBefore = 0
-    private let published = Mutex(HostStatistics())
+    private let published = Locked(HostStatistics())
     private var isOpen = false
     /// When to look for clients that could not be accepted; `.max`: there are none.
     private var acceptAgain = UInt64.max

@@ -146,6 +146,8 @@ final class HostLink {
             }
         } else if let handler = route.async {
             try start(handler, storage)
+            // It is the task's now.
+            unsafe state.pointee.spare = FrameStorage()
         }
     }
 

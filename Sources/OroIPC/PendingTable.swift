@@ -1,3 +1,4 @@
+import CSupport
 import OroFrame
 import OroLink
 import Synchronization
@@ -6,6 +7,15 @@ import Synchronization
 enum Outcome: Sendable {
     case frame(FrameStorage)
     case error(IPCError)
+
+    /// For ThreadSanitizer, which does not see that a task is resumed after its continuation was called.
+    func handOver() {
+        if case .frame(let storage) = self { unsafe oro_tsan_release(Unmanaged.passUnretained(storage).toOpaque()) }
+    }
+
+    func takeOver() {
+        if case .frame(let storage) = self { unsafe oro_tsan_acquire(Unmanaged.passUnretained(storage).toOpaque()) }
+    }
 }
 
 /// A thread that waits for one result.
@@ -14,7 +24,7 @@ final class ThreadWaiter: Sendable {
     let ticket = Atomic<UInt64>(0)
     /// What it sleeps on when another thread receives for it.
     let word = Word()
-    let outcome = Mutex<Outcome?>(nil)
+    let outcome = Locked<Outcome?>(nil)
 }
 
 /// The requests that wait for their results in asynchronous calls, and in threads without a ring of their own.

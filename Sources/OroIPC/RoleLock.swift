@@ -1,4 +1,5 @@
 import CSupport
+import OroLink
 import Synchronization
 
 /// A word threads of this process sleep on.
@@ -39,7 +40,7 @@ struct RoleLock: ~Copyable {
 
     private let state = Atomic<UInt32>(RoleLock.free)
     private let sleeping = Atomic<Int>(0)
-    private let sleepers = Mutex<[ThreadWaiter]>([])
+    private let sleepers = Locked<[ThreadWaiter]>([])
 
     @inline(__always)
     func tryTake() -> Bool {

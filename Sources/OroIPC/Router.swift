@@ -1,3 +1,4 @@
+import OroLink
 import Synchronization
 
 /// The commands a host answers. Names are compared without regard to case; a later `map` replaces an earlier one.
@@ -21,7 +22,7 @@ public final class Router: Sendable {
         }
     }
 
-    private let routes = Mutex<[String: Route]>([:])
+    private let routes = Locked<[String: Route]>([:])
     /// Changes with every `map` and `unmap`, so that links can remember what they looked up.
     @usableFromInline let version = Atomic<UInt64>(1)
 

@@ -42,8 +42,9 @@ package final class Link: @unchecked Sendable {
     @usableFromInline let owners: UnsafeMutablePointer<Atomic<UInt64>>
     @usableFromInline let outCount = Atomic<Int>(1)
     let outLimit: Int
-    let opening = Mutex<Opening>(Opening())
-    @usableFromInline let sharedRing = Mutex<Void>(())
+    let opening = Locked<Opening>(Opening())
+    /// Held by whoever writes to the ring that is shared. What it guards is that ring.
+    @usableFromInline let sharedRing = Locked(true)
     @usableFromInline let waitingMessages = Atomic<Int>(0)
 
     @usableFromInline let ins: UnsafeMutablePointer<InRing>
@@ -56,7 +57,7 @@ package final class Link: @unchecked Sendable {
     @usableFromInline let canGoFenceless: Bool
 
     @usableFromInline let over = Atomic<Bool>(false)
-    private let reason = Mutex<LinkError?>(nil)
+    private let reason = Locked<LinkError?>(nil)
 
     /// What the receiver's role keeps, outside the object: no access of the hot path needs a check for exclusivity.
     @usableFromInline

@@ -36,7 +36,7 @@ package final class Reactor: @unchecked Sendable {
     private let state: UnsafeMutablePointer<State>
     private let lookEvery: UInt64
     private let kicker: Descriptor
-    private let jobs = Mutex<[@Sendable () -> Void]>([])
+    private let jobs = Locked<[@Sendable () -> Void]>([])
     private let hasJobs = Atomic<Bool>(false)
     private let asleep = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)

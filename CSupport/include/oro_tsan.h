@@ -1,0 +1,17 @@
+// What ThreadSanitizer has to be told: hand-overs that happen where it does not look.
+#ifndef ORO_TSAN_H
+#define ORO_TSAN_H
+
+// Its own; null in a process without it.
+extern void __tsan_acquire(void *address) __attribute__((weak));
+extern void __tsan_release(void *address) __attribute__((weak));
+
+// After a lock at `address` was taken, and before it is given back.
+static inline void oro_tsan_acquire(const void *address) {
+    if (__tsan_acquire) __tsan_acquire((void *)(unsigned long)address);
+}
+static inline void oro_tsan_release(const void *address) {
+    if (__tsan_release) __tsan_release((void *)(unsigned long)address);
+}
+
+#endif
