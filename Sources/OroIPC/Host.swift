@@ -99,8 +99,10 @@ public final class Host: Sendable {
         return ends[1]
     }
 
-    /// Serves the client at the other end of a connected `SOCK_SEQPACKET` socket, which the host takes over.
+    /// Serves the client at the other end of a connected `SOCK_SEQPACKET` socket, which the host takes over, and closes
+    /// when it has stopped.
     public func adopt(descriptor: Int32) {
-        core.reactor.submit { [core] in core.adopt(Descriptor(descriptor)) }
+        let isTaken = core.reactor.submit { [core] in core.adopt(Descriptor(descriptor)) }
+        if !isTaken { _ = Descriptor(descriptor) }
     }
 }

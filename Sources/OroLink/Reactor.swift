@@ -36,7 +36,8 @@ package final class Reactor: @unchecked Sendable {
     private let state: UnsafeMutablePointer<State>
     private let lookEvery: UInt64
     private let kicker: Descriptor
-    private let jobs = Locked<[@Sendable () -> Void]>([])
+    /// What is to run on the reactor's thread; `nil` when it has stopped for good.
+    private let jobs = Locked<[@Sendable () -> Void]?>([])
     private let hasJobs = Atomic<Bool>(false)
     private let asleep = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
@@ -72,11 +73,17 @@ package final class Reactor: @unchecked Sendable {
     package var descriptor: Int32 { poller.descriptor }
     package var isReactorThread: Bool { threadToken.load(ordering: .relaxed) == oro_thread_token() }
 
-    /// Runs `job` on the reactor's thread, soon. Any thread.
-    package func submit(_ job: @escaping @Sendable () -> Void) {
-        jobs.withLock { $0.append(job) }
+    /// Runs `job` on the reactor's thread, soon. Any thread. False, and `job` is dropped, after ``stop()``.
+    @discardableResult
+    package func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+        let isTaken = jobs.withLock { jobs in
+            jobs?.append(job)
+            return jobs != nil
+        }
+        guard isTaken else { return false }
         hasJobs.store(true, ordering: .sequentiallyConsistent)
         kick()
+        return true
     }
 
     /// Ends a sleep. Any thread.
@@ -109,9 +116,16 @@ package final class Reactor: @unchecked Sendable {
     package func stop() {
         stopping.store(true, ordering: .sequentiallyConsistent)
         kick()
-        guard let thread, !isReactorThread else { return }
-        self.thread = nil
-        pthread_join(thread, nil)
+        if let thread, !isReactorThread {
+            self.thread = nil
+            pthread_join(thread, nil)
+        }
+        // Jobs hold what they work on, which may hold this reactor: none is left behind.
+        let last = jobs.withLock { jobs in
+            defer { jobs = nil }
+            return jobs
+        }
+        for job in last ?? [] { job() }
     }
 
     /// The loop, until ``stop()``, or until `goOn` says no; it is asked in every turn.
@@ -224,9 +238,9 @@ package final class Reactor: @unchecked Sendable {
     private func runJobs() {
         hasJobs.store(false, ordering: .sequentiallyConsistent)
         let now = jobs.withLock { jobs in
-            defer { jobs.removeAll(keepingCapacity: true) }
+            defer { jobs?.removeAll(keepingCapacity: true) }
             return jobs
         }
-        for job in now { job() }
+        for job in now ?? [] { job() }
     }
 }
