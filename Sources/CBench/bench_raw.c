@@ -200,9 +200,20 @@ void bench_pin_threads(int cpu) {
     if (tasks != NULL) closedir(tasks);
 }
 
-int bench_cpus(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+// The processors this process was allowed when it started: by the second case of a bench its threads are pinned.
+static cpu_set_t allowed;
+
+__attribute__((constructor)) static void look_at_processors(void) {
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) CPU_SET(0, &allowed);
+}
+
+int bench_cpus(void) { return CPU_COUNT(&allowed); }
+
+int bench_cpu(int index) {
+    int cpu = 0;
+    for (int left = index; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed) && left-- == 0) return cpu;
+    return 0;
 }
 
 uint64_t bench_cpu_time(void) {

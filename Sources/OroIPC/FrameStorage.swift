@@ -18,8 +18,8 @@ final class FrameStorage: @unchecked Sendable {
         @usableFromInline var header = FrameHeader(kind: .goodbye)
         /// Where the payload starts; it reaches to the end.
         @usableFromInline var payloadStart = 0
-        /// The route that answers the frame; set by the host.
-        @usableFromInline var route: Router.Route?
+        /// The route that answers the frame, retained; set by the host.
+        @usableFromInline var route: Unmanaged<Router.Route>?
     }
 
     @usableFromInline let fields: UnsafeMutablePointer<Fields>
@@ -43,6 +43,7 @@ final class FrameStorage: @unchecked Sendable {
     }
 
     deinit {
+        unsafe fields.pointee.route?.release()
         unsafe fields.pointee.base.deallocate()
         unsafe fields.deinitialize(count: 1)
         unsafe fields.deallocate()
@@ -61,6 +62,14 @@ final class FrameStorage: @unchecked Sendable {
             // Both sides have room for the count rounded up: the ring is mapped twice, `base` has 64 bytes more.
             unsafe oro_take(fields.pointee.base, incoming.bytes, incoming.count)
         }
+    }
+
+    /// Says which route answers the frame. Costs nothing when it is the one that answered the last.
+    @inline(__always)
+    func setRoute(_ route: Unmanaged<Router.Route>) {
+        if unsafe fields.pointee.route?.toOpaque() == route.toOpaque() { return }
+        unsafe fields.pointee.route?.release()
+        unsafe fields.pointee.route = route.retain()
     }
 
     private func grow(_ count: Int) {

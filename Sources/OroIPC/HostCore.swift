@@ -20,9 +20,10 @@ final class HostCore: ReactorService, @unchecked Sendable {
     private var listener: Descriptor?
     private var reactorBox: Reactor?
     private var links: [UInt64: HostLink] = [:]
-    /// The links that are looked at in every turn; outside the object, so that no access needs a check for exclusivity.
-    private let activeBox: UnsafeMutablePointer<ContiguousArray<HostLink>>
-    private var active: ContiguousArray<HostLink> {
+    /// Those of `links` that are looked at in every turn; outside the object, so that no access needs a check for
+    /// exclusivity, and without references of their own, so that none is counted on the way to a message.
+    private let activeBox: UnsafeMutablePointer<ContiguousArray<Unmanaged<HostLink>>>
+    private var active: ContiguousArray<Unmanaged<HostLink>> {
         unsafeAddress { unsafe UnsafePointer(activeBox) }
         unsafeMutableAddress { unsafe activeBox }
     }
@@ -130,31 +131,45 @@ final class HostCore: ReactorService, @unchecked Sendable {
 
     func reactorPolls() -> Bool {
         var progressed = false
+        let looks = options.idle == .park ? 1 : Patience.looksAtOnce
+        // The common case of speed is one busy client: its next message is answered without another look around.
+        for _ in 0..<HostCore.roundsAtOnce {
+            if pollLinks() { progressed = true }
+            guard active.count == 1, unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) }) else { break }
+        }
+        if active.count != 1 && !progressed { oro_spin_pause() }
+        return progressed
+    }
+
+    /// How often one busy client is served before jobs, deadlines and other descriptors get their turn.
+    private static let roundsAtOnce = 64
+
+    /// Looks at every active link once. True when there was something.
+    @inline(__always)
+    private func pollLinks() -> Bool {
+        var progressed = false
         var index = 0
         while index < active.count {
-            let host = active[index]
-            do throws(LinkError) {
-                if try host.poll(limit: 64) > 0 {
-                    host.idleTurns = 0
-                    progressed = true
-                } else {
+            let host = unsafe active[index]
+            var failure: LinkError?
+            // Kept by `links` until it is ended, below.
+            let stays = unsafe host._withUnsafeGuaranteedRef { host in
+                do throws(LinkError) {
+                    if try host.poll(limit: 64) > 0 {
+                        host.idleTurns = 0
+                        progressed = true
+                        return true
+                    }
                     host.idleTurns += 1
                     if host.link.isOver { throw host.link.ending ?? .closed }
-                    if host.idleTurns > 4096, active.count > 1, tryRest(host) { continue }
+                    return !(host.idleTurns > 4096 && active.count > 1 && tryRest(host))
+                } catch {
+                    failure = error
+                    return false
                 }
-            } catch {
-                end(host, error)
-                continue
             }
-            index += 1
-        }
-        if !progressed {
-            if active.count == 1, !active[0].link.isBackedUp(0) {
-                // The common case of speed: one busy client.
-                return active[0].link.linger(options.idle == .park ? 1 : Patience.looksAtOnce)
-            } else {
-                oro_spin_pause()
-            }
+            if let failure { unsafe end(host.takeUnretainedValue(), failure) }
+            if stays { index += 1 }
         }
         return progressed
     }
@@ -174,14 +189,14 @@ final class HostCore: ReactorService, @unchecked Sendable {
 
     func reactorArms() -> Bool {
         publish()
-        while let host = active.last {
-            if !tryRest(host) { return false }
+        while let host = unsafe active.last {
+            if unsafe !tryRest(host.takeUnretainedValue()) { return false }
         }
         return true
     }
 
     func reactorSharesProcessor() -> Bool {
-        for host in active where host.link.sharesProcessor { return true }
+        for host in unsafe active where unsafe host.takeUnretainedValue().link.sharesProcessor { return true }
         return false
     }
 
@@ -191,15 +206,15 @@ final class HostCore: ReactorService, @unchecked Sendable {
         host.isActive = true
         host.idleTurns = 0
         host.activeIndex = active.count
-        active.append(host)
+        unsafe active.append(.passUnretained(host))
     }
 
     private func deactivate(_ host: HostLink) {
         guard host.isActive else { return }
         host.isActive = false
-        let last = active.removeLast()
+        let last = unsafe active.removeLast().takeUnretainedValue()
         if last !== host {
-            active[host.activeIndex] = last
+            unsafe active[host.activeIndex] = .passUnretained(last)
             last.activeIndex = host.activeIndex
         }
     }
@@ -289,9 +304,9 @@ final class HostCore: ReactorService, @unchecked Sendable {
             forget(key)
             statistics.accepted += 1
             let host = HostLink(link, core: self)
-            host.activeIndex = active.count
-            active.append(host)
             links[key] = host
+            host.activeIndex = active.count
+            unsafe active.append(.passUnretained(host))
             watch(link.chime, key | Source.chime)
             // The socket is watched since it came, under the same key.
             if let pidfd = link.pidfd { watch(pidfd, key | Source.pidfd) }

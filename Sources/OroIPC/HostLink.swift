@@ -34,9 +34,17 @@ final class HostLink {
         var room = 0
 
         struct Known {
-            var route: Router.Route?
+            private var kept: Router.Route?
+            /// The same, for the hot path, which counts no references.
+            private(set) var route: Unmanaged<Router.Route>?
             /// The router's version when the route was looked up; 0: never.
-            var version: UInt64 = 0
+            private(set) var version: UInt64 = 0
+
+            mutating func set(_ route: Router.Route?, _ version: UInt64) {
+                kept = route
+                unsafe self.route = route.map { unsafe Unmanaged.passUnretained($0) }
+                self.version = version
+            }
         }
 
         mutating func append(_ name: String) {
@@ -64,6 +72,7 @@ final class HostLink {
     private struct State {
         /// Kept for the next frame.
         var spare = FrameStorage()
+        var isSpareTaken = false
         var requests = 0
     }
 
@@ -103,23 +112,34 @@ final class HostLink {
         return try count + link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
     }
 
+    /// Polls for a message, `looks` times at most.
+    @inline(__always)
+    func lingers(_ looks: Int) -> Bool { !link.isBackedUp(0) && link.linger(looks) }
+
     /// One frame. This is the path of a small request with a synchronous handler: it neither allocates nor calls the
     /// system while both sides are awake.
     @inline(__always)
     private func receive(_ incoming: Incoming) throws(LinkError) {
-        if unsafe !isKnownUniquelyReferenced(&state.pointee.spare) || !state.pointee.spare.isSmall {
+        // What a task was given is not used again, though the task may have ended.
+        if unsafe state.pointee.isSpareTaken || !isKnownUniquelyReferenced(&state.pointee.spare)
+            || !state.pointee.spare.isSmall
+        {
             unsafe state.pointee.spare = FrameStorage()
+            unsafe state.pointee.isSpareTaken = false
         }
-        let storage = unsafe state.pointee.spare
-        storage.fill(incoming)
-        do throws(FrameError) {
-            try storage.readHeader()
-        } catch {
-            throw .violation("a malformed frame: \(error)")
-        }
-        switch unsafe storage.fields.pointee.header.kind {
-        case .request, .post: try dispatch(storage, incoming.ring)
-        default: try control(storage, incoming.ring)
+        // `spare` keeps it, and is not replaced before this returns: no reference is counted on the way.
+        try unsafe Unmanaged.passUnretained(state.pointee.spare).borrowed {
+            (storage) throws(LinkError) in
+            storage.fill(incoming)
+            do throws(FrameError) {
+                try storage.readHeader()
+            } catch {
+                throw .violation("a malformed frame: \(error)")
+            }
+            switch unsafe storage.fields.pointee.header.kind {
+            case .request, .post: try dispatch(storage, incoming.ring)
+            default: try control(storage, incoming.ring)
+            }
         }
     }
 
@@ -134,20 +154,21 @@ final class HostLink {
         guard let route = try route(header, storage, ring) else {
             return try answerNotFound(storage, ring)
         }
-        if unsafe storage.fields.pointee.route !== route { unsafe storage.fields.pointee.route = route }
-        if let handler = route.sync {
-            do {
-                let result = try handler(Message(storage))
+        unsafe storage.setRoute(route)
+        // The storage keeps the route.
+        try unsafe route.borrowed { (route) throws(LinkError) in
+            if let handler = route.sync {
+                let result: Result
+                do {
+                    result = try handler(Message(storage))
+                } catch {
+                    result = Result(catching: error)
+                }
                 if header.kind == .request { try reply(header, storage, result) }
-            } catch let error as LinkError {
-                throw error
-            } catch {
-                if header.kind == .request { try reply(header, storage, Result(catching: error)) }
+            } else if let handler = route.async {
+                try start(handler, storage)
+                unsafe state.pointee.isSpareTaken = true
             }
-        } else if let handler = route.async {
-            try start(handler, storage)
-            // It is the task's now.
-            unsafe state.pointee.spare = FrameStorage()
         }
     }
 
@@ -155,9 +176,9 @@ final class HostLink {
     @inline(__always)
     private func route(
         _ header: FrameHeader, _ storage: FrameStorage, _ ring: Int
-    ) throws(LinkError) -> Router.Route? {
+    ) throws(LinkError) -> Unmanaged<Router.Route>? {
         let number = Int(header.route)
-        if number == 0 { return router.route(try inlineName(storage)) }
+        if number == 0 { return unsafe try inlineRoute(storage) }
         // `tables` has an entry for every ring number.
         let table = unsafe tables + ring
         guard unsafe number <= table.pointee.names.count, let known = unsafe table.pointee.routes else {
@@ -165,10 +186,16 @@ final class HostLink {
         }
         let version = router.version.load(ordering: .acquiring)
         if unsafe known[number - 1].version != version {
-            unsafe known[number - 1].route = router.route(table.pointee.names[number - 1])
-            unsafe known[number - 1].version = version
+            unsafe known[number - 1].set(router.route(table.pointee.names[number - 1]), version)
         }
         return unsafe known[number - 1].route
+    }
+
+    /// The same for a name that has no number. The router may drop the route at any time: the storage keeps it.
+    private func inlineRoute(_ storage: FrameStorage) throws(LinkError) -> Unmanaged<Router.Route>? {
+        guard let route = router.route(try inlineName(storage)) else { return nil }
+        unsafe storage.setRoute(Unmanaged.passUnretained(route))
+        return unsafe Unmanaged.passUnretained(route)
     }
 
     private func isPast(_ deadline: UInt32) -> Bool {

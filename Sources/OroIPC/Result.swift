@@ -6,16 +6,35 @@ import OroFrame
 /// let result = client.sendSync("ping")
 /// if let error = result.err { print(error) } else { print(result.data ?? .null) }
 /// ```
-public struct Result: Sendable {
+// Sendable: what `owner` keeps alive is constant, as in ``Bytes``.
+public struct Result: @unchecked Sendable {
+    // The bytes, in parts: dropping a result without them then costs one comparison.
+    @usableFromInline var owner: AnyObject?
+    @usableFromInline var base: UnsafeRawPointer?
+    @usableFromInline var count: Int
+
     /// The bytes; `nil` when there are none.
-    public var bytes: Bytes?
+    @inlinable public var bytes: Bytes? {
+        get {
+            guard let owner, let base = unsafe base else { return nil }
+            // The owner keeps them alive: the three came from one `Bytes`.
+            return unsafe Bytes(owner: owner, base: base, count: count)
+        }
+        set {
+            owner = newValue?.owner
+            unsafe base = newValue?.base
+            count = newValue?.count ?? 0
+        }
+    }
+
     /// The command this answers, as its caller spelled it; `nil` in a handler.
     public var source: String?
 
     /// Error and data, apart, so that a result of bytes alone stays small and cheap to pass on.
-    private var content: Content?
+    @usableFromInline var content: Content?
 
-    private final class Content: Sendable {
+    @usableFromInline
+    final class Content: Sendable {
         let error: IPCError?
         let data: Value?
 
@@ -49,10 +68,13 @@ public struct Result: Sendable {
         self.init(bytes, nil)
     }
 
-    @usableFromInline
+    @usableFromInline @inline(__always)
     init(_ bytes: Bytes?, _ source: String?) {
-        self.bytes = bytes
+        owner = bytes?.owner
+        unsafe base = bytes?.base
+        count = bytes?.count ?? 0
         self.source = source
+        content = nil
     }
 
     /// Failure.
@@ -104,10 +126,7 @@ public struct Result: Sendable {
     /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references.
     @inline(__always)
     borrowing func unguardedPayload() -> UnsafeRawBufferPointer {
-        switch bytes {
-        case .some(let bytes): return unsafe UnsafeRawBufferPointer(start: bytes.base, count: bytes.count)
-        case nil: return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-        }
+        unsafe UnsafeRawBufferPointer(start: base, count: count)
     }
 
     /// The data, or the error thrown.

@@ -174,7 +174,7 @@ struct BenchBlocks {
         return try PlainThread.wait {
             var ticks = [UInt64](repeating: 0, count: count)
             for _ in 0..<10 { _ = await client.write("echo", nil, bytes) }
-            bench_pin_threads(0)
+            bench_pin_threads(bench_cpu(0))
             var before = oro_ticks()
             for index in 0..<count {
                 let result = await client.write("echo", nil, bytes)

@@ -28,7 +28,7 @@ final class BenchDriver {
         guard unsafe oro_socketpair(&hostPair) == 0, unsafe oro_socketpair(&lanePair) == 0 else {
             throw LinkError.system(call: "socketpair", errno: errno)
         }
-        let cpu = sameProcessor || bench_cpus() < 2 ? 0 : 1
+        let cpu = bench_cpu(sameProcessor || bench_cpus() < 2 ? 0 : 1)
         let words = ["oro-ipc", "bench-peer", idle.rawValue, "\(cpu)"]
         var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { (word: String) in unsafe strdup(word) }
         unsafe arguments.append(nil)
@@ -36,7 +36,7 @@ final class BenchDriver {
         for argument in unsafe arguments { unsafe free(argument) }
         for fd in [fd, hostPair[1], lanePair[1]] { oro_close(fd) }
         guard peer > 0 else { throw LinkError.system(call: "fork", errno: errno) }
-        bench_pin_threads(0)
+        bench_pin_threads(bench_cpu(0))
         unsafe bench_give(shared, BENCH_HOST.rawValue, 0)
         lane = try Rendezvous.shakeHands(
             Descriptor(lanePair[0]), limits: LinkLimits(), timeoutMilliseconds: 10_000)

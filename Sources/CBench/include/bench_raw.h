@@ -46,7 +46,9 @@ void bench_gap(uint64_t ns);
 int bench_pin(int cpu);
 // All threads of this process.
 void bench_pin_threads(int cpu);
+// How many processors the process was allowed at its start, and which one is number `index` of them.
 int bench_cpus(void);
+int bench_cpu(int index);
 // Microseconds of processor time of this process.
 uint64_t bench_cpu_time(void);
 int bench_spawn_peer(int shared_fd, int link_fd, int lane_fd, char *const arguments[]);
