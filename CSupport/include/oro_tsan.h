@@ -2,6 +2,8 @@
 #ifndef ORO_TSAN_H
 #define ORO_TSAN_H
 
+#include <stdbool.h>
+
 // Its own; null in a process without it.
 extern void __tsan_acquire(void *address) __attribute__((weak));
 extern void __tsan_release(void *address) __attribute__((weak));
@@ -13,5 +15,8 @@ static inline void oro_tsan_acquire(const void *address) {
 static inline void oro_tsan_release(const void *address) {
     if (__tsan_release) __tsan_release((void *)(unsigned long)address);
 }
+
+// It is there.
+static inline bool oro_tsan_watches(void) { return __tsan_acquire != 0; }
 
 #endif

@@ -30,6 +30,8 @@ final class ClientCore: @unchecked Sendable {
         var patience: Patience
         /// The link says this side sleeps, for the background thread.
         var isArmed = false
+        /// For what comes to tasks.
+        var spare = FrameStorage()
     }
     private let receiving: UnsafeMutablePointer<Receiving>
     private var sleepPoller: Poller?
@@ -44,6 +46,12 @@ final class ClientCore: @unchecked Sendable {
     private let unheard = Atomic<Int>(0)
     /// The background thread looks at this link in every turn, so nobody need arm it.
     let isWatched = Atomic<Bool>(false)
+    /// Tasks that are suspended until their results are there.
+    private let suspended = Atomic<Int>(0)
+
+    /// Somebody depends on the background thread: a task that is suspended, a message that waits for room. While nobody
+    /// does, the link is left alone by it, and tasks that poll for their own results have the processor to themselves.
+    var needsWatch: Bool { suspended.load(ordering: .sequentiallyConsistent) > 0 || link.hasWaiting }
 
     /// What belongs to one ring of this side.
     struct RingState: ~Copyable {
@@ -67,6 +75,7 @@ final class ClientCore: @unchecked Sendable {
 
     deinit {
         link.end(.closed)
+        unsafe receiving.deinitialize(count: 1)
         unsafe receiving.deallocate()
         unsafe rings.deinitialize(count: Int(ORO_RINGS_MAX))
         unsafe rings.deallocate()
@@ -247,7 +256,8 @@ final class ClientCore: @unchecked Sendable {
 
     private func giveUpWatchedRole() {
         while true {
-            if !isWatched.load(ordering: .sequentiallyConsistent) && !receiving.pointee.isArmed {
+            let watching = needsWatch
+            if watching && !isWatched.load(ordering: .sequentiallyConsistent) && !receiving.pointee.isArmed {
                 if armLink() {
                     receiving.pointee.isArmed = true
                 } else {
@@ -257,7 +267,21 @@ final class ClientCore: @unchecked Sendable {
             }
             // Wanted: the background thread heard the bell while the role was held, and sleeps now. What the bell was for
             // may have come after the link was armed here, and there is one signal for each sleep: disarm, look again.
-            guard role.release(), takeRole() else { return }
+            // SYNC: or a task was suspended meanwhile and found the role held. It counts itself and then tries the role;
+            // the role is given up here and then the count is looked at, both sequentially consistent.
+            guard role.release() || (!watching && needsWatch), takeRole() else { return }
+        }
+    }
+
+    /// Sees to it that what comes for a task that is now suspended is heard.
+    private func watch() {
+        // SYNC: the background thread says it looks no more, and then looks at the count that the caller has raised.
+        if isWatched.load(ordering: .sequentiallyConsistent) { return }
+        if options.idle == .spin {
+            // It polls for as long as somebody is suspended.
+            background.withLock { $0 }?.look(self)
+        } else if takeRole() {
+            giveUpRole()
         }
     }
 
@@ -269,7 +293,7 @@ final class ClientCore: @unchecked Sendable {
         var gotMine = false
         if link.socketHasNews { try link.readSocket() }
         let count = try link.drain(limit: 64) { (incoming) throws(LinkError) in
-            if gotMine || !isKnownUniquelyReferenced(&spare) || !spare.isSmall {
+            if gotMine || !FrameStorage.isFree(&spare) {
                 let other = FrameStorage()
                 other.fill(incoming)
                 try read(other)
@@ -333,6 +357,7 @@ final class ClientCore: @unchecked Sendable {
         let listener = pending.withLock { $0.complete(ticket, seq: seq, outcome) }
         switch listener {
         case .continuation(let continuation):
+            suspended.subtract(1, ordering: .relaxed)
             outcome.handOver()
             continuation.resume(returning: outcome)
         case .thread(let waiter):
@@ -410,6 +435,7 @@ final class ClientCore: @unchecked Sendable {
 
     /// For the background thread: reads, if nobody else does, and writes what waits. True when there was something.
     func pollInBackground() -> Bool {
+        guard needsWatch || unheard.load(ordering: .relaxed) != 0 else { return false }
         guard takeRole() else { return unheard.load(ordering: .relaxed) != 0 }
         let heard = unheard.exchange(0, ordering: .relaxed)
         if heard != 0 {
@@ -419,8 +445,7 @@ final class ClientCore: @unchecked Sendable {
         }
         var progressed = false
         do throws(LinkError) {
-            var spare = FrameStorage()
-            progressed = try receive(&spare, mine: 0).count > 0
+            progressed = try receive(&receiving.pointee.spare, mine: 0).count > 0
             if link.hasWaiting, try pumpWaiting() { progressed = true }
         } catch {
             failAfterReading(error)
@@ -433,14 +458,18 @@ final class ClientCore: @unchecked Sendable {
     /// something is there.
     func armInBackground() -> Bool {
         isWatched.store(false, ordering: .sequentiallyConsistent)
-        while !takeRole() {
-            if role.want() { return true }
+        while true {
+            while !takeRole() {
+                if role.want() { return true }
+            }
+            let watching = needsWatch
+            let quiet = !watching || armLink()
+            receiving.pointee.isArmed = watching && quiet
+            if !quiet { isWatched.store(true, ordering: .sequentiallyConsistent) }
+            _ = role.release()
+            // SYNC: as in `giveUpWatchedRole`.
+            if watching || !needsWatch { return quiet }
         }
-        receiving.pointee.isArmed = armLink()
-        let quiet = receiving.pointee.isArmed
-        if !quiet { isWatched.store(true, ordering: .sequentiallyConsistent) }
-        _ = role.release()
-        return quiet
     }
 
     /// Says this side sleeps, with the role. False, and not armed, when there is something after all.
@@ -870,12 +899,11 @@ final class ClientCore: @unchecked Sendable {
         if options.idle == .park { return pending.withLock { $0.poll(ticket) } }
         guard takeRole() else { return nil }
         var outcome: Outcome?
-        var spare = FrameStorage()
         do throws(LinkError) {
             for _ in 0..<16 {
-                if try receive(&spare, mine: ticket).gotMine {
+                if try receive(&receiving.pointee.spare, mine: ticket).gotMine {
                     pending.withLock { $0.free(ticket) }
-                    outcome = .frame(spare)
+                    outcome = .frame(receiving.pointee.spare)
                     break
                 }
                 _ = link.linger(32)
@@ -891,8 +919,14 @@ final class ClientCore: @unchecked Sendable {
         let token = signal?.listen { [weak self] reason in self?.giveUp(ticket, .abort(reason)) }
         let outcome = await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Outcome, Never>) in
+                suspended.add(1, ordering: .sequentiallyConsistent)
                 let now = pending.withLock { $0.wait(ticket, continuation) }
-                if let now { continuation.resume(returning: now) }
+                if let now {
+                    suspended.subtract(1, ordering: .relaxed)
+                    continuation.resume(returning: now)
+                } else {
+                    watch()
+                }
             }
         } onCancel: {
             giveUp(ticket, .abort())

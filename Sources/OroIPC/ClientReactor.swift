@@ -150,10 +150,13 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     func reactorSharesProcessor() -> Bool {
-        // Nobody to poll for: the thread outlives its clients.
-        if clients.isEmpty { return true }
-        for watched in active where watched.link.sharesProcessor { return true }
-        return false
+        var isNeeded = false
+        for watched in active {
+            if watched.link.sharesProcessor { return true }
+            if watched.client?.needsWatch == true { isNeeded = true }
+        }
+        // Nobody to poll for: sleep.
+        return !isNeeded
     }
 
     func reactorNextDeadline() -> UInt64 {

@@ -1,4 +1,5 @@
 import CSupport
+import CSupport
 import OroFrame
 import OroLink
 
@@ -79,8 +80,12 @@ final class FrameStorage: @unchecked Sendable {
         unsafe fields.pointee.base = .allocate(byteCount: room + 64, alignment: 64)
     }
 
-    /// Whether the block is worth keeping for another frame.
-    @inline(__always) var isSmall: Bool { unsafe fields.pointee.room <= FrameStorage.largestKept }
+    /// Nobody else refers to it any more, and it is worth using for another frame.
+    @inline(__always)
+    static func isFree(_ storage: inout FrameStorage) -> Bool {
+        // ThreadSanitizer does not see that whoever had the last reference is done: there nothing is used again.
+        unsafe isKnownUniquelyReferenced(&storage) && storage.fields.pointee.room <= largestKept && !oro_tsan_watches()
+    }
 
     @usableFromInline var header: FrameHeader { unsafe fields.pointee.header }
 

@@ -72,7 +72,6 @@ final class HostLink {
     private struct State {
         /// Kept for the next frame.
         var spare = FrameStorage()
-        var isSpareTaken = false
         var requests = 0
     }
 
@@ -120,13 +119,7 @@ final class HostLink {
     /// system while both sides are awake.
     @inline(__always)
     private func receive(_ incoming: Incoming) throws(LinkError) {
-        // What a task was given is not used again, though the task may have ended.
-        if unsafe state.pointee.isSpareTaken || !isKnownUniquelyReferenced(&state.pointee.spare)
-            || !state.pointee.spare.isSmall
-        {
-            unsafe state.pointee.spare = FrameStorage()
-            unsafe state.pointee.isSpareTaken = false
-        }
+        if unsafe !FrameStorage.isFree(&state.pointee.spare) { unsafe state.pointee.spare = FrameStorage() }
         // `spare` keeps it, and is not replaced before this returns: no reference is counted on the way.
         try unsafe Unmanaged.passUnretained(state.pointee.spare).borrowed {
             (storage) throws(LinkError) in
@@ -167,7 +160,6 @@ final class HostLink {
                 if header.kind == .request { try reply(header, storage, result) }
             } else if let handler = route.async {
                 try start(handler, storage)
-                unsafe state.pointee.isSpareTaken = true
             }
         }
     }

@@ -11,7 +11,9 @@ public struct Message: Sendable {
     init(_ storage: FrameStorage) { self.storage = storage }
 
     /// The command's name, as the host spells it.
-    @inlinable public var name: String { unsafe storage.fields.pointee.route?._withUnsafeGuaranteedRef { $0.name } ?? "" }
+    @inlinable public var name: String {
+        unsafe storage.fields.pointee.route?._withUnsafeGuaranteedRef { $0.name } ?? ""
+    }
 
     /// The same as ``name``.
     @inlinable public var command: String { name }

@@ -45,6 +45,8 @@ package final class Link: @unchecked Sendable {
     let opening = Locked<Opening>(Opening())
     /// Held by whoever writes to the ring that is shared. What it guards is that ring.
     @usableFromInline let sharedRing = Locked(true)
+    /// Which ring that is; -1 until somebody shares.
+    let sharedRingNumber = Atomic<Int>(-1)
     @usableFromInline let waitingMessages = Atomic<Int>(0)
 
     @usableFromInline let ins: UnsafeMutablePointer<InRing>

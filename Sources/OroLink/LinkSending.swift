@@ -32,7 +32,7 @@ extension Link {
     @inlinable
     package func doneWithRing(_ ring: Int) { unsafe oro_tsan_release(owners + ring) }
 
-    @usableFromInline
+    @inlinable
     func withClaimedRing<R>(shared: Bool, _ body: (Int) throws(LinkError) -> R) throws(LinkError) -> R {
         if !shared, let ring = try claimRing() {
             defer { doneWithRing(ring) }
@@ -49,7 +49,8 @@ extension Link {
     }
 
     /// A ring for the calling thread: a free one, a new one, or that of a thread that has ended. `nil`: none is left.
-    private func claimRing() throws(LinkError) -> Int? {
+    @usableFromInline
+    func claimRing() throws(LinkError) -> Int? {
         try opening.withLock { (opening) throws(LinkError) in
             let token = oro_thread_token()
             let count = outCount.load(ordering: .acquiring)
@@ -69,13 +70,21 @@ extension Link {
         }
     }
 
+    @usableFromInline
     package func findSharedRing() throws(LinkError) -> Int {
+        // SYNC: acquire: whoever names the ring has opened it before.
+        let known = sharedRingNumber.load(ordering: .acquiring)
+        return known >= 0 ? known : try chooseSharedRing()
+    }
+
+    private func chooseSharedRing() throws(LinkError) -> Int {
         try opening.withLock { (opening) throws(LinkError) in
             if let ring = opening.sharedRing { return ring }
             let count = outCount.load(ordering: .acquiring)
             func take(_ ring: Int) -> Int {
                 unsafe owners[ring].store(1, ordering: .releasing)
                 opening.sharedRing = ring
+                sharedRingNumber.store(ring, ordering: .releasing)
                 return ring
             }
             for ring in 0..<count where unsafe owners[ring].load(ordering: .acquiring) == 0 { return take(ring) }

@@ -13,7 +13,7 @@ package struct Locked<Value: ~Copyable>: ~Copyable {
     package init(_ value: consuming sending Value) { mutex = Mutex(value) }
 
     /// Runs `body` while no other thread has the value.
-    @inlinable
+    @inlinable @inline(__always)
     package borrowing func withLock<R: ~Copyable, E: Error>(
         _ body: (inout sending Value) throws(E) -> sending R
     ) throws(E) -> sending R {

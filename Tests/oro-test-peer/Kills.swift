@@ -254,7 +254,9 @@ final class Reaper: @unchecked Sendable {
     }
 
     func finish() throws {
-        try wait("descriptors, mappings \(baseline) are back; there are \(oro_count_fds(0)), \(oro_count_memfds(0))") { oro_count_memfds(0) <= baseline.memfds && oro_count_fds(0) <= baseline.fds }
+        try wait("descriptors, mappings \(baseline) are back; there are \(oro_count_fds(0)), \(oro_count_memfds(0))") {
+            oro_count_memfds(0) <= baseline.memfds && oro_count_fds(0) <= baseline.fds
+        }
         try expectEqual(good.sendSync("ping").data, "pong")
         host.stop()
     }

@@ -34,6 +34,8 @@ bool chime;     /* the poller of the thread that sleeps with the role has news *
 bool job;       /* look(): submitted to the background thread */
 
 bool asked[CALLERS], written[CALLERS], got[CALLERS];
+bool suspended[CALLERS]; /* the count of them: who depends on the background thread */
+#define NEEDS_WATCH (suspended[0] || suspended[CALLERS - 1] || suspended[CALLERS / 2])
 
 bool sleeps[CALLERS]; /* in RoleLock.sleepers */
 bool word[CALLERS];   /* changed since the sleeper looked */
@@ -63,7 +65,7 @@ inline read_all(i)
 	:: i < CALLERS ->
 		atomic {
 			if
-			:: written[i] -> written[i] = false; got[i] = true; word[i] = true
+			:: written[i] -> written[i] = false; got[i] = true; word[i] = true; suspended[i] = false
 			:: else
 			fi
 		}
@@ -108,15 +110,16 @@ inline pass_on(i)
 }
 
 /* giveUpWatchedRole */
-inline give_up(ok, was, i)
+inline give_up(ok, was, watching, i)
 {
 #ifdef DETACHED
 	release(was, i)
 #else
 	do
 	:: true ->
+		watching = NEEDS_WATCH;
 		if
-		:: !watched && !armed ->
+		:: watching && !watched && !armed ->
 			arm(ok);
 			if
 			:: ok -> armed = true
@@ -126,7 +129,11 @@ inline give_up(ok, was, i)
 		fi;
 		release(was, i);
 		if
+#ifdef NO_SECOND_COUNT
 		:: was != wanted -> break
+#else
+		:: was != wanted && (watching || !NEEDS_WATCH) -> break
+#endif
 		:: else
 		fi;
 		TAKE(ok);
@@ -144,7 +151,7 @@ inline give_up(ok, was, i)
 proctype Task(byte me)
 {
 	byte n, i;
-	bool ok;
+	bool ok, watching;
 	mtype was;
 
 	do
@@ -157,7 +164,27 @@ proctype Task(byte me)
 		:: ok ->
 			disarm_if_armed();
 			read_all(i);
-			give_up(ok, was, i)
+			give_up(ok, was, watching, i)
+		:: else
+		fi;
+		atomic {
+			if
+			:: got[me]
+			:: else -> suspended[me] = true
+			fi
+		}
+		/* watch() */
+		if
+		:: suspended[me] && !watched ->
+#ifdef SPINNING
+			job = true
+#else
+			TAKE(ok);
+			if
+			:: ok -> disarm_if_armed(); give_up(ok, was, watching, i)
+			:: else
+			fi
+#endif
 		:: else
 		fi;
 		got[me]; /* suspended until its result is delivered */
@@ -170,7 +197,7 @@ proctype Task(byte me)
 proctype Thread(byte me)
 {
 	byte n, i;
-	bool ok, had_role;
+	bool ok, watching, had_role;
 	mtype was;
 
 	do
@@ -211,7 +238,7 @@ proctype Thread(byte me)
 					fi;
 					zzz = false
 				od;
-				give_up(ok, was, i);
+				give_up(ok, was, watching, i);
 				had_role = true
 			fi
 		od;
@@ -232,7 +259,7 @@ proctype Thread(byte me)
 proctype Background()
 {
 	byte i;
-	bool ok, awake = true;
+	bool ok, watching, awake = true;
 	mtype was;
 
 	watched = true;
@@ -240,7 +267,7 @@ end:
 	do
 	:: atomic { edge -> edge = false }; watched = true; awake = true
 	:: atomic { job -> job = false }; watched = true; awake = true
-	:: awake ->
+	:: awake && NEEDS_WATCH ->
 		/* pollInBackground */
 		TAKE(ok);
 		if
@@ -259,14 +286,25 @@ end:
 			if
 			:: ok ->
 				disarm_if_armed();
-				arm(ok);
-				armed = ok;
+				watching = NEEDS_WATCH;
+				ok = true;
+				if
+				:: watching -> arm(ok); armed = ok
+				:: else
+				fi;
 				if
 				:: ok -> awake = false
 				:: else -> watched = true
 				fi;
 				release(was, i);
+#ifdef NO_SECOND_COUNT
 				break
+#else
+				if
+				:: watching || !NEEDS_WATCH -> break
+				:: else -> awake = true
+				fi
+#endif
 			:: else
 			fi;
 			/* RoleLock.want */
