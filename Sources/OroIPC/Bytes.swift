@@ -8,7 +8,7 @@ import OroFrame
 /// [UInt8](reply.bytes!)         // a copy
 /// ```
 // Sendable: the memory is constant as long as `owner` lives.
-public struct Bytes: @unchecked Sendable {
+@safe public struct Bytes: @unchecked Sendable {
     /// What keeps the memory alive: a received frame, or the storage of an array. One reference, so that a copy costs one
     /// count.
     @usableFromInline let owner: AnyObject
@@ -28,7 +28,7 @@ public struct Bytes: @unchecked Sendable {
         // An array is one reference to its storage, whose elements stay where they are and, as long as somebody else holds
         // the storage too, do not change: a mutation of the array copies first.
         let storage = unsafe unsafeBitCast(array, to: AnyObject.self)
-        let base = unsafe array.withUnsafeBytes { elements in unsafe elements.baseAddress }
+        let base = unsafe array.withUnsafeBytes { elements in elements.baseAddress }
         unsafe self.init(
             owner: storage, base: base ?? UnsafeRawPointer(Unmanaged.passUnretained(storage).toOpaque()),
             count: array.count)
@@ -67,7 +67,7 @@ public struct Bytes: @unchecked Sendable {
 
     /// The bytes as text, or `nil` when they are not valid UTF-8.
     public var utf8String: String? {
-        withUnsafeBytes { buffer in unsafe String(validating: buffer, as: UTF8.self) }
+        unsafe withUnsafeBytes { buffer in unsafe String(validating: buffer, as: UTF8.self) }
     }
 
     /// True when there are none.
@@ -77,7 +77,7 @@ public struct Bytes: @unchecked Sendable {
 extension [UInt8] {
     /// A copy of the bytes.
     public init(_ bytes: Bytes) {
-        self = bytes.withUnsafeBytes { buffer in unsafe [UInt8](buffer) }
+        self = unsafe bytes.withUnsafeBytes { buffer in unsafe [UInt8](buffer) }
     }
 }
 
@@ -85,13 +85,13 @@ extension Bytes: Hashable {
     /// The same bytes, wherever they lie. O(n).
     public static func == (left: Bytes, right: Bytes) -> Bool {
         guard left.count == right.count else { return false }
-        return left.withUnsafeBytes { left in
-            right.withUnsafeBytes { right in unsafe left.elementsEqual(right) }
+        return unsafe left.withUnsafeBytes { left in
+            unsafe right.withUnsafeBytes { right in unsafe left.elementsEqual(right) }
         }
     }
 
     public func hash(into hasher: inout Hasher) {
-        withUnsafeBytes { buffer in unsafe hasher.combine(bytes: buffer) }
+        unsafe withUnsafeBytes { buffer in unsafe hasher.combine(bytes: buffer) }
     }
 }
 

@@ -15,7 +15,7 @@ import Synchronization
 /// result. Asynchronous calls try that for a moment too, and then leave the role to a background thread.
 // Sendable: `rings[i]` belongs to the owner of ring i (`Link.withRing`); `sleepPoller`, `patience`, `isArmed` and the
 // receiving half of `link` belong to the holder of `role`; the rest is atomic or in a mutex.
-final class ClientCore: @unchecked Sendable {
+@safe final class ClientCore: @unchecked Sendable {
     let link: Link
     let options: ClientOptions
     let start: UInt64
@@ -111,10 +111,10 @@ final class ClientCore: @unchecked Sendable {
                 kind: request.kind, route: number, deadline: request.deadline, ticket: request.ticket, seq: seq,
                 payloadBytes: UInt32(payload))
             let bytes = request.bytes
-            let outcome = try link.write(ring, count: FrameHeader.byteCount + payload) { place in
-                bytes?.withUnsafeBytes { bytes in
+            let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + payload) { place in
+                unsafe bytes?.withUnsafeBytes { bytes in
                     // The record has `payload` bytes behind the header.
-                    if let source = unsafe bytes.baseAddress { unsafe oro_put(place + 32, source, payload) }
+                    if let source = bytes.baseAddress { unsafe oro_put(place + 32, source, payload) }
                 }
                 unsafe header.write(to: place)
             }
@@ -159,7 +159,7 @@ final class ClientCore: @unchecked Sendable {
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         let start = unsafe frame.write(size, into: bytes)
-        payload?.withUnsafeBytes { source in
+        unsafe payload?.withUnsafeBytes { source in
             unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
         }
         var sent = 0
@@ -237,8 +237,8 @@ final class ClientCore: @unchecked Sendable {
     @inline(__always)
     func takeRole() -> Bool {
         guard role.tryTake() else { return false }
-        if receiving.pointee.isArmed {
-            receiving.pointee.isArmed = false
+        if unsafe receiving.pointee.isArmed {
+            unsafe receiving.pointee.isArmed = false
             link.disarm()
         }
         return true
@@ -257,9 +257,9 @@ final class ClientCore: @unchecked Sendable {
     private func giveUpWatchedRole() {
         while true {
             let watching = needsWatch
-            if watching && !isWatched.load(ordering: .sequentiallyConsistent) && !receiving.pointee.isArmed {
+            if unsafe watching && !isWatched.load(ordering: .sequentiallyConsistent) && !receiving.pointee.isArmed {
                 if armLink() {
-                    receiving.pointee.isArmed = true
+                    unsafe receiving.pointee.isArmed = true
                 } else {
                     // For the background thread to read.
                     background.withLock { $0 }?.look(self)
@@ -359,7 +359,7 @@ final class ClientCore: @unchecked Sendable {
         case .continuation(let continuation):
             suspended.subtract(1, ordering: .relaxed)
             outcome.handOver()
-            continuation.resume(returning: outcome)
+            unsafe continuation.resume(returning: outcome)
         case .thread(let waiter):
             waiter.outcome.withLock { $0 = outcome }
             waiter.word.change()
@@ -445,7 +445,7 @@ final class ClientCore: @unchecked Sendable {
         }
         var progressed = false
         do throws(LinkError) {
-            progressed = try receive(&receiving.pointee.spare, mine: 0).count > 0
+            progressed = unsafe try receive(&receiving.pointee.spare, mine: 0).count > 0
             if link.hasWaiting, try pumpWaiting() { progressed = true }
         } catch {
             failAfterReading(error)
@@ -464,7 +464,7 @@ final class ClientCore: @unchecked Sendable {
             }
             let watching = needsWatch
             let quiet = !watching || armLink()
-            receiving.pointee.isArmed = watching && quiet
+            unsafe receiving.pointee.isArmed = watching && quiet
             if !quiet { isWatched.store(true, ordering: .sequentiallyConsistent) }
             _ = role.release()
             // SYNC: as in `giveUpWatchedRole`.
@@ -588,10 +588,10 @@ final class ClientCore: @unchecked Sendable {
         let header = FrameHeader(
             kind: .request, route: number, ticket: ticket, seq: seq, payloadBytes: UInt32(payload))
         unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
-        let outcome = try link.write(ring, count: FrameHeader.byteCount + payload) { place in
-            bytes?.withUnsafeBytes { bytes in
+        let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + payload) { place in
+            unsafe bytes?.withUnsafeBytes { bytes in
                 // The record has `payload` bytes behind the header.
-                if let source = unsafe bytes.baseAddress { unsafe oro_put(place + 32, source, payload) }
+                if let source = bytes.baseAddress { unsafe oro_put(place + 32, source, payload) }
             }
             unsafe header.write(to: place)
         }
@@ -604,18 +604,19 @@ final class ClientCore: @unchecked Sendable {
     private func await_(_ ring: Int, _ ticket: UInt64, _ command: String) throws(LinkError) -> Result {
         if takeRole() {
             while true {
-                let (count, gotMine) = try receiveOrFail(&rings[ring].spare, mine: ticket)
+                let (count, gotMine) = unsafe try receiveOrFail(&rings[ring].spare, mine: ticket)
                 if gotMine {
                     unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
-                    receiving.pointee.patience.arrived()
+                    unsafe receiving.pointee.patience.arrived()
                     giveUpRole()
                     defer { link.doneWithRing(ring) }
                     return Result(unsafe rings[ring].spare, command)
                 }
-                if count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
-                switch receiving.pointee.patience.advice() {
+                if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+                switch unsafe receiving.pointee.patience.advice() {
                 case .lookAgain: continue
-                case .checkAround where !link.sharesProcessor && receiving.pointee.patience.waited < briefly: continue
+                case .checkAround where unsafe !link.sharesProcessor && receiving.pointee.patience.waited < briefly:
+                    continue
                 default: break
                 }
                 break
@@ -743,18 +744,18 @@ final class ClientCore: @unchecked Sendable {
         while true {
             let (count, gotMine) = try receive(&spare, mine: isRing ? ticket : 0)
             if gotMine || waiter.outcome.withLock({ $0 != nil }) {
-                receiving.pointee.patience.arrived()
+                unsafe receiving.pointee.patience.arrived()
                 return
             }
             if link.isOver { return }
             if link.hasWaiting, try pumpWaiting() { continue }
-            if count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
-            switch receiving.pointee.patience.advice() {
+            if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+            switch unsafe receiving.pointee.patience.advice() {
             case .lookAgain: continue
             case .checkAround where !link.sharesProcessor:
                 link.sayProcessor()
                 looks += 1
-                if receiving.pointee.patience.policy == .spin && looks & 63 == 0 {
+                if unsafe receiving.pointee.patience.policy == .spin && looks & 63 == 0 {
                     // Polling for long: hear of the peer's end, keep deadlines, let others run.
                     try link.readSocket()
                     oro_yield()
@@ -768,7 +769,7 @@ final class ClientCore: @unchecked Sendable {
                 if waiter.outcome.withLock({ $0 == nil }) {
                     let began = oro_ticks()
                     try sleepOnLink(nanoseconds: left)
-                    receiving.pointee.patience.slept(oro_ticks() &- began)
+                    unsafe receiving.pointee.patience.slept(oro_ticks() &- began)
                 }
                 link.disarm()
             }
@@ -785,8 +786,8 @@ final class ClientCore: @unchecked Sendable {
         let abort = frame
         // A ring of the thread's own has nobody who would write the rest of it later.
         if !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? abort.encoded() {
-            let outcome = try? link.write(ring, count: bytes.count) { place in
-                bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) }
+            let outcome = unsafe try? link.write(ring, count: bytes.count) { place in
+                unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) }
             }
             if outcome == .sent { return }
         }
@@ -819,9 +820,9 @@ final class ClientCore: @unchecked Sendable {
                 let header = FrameHeader(
                     kind: .post, route: number, seq: seq, payloadBytes: UInt32(truncatingIfNeeded: payload.count))
                 while true {
-                    let outcome = try link.write(ring, count: count, hold: true) { place in
+                    let outcome = unsafe try link.write(ring, count: count, hold: true) { place in
                         // The record has room for the payload behind the header; the caller keeps the payload alive.
-                        if let source = unsafe payload.baseAddress {
+                        if let source = payload.baseAddress {
                             unsafe oro_put(place + 32, source, payload.count)
                         }
                         unsafe header.write(to: place)
@@ -854,7 +855,7 @@ final class ClientCore: @unchecked Sendable {
     }
 
     /// Tasks change threads; their messages keep their order by going through one ring.
-    private var isInTask: Bool { withUnsafeCurrentTask { $0 != nil } }
+    private var isInTask: Bool { unsafe withUnsafeCurrentTask { unsafe $0 != nil } }
 
     /// A request whose task is suspended until its result is there.
     func call(
@@ -901,9 +902,9 @@ final class ClientCore: @unchecked Sendable {
         var outcome: Outcome?
         do throws(LinkError) {
             for _ in 0..<16 {
-                if try receive(&receiving.pointee.spare, mine: ticket).gotMine {
+                if unsafe try receive(&receiving.pointee.spare, mine: ticket).gotMine {
                     pending.withLock { $0.free(ticket) }
-                    outcome = .frame(receiving.pointee.spare)
+                    outcome = unsafe .frame(receiving.pointee.spare)
                     break
                 }
                 _ = link.linger(32)
@@ -918,12 +919,12 @@ final class ClientCore: @unchecked Sendable {
     private func wait(_ ticket: UInt64, _ signal: AbortSignal?, _ command: String) async -> Result {
         let token = signal?.listen { [weak self] reason in self?.giveUp(ticket, .abort(reason)) }
         let outcome = await withTaskCancellationHandler {
-            await withUnsafeContinuation { (continuation: UnsafeContinuation<Outcome, Never>) in
+            unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Outcome, Never>) in
                 suspended.add(1, ordering: .sequentiallyConsistent)
-                let now = pending.withLock { $0.wait(ticket, continuation) }
+                let now = pending.withLock { unsafe $0.wait(ticket, continuation) }
                 if let now {
                     suspended.subtract(1, ordering: .relaxed)
-                    continuation.resume(returning: now)
+                    unsafe continuation.resume(returning: now)
                 } else {
                     watch()
                 }

@@ -9,10 +9,10 @@ import OroLink
 /// nothing.
 // Sendable: written by the one thread that made or reused it, before anybody else has a reference; constant afterwards.
 @usableFromInline
-final class FrameStorage: @unchecked Sendable {
+@safe final class FrameStorage: @unchecked Sendable {
     /// Outside the object: no access of the hot path needs a check for exclusivity.
     @usableFromInline
-    struct Fields {
+    @safe struct Fields {
         @usableFromInline var base: UnsafeMutableRawPointer
         var room: Int
         @usableFromInline var count = 0
@@ -39,7 +39,7 @@ final class FrameStorage: @unchecked Sendable {
     @usableFromInline
     init() {
         unsafe fields = .allocate(capacity: 1)
-        let base = unsafe UnsafeMutableRawPointer.allocate(byteCount: FrameStorage.smallestRoom + 64, alignment: 64)
+        let base = UnsafeMutableRawPointer.allocate(byteCount: FrameStorage.smallestRoom + 64, alignment: 64)
         unsafe fields.initialize(to: Fields(base: base, room: FrameStorage.smallestRoom))
     }
 

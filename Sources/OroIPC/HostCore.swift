@@ -12,7 +12,7 @@ import Synchronization
 
 /// The host behind ``Host``: accepts clients and serves their links, on one reactor thread.
 // Sendable: everything but `router`, `options`, `reactor` and `published` belongs to the reactor's thread.
-final class HostCore: ReactorService, @unchecked Sendable {
+@safe final class HostCore: ReactorService, @unchecked Sendable {
     let router = Router()
     let options: HostOptions
     private let name: String?
@@ -135,9 +135,11 @@ final class HostCore: ReactorService, @unchecked Sendable {
         // The common case of speed is one busy client: its next message is answered without another look around.
         for _ in 0..<HostCore.roundsAtOnce {
             if pollLinks() { progressed = true }
-            guard active.count == 1, unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) }) else { break }
+            guard unsafe active.count == 1, unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) }) else {
+                break
+            }
         }
-        if active.count != 1 && !progressed { oro_spin_pause() }
+        if unsafe active.count != 1 && !progressed { oro_spin_pause() }
         return progressed
     }
 
@@ -149,7 +151,7 @@ final class HostCore: ReactorService, @unchecked Sendable {
     private func pollLinks() -> Bool {
         var progressed = false
         var index = 0
-        while index < active.count {
+        while unsafe index < active.count {
             let host = unsafe active[index]
             var failure: LinkError?
             // Kept by `links` until it is ended, below.
@@ -162,7 +164,7 @@ final class HostCore: ReactorService, @unchecked Sendable {
                     }
                     host.idleTurns += 1
                     if host.link.isOver { throw host.link.ending ?? .closed }
-                    return !(host.idleTurns > 4096 && active.count > 1 && tryRest(host))
+                    return unsafe !(host.idleTurns > 4096 && active.count > 1 && tryRest(host))
                 } catch {
                     failure = error
                     return false
@@ -196,7 +198,9 @@ final class HostCore: ReactorService, @unchecked Sendable {
     }
 
     func reactorSharesProcessor() -> Bool {
-        for host in unsafe active where unsafe host.takeUnretainedValue().link.sharesProcessor { return true }
+        for index in unsafe active.indices {
+            if unsafe active[index].takeUnretainedValue().link.sharesProcessor { return true }
+        }
         return false
     }
 
@@ -205,7 +209,7 @@ final class HostCore: ReactorService, @unchecked Sendable {
         host.link.disarm()
         host.isActive = true
         host.idleTurns = 0
-        host.activeIndex = active.count
+        host.activeIndex = unsafe active.count
         unsafe active.append(.passUnretained(host))
     }
 
@@ -305,7 +309,7 @@ final class HostCore: ReactorService, @unchecked Sendable {
             statistics.accepted += 1
             let host = HostLink(link, core: self)
             links[key] = host
-            host.activeIndex = active.count
+            host.activeIndex = unsafe active.count
             unsafe active.append(.passUnretained(host))
             watch(link.chime, key | Source.chime)
             // The socket is watched since it came, under the same key.

@@ -3,7 +3,7 @@ import OroFrame
 import OroLink
 
 /// One client, as its host sees it. Belongs to the host's reactor thread.
-final class HostLink {
+@safe final class HostLink {
     let link: Link
     /// Outlives its links.
     private unowned(unsafe) let core: HostCore
@@ -27,13 +27,13 @@ final class HostLink {
     var activeIndex = 0
 
     /// What the route numbers of one ring mean. Number n is entry n - 1.
-    private struct NameTable {
+    @safe private struct NameTable {
         var names: [String] = []
         /// Routes by number, as far as they were looked up.
         var routes: UnsafeMutablePointer<Known>?
         var room = 0
 
-        struct Known {
+        @safe struct Known {
             private var kept: Router.Route?
             /// The same, for the hot path, which counts no references.
             private(set) var route: Unmanaged<Router.Route>?
@@ -77,7 +77,7 @@ final class HostLink {
 
     init(_ link: Link, core: HostCore) {
         self.link = link
-        self.core = core
+        unsafe self.core = core
         router = core.router
         start = link.start
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
@@ -141,10 +141,10 @@ final class HostLink {
         let header = unsafe storage.fields.pointee.header
         unsafe state.pointee.requests += 1
         if header.deadline != 0 && isPast(header.deadline) {
-            core.statistics.expired += 1
+            unsafe core.statistics.expired += 1
             return
         }
-        guard let route = try route(header, storage, ring) else {
+        guard let route = unsafe try route(header, storage, ring) else {
             return try answerNotFound(storage, ring)
         }
         unsafe storage.setRoute(route)
@@ -237,9 +237,9 @@ final class HostLink {
             let header = FrameHeader(
                 kind: .result, ticket: request.ticket, seq: request.seq,
                 payloadBytes: UInt32(truncatingIfNeeded: payload.count))
-            let outcome = try link.write(0, count: count) { place in
+            let outcome = unsafe try link.write(0, count: count) { place in
                 // The record has room for the payload behind the header; `result` keeps the payload alive.
-                if let source = unsafe payload.baseAddress { unsafe oro_put(place + 32, source, payload.count) }
+                if let source = payload.baseAddress { unsafe oro_put(place + 32, source, payload.count) }
                 unsafe header.write(to: place)
             }
             if case .sent = outcome { return }
@@ -272,14 +272,14 @@ final class HostLink {
             if frame.payloadBytes > link.peerMessageBytes {
                 throw .overLimit(.frameBytes, value: frame.payloadBytes, limit: link.peerMessageBytes)
             }
-            size = try frame.measure(limits: core.frameLimits(link))
+            size = unsafe try frame.measure(limits: core.frameLimits(link))
         } catch {
             let failure = IPCError(name: "RangeError", message: "the result does not fit a message: \(error)")
             return try replyInFull(request, wideSeq: wideSeq, Result(err: failure))
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         let start = unsafe frame.write(size, into: bytes)
-        payload?.withUnsafeBytes { source in
+        unsafe payload?.withUnsafeBytes { source in
             unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
         }
         if !link.isBackedUp(0) {
@@ -289,14 +289,14 @@ final class HostLink {
                 unsafe bytes.deallocate()
                 return
             }
-            return try wait(WaitingMessage(adopting: bytes, sent: sent), size.frameBytes)
+            return unsafe try wait(WaitingMessage(adopting: bytes, sent: sent), size.frameBytes)
         }
-        try wait(WaitingMessage(adopting: bytes, sent: 0), size.frameBytes)
+        unsafe try wait(WaitingMessage(adopting: bytes, sent: 0), size.frameBytes)
     }
 
     private func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) {
         let waiting = link.waitingBytes(in: 0) + count
-        guard waiting <= core.options.waitingBytesPerLink else {
+        guard unsafe waiting <= core.options.waitingBytesPerLink else {
             throw .violation("it does not read its results: \(waiting) bytes wait")
         }
         link.enqueue(0, message)
@@ -306,8 +306,8 @@ final class HostLink {
 
     private func start(_ handler: @escaping Router.AsyncHandler, _ storage: FrameStorage) throws(LinkError) {
         let header = storage.header
-        guard atWork < core.options.requestsPerLink else {
-            let message = "more than \(core.options.requestsPerLink) requests at once"
+        guard unsafe atWork < core.options.requestsPerLink else {
+            let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
             guard header.kind == .request else { return }
             return try reply(header, storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
         }
@@ -320,6 +320,7 @@ final class HostLink {
         let serial = nextSerial
         nextSerial += 1
         atWork += 1
+        let core = unsafe core
         let task = Task { [weak core] in
             let result: Result
             do {

@@ -35,7 +35,7 @@ struct PendingTable: ~Copyable {
     /// Tickets below this index belong to the threads that own a ring.
     static let firstIndex = 16
 
-    private struct Entry {
+    @safe private struct Entry {
         var generation: UInt32 = 0
         var isTaken = false
         var seq = Seq(0)
@@ -72,7 +72,7 @@ struct PendingTable: ~Copyable {
         entries[index].seq = seq
         entries[index].isOwnSeq = isChosen
         entries[index].outcome = nil
-        entries[index].continuation = nil
+        unsafe entries[index].continuation = nil
         entries[index].thread = thread
         count += 1
         if let deadline { deadlines.set(UInt32(index), at: deadline) }
@@ -101,7 +101,7 @@ struct PendingTable: ~Copyable {
     }
 
     /// Whom to tell, outside the lock.
-    enum Listener {
+    @safe enum Listener {
         case continuation(UnsafeContinuation<Outcome, Never>)
         case thread(ThreadWaiter)
         /// It has not begun to wait; the outcome is kept for it.
@@ -113,9 +113,9 @@ struct PendingTable: ~Copyable {
         guard let index = holds(ticket), entries[index].outcome == nil else { return nil }
         if let seq, seq != entries[index].seq { return nil }
         deadlines.clear(UInt32(index))
-        if let continuation = entries[index].continuation {
+        if let continuation = unsafe entries[index].continuation {
             free(ticket)
-            return .continuation(continuation)
+            return unsafe .continuation(continuation)
         }
         if let thread = entries[index].thread {
             free(ticket)
@@ -136,7 +136,7 @@ struct PendingTable: ~Copyable {
     mutating func wait(_ ticket: UInt64, _ continuation: UnsafeContinuation<Outcome, Never>) -> Outcome? {
         if let outcome = poll(ticket) { return outcome }
         guard let index = holds(ticket) else { return .error(.abort()) }
-        entries[index].continuation = continuation
+        unsafe entries[index].continuation = unsafe continuation
         return nil
     }
 

@@ -7,7 +7,7 @@ import OroFrame
 /// if let error = result.err { print(error) } else { print(result.data ?? .null) }
 /// ```
 // Sendable: what `owner` keeps alive is constant, as in ``Bytes``.
-public struct Result: @unchecked Sendable {
+@safe public struct Result: @unchecked Sendable {
     // The bytes, in parts: dropping a result without them then costs one comparison.
     @usableFromInline var owner: AnyObject?
     @usableFromInline var base: UnsafeRawPointer?

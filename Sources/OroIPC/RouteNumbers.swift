@@ -1,5 +1,5 @@
 /// A client's numbers for command names on one ring: a name travels once, then its number does.
-struct RouteNumbers: ~Copyable {
+@safe struct RouteNumbers: ~Copyable {
     /// Most names a ring may number; further ones travel with each request.
     static let most = 4096
 

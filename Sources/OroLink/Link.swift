@@ -8,7 +8,7 @@ import Synchronization
 // Sendable: the immutable parts are constants; `outs[i]` belongs to whoever owns ring i (`owners`), `ins`, `sleeper` and
 // `ringMappings.in` to the holder of the receiver's role; the rest is atomic or in a mutex.
 @usableFromInline
-package final class Link: @unchecked Sendable {
+@safe package final class Link: @unchecked Sendable {
     /// Random; the same on both sides.
     package let id: UInt64
     /// Who the peer is, as the kernel says.
@@ -237,7 +237,7 @@ extension Link {
         if isOver || socketHasNews { return true }
         if let ring, roomCame(in: ring) { return true }
         if !reading { return false }
-        var view = oro_view()
+        var view = unsafe oro_view()
         for index in 0..<(unsafe receiving.pointee.inCount) {
             // The reader belongs to the receiver's role.
             if unsafe oro_reader_peek(&ins[index].reader, &view) != Int32(ORO_READ_EMPTY) { return true }

@@ -13,14 +13,15 @@ extension Link {
             // `ins` has room for every ring number, and belongs to the receiver's role.
             let state = unsafe ins + ring
             var count = 0
-            var view = oro_view()
+            var view = unsafe oro_view()
             while count < limit {
                 let found = unsafe oro_reader_peek(&state.pointee.reader, &view)
                 if found == Int32(ORO_READ_EMPTY) { break }
                 if found < 0 { throw .violation("a record with an impossible extent") }
-                if view.part == 0 {
-                    try body(Incoming(ring: ring, bytes: unsafe view.payload, count: Int(view.length), owned: false))
-                } else if let whole = try assemble(ring, view) {
+                if unsafe view.part == 0 {
+                    unsafe try body(
+                        Incoming(ring: ring, bytes: unsafe view.payload, count: Int(view.length), owned: false))
+                } else if let whole = unsafe try assemble(ring, view) {
                     try body(whole)
                 }
                 unsafe oro_reader_advance(&state.pointee.reader, view.stride)
@@ -56,9 +57,9 @@ extension Link {
     func assemble(_ ring: Int, _ view: oro_view) throws(LinkError) -> Incoming? {
         let state = unsafe ins + ring
         var bytes = unsafe UnsafeRawBufferPointer(start: view.payload, count: Int(view.length))
-        if view.part == 1 {
+        if unsafe view.part == 1 {
             guard unsafe state.pointee.assembly == nil else { throw .violation("a message begins inside another") }
-            guard unsafe bytes.count >= 8 else { throw .violation("a first record without its total") }
+            guard bytes.count >= 8 else { throw .violation("a first record without its total") }
             // UNTRUSTED: copied once and checked.
             let total = unsafe UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
             guard total <= UInt64(limits.messageBytes) else {
@@ -72,11 +73,11 @@ extension Link {
             throw .violation("a message continues that never began")
         }
         let (done, total) = unsafe (state.pointee.assembled, state.pointee.assemblyTotal)
-        guard unsafe bytes.count <= total - done else { throw .violation("a message longer than its total") }
-        let needed = unsafe done + bytes.count
+        guard bytes.count <= total - done else { throw .violation("a message longer than its total") }
+        let needed = done + bytes.count
         if unsafe needed > state.pointee.assemblyRoom || state.pointee.assembly == nil {
             let room = min(total, max(2 * needed, 4096))
-            let grown = unsafe UnsafeMutableRawPointer.allocate(byteCount: room + 64, alignment: 64)
+            let grown = UnsafeMutableRawPointer.allocate(byteCount: room + 64, alignment: 64)
             if let old = unsafe state.pointee.assembly {
                 unsafe grown.copyMemory(from: old, byteCount: done)
                 unsafe old.deallocate()
@@ -84,16 +85,16 @@ extension Link {
             unsafe state.pointee.assembly = grown
             unsafe state.pointee.assemblyRoom = room
         }
-        if let source = unsafe bytes.baseAddress, let assembly = unsafe state.pointee.assembly {
+        if let source = bytes.baseAddress, let assembly = unsafe state.pointee.assembly {
             unsafe (assembly + done).copyMemory(from: source, byteCount: bytes.count)
         }
         unsafe state.pointee.assembled = needed
-        if view.part != 3 { return nil }
+        if unsafe view.part != 3 { return nil }
         guard needed == total, let whole = unsafe state.pointee.assembly else {
             throw .violation("a message shorter than its total")
         }
         unsafe state.pointee.assembly = nil
-        return Incoming(ring: ring, bytes: unsafe UnsafeRawPointer(whole), count: total, owned: true)
+        return unsafe Incoming(ring: ring, bytes: UnsafeRawPointer(whole), count: total, owned: true)
     }
 
     /// Reads the socket until it is empty: further rings, or the end of the peer.

@@ -163,8 +163,8 @@ extension Link {
         let limit = recordLimit(of: ring)
         let total = message.count
         if sent == 0 && total <= limit {
-            let outcome = try write(ring, count: total) { place in
-                if let source = unsafe message.baseAddress { unsafe place.copyMemory(from: source, byteCount: total) }
+            let outcome = unsafe try write(ring, count: total) { place in
+                if let source = message.baseAddress { unsafe place.copyMemory(from: source, byteCount: total) }
             }
             if case .sent = outcome { sent = total }
             return outcome == .sent
@@ -185,7 +185,7 @@ extension Link {
                 // 8 bytes more than the piece were reserved.
                 unsafe UnsafeMutableRawPointer(place).storeBytes(of: UInt64(total).littleEndian, as: UInt64.self)
             }
-            if let source = unsafe message.baseAddress {
+            if let source = message.baseAddress {
                 unsafe UnsafeMutableRawPointer(place + prefix).copyMemory(from: source + sent, byteCount: piece)
             }
             unsafe oro_writer_commit(&outs[ring].writer, false)
@@ -213,7 +213,7 @@ extension Link {
         var progressed = false
         while let first = unsafe outs[ring].waiting.first {
             let before = first.sent
-            let whole = try writeSome(ring, unsafe UnsafeRawBufferPointer(first.bytes), from: &first.sent)
+            let whole = unsafe try writeSome(ring, unsafe UnsafeRawBufferPointer(first.bytes), from: &first.sent)
             if first.sent != before { progressed = true }
             guard whole else { return progressed }
             unsafe outs[ring].waiting.removeFirst()

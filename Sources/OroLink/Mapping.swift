@@ -1,7 +1,7 @@
 import CSupport
 
 /// A segment in this process's address space: unmapped when the owner goes.
-package struct Mapping: ~Copyable {
+@safe package struct Mapping: ~Copyable {
     package let base: UnsafeMutableRawPointer
     private let bytes: Int
     /// Where the ring starts: behind the control page, or at the start of a memfd that is only a ring.
@@ -55,7 +55,7 @@ package enum Segment {
     package static func create(
         head: Int, ring: Int, _ name: String = "oro-ipc"
     ) throws(LinkError) -> Own {
-        let fd = try Descriptor(checking: oro_memfd_create(name, UInt64(head + ring)), "memfd_create")
+        let fd = unsafe try Descriptor(checking: oro_memfd_create(name, UInt64(head + ring)), "memfd_create")
         let mapping = try Mapping(fd, head: head, ring: ring, writable: true)
         let status = oro_memfd_seal(fd.number)
         guard status == 0 else { throw .system(call: "F_ADD_SEALS", errno: -status) }

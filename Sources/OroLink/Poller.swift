@@ -21,7 +21,7 @@ public enum WakeBackend: String, Sendable, Hashable, CaseIterable {
 }
 
 /// Waits for descriptors. Used by one thread at a time; with io_uring always by the thread that adds them.
-package struct Poller: ~Copyable {
+@safe package struct Poller: ~Copyable {
     private let handle: OpaquePointer
     package let backend: WakeBackend
 
@@ -59,7 +59,7 @@ package struct Poller: ~Copyable {
 
     /// Waits at most `nanoseconds` and calls `body` with each key that has something.
     package func wait(_ nanoseconds: UInt64, _ body: (UInt64) -> Void) {
-        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 64) { keys in
+        unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 64) { keys in
             // The buffer outlives the call and has room for 64.
             let count = unsafe oro_poller_wait(handle, nanoseconds, keys.baseAddress, 64)
             if count <= 0 { return }

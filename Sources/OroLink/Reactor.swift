@@ -28,7 +28,7 @@ package protocol ReactorService: AnyObject {
 /// readable, and at the time that it answers).
 // Sendable: `poller`, `patience`, `lastLook`, `busyLooks` belong to the reactor's thread; the rest is atomic or in a mutex.
 @usableFromInline
-package final class Reactor: @unchecked Sendable {
+@safe package final class Reactor: @unchecked Sendable {
     package let poller: Poller
     /// Owns this reactor, and stops it before it goes.
     private unowned(unsafe) let service: any ReactorService
@@ -62,7 +62,7 @@ package final class Reactor: @unchecked Sendable {
 
     package init(service: any ReactorService, backend: WakeBackend?, idle: IdlePolicy) throws(LinkError) {
         poller = try Poller(backend)
-        self.service = service
+        unsafe self.service = service
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State(patience: Patience(idle)))
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
@@ -94,7 +94,7 @@ package final class Reactor: @unchecked Sendable {
 
     /// Starts the reactor's thread.
     package func start() throws(LinkError) {
-        let box = Unmanaged.passRetained(self)
+        let box = unsafe Unmanaged.passRetained(self)
         var id = pthread_t()
         let status = unsafe pthread_create(
             &id, nil,
@@ -133,16 +133,16 @@ package final class Reactor: @unchecked Sendable {
         begin()
         while !stopping.load(ordering: .relaxed) && goOn() {
             if look() {
-                state.pointee.patience.arrived()
+                unsafe state.pointee.patience.arrived()
                 continue
             }
-            switch state.pointee.patience.advice() {
+            switch unsafe state.pointee.patience.advice() {
             case .lookAgain: break
             case .sleep: sleep(limit: .max)
             case .checkAround:
-                if service.reactorSharesProcessor() {
+                if unsafe service.reactorSharesProcessor() {
                     sleep(limit: .max)
-                } else if state.pointee.patience.policy == .spin && state.pointee.patience.waited > lookEvery {
+                } else if unsafe state.pointee.patience.policy == .spin && state.pointee.patience.waited > lookEvery {
                     // Long without progress: whoever else wants this processor may have it.
                     oro_yield()
                 }
@@ -159,8 +159,8 @@ package final class Reactor: @unchecked Sendable {
         repeat {
             while look() {}
             asleep.store(true, ordering: .sequentiallyConsistent)
-        } while hasJobs.load(ordering: .sequentiallyConsistent) || !service.reactorArms() || hear(0)
-        let next = service.reactorNextDeadline()
+        } while unsafe hasJobs.load(ordering: .sequentiallyConsistent) || !service.reactorArms() || hear(0)
+        let next = unsafe service.reactorNextDeadline()
         if next == .max { return nil }
         let now = oro_now()
         return next > now ? next - now : 0
@@ -181,7 +181,7 @@ package final class Reactor: @unchecked Sendable {
             runJobs()
             progressed = true
         }
-        if service.reactorPolls() { progressed = true }
+        if unsafe service.reactorPolls() { progressed = true }
         // io_uring shows its completions in memory; epoll has to be asked, now and then.
         if poller.backend == .ioUring {
             if poller.pending, hear(0) { progressed = true }
@@ -194,8 +194,8 @@ package final class Reactor: @unchecked Sendable {
             }
         }
         let now = oro_ticks()
-        if now &- state.pointee.lastLook > lookEvery {
-            state.pointee.lastLook = now
+        if unsafe now &- state.pointee.lastLook > lookEvery {
+            unsafe state.pointee.lastLook = now
             if poller.backend == .epoll, hear(0) { progressed = true }
             tick()
         }
@@ -204,7 +204,7 @@ package final class Reactor: @unchecked Sendable {
 
     private func tick() {
         let now = oro_now()
-        if service.reactorNextDeadline() <= now { service.reactorTicks(now) }
+        if unsafe service.reactorNextDeadline() <= now { unsafe service.reactorTicks(now) }
     }
 
     private func hear(_ nanoseconds: UInt64) -> Bool {
@@ -212,27 +212,27 @@ package final class Reactor: @unchecked Sendable {
         poller.wait(nanoseconds) { key in
             heard = true
             if key == Reactor.kickKey | Poller.ended { try? poller.add(kicker.number, key: Reactor.kickKey) }
-            if key & ~Poller.ended != Reactor.kickKey { service.reactorHears(key) }
+            if key & ~Poller.ended != Reactor.kickKey { unsafe service.reactorHears(key) }
         }
         return heard
     }
 
     private func sleep(limit: UInt64) {
-        guard service.reactorArms() else {
-            state.pointee.patience.arrived()
+        guard unsafe service.reactorArms() else {
+            unsafe state.pointee.patience.arrived()
             return
         }
         let begin = oro_ticks()
         asleep.store(true, ordering: .sequentiallyConsistent)
         // SYNC: sequentially consistent on both sides, so that either `submit` sees the sleep or we see the job.
         if !hasJobs.load(ordering: .sequentiallyConsistent) && !stopping.load(ordering: .sequentiallyConsistent) {
-            let next = service.reactorNextDeadline()
+            let next = unsafe service.reactorNextDeadline()
             let now = next == .max ? 0 : oro_now()
             _ = hear(next == .max ? .max : next > now ? next - now : 0)
         }
         asleep.store(false, ordering: .sequentiallyConsistent)
         tick()
-        state.pointee.patience.slept(oro_ticks() &- begin)
+        unsafe state.pointee.patience.slept(oro_ticks() &- begin)
     }
 
     private func runJobs() {

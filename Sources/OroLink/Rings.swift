@@ -14,8 +14,8 @@ public struct LinkLimits: Sendable, Hashable {
 
 /// One ring this side writes. Belongs to one thread, or to a lock, at a time (``Link/withRing(shared:_:)``).
 @usableFromInline
-package struct OutRing {
-    @usableFromInline package var writer = oro_writer()
+@safe package struct OutRing {
+    @usableFromInline package var writer = unsafe oro_writer()
     /// Longest payload of one record.
     @usableFromInline package var recordLimit = 0
     /// Messages that wait for room, oldest first; while there are some, nothing else is written.
@@ -25,7 +25,7 @@ package struct OutRing {
 
 /// A message that did not fit its ring at once.
 @usableFromInline
-package final class WaitingMessage {
+@safe package final class WaitingMessage {
     let bytes: UnsafeMutableRawBufferPointer
     var sent = 0
 
@@ -40,8 +40,8 @@ package final class WaitingMessage {
 
 /// One ring the peer writes.
 @usableFromInline
-package struct InRing {
-    @usableFromInline package var reader = oro_reader()
+@safe package struct InRing {
+    @usableFromInline package var reader = unsafe oro_reader()
     /// A message in several records, as far as it has come.
     package var assembly: UnsafeMutableRawPointer?
     package var assembled = 0
@@ -51,7 +51,7 @@ package struct InRing {
 
 /// A message as the drain hands it over.
 @usableFromInline
-package struct Incoming {
+@safe package struct Incoming {
     /// Number of the ring it came through.
     @usableFromInline package let ring: Int
     /// UNTRUSTED: without ``owned`` these bytes lie in the peer's segment: copy, then look.

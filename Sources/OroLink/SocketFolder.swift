@@ -43,10 +43,10 @@ package struct SocketFolder: Sendable {
     /// Opens the folder, after making it when `create`, and checks that it is ours alone.
     package func open(create: Bool) throws(LinkError) -> Descriptor {
         if create {
-            let made = oro_make_directory(path)
+            let made = unsafe oro_make_directory(path)
             guard made == 0 else { throw .folder(path: path, reason: SocketFolder.text(-made)) }
         }
-        let opened = oro_open_directory(path)
+        let opened = unsafe oro_open_directory(path)
         switch opened {
         case -EPERM: throw .folder(path: path, reason: "it belongs to another user")
         case Int32(ORO_DIRECTORY_OPEN_TO_OTHERS):
@@ -69,20 +69,20 @@ package struct SocketFolder: Sendable {
         guard locked == 0 else { throw .system(call: "flock", errno: -locked) }
         // The lock lasts as long as the descriptor: until the socket listens.
         defer { oro_unlock_directory(folder.number) }
-        let probe = oro_socket_connect(path)
+        let probe = unsafe oro_socket_connect(path)
         switch probe {
         case -ENOENT: break
-        case -ECONNREFUSED: _ = oro_unlink(path)
+        case -ECONNREFUSED: _ = unsafe oro_unlink(path)
         case 0...:
             let isDead = SocketFolder.listenerIsDead(probe)
             oro_close(probe)
             guard isDead else { throw .nameTaken(name: name) }
-            _ = oro_unlink(path)
+            _ = unsafe oro_unlink(path)
         // A full backlog: somebody lives there.
         case -EAGAIN: throw .nameTaken(name: name)
         default: throw .system(call: "connect", errno: -probe)
         }
-        return try Descriptor(checking: oro_socket_listen(path, backlog), "listen")
+        return unsafe try Descriptor(checking: oro_socket_listen(path, backlog), "listen")
     }
 
     /// Whoever listens at the other end of `probe` has died. The kernel takes a process's io_uring down after the process,
@@ -102,7 +102,7 @@ package struct SocketFolder: Sendable {
     package func remove(_ name: String) {
         guard let path = try? socketPath(name), let folder = try? open(create: false) else { return }
         _ = oro_lock_directory(folder.number)
-        _ = oro_unlink(path)
+        _ = unsafe oro_unlink(path)
         oro_unlock_directory(folder.number)
     }
 
@@ -110,10 +110,10 @@ package struct SocketFolder: Sendable {
     func connect(_ name: String) throws(LinkError) -> Descriptor {
         let path = try socketPath(name)
         // In a folder that others can write to, anybody could be the host of this name.
-        let opened = oro_open_directory(self.path)
+        let opened = unsafe oro_open_directory(self.path)
         if opened == -ENOENT { throw .notListening(name: name, path: path) }
         if opened >= 0 { oro_close(opened) } else { _ = try open(create: false) }
-        let number = oro_socket_connect(path)
+        let number = unsafe oro_socket_connect(path)
         switch number {
         case -ENOENT, -ECONNREFUSED: throw .notListening(name: name, path: path)
         case -EAGAIN: throw .refused(.busy)

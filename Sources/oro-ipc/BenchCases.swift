@@ -137,7 +137,7 @@ struct BenchBlocks {
             var before = oro_ticks()
             for index in 0..<count {
                 // A line is 64 bytes, and so is the record.
-                _ = try lane.write(ring, count: 64) { place in unsafe oro_put(place, &line, 64) }
+                _ = unsafe try lane.write(ring, count: 64) { place in unsafe oro_put(place, &line, 64) }
                 while try lane.drain(
                     limit: 1, { (incoming) throws(LinkError) in unsafe oro_take(&line, incoming.bytes, 64) }) == 0
                 {
@@ -220,7 +220,7 @@ struct BenchBlocks {
             for index in 0..<count {
                 line.words.0 = UInt64(index)
                 // As in `lane`.
-                while case .full = try lane.write(
+                while case .full = unsafe try lane.write(
                     ring, count: 64, hold: true, { place in unsafe oro_put(place, &line, 64) })
                 {
                     oro_spin_pause()

@@ -13,7 +13,7 @@ import OroLink
 /// baseline run in turn between the same two.
 ///
 /// To be used on one plain thread, not in a task: a task may change threads.
-final class BenchDriver {
+@safe final class BenchDriver {
     let shared: OpaquePointer
     let client: Client
     /// A bare lane, without messages.
@@ -33,7 +33,7 @@ final class BenchDriver {
         var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { (word: String) in unsafe strdup(word) }
         unsafe arguments.append(nil)
         peer = unsafe bench_spawn_peer(fd, hostPair[1], lanePair[1], &arguments)
-        for argument in unsafe arguments { unsafe free(argument) }
+        unsafe arguments.forEach { unsafe free($0) }
         for fd in [fd, hostPair[1], lanePair[1]] { oro_close(fd) }
         guard peer > 0 else { throw LinkError.system(call: "fork", errno: errno) }
         bench_pin_threads(bench_cpu(0))

@@ -4,7 +4,7 @@ import OroIPC
 import OroLink
 
 /// The other process of a bench: does what the driver commands, on one pinned thread.
-struct BenchPeer {
+@safe struct BenchPeer {
     let shared: OpaquePointer
     let host: Host
     let lane: Link
@@ -34,7 +34,7 @@ struct BenchPeer {
 
     /// Counts what a one-way bench sent. On the host's thread only.
     // Sendable: used by the one thread that runs the host.
-    final class Counter: @unchecked Sendable {
+    @safe final class Counter: @unchecked Sendable {
         var value: UInt64 = 0
         private let shared: OpaquePointer
         init(_ shared: OpaquePointer) { unsafe self.shared = shared }
@@ -80,7 +80,7 @@ struct BenchPeer {
                 let read = try lane.drain(limit: 64) { (incoming) throws(LinkError) in
                     var bytes = Line()
                     unsafe oro_take(&bytes, incoming.bytes, 64)
-                    _ = try lane.write(ring, count: 64) { place in unsafe oro_put(place, &bytes, 64) }
+                    _ = unsafe try lane.write(ring, count: 64) { place in unsafe oro_put(place, &bytes, 64) }
                 }
                 left -= UInt64(read)
                 if read == 0 { _ = lane.linger(1000) }

@@ -15,7 +15,7 @@ final class PlainThread: Sendable {
 
     init(_ body: @escaping @Sendable () throws -> Void) throws {
         var id = pthread_t()
-        let box = Unmanaged.passRetained(
+        let box = unsafe Unmanaged.passRetained(
             Box { [outcome = Outcome(self)] in
                 do { try body() } catch { outcome.thread.outcome.withLock { $0 = error } }
                 outcome.thread.done.signal()

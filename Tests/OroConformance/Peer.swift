@@ -37,7 +37,7 @@ public final class Peer: @unchecked Sendable {
     public func line() -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
         guard fgets(&buffer, Int32(buffer.count), output) != nil else { return nil }
-        var text = String(cString: buffer)
+        var text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         if text.hasSuffix("\n") { text.removeLast() }
         return text
     }
