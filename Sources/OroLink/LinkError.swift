@@ -61,7 +61,7 @@ extension LinkError: CustomStringConvertible {
         case .tooLarge(let bytes, let limit): "a message of \(bytes) bytes is over the limit of \(limit)"
         case .badOptions(let what): "these options cannot be: \(what)"
         case .unencodable(let what): "cannot be sent: \(what)"
-        case .busy: "the ring is full"
+        case .busy: "too many bytes wait for room, or no ring is left"
         case .timedOut: "timed out"
         case .system(let call, let errno): "\(call) failed: errno \(errno)"
         }

@@ -153,8 +153,8 @@ enum Probes {
         guard let text = setting("/proc/sys/vm/max_map_count"), let most = Int(text) else {
             return Finding(name: "mappings", state: .fact, detail: "vm.max_map_count cannot be read")
         }
-        // Two segments, of a head and a ring that is mapped twice.
-        let links = most / 6
+        // Two segments; of each, the head with the ring behind it, and the ring once more.
+        let links = most / 4
         let few = links < 1000
         return Finding(
             name: "mappings", state: few ? .missing : .works,
