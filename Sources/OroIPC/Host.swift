@@ -64,10 +64,7 @@ public final class Host: Sendable {
 
     /// Stops serving: clients see the link close, handlers at work are cancelled, the name is free. Waits for the host's
     /// thread, unless called on it. May be called again.
-    public func stop() {
-        core.reactor.stop()
-        core.close()
-    }
+    public func stop() { core.stop() }
 
     // MARK: In a foreign event loop
 

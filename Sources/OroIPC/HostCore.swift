@@ -36,6 +36,7 @@ import Synchronization
     private var requestsBefore = 0
     private let published = Locked(HostStatistics())
     private var isOpen = false
+    private let ending = Locked(true)
     /// When to look for clients that could not be accepted; `.max`: there are none.
     private var acceptAgain = UInt64.max
 
@@ -89,8 +90,22 @@ import Synchronization
 
     private func watch(_ fd: Int32, _ key: UInt64) { try? reactor.poller.add(fd, key: key + 4) }
 
+    /// Any thread, several at once.
+    func stop() {
+        if reactor.isReactorThread {
+            reactor.stop()
+            close()
+        } else {
+            // Whoever comes second returns when all is done, as the first.
+            ending.withLock { _ in
+                reactor.stop()
+                close()
+            }
+        }
+    }
+
     /// Stops accepting and ends all links. On the reactor's thread, or after it has ended.
-    func close() {
+    private func close() {
         if let name, listener != nil { folder.remove(name) }
         listener = nil
         for key in greetings.keys { dropGreeting(key) }
