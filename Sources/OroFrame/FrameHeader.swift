@@ -88,7 +88,7 @@ extension FrameHeader {
     }
 
     /// As ``read(_:limits:)`` of a span.
-    @inlinable
+    @inlinable @inline(__always)
     package static func read(
         _ frame: UnsafeRawBufferPointer, limits: FrameLimits = .default
     ) throws(FrameError) -> FrameHeader {

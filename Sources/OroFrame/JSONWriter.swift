@@ -14,6 +14,11 @@ extension Value {
     }
 }
 
+extension Value: CustomStringConvertible {
+    /// The same as ``json()``.
+    public var description: String { json() }
+}
+
 private struct JSONWriter {
     var text = ""
 

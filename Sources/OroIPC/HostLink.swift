@@ -150,16 +150,18 @@ import OroLink
         unsafe storage.setRoute(route)
         // The storage keeps the route.
         try unsafe route.borrowed { (route) throws(LinkError) in
-            if let handler = route.sync {
+            if route.isSync {
                 let result: Result
                 do {
-                    result = try handler(Message(storage))
+                    // As `isSync` says. Called in place: the closure is not counted.
+                    result = try unsafe unsafeDowncast(route, to: Router.SyncRoute.self).handler(Message(storage))
                 } catch {
                     result = Result(catching: error)
                 }
                 if header.kind == .request { try reply(header, storage, result) }
-            } else if let handler = route.async {
-                try start(handler, storage)
+            } else {
+                // As above.
+                try start(unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler, storage)
             }
         }
     }

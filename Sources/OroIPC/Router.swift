@@ -8,17 +8,33 @@ public final class Router: Sendable {
     /// Answers from a task of its own, which is cancelled when the client aborts, times out or goes away.
     public typealias AsyncHandler = @Sendable (Message) async throws -> Result
 
+    /// What answers a command: a ``SyncRoute`` or an ``AsyncRoute``.
     @usableFromInline
-    final class Route: Sendable {
-        @usableFromInline let name: String
-        /// One of the two.
-        let sync: SyncHandler?
-        let async: AsyncHandler?
+    class Route: @unchecked Sendable {
+        @usableFromInline final let name: String
+        final let isSync: Bool
 
-        init(_ name: String, sync: SyncHandler? = nil, async: AsyncHandler? = nil) {
+        fileprivate init(_ name: String, isSync: Bool) {
             self.name = name
-            self.sync = sync
-            self.async = async
+            self.isSync = isSync
+        }
+    }
+
+    final class SyncRoute: Route, @unchecked Sendable {
+        let handler: SyncHandler
+
+        init(_ name: String, _ handler: @escaping SyncHandler) {
+            self.handler = handler
+            super.init(name, isSync: true)
+        }
+    }
+
+    final class AsyncRoute: Route, @unchecked Sendable {
+        let handler: AsyncHandler
+
+        init(_ name: String, _ handler: @escaping AsyncHandler) {
+            self.handler = handler
+            super.init(name, isSync: false)
         }
     }
 
@@ -31,12 +47,12 @@ public final class Router: Sendable {
     /// Answers the command `name` with `handler`, which runs on the host's thread.
     @_disfavoredOverload
     public func map(_ name: String, _ handler: @escaping SyncHandler) {
-        set(name, Route(name, sync: handler))
+        set(name, SyncRoute(name, handler))
     }
 
     /// Answers the command `name` with `handler`, which runs in a task.
     public func map(_ name: String, async handler: @escaping AsyncHandler) {
-        set(name, Route(name, async: handler))
+        set(name, AsyncRoute(name, handler))
     }
 
     /// Answers the command `name` no more. Silent when nobody did.

@@ -219,6 +219,7 @@ struct BenchBlocks {
             var line = BenchPeer.Line()
             for index in 0..<count {
                 line.words.0 = UInt64(index)
+                unsafe bench_touch(&line)
                 // As in `lane`.
                 while case .full = unsafe try lane.write(
                     ring, count: 64, hold: true, { place in unsafe oro_put(place, &line, 64) })

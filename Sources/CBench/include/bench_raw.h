@@ -42,6 +42,8 @@ void bench_futex_answer(struct bench_shared *shared, uint64_t count);
 void bench_ring_produce(struct bench_shared *shared, uint64_t count);
 uint64_t bench_ring_consume(struct bench_shared *shared, uint64_t count);
 
+// The compiler must not know what stands in `bytes`.
+static inline void bench_touch(void *bytes) { __asm__ volatile("" : : "r"(bytes) : "memory"); }
 void bench_gap(uint64_t ns);
 int bench_pin(int cpu);
 // All threads of this process.
