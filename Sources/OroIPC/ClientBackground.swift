@@ -1,0 +1,100 @@
+import OroLink
+import Synchronization
+
+// The client's side of its background thread (``ClientReactor``).
+extension ClientCore {
+    /// Lets the background thread watch this link from now on.
+    func attach() {
+        if isAttached.load(ordering: .acquiring) { return }
+        background.withLock { background in
+            guard background == nil, let reactor = try? ClientReactor.shared(options) else { return }
+            background = reactor
+            // Watched from the start: the reactor arms the link when it goes to sleep.
+            isWatched.store(true, ordering: .sequentiallyConsistent)
+            isAttached.store(true, ordering: .sequentiallyConsistent)
+            reactor.attach(self)
+        }
+    }
+
+    func detach() {
+        background.withLock { background in
+            background?.detach(self)
+        }
+    }
+
+    /// For the background thread: reads, if nobody else does, and writes what waits. True when there was something.
+    func pollInBackground() -> Bool {
+        guard needsWatch || unheard.load(ordering: .relaxed) != 0 else { return false }
+        guard takeRole() else { return unheard.load(ordering: .relaxed) != 0 }
+        let heard = unheard.exchange(0, ordering: .relaxed)
+        if heard != 0 {
+            _ = role.release()
+            hearInBackground(processEnded: heard == 2)
+            return true
+        }
+        var progressed = false
+        do throws(LinkError) {
+            progressed = unsafe try receive(&receiving.pointee.spare, mine: 0).count > 0
+            if link.hasWaiting, try pumpWaiting() { progressed = true }
+        } catch {
+            failAfterReading(error)
+        }
+        _ = role.release()
+        return progressed
+    }
+
+    /// For the background thread before it sleeps: arms the link, or leaves that to the holder of the role. False when
+    /// something is there.
+    func armInBackground() -> Bool {
+        isWatched.store(false, ordering: .sequentiallyConsistent)
+        while true {
+            while !takeRole() {
+                if role.want() { return true }
+            }
+            let watching = needsWatch
+            let quiet = !watching || armLink()
+            unsafe receiving.pointee.isArmed = watching && quiet
+            if !quiet { isWatched.store(true, ordering: .sequentiallyConsistent) }
+            _ = role.release()
+            // SYNC: as in `giveUpWatchedRole`.
+            if watching || !needsWatch { return quiet }
+        }
+    }
+
+    /// Says this side sleeps, with the role. False, and not armed, when there is something after all.
+    func armLink() -> Bool {
+        var quiet = false
+        if link.hasWaiting {
+            try? link.withSharedRing { (ring) throws(LinkError) in
+                quiet = link.arm(room: true) && !link.hasSomething(orRoomIn: ring)
+            }
+        } else {
+            quiet = link.arm() && !link.hasSomething()
+        }
+        if !quiet { link.disarm() }
+        return quiet
+    }
+
+    /// Writes what waits for room in the shared ring. True when something was written.
+    func pumpWaiting() throws(LinkError) -> Bool {
+        var progressed = false
+        try link.withSharedRing { (ring) throws(LinkError) in progressed = try link.pump(ring) }
+        return progressed
+    }
+
+    /// For the background thread: the socket has news, or the peer's process has ended.
+    func hearInBackground(processEnded: Bool) {
+        guard takeRole() else {
+            // The holder may be about to give the role up without a look at the socket, and an edge is told once.
+            unheard.store(processEnded ? 2 : max(1, unheard.load(ordering: .relaxed)), ordering: .relaxed)
+            return
+        }
+        do throws(LinkError) {
+            try link.readSocket()
+            if processEnded { throw .peerGone }
+        } catch {
+            failAfterReading(error)
+        }
+        _ = role.release()
+    }
+}

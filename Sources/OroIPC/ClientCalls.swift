@@ -1,0 +1,291 @@
+import CSupport
+import OroFrame
+import OroLink
+import Synchronization
+
+// Calls that block their thread: a request, and the wait for its result.
+extension ClientCore {
+    /// The errors that keep a request from being sent at all.
+    func refusal(_ command: String, _ options: CallOptions?) -> IPCError? {
+        if let reason = options?.signal?.reason { return .abort(reason) }
+        if !CommandName.isValid(command) {
+            return .type("a command is 1 to 255 of A-Z a-z 0-9 . _ -, not '\(command.prefix(64))'")
+        }
+        return nil
+    }
+
+    func deadline(_ options: CallOptions?) -> UInt64? {
+        guard let timeout = options?.timeout else { return nil }
+        let (seconds, attoseconds) = timeout.components
+        let milliseconds = max(0, min(Double(seconds) * 1000 + Double(attoseconds) / 1e15, 1e9))
+        return elapsedMilliseconds + UInt64(milliseconds.rounded(.up))
+    }
+
+    /// The client's next own seq: 1, 2, 3, …, leaving out those that a caller has in flight.
+    @inline(__always)
+    func takeSeq() -> Seq {
+        let seq = Seq(nextSeq.wrappingAdd(1, ordering: .relaxed).oldValue)
+        return hasChosenSeqs.load(ordering: .relaxed) ? skipChosen(seq) : seq
+    }
+
+    func skipChosen(_ seq: Seq) -> Seq {
+        var seq = seq
+        while pending.withLock({ $0.isInFlight(seq) }) {
+            seq = Seq(nextSeq.wrappingAdd(1, ordering: .relaxed).oldValue)
+        }
+        return seq
+    }
+
+    func isInFlight(_ seq: Seq) -> Bool {
+        hasChosenSeqs.store(true, ordering: .sequentiallyConsistent)
+        guard let small = seq.small, small < nextSeq.load(ordering: .sequentiallyConsistent) else {
+            return pending.withLock { $0.isInFlight(seq) }
+        }
+        return pending.withLock { $0.isInFlightAmongOwn(seq) }
+    }
+
+    static func timedOut(_ verb: StaticString) -> IPCError { .timeout("ipc.\(verb) timed out") }
+
+    /// A request that blocks the calling thread until its result is there.
+    func callSync(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?
+    ) -> Result {
+        do throws(LinkError) {
+            if options == nil, value == nil {
+                // The plain case: a command that was checked when it was first sent.
+                if let result = try callOnOwnRing(command, bytes) { return result }
+            }
+            if let error = refusal(command, options) { return Result(err: error, source: command) }
+            return try callInFull(command, value, bytes, options)
+        } catch {
+            return Result(err: IPCError(error), source: command)
+        }
+    }
+
+    /// Without value and options, on a ring of the calling thread's own, a command sent before. `nil`: not that case.
+    ///
+    /// This is the path of the smallest round trip: no allocation, no system call while the host is awake.
+    @inline(__always)
+    func callOnOwnRing(_ command: String, _ bytes: Bytes?) throws(LinkError) -> Result? {
+        guard let ring = link.ownRing else { return nil }
+        let payload = bytes?.count ?? 0
+        let number = unsafe rings[ring].numbers.recall(command)
+        guard number != 0, !link.isBackedUp(ring),
+            FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
+        else { return nil }
+        if link.isOver { throw link.ending ?? .closed }
+        unsafe rings[ring].generation &+= 1
+        let ticket = unsafe UInt64(rings[ring].generation) << 32 | UInt64(ring)
+        guard let seq = takeSeq().small else { return nil }
+        let header = FrameHeader(
+            kind: .request, route: number, ticket: ticket, seq: seq, payloadBytes: UInt32(payload))
+        unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
+        let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + payload) { place in
+            unsafe bytes?.withUnsafeBytes { bytes in
+                // The record has `payload` bytes behind the header.
+                if let source = bytes.baseAddress { unsafe oro_put(place + 32, source, payload) }
+            }
+            unsafe header.write(to: place)
+        }
+        guard case .sent = outcome else { return nil }
+        return try await_(ring, ticket, command)
+    }
+
+    /// Waits, as a thread with a ring of its own.
+    @inline(__always)
+    func await_(_ ring: Int, _ ticket: UInt64, _ command: String) throws(LinkError) -> Result {
+        if takeRole() {
+            while true {
+                let (count, gotMine) = unsafe try receiveOrFail(&rings[ring].spare, mine: ticket)
+                if gotMine {
+                    unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
+                    unsafe receiving.pointee.patience.arrived()
+                    giveUpRole()
+                    defer { link.doneWithRing(ring) }
+                    return Result(unsafe rings[ring].spare, command)
+                }
+                if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+                switch unsafe receiving.pointee.patience.advice() {
+                case .lookAgain: continue
+                case .checkAround where unsafe !link.sharesProcessor && receiving.pointee.patience.waited < briefly:
+                    continue
+                default: break
+                }
+                break
+            }
+            giveUpRole()
+        }
+        let waiter = unsafe rings[ring].waiter
+        defer { link.doneWithRing(ring) }
+        return waitSlowly(waiter, ticket, nil, nil, command, verb: "sendSync", ring: ring)
+    }
+
+    @inline(__always)
+    func receiveOrFail(
+        _ spare: inout FrameStorage, mine: UInt64
+    ) throws(LinkError) -> (count: Int, gotMine: Bool) {
+        do throws(LinkError) {
+            return try receive(&spare, mine: mine)
+        } catch {
+            failAfterReading(error)
+            _ = role.release()
+            throw error
+        }
+    }
+
+    /// A synchronous call of any shape.
+    func callInFull(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?
+    ) throws(LinkError) -> Result {
+        let deadline = deadline(options)
+        if let seq = options?.seq, isInFlight(seq) {
+            return Result(err: .inFlight(seq), source: command)
+        }
+        let waiter = ThreadWaiter()
+        let seq = options?.seq ?? takeSeq()
+        let taken = pending.withLock { pending in
+            pending.count >= self.options.pendingRequests
+                ? 0 : pending.take(seq, isChosen: options?.seq != nil, deadline: nil, thread: waiter)
+        }
+        guard let ticket = taken else { return Result(err: .inFlight(seq), source: command) }
+        guard ticket != 0 else { return Result(err: .tooMany(self.options.pendingRequests), source: command) }
+        let request = Request(
+            kind: .request, command: command, value: value, bytes: bytes, seq: seq, ticket: ticket,
+            deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
+        do throws(LinkError) {
+            try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
+                try send(request, ring: ring, mayBlock: link.ownRing == ring)
+            }
+        } catch {
+            pending.withLock { $0.free(ticket) }
+            throw error
+        }
+        let token = options?.signal?.listen { [weak self] reason in
+            self?.complete(ticket, seq: nil, .error(.abort(reason)))
+            self?.kick()
+        }
+        defer { if let token { options?.signal?.unlisten(token) } }
+        return waitSlowly(waiter, ticket, deadline, options?.signal, command, verb: "sendSync", ring: nil)
+    }
+
+    /// Waits as long as it takes, with sleeps. `ring`: the waiter is that of a ring, else one of the table.
+    func waitSlowly(
+        _ waiter: ThreadWaiter, _ ticket: UInt64, _ deadline: UInt64?, _ signal: AbortSignal?, _ command: String,
+        verb: StaticString, ring: Int?
+    ) -> Result {
+        var spare = FrameStorage()
+        func outcome() -> Outcome? { waiter.outcome.withLock { $0.take() } }
+        func giveUp(_ error: IPCError) -> Result {
+            if ring != nil {
+                let mine = waiter.ticket.compareExchange(
+                    expected: ticket, desired: 0, ordering: .acquiringAndReleasing
+                ).exchanged
+                // Else its result is being delivered this very moment.
+                while !mine {
+                    if let outcome = outcome() { return Result(outcome, command) }
+                    oro_spin_pause()
+                }
+            } else {
+                complete(ticket, seq: nil, .error(error))
+                if let outcome = outcome(), case .frame = outcome { return Result(outcome, command) }
+            }
+            sendAbort(ticket, error)
+            return Result(err: error, source: command)
+        }
+        // The role may have been passed to this thread while its result was being delivered.
+        defer { role.passOnIfFree() }
+        while true {
+            if let outcome = outcome() {
+                if case .error(let error) = outcome, error.name == "AbortError" { sendAbort(ticket, error) }
+                return Result(outcome, command)
+            }
+            if link.isOver { return giveUp(IPCError(link.ending ?? .closed)) }
+            var left = UInt64.max
+            if let deadline {
+                let now = elapsedMilliseconds
+                if now >= deadline { return giveUp(ClientCore.timedOut(verb)) }
+                left = (deadline - now) * 1_000_000
+            }
+            guard takeRole() else {
+                role.sleep(waiter, nanoseconds: min(left, 100_000_000)) {
+                    link.isOver || waiter.outcome.withLock { $0 != nil }
+                }
+                continue
+            }
+            do throws(LinkError) {
+                try waitWithRole(&spare, waiter, ticket, left)
+            } catch {
+                failAfterReading(error)
+            }
+            if ring != nil, spare.header.ticket == ticket, waiter.ticket.load(ordering: .relaxed) == ticket {
+                waiter.ticket.store(0, ordering: .relaxed)
+                giveUpRole()
+                return Result(spare, command)
+            }
+            giveUpRole()
+        }
+    }
+
+    /// Reads until the result for `ticket` has come, or it is time to look around.
+    func waitWithRole(
+        _ spare: inout FrameStorage, _ waiter: ThreadWaiter, _ ticket: UInt64, _ left: UInt64
+    ) throws(LinkError) {
+        let isRing = Int(UInt32(truncatingIfNeeded: ticket)) < PendingTable.firstIndex
+        link.sayProcessor()
+        var looks = 0
+        while true {
+            let (count, gotMine) = try receive(&spare, mine: isRing ? ticket : 0)
+            if gotMine || waiter.outcome.withLock({ $0 != nil }) {
+                unsafe receiving.pointee.patience.arrived()
+                return
+            }
+            if link.isOver { return }
+            if link.hasWaiting, try pumpWaiting() { continue }
+            if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+            switch unsafe receiving.pointee.patience.advice() {
+            case .lookAgain: continue
+            case .checkAround where !link.sharesProcessor:
+                link.sayProcessor()
+                looks += 1
+                if unsafe receiving.pointee.patience.policy == .spin && looks & 63 == 0 {
+                    // Polling for long: hear of the peer's end, keep deadlines, let others run.
+                    try link.readSocket()
+                    oro_yield()
+                    return
+                }
+                if left != .max { return }
+                continue
+            default: break
+            }
+            if armLink() {
+                if waiter.outcome.withLock({ $0 == nil }) {
+                    let began = oro_ticks()
+                    try sleepOnLink(nanoseconds: left)
+                    unsafe receiving.pointee.patience.slept(oro_ticks() &- began)
+                }
+                link.disarm()
+            }
+            if left != .max { return }
+        }
+    }
+
+    /// Tells the host that nobody waits for `ticket` any more. Best effort: a host that cannot be told sends a late result.
+    func sendAbort(_ ticket: UInt64, _ why: IPCError) {
+        if link.isOver { return }
+        var frame = Frame(.abort)
+        frame.ticket = ticket
+        frame.value = .string(why.name)
+        let abort = frame
+        // A ring of the thread's own has nobody who would write the rest of it later.
+        if !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? abort.encoded() {
+            let outcome = unsafe try? link.write(ring, count: bytes.count) { place in
+                unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) }
+            }
+            if outcome == .sent { return }
+        }
+        // The shared ring: what does not fit it now is written in the background.
+        try? link.withRing(shared: true) { (ring) throws(LinkError) in
+            try write(abort, nil, ring: ring, mayBlock: false)
+        }
+    }
+}

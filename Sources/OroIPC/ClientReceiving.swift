@@ -1,0 +1,186 @@
+import CSupport
+import OroFrame
+import OroLink
+import Synchronization
+
+// What the holder of the receiver's role does: read, hand results to their waiters, sleep, end.
+extension ClientCore {
+    /// Takes the receiver's role if it is free.
+    @inline(__always)
+    func takeRole() -> Bool {
+        guard role.tryTake() else { return false }
+        if unsafe receiving.pointee.isArmed {
+            unsafe receiving.pointee.isArmed = false
+            link.disarm()
+        }
+        return true
+    }
+
+    /// Gives the role up. Where a background thread waits for news of this link, it is left armed.
+    @inline(__always)
+    func giveUpRole() {
+        if !isAttached.load(ordering: .relaxed) {
+            _ = role.release()
+            return
+        }
+        giveUpWatchedRole()
+    }
+
+    func giveUpWatchedRole() {
+        while true {
+            let watching = needsWatch
+            if unsafe watching && !isWatched.load(ordering: .sequentiallyConsistent) && !receiving.pointee.isArmed {
+                if armLink() {
+                    unsafe receiving.pointee.isArmed = true
+                } else {
+                    // For the background thread to read.
+                    background.withLock { $0 }?.look(self)
+                }
+            }
+            // Wanted: the background thread heard the bell while the role was held, and sleeps now. What the bell was for
+            // may have come after the link was armed here, and there is one signal for each sleep: disarm, look again.
+            // SYNC: or a task was suspended meanwhile and found the role held. It counts itself and then tries the role;
+            // the role is given up here and then the count is looked at, both sequentially consistent.
+            guard role.release() || (!watching && needsWatch), takeRole() else { return }
+        }
+    }
+
+    /// Sees to it that what comes for a task that is now suspended is heard.
+    func watch() {
+        // SYNC: the background thread says it looks no more, and then looks at the count that the caller has raised.
+        if isWatched.load(ordering: .sequentiallyConsistent) { return }
+        if options.idle == .spin {
+            // It polls for as long as somebody is suspended.
+            background.withLock { $0 }?.look(self)
+        } else if takeRole() {
+            giveUpRole()
+        }
+    }
+
+    /// Reads what has come and hands each result to its waiter. The result for `mine` is left in `spare`.
+    @inline(__always)
+    func receive(
+        _ spare: inout FrameStorage, mine: UInt64
+    ) throws(LinkError) -> (count: Int, gotMine: Bool) {
+        var gotMine = false
+        if link.socketHasNews { try link.readSocket() }
+        let count = try link.drain(limit: 64) { (incoming) throws(LinkError) in
+            if gotMine || !FrameStorage.isFree(&spare) {
+                let other = FrameStorage()
+                other.fill(incoming)
+                try read(other)
+                if !gotMine && other.header.ticket == mine {
+                    spare = other
+                    gotMine = true
+                } else {
+                    deliver(other)
+                }
+                return
+            }
+            spare.fill(incoming)
+            try read(spare)
+            if unsafe spare.fields.pointee.header.ticket == mine {
+                gotMine = true
+            } else {
+                deliver(spare)
+                spare = FrameStorage()
+            }
+        }
+        return (count, gotMine)
+    }
+
+    /// UNTRUSTED: checks what kind of frame came.
+    @inline(__always)
+    func read(_ storage: FrameStorage) throws(LinkError) {
+        do throws(FrameError) {
+            try storage.readHeader()
+        } catch {
+            throw .violation("a malformed frame: \(error)")
+        }
+        guard unsafe storage.fields.pointee.header.kind == .result else {
+            if storage.header.kind == .goodbye { throw .peerGone }
+            throw .violation("a frame that a host does not send: \(storage.header.kind)")
+        }
+    }
+
+    /// Gives a result to whoever waits for it. A result nobody waits for any more is counted and dropped.
+    func deliver(_ storage: FrameStorage) {
+        let ticket = storage.header.ticket
+        let index = Int(UInt32(truncatingIfNeeded: ticket))
+        if index < PendingTable.firstIndex {
+            let waiter = unsafe rings[index].waiter
+            let claimed =
+                ticket != 0
+                && waiter.ticket.compareExchange(
+                    expected: ticket, desired: 0, ordering: .acquiringAndReleasing
+                ).exchanged
+            guard claimed else { return countLate() }
+            waiter.outcome.withLock { $0 = .frame(storage) }
+            waiter.word.change()
+            return
+        }
+        complete(ticket, seq: try? storage.view.seq(), .frame(storage))
+    }
+
+    func countLate() { late.add(1, ordering: .relaxed) }
+
+    /// Ends a request of the table.
+    func complete(_ ticket: UInt64, seq: Seq?, _ outcome: Outcome) {
+        let listener = pending.withLock { $0.complete(ticket, seq: seq, outcome) }
+        switch listener {
+        case .continuation(let continuation):
+            suspended.subtract(1, ordering: .relaxed)
+            outcome.handOver()
+            unsafe continuation.resume(returning: outcome)
+        case .thread(let waiter):
+            waiter.outcome.withLock { $0 = outcome }
+            waiter.word.change()
+        case .nobodyYet: break
+        case nil: if case .frame = outcome { countLate() }
+        }
+    }
+
+    /// Waits for the peer's bell, the socket, or ``kick()``. Armed, with the role.
+    func sleepOnLink(nanoseconds: UInt64) throws(LinkError) {
+        if sleepPoller == nil {
+            // epoll: the role changes threads, and an io_uring's polls end with the thread that asked for them.
+            let poller = try Poller(.epoll)
+            try poller.add(link.chime, key: 1)
+            try poller.add(link.socket.number, key: 2)
+            try poller.add(kicker.number, key: 3)
+            if let pidfd = link.pidfd { try poller.add(pidfd, key: 4) }
+            sleepPoller = consume poller
+        }
+        var socketReady = false
+        var gone = false
+        sleepPoller?.wait(nanoseconds) { key in
+            if key == 2 { socketReady = true }
+            if key == 4 { gone = true }
+        }
+        if socketReady { try link.readSocket() }
+        if gone { throw .peerGone }
+    }
+
+    /// Ends a sleep on the link, so that the sleeper looks around.
+    func kick() {
+        oro_doorbell_ring(kicker.number)
+        role.wakeAll()
+    }
+
+    /// The link is over: everything that waits fails with the reason.
+    func fail(_ why: LinkError) {
+        link.end(why)
+        let error = IPCError(link.ending ?? why)
+        for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(error)) }
+        kick()
+    }
+
+    /// What came before the end is still delivered.
+    func failAfterReading(_ why: LinkError) {
+        if case .peerGone = why {
+            var spare = FrameStorage()
+            while let read = try? receive(&spare, mine: 0), read.count > 0 {}
+        }
+        fail(why)
+    }
+}

@@ -1,0 +1,104 @@
+import OroFrame
+import OroLink
+import Synchronization
+
+// Calls that suspend their task.
+extension ClientCore {
+    /// A request whose task is suspended until its result is there.
+    func call(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString
+    ) async -> Result {
+        if let error = refusal(command, options) { return Result(err: error, source: command) }
+        if Task.isCancelled { return Result(err: .abort(), source: command) }
+        let deadline = deadline(options)
+        if let seq = options?.seq, isInFlight(seq) { return Result(err: .inFlight(seq), source: command) }
+        let seq = options?.seq ?? takeSeq()
+        attach()
+        guard isAttached.load(ordering: .relaxed) else {
+            return Result(err: .network("no thread for asynchronous calls could be started"), source: command)
+        }
+        let taken = pending.withLock { pending in
+            pending.count >= self.options.pendingRequests
+                ? 0 : pending.take(seq, isChosen: options?.seq != nil, deadline: deadline)
+        }
+        guard let ticket = taken else { return Result(err: .inFlight(seq), source: command) }
+        guard ticket != 0 else { return Result(err: .tooMany(self.options.pendingRequests), source: command) }
+        do throws(LinkError) {
+            if link.isOver { throw link.ending ?? .closed }
+            let request = Request(
+                kind: .request, command: command, value: value, bytes: bytes, seq: seq, ticket: ticket,
+                deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
+            try link.withRing(shared: true) { (ring) throws(LinkError) in
+                try send(request, ring: ring, mayBlock: false)
+            }
+        } catch {
+            pending.withLock { $0.free(ticket) }
+            return Result(err: IPCError(error), source: command)
+        }
+        if deadline != nil { background.withLock { $0 }?.noteDeadline() }
+        if let outcome = pollBriefly(ticket) { return Result(outcome, command) }
+        // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
+        if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
+        return await wait(ticket, options?.signal, command)
+    }
+
+    /// Reads for a moment before the task is suspended: an awake host answers sooner than a task is resumed.
+    func pollBriefly(_ ticket: UInt64) -> Outcome? {
+        if options.idle == .park { return pending.withLock { $0.poll(ticket) } }
+        guard takeRole() else { return nil }
+        var outcome: Outcome?
+        do throws(LinkError) {
+            for _ in 0..<16 {
+                if unsafe try receive(&receiving.pointee.spare, mine: ticket).gotMine {
+                    pending.withLock { $0.free(ticket) }
+                    outcome = unsafe .frame(receiving.pointee.spare)
+                    break
+                }
+                _ = link.linger(32)
+            }
+        } catch {
+            failAfterReading(error)
+        }
+        giveUpRole()
+        return outcome ?? pending.withLock { $0.poll(ticket) }
+    }
+
+    func wait(_ ticket: UInt64, _ signal: AbortSignal?, _ command: String) async -> Result {
+        let token = signal?.listen { [weak self] reason in self?.giveUp(ticket, .abort(reason)) }
+        let outcome = await withTaskCancellationHandler {
+            unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Outcome, Never>) in
+                suspended.add(1, ordering: .sequentiallyConsistent)
+                let now = pending.withLock { unsafe $0.wait(ticket, continuation) }
+                if let now {
+                    suspended.subtract(1, ordering: .relaxed)
+                    unsafe continuation.resume(returning: now)
+                } else {
+                    watch()
+                }
+            }
+        } onCancel: {
+            giveUp(ticket, .abort())
+        }
+        if let token { signal?.unlisten(token) }
+        outcome.takeOver()
+        return Result(outcome, command)
+    }
+
+    /// Nobody waits for `ticket` any more.
+    func giveUp(_ ticket: UInt64, _ error: IPCError) {
+        complete(ticket, seq: nil, .error(error))
+        sendAbort(ticket, error)
+    }
+
+    /// For the background thread.
+    func expire() {
+        let now = elapsedMilliseconds
+        for ticket in pending.withLock({ $0.expire(now) }) { giveUp(ticket, ClientCore.timedOut("request")) }
+    }
+
+    /// When `expire` is due, as `oro_now` counts.
+    var nextDeadline: UInt64 {
+        guard let next = pending.withLock({ $0.nextDeadline }) else { return .max }
+        return start + next * 1_000_000
+    }
+}
