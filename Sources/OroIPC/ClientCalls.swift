@@ -133,6 +133,19 @@ extension ClientCore {
         }
     }
 
+    /// A place in the table of pending requests.
+    func takeTicket(
+        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil
+    ) throws(IPCError) -> UInt64 {
+        let ticket = pending.withLock { pending in
+            pending.count >= options.pendingRequests
+                ? 0 : pending.take(seq, isChosen: isChosen, deadline: deadline, thread: thread)
+        }
+        guard let ticket else { throw .inFlight(seq) }
+        guard ticket != 0 else { throw .tooMany(options.pendingRequests) }
+        return ticket
+    }
+
     /// A synchronous call of any shape.
     func callInFull(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?
@@ -143,12 +156,12 @@ extension ClientCore {
         }
         let waiter = ThreadWaiter()
         let seq = options?.seq ?? takeSeq()
-        let taken = pending.withLock { pending in
-            pending.count >= self.options.pendingRequests
-                ? 0 : pending.take(seq, isChosen: options?.seq != nil, deadline: nil, thread: waiter)
+        let ticket: UInt64
+        do throws(IPCError) {
+            ticket = try takeTicket(seq, isChosen: options?.seq != nil, deadline: nil, thread: waiter)
+        } catch {
+            return Result(err: error, source: command)
         }
-        guard let ticket = taken else { return Result(err: .inFlight(seq), source: command) }
-        guard ticket != 0 else { return Result(err: .tooMany(self.options.pendingRequests), source: command) }
         let request = Request(
             kind: .request, command: command, value: value, bytes: bytes, seq: seq, ticket: ticket,
             deadline: UInt32(truncatingIfNeeded: deadline ?? 0))

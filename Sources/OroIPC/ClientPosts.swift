@@ -4,7 +4,7 @@ import OroLink
 
 // Commands without a result, one by one or in a batch.
 extension ClientCore {
-    /// A command without a result. True when it was written.
+    /// A command without a result.
     func post(_ command: String, _ value: Value?, _ bytes: Bytes?) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
         try link.withRing(shared: isInTask) { (ring) throws(LinkError) in

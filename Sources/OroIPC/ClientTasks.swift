@@ -17,12 +17,12 @@ extension ClientCore {
         guard isAttached.load(ordering: .relaxed) else {
             return Result(err: .network("no thread for asynchronous calls could be started"), source: command)
         }
-        let taken = pending.withLock { pending in
-            pending.count >= self.options.pendingRequests
-                ? 0 : pending.take(seq, isChosen: options?.seq != nil, deadline: deadline)
+        let ticket: UInt64
+        do throws(IPCError) {
+            ticket = try takeTicket(seq, isChosen: options?.seq != nil, deadline: deadline)
+        } catch {
+            return Result(err: error, source: command)
         }
-        guard let ticket = taken else { return Result(err: .inFlight(seq), source: command) }
-        guard ticket != 0 else { return Result(err: .tooMany(self.options.pendingRequests), source: command) }
         do throws(LinkError) {
             if link.isOver { throw link.ending ?? .closed }
             let request = Request(

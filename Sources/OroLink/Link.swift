@@ -75,7 +75,6 @@ import Synchronization
     struct Opening {
         var mappings: [MappingBox] = []
         var threads: [Int32] = Array(repeating: 0, count: Int(ORO_RINGS_MAX))
-        var sharedRing: Int?
     }
 
     /// Keeps a further ring mapped.

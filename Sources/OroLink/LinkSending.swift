@@ -44,7 +44,9 @@ extension Link {
 
     /// Runs `body` with the shared ring, if there is one yet.
     package func withSharedRing(_ body: (Int) throws(LinkError) -> Void) throws(LinkError) {
-        guard let ring = opening.withLock({ $0.sharedRing }) else { return }
+        // SYNC: as in `findSharedRing`.
+        let ring = sharedRingNumber.load(ordering: .acquiring)
+        guard ring >= 0 else { return }
         try sharedRing.withLock { (_) throws(LinkError) in try body(ring) }
     }
 
@@ -61,7 +63,7 @@ extension Link {
                 return ring
             }
             for ring in 0..<count where unsafe owners[ring].load(ordering: .acquiring) == 0 { return take(ring) }
-            for ring in 0..<count where ring != opening.sharedRing {
+            for ring in 0..<count where ring != sharedRingNumber.load(ordering: .relaxed) {
                 if !oro_thread_lives(opening.threads[ring]) { return take(ring) }
             }
             // The last one is left for those who share.
@@ -79,11 +81,12 @@ extension Link {
 
     private func chooseSharedRing() throws(LinkError) -> Int {
         try opening.withLock { (opening) throws(LinkError) in
-            if let ring = opening.sharedRing { return ring }
+            // SYNC: relaxed: it is only written with `opening` locked.
+            let known = sharedRingNumber.load(ordering: .relaxed)
+            if known >= 0 { return known }
             let count = outCount.load(ordering: .acquiring)
             func take(_ ring: Int) -> Int {
                 unsafe owners[ring].store(1, ordering: .releasing)
-                opening.sharedRing = ring
                 sharedRingNumber.store(ring, ordering: .releasing)
                 return ring
             }
