@@ -18,7 +18,7 @@ package struct Frame: Sendable {
     @usableFromInline package var ticket: UInt64
     /// The seq of the request, of any size.
     @usableFromInline package var seq: Seq
-    /// A result whose value is an error object.
+    /// A result or an end whose value is an error object.
     @usableFromInline package var failed: Bool
     /// The command's name, to stand in the frame.
     @usableFromInline package var name: String?
@@ -30,6 +30,10 @@ package struct Frame: Sendable {
     @usableFromInline package var headers: [(name: String, value: String)]?
     /// Length of the inline payload, not negative; its bytes are written by the caller.
     @usableFromInline package var payloadBytes: Int
+    /// Where the payload lies when it is not in the frame; there is no inline payload then.
+    @usableFromInline package var block: BlockReference?
+    /// Flags that only a request can have.
+    @usableFromInline package var requestFlags: FrameFlags = []
 
     /// A frame of this kind; whatever is not said is absent.
     @inlinable

@@ -7,6 +7,7 @@ extension Frame {
         let valueBytes: Int
         if let value { valueBytes = try value.encodedCount(limits: limits) } else { valueBytes = 0 }
         var flags: FrameFlags = failed ? .failed : []
+        flags.formUnion(requestFlags)
         var partBytes = 0
         if seq.small == nil {
             let text = seq.description
@@ -27,6 +28,11 @@ extension Frame {
             flags.insert(.hasHeaders)
             partBytes += try Frame.bytes(of: headers, limits: limits)
         }
+        var payloadBytes = payloadBytes
+        if block != nil {
+            flags.insert(.lent)
+            payloadBytes = BlockReference.byteCount
+        }
         try Frame.check(payloadBytes, .frameBytes, limits.frameBytes)
         let frameBytes = FrameHeader.byteCount + partBytes + valueBytes + payloadBytes
         try Frame.check(frameBytes, .frameBytes, limits.frameBytes)
@@ -38,7 +44,7 @@ extension Frame {
     }
 
     /// Writes header and body into `record`, whose length is `size.frameBytes`, and returns where the payload
-    /// starts: the last `payloadBytes` bytes are left for the caller to fill. Allocates as ``measure(limits:)``.
+    /// starts: the last `payloadBytes` bytes are left for the caller to fill (none with a `block`). Allocates as ``measure(limits:)``.
     package func write(_ size: FrameSize, into record: UnsafeMutableRawBufferPointer) -> Int {
         precondition(record.count == size.frameBytes, "the record is not as long as the frame")
         var next = FrameHeader.byteCount
@@ -62,7 +68,10 @@ extension Frame {
                 unsafe record.append(text: value, &next)
             }
         }
-        precondition(next + payloadBytes == size.frameBytes, "the frame changed after it was measured")
+        precondition(
+            next + Int(size.header.payloadBytes) == size.frameBytes, "the frame changed after it was measured")
+        // 32 bytes are left: checked above, and `checkCombination` has seen that a reference has that length.
+        if let block { unsafe block.write(to: start + next) }
         return next
     }
 
@@ -72,7 +81,7 @@ extension Frame {
         var bytes = [UInt8](repeating: 0, count: size.frameBytes)
         // The buffer is the array's, as long as the frame.
         let start = unsafe bytes.withUnsafeMutableBytes { unsafe write(size, into: $0) }
-        bytes.replaceSubrange(start..., with: payload)
+        if block == nil { bytes.replaceSubrange(start..., with: payload) }
         return bytes
     }
 

@@ -20,8 +20,8 @@ public enum FrameError: Error, Hashable, Sendable {
     case lengthMismatch(declared: Int, actual: Int)
     /// The frame's first byte names no kind.
     case unknownKind(UInt8)
-    /// These flag bits have no meaning in this version.
-    case unknownFlags(UInt8)
+    /// A frame whose payload lies elsewhere says where in exactly 32 bytes.
+    case notAReference(payloadBytes: Int)
     /// This flag bit means nothing in a frame of this kind, or contradicts the route number.
     case misplacedFlag(UInt8, kind: UInt8)
     /// A `name` frame that does not give a number other than 0 and a name.
@@ -55,7 +55,7 @@ extension FrameError: CustomStringConvertible {
         case .lengthMismatch(let declared, let actual):
             "the frame's parts add up to \(declared) bytes, the frame has \(actual)"
         case .unknownKind(let kind): "unknown frame kind \(kind)"
-        case .unknownFlags(let bits): "unknown frame flags 0x\(String(bits, radix: 16))"
+        case .notAReference(let count): "a payload of \(count) bytes does not say where the bytes lie"
         case .misplacedFlag(let bits, let kind):
             "frame flag 0x\(String(bits, radix: 16)) cannot stand in this frame of kind \(kind)"
         case .namelessRoute(let route): "a name frame must give a route and its name (route \(route))"

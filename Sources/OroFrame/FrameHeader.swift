@@ -99,10 +99,13 @@ extension FrameHeader {
     /// The rules between kind, flags, route and status; off the hot path, which has no flags.
     @usableFromInline
     func checkCombination() throws(FrameError) {
-        let unknown = flags.subtracting(.known)
-        guard unknown.isEmpty else { throw .unknownFlags(unknown.rawValue) }
-        if flags.contains(.failed) && kind != .result {
+        if flags.contains(.failed) && kind != .result && kind != .end {
             throw .misplacedFlag(FrameFlags.failed.rawValue, kind: kind.byte)
+        }
+        let ofRequests = flags.intersection(.ofRequests)
+        if !ofRequests.isEmpty && kind != .request { throw .misplacedFlag(ofRequests.rawValue, kind: kind.byte) }
+        if flags.contains(.lent) && Int(payloadBytes) != BlockReference.byteCount {
+            throw .notAReference(payloadBytes: Int(payloadBytes))
         }
         if kind == .name {
             guard route != 0 && flags.contains(.inlineName) else { throw .namelessRoute(route: route) }

@@ -23,6 +23,8 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
     case name
     /// The sender ends the link; the value, if any, is the reason.
     case goodbye
+    /// The sender may be sent this many more chunks of a stream (in the place of the deadline).
+    case credit
 
     /// The kind with this byte on the wire, or `nil` when there is none.
     @inlinable
@@ -39,6 +41,7 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
         case 9: self = .broadcast
         case 10: self = .name
         case 11: self = .goodbye
+        case 12: self = .credit
         default: return nil
         }
     }
@@ -58,6 +61,7 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
         case .broadcast: 9
         case .name: 10
         case .goodbye: 11
+        case .credit: 12
         }
     }
 }
@@ -74,15 +78,22 @@ package struct FrameFlags: OptionSet, Hashable, Sendable {
     @inlinable package static var wideSeq: FrameFlags { FrameFlags(rawValue: 1 << 0) }
     /// The command's name stands in the body.
     @inlinable package static var inlineName: FrameFlags { FrameFlags(rawValue: 1 << 1) }
-    /// A result whose value is an error object.
+    /// A result, or a stream's end, whose value is an error object.
     @inlinable package static var failed: FrameFlags { FrameFlags(rawValue: 1 << 2) }
     /// The name of the result's or event's source stands in the body.
     @inlinable package static var hasSource: FrameFlags { FrameFlags(rawValue: 1 << 3) }
     /// Header pairs stand in the body.
     @inlinable package static var hasHeaders: FrameFlags { FrameFlags(rawValue: 1 << 4) }
 
-    /// Every bit with a meaning.
-    @inlinable package static var known: FrameFlags { FrameFlags(rawValue: 0x1F) }
+    /// The payload is not the bytes themselves but a ``BlockReference``: where they lie.
+    @inlinable package static var lent: FrameFlags { FrameFlags(rawValue: 1 << 5) }
+    /// A request whose answer may be a stream.
+    @inlinable package static var takesStream: FrameFlags { FrameFlags(rawValue: 1 << 6) }
+    /// A request whose body follows as a stream.
+    @inlinable package static var hasBody: FrameFlags { FrameFlags(rawValue: 1 << 7) }
+
+    /// The flags that only a request can have.
+    @inlinable package static var ofRequests: FrameFlags { FrameFlags(rawValue: 0xC0) }
     /// The flags that add a part to the body.
     @inlinable package static var parts: FrameFlags { FrameFlags(rawValue: 0x1B) }
 }

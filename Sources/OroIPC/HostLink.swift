@@ -267,7 +267,14 @@ import OroLink
         frame.seq = wideSeq ?? Seq(request.seq)
         frame.failed = !result.isOK
         frame.value = result.err?.value ?? result.data
-        let payload = result.isOK ? result.bytes : nil
+        if let failure = try send(frame, result.isOK ? result.bytes : nil) {
+            try replyInFull(request, wideSeq: wideSeq, Result(err: failure))
+        }
+    }
+
+    /// Sends a frame of any shape; what does not fit the ring now waits for room. Answers why it cannot be sent at all.
+    func send(_ plain: Frame, _ payload: Bytes?) throws(LinkError) -> IPCError? {
+        var frame = plain
         frame.payloadBytes = payload?.count ?? 0
         let size: FrameSize
         do throws(FrameError) {
@@ -276,8 +283,7 @@ import OroLink
             }
             size = unsafe try frame.measure(limits: core.frameLimits(link))
         } catch {
-            let failure = IPCError(name: "RangeError", message: "the result does not fit a message: \(error)")
-            return try replyInFull(request, wideSeq: wideSeq, Result(err: failure))
+            return IPCError(name: "RangeError", message: "the result does not fit a message: \(error)")
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         let start = unsafe frame.write(size, into: bytes)
@@ -289,11 +295,13 @@ import OroLink
             let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent)
             if whole {
                 unsafe bytes.deallocate()
-                return
+                return nil
             }
-            return unsafe try wait(WaitingMessage(adopting: bytes, sent: sent), size.frameBytes)
+            unsafe try wait(WaitingMessage(adopting: bytes, sent: sent), size.frameBytes)
+            return nil
         }
         unsafe try wait(WaitingMessage(adopting: bytes, sent: 0), size.frameBytes)
+        return nil
     }
 
     private func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) {

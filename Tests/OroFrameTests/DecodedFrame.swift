@@ -21,6 +21,12 @@ extension Frame {
         }
         // The buffer is valid in the closure, which copies it.
         let payload = unsafe view.payload.withUnsafeBytes { unsafe [UInt8]($0) }
+        frame.requestFlags = view.header.flags.intersection(.ofRequests)
+        if view.header.flags.contains(.lent) {
+            // As above.
+            frame.block = unsafe payload.withUnsafeBytes { unsafe BlockReference($0) }
+            return (frame, [])
+        }
         frame.payloadBytes = payload.count
         return (frame, payload)
     }

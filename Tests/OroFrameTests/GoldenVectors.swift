@@ -90,6 +90,12 @@ extension Frame {
                     return (halves[0], halves[1])
                 }
             case "payload": payload = Array(pair[1].utf8)
+            case "flags": frame.requestFlags = FrameFlags(rawValue: UInt8(pair[1].dropFirst(2), radix: 16)!)
+            case "block":
+                let numbers = pair[1].split(separator: ",").map { UInt64($0)! }
+                frame.block = BlockReference(
+                    slot: UInt32(numbers[0]), serial: UInt32(numbers[1]), loan: numbers[2], offset: numbers[3],
+                    count: numbers[4])
             default: throw UnknownField(name: pair[0])
             }
         }
