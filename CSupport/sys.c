@@ -29,6 +29,9 @@
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB (21U << 26)
+#endif
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
@@ -43,12 +46,18 @@ _Atomic uint64_t oro_syscall_count;
 
 uint64_t oro_syscalls(void) { return atomic_load_explicit(&oro_syscall_count, memory_order_relaxed); }
 
-static const int segment_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+static const int size_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+static const int segment_seals = size_seals | F_SEAL_FUTURE_WRITE;
 
-int oro_memfd_create(const char *name, uint64_t bytes) {
-    int fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
-    if (fd < 0 && errno == EINVAL) fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (fd < 0) return -errno;
+static int new_memfd(const char *name, unsigned flags) {
+    int fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | flags));
+    if (fd < 0 && errno == EINVAL) fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags));
+    return fd < 0 ? -errno : fd;
+}
+
+static int allocated_memfd(const char *name, uint64_t bytes, unsigned flags) {
+    int fd = new_memfd(name, flags);
+    if (fd < 0) return fd;
     int status = COUNTED(ftruncate(fd, (off_t)bytes));
     if (status == 0) {
         do status = COUNTED(fallocate(fd, 0, 0, (off_t)bytes));
@@ -62,16 +71,33 @@ int oro_memfd_create(const char *name, uint64_t bytes) {
     return fd;
 }
 
+int oro_memfd_create(const char *name, uint64_t bytes, bool huge) {
+    int fd = huge ? allocated_memfd(name, bytes, MFD_HUGETLB | MFD_HUGE_2MB) : -1;
+    return fd >= 0 ? fd : allocated_memfd(name, bytes, 0);
+}
+
+int oro_memfd_seal_immutable(int fd) {
+    return COUNTED(fcntl(fd, F_ADD_SEALS, size_seals | F_SEAL_WRITE)) == 0 ? 0 : -errno;
+}
+
+int64_t oro_memfd_size(int fd) {
+    struct stat status;
+    if (COUNTED(fcntl(fd, F_GET_SEALS)) < 0) return -EINVAL;
+    if (COUNTED(fstat(fd, &status)) != 0) return -errno;
+    return S_ISREG(status.st_mode) ? (int64_t)status.st_size : -EINVAL;
+}
+
 int oro_memfd_seal(int fd) { return COUNTED(fcntl(fd, F_ADD_SEALS, segment_seals)) == 0 ? 0 : -errno; }
 
-int oro_memfd_verify(int fd, uint64_t bytes) {
+int oro_memfd_verify(int fd, uint64_t bytes, bool immutable) {
+    int wanted = immutable ? size_seals | F_SEAL_WRITE : segment_seals;
     int seals = COUNTED(fcntl(fd, F_GET_SEALS));
     if (seals < 0) return ORO_FD_NOT_MEMFD;
-    if ((seals & segment_seals) != segment_seals) return ORO_FD_NOT_SEALED;
+    if ((seals & wanted) != wanted) return ORO_FD_NOT_SEALED;
     struct stat status;
     if (COUNTED(fstat(fd, &status)) != 0 || !S_ISREG(status.st_mode)) return ORO_FD_NOT_MEMFD;
     if ((uint64_t)status.st_size != bytes) return ORO_FD_SIZE;
-    // With F_SEAL_FUTURE_WRITE no hole can be punched any more: what is allocated now stays allocated.
+    // With either seal against writing no hole can be punched any more: what is allocated now stays allocated.
     if ((uint64_t)status.st_blocks * 512 < bytes) return ORO_FD_HOLES;
     return ORO_FD_OK;
 }
@@ -91,6 +117,15 @@ void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *err
     }
     return base;
 }
+
+void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, int *error) {
+    int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void *base = COUNTED(mmap(NULL, bytes, protection, immutable ? MAP_PRIVATE : MAP_SHARED, fd, 0));
+    *error = errno;
+    return base == MAP_FAILED ? NULL : base;
+}
+
+void oro_want_huge(void *address, uint64_t bytes) { COUNTED(madvise(address, bytes, MADV_HUGEPAGE)); }
 
 void oro_unmap(void *address, uint64_t bytes) { COUNTED(munmap(address, bytes)); }
 
@@ -284,6 +319,23 @@ bool oro_thread_lives(int32_t id) { return COUNTED(tgkill(getpid(), id, 0)) == 0
 void oro_thread_name(const char *name) { COUNTED(prctl(PR_SET_NAME, name, 0, 0, 0)); }
 
 void oro_close(int fd) { COUNTED(close(fd)); }
+
+int oro_duplicate(int fd) {
+    int copy = COUNTED(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    return copy < 0 ? -errno : copy;
+}
+
+ssize_t oro_read_at(int fd, void *bytes, size_t count, uint64_t offset) {
+    size_t done = 0;
+    while (done < count) {
+        ssize_t got = COUNTED(pread(fd, (char *)bytes + done, count - done, (off_t)(offset + done)));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -errno;
+        if (got == 0) break;
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
 
 int oro_eventfd(void) {
     int fd = COUNTED(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

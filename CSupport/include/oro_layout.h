@@ -12,7 +12,8 @@
 //                    the *peer* writes: bytes the owner has read
 //   4096      ring   ring 0: records the owner sends (below)           owner       peer
 //
-// A further ring has a memfd of its own that holds nothing but the ring.
+// A further ring has a memfd of its own that holds nothing but the ring. So have blocks (nothing but payloads: which bytes
+// are whose stands in the sender's private books and in frames) and returns (below).
 //
 // Attention line (all little-endian):
 //
@@ -35,6 +36,13 @@
 //           payload can pass for a written record.
 //   length  bits 0–27 payload bytes; bits 28–31 part: 0 whole message, 1 first, 2 middle, 3 last
 //   stride  bytes from this record to the next; a multiple of 16, at least 16 + length
+//
+// Returns (a memfd of 8-byte slots, a power of two of them; return number n stands in slot n % slots):
+//
+//   63     56 55               32 31                     0
+//   ┌────────┬───────────────────┬────────────────────────┐
+//   │ lap    │ index of the loan │ generation of the loan │   lap: n / slots + 1, modulo 256: a slot with another
+//   └────────┴───────────────────┴────────────────────────┘   lap has not been written yet.
 #ifndef ORO_LAYOUT_H
 #define ORO_LAYOUT_H
 
@@ -61,6 +69,17 @@ enum {
     ORO_SLEEP_FENCE = 1u << 2,
     ORO_SLEEP_EPOCH = 1u << 3,  // one step of the epoch
 };
+
+enum {
+    ORO_RETURN_LAP_SHIFT = 56,
+    ORO_LOAN_INDEX_SHIFT = 32,
+    ORO_LOAN_INDEX_BITS = 24,
+    ORO_LOANS_MIN = 512,       // slots of returns (a page of them), and so loans at once
+    ORO_LOANS_MAX = 1 << 20,
+    ORO_BLOCK_GRAIN = 128,     // blocks start at multiples of a pair of lines
+    ORO_MEMORIES_MAX = 4096,   // memfds with blocks that one side may have open on a link
+};
+#define ORO_RETURN_LOAN_MASK ((1ull << ORO_RETURN_LAP_SHIFT) - 1)
 
 enum {
     ORO_LENGTH_MASK = (1u << 28) - 1,
@@ -102,5 +121,7 @@ _Static_assert(sizeof(struct oro_cursor) == ORO_LINE, "two rings have two reader
 _Static_assert(sizeof(struct oro_control) <= ORO_CONTROL_BYTES, "the ring starts on a page");
 _Static_assert(sizeof(struct oro_record) == ORO_RECORD_HEADER_BYTES, "part of the wire");
 _Static_assert(offsetof(struct oro_record, extent) == 8, "part of the wire");
+_Static_assert(ORO_LOAN_INDEX_SHIFT + ORO_LOAN_INDEX_BITS == ORO_RETURN_LAP_SHIFT, "index and generation fill the word below the lap");
+_Static_assert(ORO_LOANS_MAX <= 1 << ORO_LOAN_INDEX_BITS, "every loan has an index");
 
 #endif

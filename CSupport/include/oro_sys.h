@@ -9,19 +9,31 @@
 #include <sys/types.h>
 
 #include "oro_attention.h"
+#include "oro_returns.h"
 #include "oro_tsan.h"
 
 // System calls made by this process through this file and the poller.
 uint64_t oro_syscalls(void);
 
 // --- Segments -----------------------------------------------------------------------------------------------------
-// A memfd of `bytes`, close-on-exec, not executable where the kernel knows MFD_NOEXEC_SEAL, every page allocated.
-int oro_memfd_create(const char *name, uint64_t bytes);
+// A memfd of `bytes`, close-on-exec, not executable where the kernel knows MFD_NOEXEC_SEAL, every page allocated. With
+// `huge` of huge pages where some are to be had (`bytes` is a multiple of 2 MiB then), else as without.
+int oro_memfd_create(const char *name, uint64_t bytes, bool huge);
 // Seals size, seals, and any *new* writable mapping. The mappings that exist stay writable.
 int oro_memfd_seal(int fd);
-// 0: a memfd of exactly `bytes`, fully allocated, with the seals of oro_memfd_seal; else what is wrong.
+// Seals size, seals, and all writing, for good. -EBUSY while there is a writable mapping.
+int oro_memfd_seal_immutable(int fd);
+// The size of a memfd, or minus errno; -EINVAL for what is none.
+int64_t oro_memfd_size(int fd);
+// 0: a memfd of exactly `bytes`, fully allocated, with the seals of oro_memfd_seal, or with `immutable` those of
+// oro_memfd_seal_immutable; else what is wrong.
 enum { ORO_FD_OK = 0, ORO_FD_NOT_MEMFD = 1, ORO_FD_NOT_SEALED = 2, ORO_FD_SIZE = 3, ORO_FD_HOLES = 4 };
-int oro_memfd_verify(int fd, uint64_t bytes);
+int oro_memfd_verify(int fd, uint64_t bytes, bool immutable);
+// Maps all of a memfd. NULL with *error = errno. `immutable`: it is sealed against all writing. Before Linux 6.7 such a
+// memfd can only be mapped privately, which shares its pages as well.
+void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, int *error);
+// Asks for huge pages behind a mapping; silent where there are none.
+void oro_want_huge(void *address, uint64_t bytes);
 // Maps `head` bytes and behind them the ring (`ring` bytes) twice back to back. NULL with *error = errno.
 void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *error);
 void oro_unmap(void *address, uint64_t bytes);
@@ -56,6 +68,9 @@ bool oro_is_chime(int fd);
 
 // --- Descriptors and files ----------------------------------------------------------------------------------------
 void oro_close(int fd);
+int oro_duplicate(int fd);  // close-on-exec
+// Reads until `count` bytes are there or the file ends: how many, or minus errno.
+ssize_t oro_read_at(int fd, void *bytes, size_t count, uint64_t offset);
 int oro_eventfd(void);
 int oro_make_directory(const char *path);
 // Opens a directory that is ours and closed to all others; -ENOTDIR, -EPERM (another's), the value below, ….

@@ -1,27 +1,77 @@
 import OroFrame
+import OroLink
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
 
 /// The payload of a message or a result. Sharing and slicing do not copy.
 ///
 /// ```swift
 /// let reply = client.sendSync("fs.readFile", ["path": "notes.txt"])
 /// reply.bytes?.count            // 1 234
+/// reply.bytes!.span             // the bytes, where they lie: in the memory of the host that read the file
 /// [UInt8](reply.bytes!)         // a copy
 /// ```
-// Sendable: the memory is constant as long as `owner` lives.
+///
+/// Bytes that a peer lent lie in the peer's memory, which is mapped here for reading. They are given back when the last
+/// reference goes, on whatever thread, and stay readable when the peer has died. Unless ``isImmutable`` says otherwise
+/// **the peer can still change them**: who checks something and then relies on it makes a ``copy()`` first.
+// Sendable: `owner` keeps the memory alive; this process writes to it no more.
 @safe public struct Bytes: @unchecked Sendable {
-    /// What keeps the memory alive: a received frame, or the storage of an array. One reference, so that a copy costs one
-    /// count.
+    /// What keeps the memory alive. One reference, so that a copy costs one count.
     @usableFromInline let owner: AnyObject
     @usableFromInline let base: UnsafeRawPointer
-    /// How many bytes there are.
-    public let count: Int
+    /// The count, and above it what kind of memory it is. Private memory has no bits there: whoever compares this with what
+    /// fits into a frame finds that nothing else does.
+    @usableFromInline let extent: Int
+
+    @usableFromInline static var countBits: Int { 48 }
+
+    /// Whose memory the bytes lie in; decides what ``Bytes/owner`` is.
+    enum Place: Int {
+        /// This process's own: a received frame, or the storage of an array.
+        case ours = 0
+        /// A block of a link's arena: `OwnBlock`.
+        case block
+        /// A memfd any link can pass on: `OwnMemory`.
+        case memory
+        /// The peer's, lent: `BorrowedBlock`.
+        case borrowed
+    }
 
     @inlinable
     init(owner: AnyObject, base: UnsafeRawPointer, count: Int) {
         self.owner = owner
         unsafe self.base = base
-        self.count = count
+        extent = count
     }
+
+    @inlinable
+    init(owner: AnyObject, base: UnsafeRawPointer, extent: Int) {
+        self.owner = owner
+        unsafe self.base = base
+        self.extent = extent
+    }
+
+    init(_ owner: AnyObject, _ base: UnsafeRawPointer, _ count: Int, in place: Place) {
+        unsafe self.init(owner: owner, base: base, extent: count | place.rawValue << Bytes.countBits)
+    }
+
+    /// What a peer has lent.
+    init(_ borrowed: BorrowedBlock) {
+        unsafe self.init(borrowed, borrowed.base, borrowed.count, in: .borrowed)
+    }
+
+    var place: Place {
+        // Whoever made it put one of them there.
+        Place(rawValue: extent >> Bytes.countBits)!
+    }
+
+    /// How many bytes there are.
+    @inlinable public var count: Int { extent & ((1 << Bytes.countBits) - 1) }
 
     /// Bytes that are already in an array; they are not copied.
     public init(_ array: [UInt8]) {
@@ -44,11 +94,11 @@ import OroFrame
     @inlinable
     public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         defer { extendLifetime(owner) }
-        // `owner` keeps the memory alive and constant.
+        // `owner` keeps the memory alive.
         return try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
     }
 
-    /// The bytes in place; the span cannot outlive this value.
+    /// The bytes in place; the compiler does not let the span outlive this value.
     public var span: RawSpan {
         @_lifetime(borrow self)
         get {
@@ -58,16 +108,35 @@ import OroFrame
         }
     }
 
-    /// A part of these bytes, which is not copied. `range` must lie inside `0..<count`.
+    /// A part of these bytes, which is not copied. `range` must lie inside `0..<count`. The whole is given back when the last
+    /// part is gone.
     public func extracting(_ range: Range<Int>) -> Bytes {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "the range is not inside the bytes")
         // Inside the memory: checked above.
-        return unsafe Bytes(owner: owner, base: base + range.lowerBound, count: range.count)
+        return unsafe Bytes(owner, base + range.lowerBound, range.count, in: place)
     }
+
+    /// The bytes in private memory, where nobody else can change them; the peer's block is not held by the copy. O(n).
+    public func copy() -> Bytes { Bytes([UInt8](self)) }
+
+    /// Nobody can change the bytes any more, no peer and nobody here: they are private, or in memory sealed against writing.
+    public var isImmutable: Bool {
+        switch place {
+        case .ours, .block: true
+        // As `place` says.
+        case .memory: unsafe unsafeDowncast(owner, to: OwnMemory.self).isImmutable
+        case .borrowed: unsafe unsafeDowncast(owner, to: BorrowedBlock.self).isImmutable
+        }
+    }
+
+    /// The bytes lie in memory of a peer, and are given back when the last reference goes.
+    public var isBorrowed: Bool { place == .borrowed }
 
     /// The bytes as text, or `nil` when they are not valid UTF-8.
     public var utf8String: String? {
-        unsafe withUnsafeBytes { buffer in unsafe String(validating: buffer, as: UTF8.self) }
+        // What is checked must be what is used: bytes that can change are copied first.
+        if !isImmutable { return copy().utf8String }
+        return unsafe withUnsafeBytes { buffer in unsafe String(validating: buffer, as: UTF8.self) }
     }
 
     /// True when there are none.
@@ -81,12 +150,24 @@ extension [UInt8] {
     }
 }
 
+extension String {
+    /// The bytes as text; `nil` when they are not valid UTF-8.
+    public init?(validating bytes: Bytes) {
+        guard let text = bytes.utf8String else { return nil }
+        self = text
+    }
+}
+
 extension Bytes: Hashable {
     /// The same bytes, wherever they lie. O(n).
     public static func == (left: Bytes, right: Bytes) -> Bool {
         guard left.count == right.count else { return false }
         return unsafe left.withUnsafeBytes { left in
-            unsafe right.withUnsafeBytes { right in unsafe left.elementsEqual(right) }
+            unsafe right.withUnsafeBytes { right in
+                guard let from = left.baseAddress, let to = right.baseAddress else { return true }
+                // Both have that many bytes.
+                return unsafe from == to || memcmp(from, to, left.count) == 0
+            }
         }
     }
 

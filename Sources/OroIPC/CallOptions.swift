@@ -10,8 +10,8 @@ public struct ClientOptions: Sendable {
     public var backend: WakeBackend?
     /// Folder of the host's socket; `nil`: `$XDG_RUNTIME_DIR/oro-ipc`, else `/tmp/oro-ipc-UID`.
     public var folder: String?
-    /// Rings and messages of the link.
-    public var link = LinkLimits()
+    /// Rings, messages and blocks of the link. A client may lend its host 16 GiB at once.
+    public var link = ClientOptions.defaultLink
     /// Milliseconds the host may take for the handshake.
     public var handshakeMilliseconds = 5000
     /// Most bytes of messages from tasks that wait for room because the host does not read; another fails with `busy`.
@@ -22,6 +22,12 @@ public struct ClientOptions: Sendable {
     public var logger = Logger(label: "oro-ipc.client", factory: { _ in SwiftLogNoOpLogHandler() })
 
     public init() {}
+
+    private static var defaultLink: LinkLimits {
+        var limits = LinkLimits()
+        limits.loanBytes = 16 << 30
+        return limits
+    }
 }
 
 /// What a single call may ask for.
@@ -30,14 +36,19 @@ public struct CallOptions: Sendable {
     public var timeout: Duration?
     /// Ends the wait when it is aborted; the result is then an `AbortError`.
     public var signal: AbortSignal?
+    /// What happens when the payload needs a block and none is free.
+    public var whenFull: WhenFull
     /// The caller's own number for the request, of any size. `nil`: the next of the client's own 1, 2, 3, …
     public var seq: Seq?
 
     @inlinable
-    public init(timeout: Duration? = nil, signal: AbortSignal? = nil, seq: Seq? = nil) {
+    public init(
+        timeout: Duration? = nil, signal: AbortSignal? = nil, seq: Seq? = nil, whenFull: WhenFull = .copy
+    ) {
         self.timeout = timeout
         self.signal = signal
         self.seq = seq
+        self.whenFull = whenFull
     }
 
     /// Waits ``TIMEOUT`` milliseconds.
@@ -50,4 +61,12 @@ public struct ClientStatistics: Sendable, Hashable {
     public var lateResults = 0
     /// Requests that wait for a result in asynchronous calls.
     public var pending = 0
+    /// Payload bytes that were copied in user space, on their way out and in. Those in blocks are not.
+    public var copiedBytes = 0
+    /// Bytes of blocks that are out: filled here, lent to the host, or held by it.
+    public var bytesOnLoan = 0
+    /// Blocks the host has not given back.
+    public var loans = 0
+    /// Bytes of shared memory this client has for blocks.
+    public var blockMemory = 0
 }

@@ -53,8 +53,30 @@ public final class Client: Sendable {
 
     /// What it has seen so far.
     public var statistics: ClientStatistics {
-        ClientStatistics(
-            lateResults: core.late.load(ordering: .relaxed), pending: core.pending.withLock { $0.count })
+        let blocks = core.link.arena.figures
+        return ClientStatistics(
+            lateResults: core.late.load(ordering: .relaxed), pending: core.pending.withLock { $0.count },
+            copiedBytes: core.copiedBytes, bytesOnLoan: blocks.bytesOut, loans: blocks.loansOut,
+            blockMemory: blocks.memoryBytes)
+    }
+
+    // MARK: Bytes
+
+    /// A block of `count` bytes to be filled and sent without a copy. When none is free it waits, at most `wait` (`.zero`:
+    /// not at all), blocking the calling thread.
+    ///
+    /// Throws `noBlocks`, which names the host, when none came free; `tooLarge` when `count` is more than
+    /// ``LinkLimits/loanBytes`` here or ``LinkLimits/payloadBytes`` there; and why the link is over when it is.
+    public func loan(_ count: Int, waitingAtMost wait: Duration = .milliseconds(TIMEOUT)) throws(LinkError) -> Loan {
+        let (seconds, attoseconds) = wait.components
+        let nanoseconds = UInt64(max(0, min(Double(seconds) * 1e9 + Double(attoseconds) / 1e9, 1e18)))
+        return Loan(try core.takeBlock(count, until: oro_now() + nanoseconds))
+    }
+
+    /// The same in a task, which is suspended while it waits, and may be cancelled.
+    public func loan(_ count: Int, waitingAtMost wait: Duration = .milliseconds(TIMEOUT)) async throws(LinkError) -> Loan {
+        let arena = core.link.arena
+        return Loan(try await arena.whenFree(until: .now + wait) { () throws(LinkError) in try arena.take(count) })
     }
 
     // MARK: Blocking

@@ -36,6 +36,7 @@ extension ClientCore {
         do throws(LinkError) {
             progressed = unsafe try receive(&receiving.pointee.spare, mine: 0).count > 0
             if link.hasWaiting, try pumpWaiting() { progressed = true }
+            if link.arena.isWanted, try link.arena.serve() { progressed = true }
         } catch {
             failAfterReading(error)
         }
@@ -64,15 +65,23 @@ extension ClientCore {
     /// Says this side sleeps, with the role. False, and not armed, when there is something after all.
     func armLink() -> Bool {
         var quiet = false
+        let wantsBlocks = link.arena.isWanted
         if link.hasWaiting {
             try? link.withSharedRing { (ring) throws(LinkError) in
                 quiet = link.arm(room: true) && !link.hasSomething(orRoomIn: ring)
             }
         } else {
-            quiet = link.arm() && !link.hasSomething()
+            quiet = link.arm(room: wantsBlocks) && !link.hasSomething()
         }
+        if wantsBlocks && link.arena.hasReturns { quiet = false }
         if !quiet { link.disarm() }
         return quiet
+    }
+
+    /// Somebody waits for a block: the link has to be looked at. Any thread.
+    func serveBlocks() {
+        attach()
+        background.withLock { $0 }?.look(self)
     }
 
     /// Writes what waits for room in the shared ring. True when something was written.

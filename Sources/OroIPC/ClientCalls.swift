@@ -68,9 +68,10 @@ extension ClientCore {
     @inline(__always)
     func callOnOwnRing(_ command: String, _ bytes: Bytes?) throws(LinkError) -> Result? {
         guard let ring = link.ownRing else { return nil }
-        let payload = bytes?.count ?? 0
+        // Bytes in shared memory seem to be more than any record holds.
+        let payload = bytes?.extent ?? 0
         let number = unsafe rings[ring].numbers.recall(command)
-        guard number != 0, !link.isBackedUp(ring),
+        guard number != 0, !link.isBackedUp(ring), payload <= Link.inlineBytes,
             FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         else { return nil }
         if link.isOver { throw link.ending ?? .closed }
@@ -88,6 +89,7 @@ extension ClientCore {
             unsafe header.write(to: place)
         }
         guard case .sent = outcome else { return nil }
+        unsafe rings[ring].copied.note(payload)
         return try await_(ring, ticket, command)
     }
 
@@ -146,6 +148,25 @@ extension ClientCore {
         return ticket
     }
 
+    /// The payload as it is sent: in a block where that is better and there is one. Blocks the calling thread where
+    /// `whenFull` says so; `deadline` in milliseconds since the link's start.
+    func placed(_ bytes: Bytes?, _ whenFull: WhenFull, _ deadline: UInt64?) throws(LinkError) -> Bytes? {
+        guard let bytes, link.wantsPlace(bytes) else { return bytes }
+        let limit: UInt64 =
+            switch whenFull {
+            case .copy, .busy: 0
+            case .wait: deadline.map { start + $0 * 1_000_000 } ?? .max
+            }
+        let block: OwnBlock
+        do throws(LinkError) {
+            block = try takeBlock(bytes.count, until: limit)
+        } catch {
+            if whenFull == .copy, !link.isOver { return bytes }
+            throw error
+        }
+        return bytes.copied(to: block)
+    }
+
     /// A synchronous call of any shape.
     func callInFull(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?
@@ -154,6 +175,7 @@ extension ClientCore {
         if let seq = options?.seq, isInFlight(seq) {
             return Result(err: .inFlight(seq), source: command)
         }
+        let bytes = try placed(bytes, options?.whenFull ?? .copy, deadline)
         let waiter = ThreadWaiter()
         let seq = options?.seq ?? takeSeq()
         let ticket: UInt64

@@ -28,12 +28,14 @@ import Synchronization
     let rings: UnsafeMutablePointer<RingState>
 
     /// What the holder of the role keeps, outside the object: no access of the hot path needs a check for exclusivity.
-    struct Receiving {
+    struct Receiving: ~Copyable {
         var patience: Patience
         /// The link says this side sleeps, for the background thread.
         var isArmed = false
         /// For what comes to tasks.
         var spare = FrameStorage()
+        /// Payloads copied out of rings.
+        let copied = CopyCount()
     }
     let receiving: UnsafeMutablePointer<Receiving>
     var sleepPoller: Poller?
@@ -53,7 +55,16 @@ import Synchronization
 
     /// Somebody depends on the background thread: a task that is suspended, a message that waits for room. While nobody
     /// does, the link is left alone by it, and tasks that poll for their own results have the processor to themselves.
-    var needsWatch: Bool { suspended.load(ordering: .sequentiallyConsistent) > 0 || link.hasWaiting }
+    var needsWatch: Bool {
+        suspended.load(ordering: .sequentiallyConsistent) > 0 || link.hasWaiting || link.arena.isWanted
+    }
+
+    /// Payload bytes copied in user space so far, on their way out and in.
+    var copiedBytes: Int {
+        var sum = unsafe receiving.pointee.copied.bytes
+        for ring in 0..<Int(ORO_RINGS_MAX) { unsafe sum += rings[ring].copied.bytes }
+        return sum + link.arena.copied.load(ordering: .relaxed)
+    }
 
     /// What belongs to one ring of this side.
     struct RingState: ~Copyable {
@@ -61,6 +72,8 @@ import Synchronization
         var spare = FrameStorage()
         var generation: UInt32 = 0
         let waiter = ThreadWaiter()
+        /// Payloads copied into the ring.
+        let copied = CopyCount()
     }
 
     init(_ link: Link, _ options: ClientOptions) throws(LinkError) {
@@ -73,6 +86,7 @@ import Synchronization
         briefly = 200 * oro_ticks_per_us()
         unsafe rings = .allocate(capacity: Int(ORO_RINGS_MAX))
         for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState()) }
+        link.arena.setServer { [weak self] in self?.serveBlocks() }
     }
 
     deinit {

@@ -7,6 +7,7 @@ extension ClientCore {
     /// A command without a result.
     func post(_ command: String, _ value: Value?, _ bytes: Bytes?) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
+        let bytes = try placed(bytes, .copy, nil)
         try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
             try postOne(command, value, bytes, ring: ring)
         }
@@ -19,11 +20,12 @@ extension ClientCore {
         if number != 0, value == nil, !link.isBackedUp(ring), let seq = takeSeq().small {
             let payload: UnsafeRawBufferPointer
             switch bytes {
-            case .some(let bytes): unsafe payload = UnsafeRawBufferPointer(start: bytes.base, count: bytes.count)
+            // Bytes in shared memory seem to be more than any record holds.
+            case .some(let bytes): unsafe payload = UnsafeRawBufferPointer(start: bytes.base, count: bytes.extent)
             case nil: unsafe payload = UnsafeRawBufferPointer(start: nil, count: 0)
             }
             let count = FrameHeader.byteCount + payload.count
-            if count <= link.recordLimit(of: ring) {
+            if payload.count <= Link.inlineBytes, count <= link.recordLimit(of: ring) {
                 let header = FrameHeader(
                     kind: .post, route: number, seq: seq, payloadBytes: UInt32(truncatingIfNeeded: payload.count))
                 while true {
@@ -34,7 +36,10 @@ extension ClientCore {
                         }
                         unsafe header.write(to: place)
                     }
-                    if case .sent = outcome { return }
+                    if case .sent = outcome {
+                        unsafe rings[ring].copied.note(payload.count)
+                        return
+                    }
                     // With the lock of the shared ring nobody waits: who reads may need it.
                     guard link.ownRing == ring else { break }
                     try waitForRoom(ring)
@@ -42,7 +47,7 @@ extension ClientCore {
             }
         }
         link.flush(ring)
-        try postOne(command, value, copy bytes, ring: ring)
+        try postOne(command, value, try placed(copy bytes, .copy, nil), ring: ring)
     }
 
     func postOne(_ command: String, _ value: Value?, _ bytes: Bytes?, ring: Int) throws(LinkError) {

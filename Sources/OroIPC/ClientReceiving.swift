@@ -101,6 +101,8 @@ extension ClientCore {
             if storage.header.kind == .goodbye { throw .peerGone }
             throw .violation("a frame that a host does not send: \(storage.header.kind)")
         }
+        if unsafe storage.fields.pointee.header.flags.contains(.lent) { return try storage.borrow(from: link) }
+        unsafe receiving.pointee.copied.note(Int(storage.fields.pointee.header.payloadBytes))
     }
 
     /// Gives a result to whoever waits for it. A result nobody waits for any more is counted and dropped.

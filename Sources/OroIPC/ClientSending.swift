@@ -23,11 +23,12 @@ extension ClientCore {
     /// the background thread writes what does not fit now.
     @inline(__always)
     func send(_ request: borrowing Request, ring: Int, mayBlock: Bool) throws(LinkError) {
-        let payload = request.bytes?.count ?? 0
+        // Bytes in shared memory seem to be more than any record holds.
+        let payload = request.bytes?.extent ?? 0
         // The plain case: a command sent before, no value, a seq of 64 bits, one record.
         let number = unsafe rings[ring].numbers.recall(request.command)
         if number != 0, request.value == nil, let seq = request.seq.small, !link.isBackedUp(ring),
-            FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
+            payload <= Link.inlineBytes, FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         {
             let header = FrameHeader(
                 kind: request.kind, route: number, deadline: request.deadline, ticket: request.ticket, seq: seq,
@@ -40,7 +41,10 @@ extension ClientCore {
                 }
                 unsafe header.write(to: place)
             }
-            if case .sent = outcome { return }
+            if case .sent = outcome {
+                unsafe rings[ring].copied.note(payload)
+                return
+            }
         }
         try sendInFull(request, ring: ring, mayBlock: mayBlock)
     }
@@ -63,11 +67,28 @@ extension ClientCore {
         frame.ticket = request.ticket
         frame.deadline = request.deadline
         frame.value = request.value
-        frame.payloadBytes = request.bytes?.count ?? 0
         try write(frame, request.bytes, ring: ring, mayBlock: mayBlock)
     }
 
+    /// Writes a frame of any shape. A payload that lies in a block of this link, or in a memory of its own, is lent; another
+    /// is copied.
     func write(_ frame: Frame, _ payload: Bytes?, ring: Int, mayBlock: Bool) throws(LinkError) {
+        guard let payload, let lent = try link.arena.lend(payload) else {
+            return try writeInline(frame, payload, ring: ring, mayBlock: mayBlock)
+        }
+        var frame = frame
+        frame.block = BlockReference(lent)
+        do throws(LinkError) {
+            try writeInline(frame, nil, ring: ring, mayBlock: mayBlock)
+        } catch {
+            link.arena.takeBack(lent)
+            throw error
+        }
+    }
+
+    private func writeInline(_ plain: Frame, _ payload: Bytes?, ring: Int, mayBlock: Bool) throws(LinkError) {
+        var frame = plain
+        frame.payloadBytes = payload?.count ?? 0
         let size: FrameSize
         do throws(FrameError) {
             var limits = FrameLimits.default
@@ -81,8 +102,12 @@ extension ClientCore {
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         let start = unsafe frame.write(size, into: bytes)
-        unsafe payload?.withUnsafeBytes { source in
-            unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
+        if let payload {
+            unsafe payload.withUnsafeBytes { source in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
+            }
+            // Into the frame, and from there into the ring.
+            unsafe rings[ring].copied.note(2 * payload.count)
         }
         var sent = 0
         if !link.isBackedUp(ring) {
@@ -114,11 +139,43 @@ extension ClientCore {
     /// Waits until there is room in the caller's ring, reading meanwhile: two sides that are both full do not wait for
     /// each other.
     func waitForRoom(_ ring: Int) throws(LinkError) {
+        try waitForPeer(until: .max, ring) { link.roomCame(in: ring) }
+    }
+
+    /// A block, after waiting for one until `deadline` (`oro_now`). Blocks the calling thread.
+    func takeBlock(_ count: Int, until deadline: UInt64) throws(LinkError) -> OwnBlock {
+        let arena = link.arena
+        // Where blocks come back stands on the socket, which nobody may have read yet.
+        if arena.expectsReturns, takeRole() {
+            defer { giveUpRole() }
+            if link.socketHasNews { try? link.readSocket() }
+        }
+        while true {
+            let seen = arena.changes
+            do throws(LinkError) {
+                return try arena.take(count)
+            } catch {
+                switch error {
+                case .noBlocks, .busy: break
+                default: throw error
+                }
+                if oro_now() >= deadline { throw error }
+            }
+            // A block that another thread of this process gives up must end the sleep, too.
+            let token = arena.whenChanged(from: seen) { [weak self] in self?.kick() }
+            defer { arena.cancelWait(token) }
+            try waitForPeer(until: deadline, nil) { arena.changes != seen || arena.hasReturns }
+        }
+    }
+
+    /// Waits until the peer has done something, or `deadline`, reading meanwhile. `ring`: the caller's, where it waits for
+    /// room in it.
+    private func waitForPeer(until deadline: UInt64, _ ring: Int?, _ came: () -> Bool) throws(LinkError) {
         // The host makes room in eighths of the ring: while it is awake, polling sees it soon.
         let began = oro_ticks()
         var looks = 0
         while true {
-            if link.roomCame(in: ring) { return }
+            if came() { return }
             if link.isOver { throw link.ending ?? .closed }
             looks += 1
             let sleeps =
@@ -128,6 +185,8 @@ extension ClientCore {
                 oro_spin_pause()
                 continue
             }
+            let now = deadline == .max ? 0 : oro_now()
+            if now >= deadline { return }
             // Now and then, and before a sleep, what comes in is read: two full sides must not wait for each other.
             guard takeRole() else {
                 // Somebody else reads, and room is seen by looking.
@@ -139,8 +198,8 @@ extension ClientCore {
                 var spare = FrameStorage()
                 let count = try receive(&spare, mine: 0).count
                 if sleeps && count == 0 {
-                    if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) {
-                        try sleepOnLink(nanoseconds: .max)
+                    if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) && !came() {
+                        try sleepOnLink(nanoseconds: deadline == .max ? .max : deadline - now)
                     }
                     link.disarm()
                 }

@@ -12,6 +12,12 @@ extension ClientCore {
         if Task.isCancelled { return Result(err: .abort(), source: command) }
         let deadline = deadline(options)
         if let seq = options?.seq, isInFlight(seq) { return Result(err: .inFlight(seq), source: command) }
+        let payload: Bytes?
+        do throws(LinkError) {
+            payload = try await placed(bytes, options)
+        } catch {
+            return Result(err: IPCError(error), source: command)
+        }
         let seq = options?.seq ?? takeSeq()
         attach()
         guard isAttached.load(ordering: .relaxed) else {
@@ -26,7 +32,7 @@ extension ClientCore {
         do throws(LinkError) {
             if link.isOver { throw link.ending ?? .closed }
             let request = Request(
-                kind: .request, command: command, value: value, bytes: bytes, seq: seq, ticket: ticket,
+                kind: .request, command: command, value: value, bytes: payload, seq: seq, ticket: ticket,
                 deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
             try link.withRing(shared: true) { (ring) throws(LinkError) in
                 try send(request, ring: ring, mayBlock: false)
@@ -40,6 +46,13 @@ extension ClientCore {
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
         if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
         return await wait(ticket, options?.signal, command)
+    }
+
+    /// The payload as it is sent: in a block where that is better and there is one.
+    func placed(_ bytes: Bytes?, _ options: CallOptions?) async throws(LinkError) -> Bytes? {
+        guard let bytes, link.wantsPlace(bytes) else { return bytes }
+        let limit = options?.timeout.map { ContinuousClock.now + $0 }
+        return try await link.placed(bytes, options?.whenFull ?? .copy, until: limit)
     }
 
     /// Reads for a moment before the task is suspended: an awake host answers sooner than a task is resumed.

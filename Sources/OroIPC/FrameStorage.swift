@@ -21,6 +21,10 @@ import OroLink
         @usableFromInline var payloadStart = 0
         /// The route that answers the frame, retained; set by the host.
         @usableFromInline var route: Unmanaged<Router.Route>?
+        /// The payload, where the peer lent it.
+        @usableFromInline var borrowed: BorrowedBlock?
+        /// Whose blocks a handler may fill for its result; set by the host.
+        var arena: Arena?
     }
 
     @usableFromInline let fields: UnsafeMutablePointer<Fields>
@@ -37,10 +41,10 @@ import OroLink
     }()
 
     @usableFromInline
-    init() {
+    init(_ arena: Arena? = nil) {
         unsafe fields = .allocate(capacity: 1)
         let base = UnsafeMutableRawPointer.allocate(byteCount: FrameStorage.smallestRoom + 64, alignment: 64)
-        unsafe fields.initialize(to: Fields(base: base, room: FrameStorage.smallestRoom))
+        unsafe fields.initialize(to: Fields(base: base, room: FrameStorage.smallestRoom, arena: arena))
     }
 
     deinit {
@@ -108,8 +112,32 @@ import OroLink
     var payload: Bytes? {
         let count = unsafe Int(fields.pointee.header.payloadBytes)
         if count == 0 { return nil }
+        if let borrowed = unsafe fields.pointee.borrowed { return lentPayload(borrowed) }
         // The header was checked against the frame's length; the memory is as old as this object.
         return unsafe Bytes(owner: self, base: fields.pointee.base + fields.pointee.payloadStart, count: count)
+    }
+
+    @usableFromInline
+    func lentPayload(_ borrowed: BorrowedBlock) -> Bytes { Bytes(borrowed) }
+
+    /// The payload, for the only one who wants it: where it was lent, this object does not hold it any longer.
+    @inline(__always)
+    func takePayload() -> Bytes? {
+        let payload = payload
+        if unsafe fields.pointee.borrowed != nil { unsafe fields.pointee.borrowed = nil }
+        return payload
+    }
+
+    /// UNTRUSTED: the payload was lent: finds it. The frame's header was read.
+    func borrow(from link: Link) throws(LinkError) {
+        // The header's lengths were checked against the frame's.
+        let payload = unsafe UnsafeRawBufferPointer(rebasing: buffer[fields.pointee.payloadStart...])
+        guard let reference = unsafe BlockReference(payload), let offset = Int(exactly: reference.offset),
+            let count = Int(exactly: reference.count)
+        else { throw .violation("bytes that cannot be anywhere") }
+        unsafe fields.pointee.borrowed = try link.borrow(
+            Lent(
+                slot: reference.slot, serial: reference.serial, loan: reference.loan, offset: offset, count: count))
     }
 
     @usableFromInline

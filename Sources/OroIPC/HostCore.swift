@@ -34,6 +34,7 @@ import Synchronization
     var statistics = HostStatistics()
     /// Requests of links that have ended.
     private var requestsBefore = 0
+    private var copiedBefore = 0
     private let published = Locked(HostStatistics())
     private var isOpen = false
     private let ending = Locked(true)
@@ -124,7 +125,17 @@ import Synchronization
 
     private func publish() {
         statistics.links = links.count
-        statistics.requests = requestsBefore + links.values.reduce(0) { $0 + $1.requests }
+        statistics.requests = requestsBefore
+        statistics.copiedBytes = copiedBefore
+        (statistics.bytesOnLoan, statistics.loans, statistics.blockMemory) = (0, 0, 0)
+        for host in links.values {
+            statistics.requests += host.requests
+            statistics.copiedBytes += host.copiedBytes
+            let blocks = host.link.arena.figures
+            statistics.bytesOnLoan += blocks.bytesOut
+            statistics.loans += blocks.loansOut
+            statistics.blockMemory += blocks.memoryBytes
+        }
         published.withLock { $0 = statistics }
     }
 
@@ -139,6 +150,13 @@ import Synchronization
             } catch {
                 end(host, error)
             }
+        }
+    }
+
+    /// Somebody waits for a block of this link: it has to be looked at. Any thread.
+    private func serveBlocks(_ link: UInt64) {
+        reactor.submit { [self] in
+            if let host = links[link] { activate(host) }
         }
     }
 
@@ -195,7 +213,11 @@ import Synchronization
     private func tryRest(_ host: HostLink) -> Bool {
         // A client that does not take its results is not read from: then only room counts.
         let waits = host.link.isBackedUp(0)
-        if !host.link.arm(room: waits) || host.link.hasSomething(orRoomIn: waits ? 0 : nil, reading: !waits) {
+        let wantsBlocks = host.link.arena.isWanted
+        if !host.link.arm(room: waits || wantsBlocks)
+            || host.link.hasSomething(orRoomIn: waits ? 0 : nil, reading: !waits)
+            || (wantsBlocks && host.link.arena.hasReturns)
+        {
             host.link.disarm()
             host.idleTurns = 0
             return false
@@ -324,6 +346,7 @@ import Synchronization
             statistics.accepted += 1
             let host = HostLink(link, core: self)
             links[key] = host
+            link.arena.setServer { [weak self] in self?.serveBlocks(key) }
             host.activeIndex = unsafe active.count
             unsafe active.append(.passUnretained(host))
             watch(link.chime, key | Source.chime)
@@ -375,7 +398,10 @@ import Synchronization
     private func end(_ host: HostLink, _ why: LinkError) {
         let key = host.link.id
         guard links.removeValue(forKey: key) != nil else { return }
+        // The first reason counts; a thread that looked at returned blocks may have had one.
+        let why = host.link.ending ?? why
         requestsBefore += host.requests
+        copiedBefore += host.copiedBytes
         if case .violation(let what) = why {
             statistics.violations += 1
             options.logger.warning("link \(key) (process \(host.link.peer.processID)) is over: \(what)")

@@ -1,6 +1,7 @@
 import CSupport
 import OroFrame
 import OroLink
+import Synchronization
 
 /// One client, as its host sees it. Belongs to the host's reactor thread.
 @safe final class HostLink {
@@ -69,10 +70,12 @@ import OroLink
     }
 
     /// Outside the object: no access of the hot path needs a check for exclusivity.
-    private struct State {
+    private struct State: ~Copyable {
         /// Kept for the next frame.
-        var spare = FrameStorage()
+        var spare: FrameStorage
         var requests = 0
+        /// Payloads copied out of rings, and into ours.
+        let copied = CopyCount()
     }
 
     init(_ link: Link, core: HostCore) {
@@ -83,7 +86,7 @@ import OroLink
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
-        unsafe state.initialize(to: State())
+        unsafe state.initialize(to: State(spare: FrameStorage(link.arena)))
     }
 
     deinit {
@@ -97,6 +100,9 @@ import OroLink
     /// Requests and posts that reached the router.
     var requests: Int { unsafe state.pointee.requests }
 
+    /// Payload bytes copied in user space so far.
+    var copiedBytes: Int { unsafe state.pointee.copied.bytes + link.arena.copied.load(ordering: .relaxed) }
+
     /// Reads what has come, at most `limit` messages a ring. Answers how many records there were.
     @inline(__always)
     func poll(limit: Int) throws(LinkError) -> Int {
@@ -107,6 +113,7 @@ import OroLink
             if try link.pump(0) { count += 1 }
             if link.isBackedUp(0) { return count }
         }
+        if link.arena.isWanted, try link.arena.serve() { count += 1 }
         link.sayProcessor()
         return try count + link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
     }
@@ -119,7 +126,9 @@ import OroLink
     /// system while both sides are awake.
     @inline(__always)
     private func receive(_ incoming: Incoming) throws(LinkError) {
-        if unsafe !FrameStorage.isFree(&state.pointee.spare) { unsafe state.pointee.spare = FrameStorage() }
+        if unsafe !FrameStorage.isFree(&state.pointee.spare) {
+            unsafe state.pointee.spare = FrameStorage(link.arena)
+        }
         // `spare` keeps it, and is not replaced before this returns: no reference is counted on the way.
         try unsafe Unmanaged.passUnretained(state.pointee.spare).borrowed {
             (storage) throws(LinkError) in
@@ -129,10 +138,25 @@ import OroLink
             } catch {
                 throw .violation("a malformed frame: \(error)")
             }
+            if unsafe storage.fields.pointee.header.flags.contains(.lent) {
+                return try receiveLent(storage, incoming.ring)
+            }
+            unsafe state.pointee.copied.note(Int(storage.fields.pointee.header.payloadBytes))
             switch unsafe storage.fields.pointee.header.kind {
             case .request, .post: try dispatch(storage, incoming.ring)
             default: try control(storage, incoming.ring)
             }
+        }
+    }
+
+    /// A frame whose payload lies in memory of the client's.
+    private func receiveLent(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
+        try storage.borrow(from: link)
+        // Else it would not be given back before the next frame comes.
+        defer { unsafe state.pointee.spare = FrameStorage(link.arena) }
+        switch storage.header.kind {
+        case .request, .post: try dispatch(storage, ring)
+        default: try control(storage, ring)
         }
     }
 
@@ -235,7 +259,9 @@ import OroLink
         // The plain case: no error, no value, a seq of 64 bits, one record.
         let payload = unsafe result.unguardedPayload()
         let count = FrameHeader.byteCount + payload.count
-        if result.isPlain(), request.flags.isEmpty, !link.isBackedUp(0), count <= link.recordLimit(of: 0) {
+        if result.isPlain(), request.flags.isEmpty, !link.isBackedUp(0), payload.count <= Link.inlineBytes,
+            count <= link.recordLimit(of: 0)
+        {
             let header = FrameHeader(
                 kind: .result, ticket: request.ticket, seq: request.seq,
                 payloadBytes: UInt32(truncatingIfNeeded: payload.count))
@@ -244,7 +270,10 @@ import OroLink
                 if let source = payload.baseAddress { unsafe oro_put(place + 32, source, payload.count) }
                 unsafe header.write(to: place)
             }
-            if case .sent = outcome { return }
+            if case .sent = outcome {
+                unsafe state.pointee.copied.note(payload.count)
+                return
+            }
         }
         try replyInFull(
             request, wideSeq: request.flags.contains(.wideSeq) ? Message(storage).seq : nil, copy result)
@@ -274,6 +303,27 @@ import OroLink
 
     /// Sends a frame of any shape; what does not fit the ring now waits for room. Answers why it cannot be sent at all.
     func send(_ plain: Frame, _ payload: Bytes?) throws(LinkError) -> IPCError? {
+        let payload = try link.placed(payload)
+        let lent: Lent?
+        do throws(LinkError) {
+            guard let payload, let found = try link.arena.lend(payload) else { return try sendInline(plain, payload) }
+            lent = found
+        } catch {
+            switch error {
+            case .noBlocks, .busy, .tooLarge: return try sendInline(plain, payload, instead: error)
+            default: throw error
+            }
+        }
+        guard let lent else { return nil }
+        var frame = plain
+        frame.block = BlockReference(lent)
+        let failure = try sendInline(frame, nil)
+        if failure != nil { link.arena.takeBack(lent) }
+        return failure
+    }
+
+    /// `instead`: why the payload could not be lent.
+    private func sendInline(_ plain: Frame, _ payload: Bytes?, instead: LinkError? = nil) throws(LinkError) -> IPCError? {
         var frame = plain
         frame.payloadBytes = payload?.count ?? 0
         let size: FrameSize
@@ -283,12 +333,17 @@ import OroLink
             }
             size = unsafe try frame.measure(limits: core.frameLimits(link))
         } catch {
+            if let instead { return IPCError(instead) }
             return IPCError(name: "RangeError", message: "the result does not fit a message: \(error)")
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         let start = unsafe frame.write(size, into: bytes)
-        unsafe payload?.withUnsafeBytes { source in
-            unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
+        if let payload {
+            unsafe payload.withUnsafeBytes { source in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
+            }
+            // Into the frame, and from there into the ring.
+            unsafe state.pointee.copied.note(2 * payload.count)
         }
         if !link.isBackedUp(0) {
             var sent = 0
@@ -332,11 +387,15 @@ import OroLink
         atWork += 1
         let core = unsafe core
         let task = Task { [weak core] in
-            let result: Result
+            var result: Result
             do {
                 result = try await handler(message)
             } catch {
                 result = Result(catching: error)
+            }
+            // A large payload is copied here, and not on the host's thread.
+            if let bytes = result.bytes, link.wantsPlace(bytes), let placed = try? link.placed(bytes) {
+                result.bytes = placed
             }
             core?.finish(link.id, header, wideSeq, serial: serial, result)
         }

@@ -42,6 +42,14 @@ public struct HostStatistics: Sendable, Hashable {
     public var violations = 0
     /// Requests and posts that reached the router.
     public var requests = 0
+    /// Payload bytes that were copied in user space, on their way in and out. Those in blocks are not.
+    public var copiedBytes = 0
+    /// Bytes of blocks that are out: filled by handlers, lent to clients, or held by them.
+    public var bytesOnLoan = 0
+    /// Blocks clients have not given back.
+    public var loans = 0
+    /// Bytes of shared memory for blocks.
+    public var blockMemory = 0
     /// Requests dropped because their deadline had passed before they were looked at.
     public var expired = 0
 }

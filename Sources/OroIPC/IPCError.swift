@@ -67,7 +67,7 @@ public struct IPCError: Error, Hashable, Sendable {
         case .timedOut: self = .timeout("timed out")
         case .unencodable(let what): self = .type(what)
         case .tooLarge: self = IPCError(name: "RangeError", message: error.description)
-        case .busy: self = IPCError(name: "QuotaExceededError", message: error.description)
+        case .busy, .noBlocks: self = IPCError(name: "QuotaExceededError", message: error.description)
         default: self = .network(error.description)
         }
     }

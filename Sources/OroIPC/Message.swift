@@ -1,4 +1,5 @@
 import OroFrame
+import OroLink
 
 /// A command as a handler receives it: its name, its sequence number, a value and bytes.
 ///
@@ -23,6 +24,26 @@ public struct Message: Sendable {
 
     /// The bytes that came with the command, `nil` when there are none.
     @inlinable public var bytes: Bytes? { storage.payload }
+
+    /// A block of `count` bytes for the result, to be filled and returned without a copy. Does not wait; for a synchronous
+    /// handler.
+    ///
+    /// Throws `noBlocks`, which names the client, when it has as many bytes or blocks as it may and gives none back;
+    /// `tooLarge`; and why the link is over when it is.
+    public func loan(_ count: Int) throws(LinkError) -> Loan { Loan(try arena().take(count)) }
+
+    /// The same, waiting at most `wait` for a block. The handler is suspended meanwhile.
+    public func loan(
+        _ count: Int, waitingAtMost wait: Duration = .milliseconds(TIMEOUT)
+    ) async throws(LinkError) -> Loan {
+        let arena = try arena()
+        return Loan(try await arena.whenFree(until: .now + wait) { () throws(LinkError) in try arena.take(count) })
+    }
+
+    private func arena() throws(LinkError) -> Arena {
+        guard let arena = unsafe storage.fields.pointee.arena else { throw .closed }
+        return arena
+    }
 
     /// True when the command came without a value.
     @inlinable public var isValueless: Bool { unsafe storage.fields.pointee.header.valueBytes == 0 }

@@ -11,19 +11,19 @@ import OroFrame
     // The bytes, in parts: dropping a result without them then costs one comparison.
     @usableFromInline var owner: AnyObject?
     @usableFromInline var base: UnsafeRawPointer?
-    @usableFromInline var count: Int
+    @usableFromInline var extent: Int
 
     /// The bytes; `nil` when there are none.
     @inlinable public var bytes: Bytes? {
         get {
             guard let owner, let base = unsafe base else { return nil }
             // The owner keeps them alive: the three came from one `Bytes`.
-            return unsafe Bytes(owner: owner, base: base, count: count)
+            return unsafe Bytes(owner: owner, base: base, extent: extent)
         }
         set {
             owner = newValue?.owner
             unsafe base = newValue?.base
-            count = newValue?.count ?? 0
+            extent = newValue?.extent ?? 0
         }
     }
 
@@ -72,7 +72,7 @@ import OroFrame
     init(_ bytes: Bytes?, _ source: String?) {
         owner = bytes?.owner
         unsafe base = bytes?.base
-        count = bytes?.count ?? 0
+        extent = bytes?.extent ?? 0
         self.source = source
         content = nil
     }
@@ -91,7 +91,7 @@ import OroFrame
     /// What a host sent in answer to `command`. A value that cannot be decoded is an error of the result.
     @inline(__always)
     init(_ storage: FrameStorage, _ command: String) {
-        self.init(storage.payload, command)
+        self.init(storage.takePayload(), command)
         let header = storage.header
         if header.valueBytes > 0 || header.flags.contains(.failed) { decode(storage) }
     }
@@ -123,10 +123,11 @@ import OroFrame
     @inline(__always)
     borrowing func isPlain() -> Bool { content == nil }
 
-    /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references.
+    /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references. Bytes in shared memory
+    /// seem to be more than any frame holds (``Bytes/extent``).
     @inline(__always)
     borrowing func unguardedPayload() -> UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: base, count: count)
+        unsafe UnsafeRawBufferPointer(start: base, count: extent)
     }
 
     /// The data, or the error thrown.

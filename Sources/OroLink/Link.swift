@@ -19,6 +19,8 @@ import Synchronization
     package let start: UInt64
     /// Longest message the peer accepts.
     package let peerMessageBytes: Int
+    /// Longest payload the peer accepts in memory of ours.
+    package let peerPayloadBytes: Int
 
     private let own: Mapping
     private let theirs: Accepted
@@ -52,6 +54,11 @@ import Synchronization
     @usableFromInline let ins: UnsafeMutablePointer<InRing>
     @usableFromInline let receiving: UnsafeMutablePointer<Receiving>
     var inMappings: [MappingBox] = []
+    /// The peer's memories with payloads, by slot.
+    var peerMemories: [(memory: PeerMemory, serial: UInt32)?] = []
+    /// Where we say what we give back; made when the peer first passes us a memory.
+    let returns = Locked<Returns?>(nil)
+    private var arenaBox: Arena?
     /// Fences were asked for again, and the barrier that makes it safe to sleep has not been passed yet.
     private var isBarrierDue = false
 
@@ -104,6 +111,8 @@ import Synchronization
         limits = parts.limits
         start = parts.start
         peerMessageBytes = parts.theirs.offer.messageBytes
+        peerPayloadBytes = parts.theirs.offer.payloadBytes
+        let (limits, offer) = (parts.limits, parts.theirs.offer)
         outLimit = parts.theirs.offer.rings
         canGoFenceless = parts.barrier && parts.theirs.offer.features.contains(.barrier)
         let ownBase = unsafe parts.own.base
@@ -140,9 +149,11 @@ import Synchronization
         socket = parts.socket
         button = parts.button.number
         buttonOwner = parts.button
+        arenaBox = Arena(self, own: limits, peer: offer)
     }
 
     deinit {
+        end(.closed)
         for index in 0..<Ring.most {
             unsafe ins[index].assembly?.deallocate()
             unsafe (owners + index).deinitialize(count: 1)
@@ -172,14 +183,28 @@ extension Link {
     /// Why it is over.
     package var ending: LinkError? { reason.withLock { $0 } }
 
-    /// Ends the link, for the first reason given. The peer sees the socket close; own threads that sleep on it wake.
+    /// Ends the link, for the first reason given. The peer sees the socket close; own threads that sleep on it wake. Blocks
+    /// come back, and blocks of the peer's are given back no more.
     package func end(_ why: LinkError) {
+        halt(why)
+        arena.close()
+        returns.withLock { $0 }?.close()
+    }
+
+    /// The same, from inside the arena: whoever serves the link hears of it and ends the rest.
+    func halt(_ why: LinkError) {
         reason.withLock { reason in
             guard reason == nil else { return }
             reason = why
             over.store(true, ordering: .sequentiallyConsistent)
             oro_socket_shutdown(socket.number)
         }
+    }
+
+    /// What this side lends.
+    package var arena: Arena {
+        // Set in the initializer and never again.
+        arenaBox!
     }
 }
 
@@ -198,6 +223,12 @@ extension Link {
     func wakeForRoom() {
         // As above.
         if unsafe oro_wake_wanted(waker, true) { oro_doorbell_ring(button) }
+    }
+
+    /// Says that there is something on the socket.
+    func noticePeer() {
+        unsafe oro_attention_notify(attention)
+        wake()
     }
 
     /// Says this side sleeps. The caller then looks once more (``hasSomething(orRoomFor:in:)``), and disarms or waits for

@@ -24,6 +24,9 @@ public enum LinkError: Error, Hashable, Sendable {
     case badOptions(String)
     /// What was to be sent has no form on the wire; the text says why.
     case unencodable(String)
+    /// No block is free: `bytes` of blocks are out, filled here or with the peer, which is process `processID` and has
+    /// `loans` of them and gives none back.
+    case noBlocks(processID: Int32, bytes: Int, loans: Int, byteLimit: Int, loanLimit: Int)
     /// The ring has no room and the call may not wait.
     case busy
     /// The call's deadline passed.
@@ -61,6 +64,9 @@ extension LinkError: CustomStringConvertible {
         case .tooLarge(let bytes, let limit): "a message of \(bytes) bytes is over the limit of \(limit)"
         case .badOptions(let what): "these options cannot be: \(what)"
         case .unencodable(let what): "cannot be sent: \(what)"
+        case .noBlocks(let process, let bytes, let loans, let byteLimit, let loanLimit):
+            "no block is free: \(bytes) bytes of at most \(byteLimit) are out, and process \(process) has not given back "
+                + "\(loans) blocks of at most \(loanLimit)"
         case .busy: "too many bytes wait for room, or no ring is left"
         case .timedOut: "timed out"
         case .system(let call, let errno): "\(call) failed: errno \(errno)"

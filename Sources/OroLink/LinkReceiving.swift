@@ -97,7 +97,24 @@ extension Link {
         return unsafe Incoming(ring: ring, bytes: UnsafeRawPointer(whole), count: total, owned: true)
     }
 
-    /// Reads the socket until it is empty: further rings, or the end of the peer.
+    /// Bytes of the peer's, to be read in place and given back.
+    ///
+    /// UNTRUSTED: the numbers are those of a frame, copied. They must name bytes inside a memory that the peer has passed.
+    package func borrow(_ lent: Lent) throws(LinkError) -> BorrowedBlock {
+        let slot = Int(lent.slot)
+        // Passed over the socket before the frame was written, but maybe not read yet.
+        if !(peerMemories.indices.contains(slot) && peerMemories[slot]?.serial == lent.serial) { try readSocket() }
+        guard peerMemories.indices.contains(slot), let (memory, serial) = peerMemories[slot], serial == lent.serial,
+            let returns = returns.withLock({ $0 })
+        else { throw .violation("bytes in a memory that was never passed") }
+        guard lent.count > 0, lent.count <= limits.payloadBytes, lent.offset >= 0, lent.offset <= memory.bytes,
+            lent.count <= memory.bytes - lent.offset
+        else { throw .violation("bytes outside of their memory, or more than \(limits.payloadBytes)") }
+        guard returns.borrow() else { throw .violation("more than \(returns.slots) blocks at once") }
+        return BorrowedBlock(memory, returns, loan: lent.loan, offset: lent.offset, count: lent.count)
+    }
+
+    /// Reads the socket until it is empty: further rings, memories, or the end of the peer.
     package func readSocket() throws(LinkError) {
         while true {
             // Read before the packets: one that comes later is news again.
@@ -106,11 +123,53 @@ extension Link {
             case .nothing: return
             case .hangUp: throw .peerGone
             case .packet(let packet, var descriptors):
-                guard packet.kind == .ring else { throw .violation("an unexpected packet") }
-                guard let memory = descriptors.take() else { throw .violation("a ring without its memory") }
-                try openPeerRing(packet, memory)
+                switch packet.kind {
+                case .ring: try openPeerRing(packet, try descriptors.takeOne())
+                case .memory: try openPeerMemory(packet, try descriptors.takeOne())
+                case .returns:
+                    try arena.openReturns(
+                        try descriptors.takeOne(), slots: Int(packet.number(4) as UInt32))
+                case .forget:
+                    let slot = Int(packet.number(4) as UInt16)
+                    guard peerMemories.indices.contains(slot), peerMemories[slot] != nil else {
+                        throw .violation("a memory forgotten that was never passed")
+                    }
+                    // Whoever still reads in it keeps it mapped.
+                    peerMemories[slot] = nil
+                default: throw .violation("an unexpected packet")
+                }
             }
         }
+    }
+
+    /// UNTRUSTED: maps a memory of the peer's after checking slot, size and seals.
+    private func openPeerMemory(_ packet: Packet, _ descriptor: consuming Descriptor) throws(LinkError) {
+        let slot = Int(packet.number(4) as UInt16)
+        let flags: UInt16 = packet.number(6)
+        let bytes: UInt64 = packet.number(16)
+        guard slot < limits.memories, flags <= 1 else { throw .violation("a memory too many") }
+        guard bytes > 0, bytes <= UInt64(Ring.longestMemory(limits.payloadBytes)) else {
+            throw .violation("a memory of \(bytes) bytes")
+        }
+        while peerMemories.count <= slot { peerMemories.append(nil) }
+        guard peerMemories[slot] == nil else { throw .violation("a memory in the place of another") }
+        let memory = try PeerMemory(descriptor, bytes: Int(bytes), isImmutable: flags == 1)
+        peerMemories[slot] = (memory, packet.number(8))
+        try openReturns()
+    }
+
+    /// The first memory has come: says where its blocks will be given back.
+    private func openReturns() throws(LinkError) {
+        if returns.withLock({ $0 != nil }) { return }
+        let memory = try OwnMemory.create(bytes: limits.loans * 8)
+        var packet = Packet(.returns)
+        packet.append(UInt32(limits.loans))
+        guard try packet.send(over: socket, memory.number) else {
+            throw .violation("it does not read its socket")
+        }
+        memory.closeDescriptor()
+        returns.withLock { $0 = Returns(memory, for: self, slots: limits.loans) }
+        noticePeer()
     }
 
     /// UNTRUSTED: maps a further ring of the peer after checking number, size and memory.

@@ -113,8 +113,7 @@ extension Link {
         unsafe outs[number].recordLimit = Link.recordLimit(limits.ringBytes)
         opening.mappings.append(MappingBox(segment))
         outCount.store(number + 1, ordering: .releasing)
-        unsafe oro_attention_notify(attention)
-        wake()
+        noticePeer()
         return true
     }
 }

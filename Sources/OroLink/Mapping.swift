@@ -1,6 +1,6 @@
 import CSupport
 
-/// A segment in this process's address space: unmapped when the owner goes.
+/// A segment, or other shared memory, in this process's address space: unmapped when the owner goes.
 @safe package struct Mapping: ~Copyable {
     package let base: UnsafeMutableRawPointer
     private let bytes: Int
@@ -16,6 +16,21 @@ import CSupport
         unsafe self.base = base
         unsafe self.ring = base + head
         bytes = head + 2 * ring
+    }
+
+    /// How all of a memfd is mapped once.
+    package enum Use { case writing, reading, readingImmutable }
+
+    package init(_ fd: borrowing Descriptor, bytes: Int, for use: Use) throws(LinkError) {
+        var error: Int32 = 0
+        guard
+            let base = unsafe oro_map(fd.number, UInt64(bytes), use == .writing, use == .readingImmutable, &error)
+        else {
+            throw .system(call: "mmap", errno: error)
+        }
+        unsafe self.base = base
+        unsafe ring = base
+        self.bytes = bytes
     }
 
     deinit { unsafe oro_unmap(base, UInt64(bytes)) }
@@ -55,7 +70,7 @@ package enum Segment {
     package static func create(
         head: Int, ring: Int, _ name: String = "oro-ipc"
     ) throws(LinkError) -> Own {
-        let fd = unsafe try Descriptor(checking: oro_memfd_create(name, UInt64(head + ring)), "memfd_create")
+        let fd = unsafe try Descriptor(checking: oro_memfd_create(name, UInt64(head + ring), false), "memfd_create")
         let mapping = try Mapping(fd, head: head, ring: ring, writable: true)
         let status = oro_memfd_seal(fd.number)
         guard status == 0 else { throw .system(call: "F_ADD_SEALS", errno: -status) }
@@ -65,8 +80,15 @@ package enum Segment {
     /// Maps what a peer sent, after checking that it is what it must be.
     package static func accept(_ fd: borrowing Descriptor, head: Int, ring: Int) throws(LinkError) -> Mapping {
         // UNTRUSTED: nothing is mapped before kind, seals, size and allocation have been seen.
-        switch oro_memfd_verify(fd.number, UInt64(head + ring)) {
-        case Int32(ORO_FD_OK): return try Mapping(fd, head: head, ring: ring, writable: false)
+        try verify(fd, bytes: head + ring, isImmutable: false)
+        return try Mapping(fd, head: head, ring: ring, writable: false)
+    }
+
+    /// UNTRUSTED: `fd` is a memfd of exactly `bytes`, allocated and sealed: nobody can change its size, or map it for
+    /// writing anew; with `isImmutable` nobody can write to it at all.
+    package static func verify(_ fd: borrowing Descriptor, bytes: Int, isImmutable: Bool) throws(LinkError) {
+        switch oro_memfd_verify(fd.number, UInt64(bytes), isImmutable) {
+        case Int32(ORO_FD_OK): return
         case Int32(ORO_FD_NOT_MEMFD): throw .violation("a segment's descriptor is not a memfd")
         case Int32(ORO_FD_NOT_SEALED): throw .violation("a segment is not sealed")
         case Int32(ORO_FD_SIZE): throw .violation("a segment has not the size that was announced")

@@ -6,15 +6,20 @@ import CSupport
     import Musl
 #endif
 
-/// The packets that the socket carries: the handshake, and announcements of further rings. docs/wire-format.md has no
+/// The packets that the socket carries: the handshake, and announcements of further rings and of memories. docs/wire-format.md has no
 /// part in them; all numbers are little-endian.
 ///
 ///     hello    0 "OROI" · 4 u16 oldest version · 6 u16 newest version · 8 u64 features · 16 u64 ring key
-///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes        + segment, chime
+///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes
+///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes          + segment, chime
 ///     welcome  0 "OROW" · 4 u16 version · 6 u16 0 · 8 u64 features · 16 u64 ring key
-///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes · 40 u64 link id   + segment, chime
+///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes
+///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes · 56 u64 link id      + segment, chime
 ///     refusal  0 "OROR" · 4 u16 reason
 ///     ring     0 "OROG" · 4 u16 number · 6 u16 0 · 8 u64 key · 16 u32 ring bytes · 20 u32 0   + memfd
+///     memory   0 "OROM" · 4 u16 slot · 6 u16 1 when immutable · 8 u32 serial · 12 u32 0 · 16 u64 bytes   + memfd
+///     forget   0 "OROF" · 4 u16 slot · 6 u16 0
+///     returns  0 "OROB" · 4 u32 slots                                                        + memfd
 struct Packet {
     static let capacity = 64
 
@@ -23,6 +28,9 @@ struct Packet {
         case welcome = 0x574f_524f
         case refusal = 0x524f_524f
         case ring = 0x474f_524f
+        case memory = 0x4d4f_524f
+        case forget = 0x464f_524f
+        case returns = 0x424f_524f
     }
 
     var bytes: [UInt8] = []
@@ -100,6 +108,12 @@ struct Descriptors: ~Copyable {
         return Descriptor(number)
     }
 
+    /// The next one, where one has to be.
+    mutating func takeOne() throws(LinkError) -> Descriptor {
+        guard let descriptor = take() else { throw .violation("a packet without its memory") }
+        return descriptor
+    }
+
     deinit { for number in numbers { oro_close(number) } }
 }
 
@@ -117,6 +131,15 @@ struct Offer {
     var ringBytes: Int
     var rings: Int
     var messageBytes: Int
+    /// Blocks of the other side's that this side has at once, at most.
+    var loans: Int
+    /// Memories of the other side's that this side maps at once, at most.
+    var memories: Int
+    /// Longest payload in such a memory.
+    var payloadBytes: Int
+
+    /// Length in hello and welcome, with the kind and the versions.
+    static let end = 56
 
     init(features: Features, key: UInt64, limits: LinkLimits) {
         self.features = features
@@ -124,6 +147,9 @@ struct Offer {
         ringBytes = limits.ringBytes
         rings = limits.rings
         messageBytes = limits.messageBytes
+        loans = limits.loans
+        memories = limits.memories
+        payloadBytes = limits.payloadBytes
     }
 
     /// UNTRUSTED: reads the part that hello and welcome share, and checks every bound.
@@ -139,6 +165,16 @@ struct Offer {
             throw .violation("messages of \(message) bytes")
         }
         messageBytes = Int(message)
+        loans = Int(packet.number(40) as UInt32)
+        memories = Int(packet.number(44) as UInt32)
+        let payload: UInt64 = packet.number(48)
+        guard Ring.isValid(loans: loans), Ring.memories.contains(memories) else {
+            throw .violation("\(loans) loans, \(memories) memories")
+        }
+        guard payload <= UInt64(Ring.payloadBytes.upperBound), Ring.payloadBytes.contains(Int(payload)) else {
+            throw .violation("payloads of \(payload) bytes")
+        }
+        payloadBytes = Int(payload)
     }
 
     func write(to packet: inout Packet) {
@@ -147,6 +183,9 @@ struct Offer {
         packet.append(UInt32(ringBytes))
         packet.append(UInt32(rings))
         packet.append(UInt64(messageBytes))
+        packet.append(UInt32(loans))
+        packet.append(UInt32(memories))
+        packet.append(UInt64(payloadBytes))
     }
 }
 
@@ -160,11 +199,33 @@ package enum Ring {
         if !messageBytes.contains(limits.messageBytes) {
             return "messageBytes is \(limits.messageBytes), and must be \(messageBytes)"
         }
+        if !isValid(loans: limits.loans) {
+            return "loans is \(limits.loans), and must be a power of two from 512 to 1048576"
+        }
+        if !memories.contains(limits.memories) {
+            return "memories is \(limits.memories), and must be \(memories)"
+        }
+        if !payloadBytes.contains(limits.payloadBytes) {
+            return "payloadBytes is \(limits.payloadBytes), and must be \(payloadBytes)"
+        }
+        if limits.loanBytes < 1 << 20 { return "loanBytes is \(limits.loanBytes), and must be 1048576 at least" }
+        if limits.keptBytes < 0 { return "keptBytes is \(limits.keptBytes), and must not be negative" }
         return nil
     }
 
     /// What a side may accept as its longest message. Lengths in frames have 32 bits.
     static let messageBytes = 1 << 12...(1 << 32) - 1
+
+    static let memories = 4...Int(ORO_MEMORIES_MAX)
+    static let payloadBytes = 1 << 12...1 << 46
+    static func isValid(loans: Int) -> Bool {
+        (Int(ORO_LOANS_MIN)...Int(ORO_LOANS_MAX)).contains(loans) && loans & (loans - 1) == 0
+    }
+
+    /// Longest memory for payloads of at most `payloadBytes`: such a payload in huge pages, or many small ones.
+    static func longestMemory(_ payloadBytes: Int) -> Int {
+        max(Arena.largestSharing, OwnMemory.room(payloadBytes, huge: true))
+    }
 
     static var most: Int { Int(ORO_RINGS_MAX) }
     static var head: Int { Int(ORO_CONTROL_BYTES) }

@@ -68,12 +68,12 @@ package enum Rendezvous {
                 if packet.kind == .refusal {
                     throw .refused(Refusal(rawValue: packet.number(4)) ?? .denied)
                 }
-                guard packet.kind == .welcome, packet.bytes.count == 48 else { throw .violation("not a welcome") }
+                guard packet.kind == .welcome, packet.bytes.count == Offer.end + 8 else { throw .violation("not a welcome") }
                 guard versions.contains(packet.number(4)) else { throw .violation("a version nobody offered") }
                 let accepted = try Accepted(packet, &descriptors)
                 return Link(
                     Link.Parts(
-                        id: packet.number(40), peer: peer, limits: limits, key: key, own: own.mapping,
+                        id: packet.number(Offer.end), peer: peer, limits: limits, key: key, own: own.mapping,
                         theirs: accepted, socket: socket, button: bell.button, barrier: barrier, start: start))
             }
         }
@@ -124,7 +124,7 @@ package enum Rendezvous {
             refuse(socket, refusal)
             return .refused(refusal)
         }
-        guard hello.kind == .hello, hello.bytes.count == 40 else { throw .violation("not a hello") }
+        guard hello.kind == .hello, hello.bytes.count == Offer.end else { throw .violation("not a hello") }
         let oldest: UInt16 = hello.number(4)
         let newest: UInt16 = hello.number(6)
         guard oldest <= versions.upperBound, newest >= versions.lowerBound else {

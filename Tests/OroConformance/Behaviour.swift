@@ -11,7 +11,7 @@ public struct Subject: Sendable {
         self.connect = connect
     }
 
-    func client() throws -> Client { try connect(options) }
+    func client(_ options: ClientOptions? = nil) throws -> Client { try connect(options ?? self.options) }
 }
 
 /// Something that must hold on every backend and topology.
@@ -35,5 +35,5 @@ public struct Behaviour: Sendable, CustomStringConvertible {
         self.run = run
     }
 
-    public static let all: [Behaviour] = answers + names + sequence + givingUp + payloads + crowds + endings
+    public static let all: [Behaviour] = answers + names + sequence + givingUp + payloads + blocks + crowds + endings
 }

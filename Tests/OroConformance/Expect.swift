@@ -66,6 +66,14 @@ public func pattern(_ count: Int, seed: UInt64) -> [UInt8] {
     }
 }
 
+public func difference(_ bytes: Bytes?, _ wanted: [UInt8]) -> String {
+    guard let bytes else { return "none" }
+    let got = [UInt8](bytes)
+    let index = zip(got, wanted).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? -1
+    let count = zip(got, wanted).count { $0.0 != $0.1 }
+    return "\(got.count) for \(wanted.count) bytes, \(count) differ, the first at \(index)"
+}
+
 public func same(_ bytes: Bytes?, _ wanted: [UInt8]) -> Bool {
     guard let bytes else { return wanted.isEmpty }
     guard bytes.count == wanted.count else { return false }

@@ -9,6 +9,7 @@ public final class Fixture: Sendable {
     private let cancelled = Atomic<Int>(0)
     private let notes = Mutex<[String: (next: Int64, inOrder: Bool)]>([:])
     private let received = Atomic<Int>(0)
+    private let kept = Mutex<[Bytes]>([])
 
     public init() {}
 
@@ -71,6 +72,53 @@ public final class Fixture: Sendable {
         }
         router.map("make") { message in
             Result(bytes: Bytes(pattern(Int(message["count"]?.int ?? 0), seed: UInt64(message["seed"]?.int ?? 0))))
+        }
+        router.map("make.value") { message in
+            Result(data: .bytes([UInt8](repeating: 1, count: Int(message["count"]?.int ?? 0))))
+        }
+        router.map("digest") { message in
+            let bytes = message.bytes ?? []
+            return Result(data: [
+                "digest": .string("\(digest([UInt8](bytes)))"), "borrowed": .bool(bytes.isBorrowed),
+                "immutable": .bool(bytes.isImmutable),
+            ])
+        }
+        router.map(
+            "make.loan",
+            async: { message in
+                let count = Int(message["count"]?.int ?? 0)
+                var loan = try await message.loan(count)
+                let bytes = pattern(count, seed: UInt64(message["seed"]?.int ?? 0))
+                loan.withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
+                return Result(bytes: loan.bytes())
+            })
+        router.map(
+            "echo.loan",
+            async: { message in
+                let bytes = message.bytes ?? []
+                var loan = try await message.loan(bytes.count)
+                bytes.withUnsafeBytes { source in loan.withUnsafeMutableBytes { $0.copyMemory(from: source) } }
+                return Result(data: message.value, bytes: loan.bytes())
+            })
+        router.map("keep") { [self] message in
+            kept.withLock { $0.append(message.bytes ?? []) }
+            return Result(data: .bool(message.bytes?.isBorrowed ?? false))
+        }
+        router.map("release") { [self] _ in
+            let all = kept.withLock { kept in
+                defer { kept = [] }
+                return kept
+            }
+            return Result(data: .int(Int64(all.count)))
+        }
+        router.map("blocks") { [weak host] message in
+            // A block is wanted, so what came back is looked at.
+            _ = try message.loan(1)
+            guard let statistics = host?.statistics else { return Result() }
+            return Result(data: [
+                "bytesOnLoan": .int(Int64(statistics.bytesOnLoan)), "loans": .int(Int64(statistics.loans)),
+                "memory": .int(Int64(statistics.blockMemory)), "copied": .int(Int64(statistics.copiedBytes)),
+            ])
         }
         router.map("test.map") { [unowned router] message in
             let reply = message["reply"] ?? .null

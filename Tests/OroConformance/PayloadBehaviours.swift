@@ -38,14 +38,29 @@ extension Behaviour {
             try expect(same(client.sendSync("echo", bytes: payload).bytes, bytes), "sync")
             try expect(same((await client.write("echo.async", nil, payload)).bytes, bytes), "async")
         },
-        Behaviour("a message over the limit is a RangeError, and the link lives on") { subject in
+        Behaviour("a message over the limit is a RangeError, and the link lives on", clients: 2) { subject in
             let client = try subject.client()
-            let bytes = Bytes([UInt8](repeating: 1, count: (64 << 20) + (64 << 10)))
-            for result in [client.sendSync("echo", bytes: bytes), await client.write("echo", nil, bytes)] {
+            let value = Value.bytes([UInt8](repeating: 1, count: (64 << 20) + (64 << 10)))
+            for result in [client.sendSync("echo", value), await client.send("echo", value)] {
                 try expectEqual(result.err?.name, "RangeError")
             }
-            let made = client.sendSync("make", ["count": .int((64 << 20) + (64 << 10)), "seed": 1])
+            var options = subject.options
+            options.link.loanBytes = 1 << 20
+            let small = try subject.client(options)
+            let bytes = Bytes([UInt8](repeating: 1, count: (64 << 20) + (64 << 10)))
+            for result in [small.sendSync("take", bytes: bytes), await small.write("take", nil, bytes)] {
+                try expectEqual(result.err?.name, "RangeError")
+            }
+            do {
+                _ = try await small.loan((1 << 20) + 1)
+                throw Unexpected("a block longer than all blocks may be")
+            } catch LinkError.tooLarge(let bytes, let limit) {
+                try expectEqual(bytes, (1 << 20) + 1)
+                try expectEqual(limit, 1 << 20)
+            }
+            let made = client.sendSync("make.value", ["count": .int((64 << 20) + (64 << 10))])
             try expectEqual(made.err?.name, "RangeError")
+            try expectEqual(small.sendSync("ping").data, "pong")
             try expectEqual(client.sendSync("ping").data, "pong")
         },
         Behaviour("posts that flood the host while it echoes to others do not lock up") { subject in
@@ -65,7 +80,7 @@ extension Behaviour {
                                 task < 4
                                 ? await client.write("echo", nil, Bytes(bytes))
                                 : try await onThread { client.sendSync("echo", bytes: Bytes(bytes)) }
-                            try expect(same(result.bytes, bytes), "\(result)")
+                            try expect(same(result.bytes, bytes), "\(difference(result.bytes, bytes)) \(result.err.debugDescription)")
                         }
                     }
                 }

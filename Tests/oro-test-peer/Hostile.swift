@@ -41,13 +41,14 @@ final class Hostile {
     }
 
     private func hello(
-        ringBytes: UInt64? = nil, rings: UInt64 = 8, message: UInt64 = 1 << 26, oldest: UInt64 = 1, newest: UInt64 = 1
+        ringBytes: UInt64? = nil, rings: UInt64 = 8, message: UInt64 = 1 << 26, oldest: UInt64 = 1, newest: UInt64 = 1,
+        loans: UInt64 = 1 << 14, memories: UInt64 = 256, payload: UInt64 = 1 << 40
     )
         -> [UInt8]
     {
         bytes([
             (0x494f_524f, 4), (oldest, 2), (newest, 2), (1, 8), (key, 8), (ringBytes ?? UInt64(ring), 4), (rings, 4),
-            (message, 8),
+            (message, 8), (loans, 4), (memories, 4), (payload, 8),
         ])
     }
 
@@ -75,7 +76,7 @@ final class Hostile {
         var count: Int32 = 0
         let got = oro_raw_receive(socket, &answer, 256, &fds, 8, &count, 10_000)
         for fd in fds.prefix(Int(count)) { close(fd) }
-        return got == 48 && answer[3] == UInt8(ascii: "W")
+        return got == 64 && answer[3] == UInt8(ascii: "W")
     }
 
     private func drain() {

@@ -1,0 +1,153 @@
+import OroFrame
+import OroLink
+import Synchronization
+
+// Where a payload goes: into its frame, or into a block that the frame names.
+extension Arena {
+    /// The payload lies where the peer of this link can be shown it.
+    func canLend(_ bytes: Bytes) -> Bool {
+        switch bytes.place {
+        case .ours, .borrowed: false
+        // As `place` says.
+        case .block: unsafe unsafeDowncast(bytes.owner, to: OwnBlock.self).arena === self
+        case .memory: true
+        }
+    }
+
+    /// Lends a payload; `nil` when it does not lie in memory the peer can be shown.
+    func lend(_ bytes: Bytes) throws(LinkError) -> Lent? {
+        guard canLend(bytes), !bytes.isEmpty else { return nil }
+        // As `place` says.
+        if bytes.place == .block {
+            let block = unsafe unsafeDowncast(bytes.owner, to: OwnBlock.self)
+            return try lend(block, offset: unsafe bytes.base - UnsafeRawPointer(block.base), count: bytes.count)
+        }
+        let memory = unsafe unsafeDowncast(bytes.owner, to: OwnMemory.self)
+        return try lend(memory, offset: unsafe bytes.base - UnsafeRawPointer(memory.base), count: bytes.count)
+    }
+
+    /// A copy of a payload in a block of this link.
+    func place(_ bytes: Bytes) throws(LinkError) -> Bytes { bytes.copied(to: try take(bytes.count)) }
+}
+
+extension Bytes {
+    /// A copy in `block`, which has as many bytes.
+    func copied(to block: OwnBlock) -> Bytes {
+        unsafe withUnsafeBytes { source in
+            // The block is new, and has room.
+            if let start = source.baseAddress { unsafe block.base.copyMemory(from: start, byteCount: source.count) }
+        }
+        block.arena.copied.add(count, ordering: .relaxed)
+        return unsafe Bytes(block, UnsafeRawPointer(block.base), count, in: .block)
+    }
+}
+
+extension Link {
+    /// A payload of so many bytes, or fewer, is sent in its frame: copying it twice costs less than a block does
+    /// (docs/performance.md).
+    static var inlineBytes: Int { 2048 }
+
+    /// The payload has to be copied into a block before it can be lent.
+    func wantsPlace(_ bytes: Bytes) -> Bool { bytes.count > Link.inlineBytes && !arena.canLend(bytes) }
+
+    /// The payload as it is sent: in a block where that is better and one is free, else as it is.
+    func placed(_ bytes: Bytes?) throws(LinkError) -> Bytes? {
+        guard let bytes, wantsPlace(bytes) else { return bytes }
+        do throws(LinkError) {
+            return try arena.place(bytes)
+        } catch .noBlocks, .busy, .tooLarge {
+            // In parts through the ring then, if it is not too long for that.
+            return bytes
+        }
+    }
+
+    /// The payload as it is sent, after waiting for a block where `whenFull` says so. In a task.
+    func placed(_ bytes: Bytes?, _ whenFull: WhenFull, until deadline: ContinuousClock.Instant?) async throws(LinkError)
+        -> Bytes?
+    {
+        guard whenFull != .copy else { return try placed(bytes) }
+        guard let bytes, wantsPlace(bytes) else { return bytes }
+        let arena = arena
+        return try await arena.whenFree(until: whenFull == .wait ? deadline : .now) { () throws(LinkError) in
+            try arena.place(bytes)
+        }
+    }
+}
+
+extension Arena {
+    /// Does something that needs a block; while none is free it suspends, until `deadline`, and tries again.
+    func whenFree<R: Sendable>(
+        until deadline: ContinuousClock.Instant?, _ body: () throws(LinkError) -> R
+    ) async throws(LinkError) -> R {
+        while true {
+            let seen = changes
+            do throws(LinkError) {
+                return try body()
+            } catch {
+                switch error {
+                case .noBlocks, .busy: break
+                default: throw error
+                }
+                if Task.isCancelled { throw error }
+                if let deadline, ContinuousClock.now >= deadline { throw error }
+            }
+            await change(from: seen, until: deadline)
+        }
+    }
+
+    /// Suspends until a block may be free, the link is over, the task is cancelled, or `deadline`.
+    private func change(from seen: Int, until deadline: ContinuousClock.Instant?) async {
+        let pause = Pause()
+        let token = whenChanged(from: seen) { pause.end() }
+        let timer = deadline.map { deadline in
+            Task {
+                try? await Task.sleep(until: deadline)
+                pause.end()
+            }
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { pause.begin($0) }
+        } onCancel: {
+            pause.end()
+        }
+        timer?.cancel()
+        cancelWait(token)
+    }
+}
+
+/// A suspension that ends once, maybe before it begins.
+private final class Pause: Sendable {
+    private enum State {
+        case before
+        case waiting(CheckedContinuation<Void, Never>)
+        case over
+    }
+    private let state = Locked(State.before)
+
+    func begin(_ continuation: CheckedContinuation<Void, Never>) {
+        let isOver = state.withLock { state in
+            if case .over = state { return true }
+            state = .waiting(continuation)
+            return false
+        }
+        if isOver { continuation.resume() }
+    }
+
+    func end() {
+        let waiting: CheckedContinuation<Void, Never>? = state.withLock { state in
+            defer { state = .over }
+            guard case .waiting(let continuation) = state else { return nil }
+            return continuation
+        }
+        waiting?.resume()
+    }
+}
+
+extension BlockReference {
+    /// As a frame says it.
+    init(_ lent: Lent) {
+        self.init(
+            slot: lent.slot, serial: lent.serial, loan: lent.loan, offset: UInt64(lent.offset),
+            count: UInt64(lent.count))
+    }
+}

@@ -1,0 +1,116 @@
+import CSupport
+
+/// A memfd with payloads, of this process: the blocks of an arena, or one payload that any link may carry.
+///
+/// Whoever reads or writes in it holds this object, which keeps it mapped.
+// Sendable: constant after `seal`, which its only owner calls before anybody else has it; `descriptor` belongs to the
+// arena that announces the memory.
+@safe package final class OwnMemory: @unchecked Sendable {
+    private var descriptor: Descriptor?
+    /// Length of the memfd.
+    package let bytes: Int
+    private var mapping: Mapping?
+    /// Where it is mapped.
+    package private(set) var base: UnsafeMutableRawPointer
+    /// Sealed for good: nobody can write to it any more, this process included.
+    package private(set) var isImmutable: Bool
+
+    private init(_ descriptor: consuming Descriptor, _ mapping: consuming Mapping, bytes: Int, isImmutable: Bool) {
+        self.descriptor = consume descriptor
+        unsafe base = mapping.base
+        self.mapping = consume mapping
+        self.bytes = bytes
+        self.isImmutable = isImmutable
+    }
+
+    private static let page = 4096
+    private static let hugePage = 2 << 20
+
+    /// Length of the memory for a payload of `count` bytes.
+    package static func room(_ count: Int, huge: Bool) -> Int {
+        let grain = huge ? hugePage : page
+        return (count + grain - 1) / grain * grain
+    }
+
+    /// A new one of `bytes`, all of it allocated. Its size cannot change, and nobody but this process can write to it; with
+    /// `sealable` that is left for ``seal()``.
+    package static func create(bytes: Int, huge: Bool = false, sealable: Bool = false) throws(LinkError) -> OwnMemory {
+        let created = unsafe oro_memfd_create("oro-ipc-blocks", UInt64(bytes), huge)
+        let descriptor = try Descriptor(checking: created, "memfd_create")
+        let mapping = try Mapping(descriptor, bytes: bytes, for: .writing)
+        if huge { unsafe oro_want_huge(mapping.base, UInt64(bytes)) }
+        if !sealable {
+            let status = oro_memfd_seal(descriptor.number)
+            guard status == 0 else { throw .system(call: "F_ADD_SEALS", errno: -status) }
+        }
+        return OwnMemory(descriptor, mapping, bytes: bytes, isImmutable: false)
+    }
+
+    /// An existing memfd, of which `number` stays the caller's. Seals whatever is not sealed yet: its size, and writing by
+    /// anybody when nobody has it mapped for writing, else new mappings for writing.
+    package static func adopt(_ number: Int32) throws(LinkError) -> OwnMemory {
+        let size = oro_memfd_size(number)
+        guard size > 0 else {
+            throw .badOptions(
+                size == 0 ? "the memfd is empty" : "descriptor \(number) is not a memfd: errno \(-size)")
+        }
+        let bytes = Int(size)
+        var isImmutable = oro_memfd_verify(number, UInt64(bytes), true) == Int32(ORO_FD_OK)
+        if !isImmutable, oro_memfd_verify(number, UInt64(bytes), false) != Int32(ORO_FD_OK) {
+            isImmutable = oro_memfd_seal_immutable(number) == 0
+            if !isImmutable { _ = oro_memfd_seal(number) }
+            switch oro_memfd_verify(number, UInt64(bytes), isImmutable) {
+            case Int32(ORO_FD_OK): break
+            case Int32(ORO_FD_HOLES):
+                throw .badOptions("the memfd has holes: allocate all of it (fallocate) before it is sealed")
+            default: throw .badOptions("the memfd cannot be sealed: it was made without MFD_ALLOW_SEALING, or sealed")
+            }
+        }
+        let descriptor = try Descriptor(checking: oro_duplicate(number), "dup")
+        let mapping = try Mapping(descriptor, bytes: bytes, for: isImmutable ? .readingImmutable : .reading)
+        return OwnMemory(descriptor, mapping, bytes: bytes, isImmutable: isImmutable)
+    }
+
+    /// The memfd, to be passed on; -1 when it was closed.
+    var number: Int32 {
+        switch descriptor {
+        case .some(let descriptor): descriptor.number
+        case nil: -1
+        }
+    }
+
+    /// It will not be passed on again: the mapping is enough.
+    func closeDescriptor() { descriptor = nil }
+
+    /// Ends all writing, for good. By its only owner; ``base`` is another afterwards.
+    package func seal() throws(LinkError) {
+        // The kernel refuses as long as it is mapped in a way that could be used for writing.
+        mapping = nil
+        guard let memfd = descriptor.take() else { throw .closed }
+        let status = oro_memfd_seal_immutable(memfd.number)
+        guard status == 0 else { throw .system(call: "F_ADD_SEALS", errno: -status) }
+        let sealed = try Mapping(memfd, bytes: bytes, for: .readingImmutable)
+        unsafe base = sealed.base
+        mapping = consume sealed
+        descriptor = consume memfd
+        isImmutable = true
+    }
+}
+
+/// A memfd with payloads, of the peer: mapped for reading as long as somebody here has this object.
+// Sendable: constant.
+@safe final class PeerMemory: @unchecked Sendable {
+    private let mapping: Mapping
+    let bytes: Int
+    let isImmutable: Bool
+
+    /// UNTRUSTED: nothing is mapped before kind, seals, size and allocation have been seen.
+    init(_ descriptor: borrowing Descriptor, bytes: Int, isImmutable: Bool) throws(LinkError) {
+        try Segment.verify(descriptor, bytes: bytes, isImmutable: isImmutable)
+        mapping = try Mapping(descriptor, bytes: bytes, for: isImmutable ? .readingImmutable : .reading)
+        self.bytes = bytes
+        self.isImmutable = isImmutable
+    }
+
+    var base: UnsafeRawPointer { unsafe UnsafeRawPointer(mapping.base) }
+}
