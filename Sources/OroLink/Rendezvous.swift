@@ -124,13 +124,15 @@ package enum Rendezvous {
             refuse(socket, refusal)
             return .refused(refusal)
         }
-        guard hello.kind == .hello, hello.bytes.count == Offer.end else { throw .violation("not a hello") }
+        guard hello.kind == .hello else { throw .violation("not a hello") }
         let oldest: UInt16 = hello.number(4)
         let newest: UInt16 = hello.number(6)
         guard oldest <= versions.upperBound, newest >= versions.lowerBound else {
             refuse(socket, .version)
             return .refused(.version)
         }
+        // Of this version: another may have another length.
+        guard hello.bytes.count == Offer.end else { throw .violation("not a hello") }
         let theirs: Accepted
         do throws(LinkError) {
             theirs = try Accepted(hello, &descriptors)
