@@ -17,6 +17,7 @@ extension ClientCore {
         var ticket: UInt64
         /// Milliseconds since the link's start, 0 = none.
         var deadline: UInt32
+        var flags: FrameFlags = []
     }
 
     /// Writes a request to `ring`, which is the caller's. With `mayBlock` it waits for room as long as it takes; else
@@ -30,7 +31,7 @@ extension ClientCore {
             FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         {
             let header = FrameHeader(
-                kind: request.kind, route: number, deadline: request.deadline, ticket: request.ticket, seq: seq,
+                kind: request.kind, flags: request.flags, route: number, deadline: request.deadline, ticket: request.ticket, seq: seq,
                 payloadBytes: UInt32(payload))
             let bytes = request.bytes
             let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + payload) { place in
@@ -63,6 +64,7 @@ extension ClientCore {
         frame.ticket = request.ticket
         frame.deadline = request.deadline
         frame.value = request.value
+        frame.requestFlags = request.flags
         frame.payloadBytes = request.bytes?.count ?? 0
         try write(frame, request.bytes, ring: ring, mayBlock: mayBlock)
     }

@@ -21,6 +21,9 @@ import OroLink
         @usableFromInline var payloadStart = 0
         /// The route that answers the frame, retained; set by the host.
         @usableFromInline var route: Unmanaged<Router.Route>?
+        /// The body that follows the request with ``bodyTicket``; set by the host. Of another request it means nothing.
+        var body: MessageBody?
+        var bodyTicket: UInt64 = 0
     }
 
     @usableFromInline let fields: UnsafeMutablePointer<Fields>
@@ -71,6 +74,15 @@ import OroLink
         if unsafe fields.pointee.route?.toOpaque() == route.toOpaque() { return }
         unsafe fields.pointee.route?.release()
         unsafe fields.pointee.route = route.retain()
+    }
+
+    /// The body that follows the request.
+    var body: MessageBody? {
+        get { unsafe header.ticket == fields.pointee.bodyTicket ? fields.pointee.body : nil }
+        set {
+            unsafe fields.pointee.body = newValue
+            unsafe fields.pointee.bodyTicket = header.ticket
+        }
     }
 
     private func grow(_ count: Int) {

@@ -24,6 +24,9 @@ public struct Message: Sendable {
     /// The bytes that came with the command, `nil` when there are none.
     @inlinable public var bytes: Bytes? { storage.payload }
 
+    /// The request's body, where it has one that comes in chunks; always `nil` in a synchronous handler.
+    public var body: MessageBody? { storage.header.flags.contains(.hasBody) ? storage.body : nil }
+
     /// True when the command came without a value.
     @inlinable public var isValueless: Bool { unsafe storage.fields.pointee.header.valueBytes == 0 }
 
