@@ -35,5 +35,6 @@ public struct Behaviour: Sendable, CustomStringConvertible {
         self.run = run
     }
 
-    public static let all: [Behaviour] = answers + names + sequence + givingUp + payloads + crowds + endings
+    public static let all: [Behaviour] =
+        answers + names + sequence + givingUp + payloads + crowds + streams + bodies + endings + streamEndings
 }
