@@ -146,32 +146,33 @@ final class StreamFixture: Sendable {
 }
 
 /// A body that counts how far it was read.
-final class CountedBody: AsyncSequence, Sendable {
-    typealias Element = Bytes
+public final class CountedBody: AsyncSequence, Sendable {
+    public typealias Element = Bytes
 
-    let read = Atomic<Int>(0)
+    private let read = Atomic<Int>(0)
     let wasCancelled = Atomic<Bool>(false)
     private let count: Int
     private let size: @Sendable (Int) -> Int
     private let ending: Ending
 
-    enum Ending { case end, failure(any Error), never }
+    public enum Ending: Sendable { case end, failure(any Error), never }
 
-    init(_ count: Int, size: @escaping @Sendable (Int) -> Int = { _ in 10 }, ending: Ending = .end) {
+    public init(_ count: Int, size: @escaping @Sendable (Int) -> Int = { _ in 10 }, ending: Ending = .end) {
         self.count = count
         self.size = size
         self.ending = ending
     }
 
-    var isAt: Int { read.load(ordering: .relaxed) }
+    /// Elements read so far.
+    public var isAt: Int { read.load(ordering: .relaxed) }
 
-    func makeAsyncIterator() -> Iterator { Iterator(body: self) }
+    public func makeAsyncIterator() -> Iterator { Iterator(body: self) }
 
-    struct Iterator: AsyncIteratorProtocol {
+    public struct Iterator: AsyncIteratorProtocol {
         let body: CountedBody
         var index = 0
 
-        mutating func next() async throws -> Bytes? {
+        public mutating func next() async throws -> Bytes? {
             if index == body.count {
                 switch body.ending {
                 case .end: return nil
