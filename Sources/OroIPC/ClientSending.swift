@@ -31,8 +31,8 @@ extension ClientCore {
             FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         {
             let header = FrameHeader(
-                kind: request.kind, flags: request.flags, route: number, deadline: request.deadline, ticket: request.ticket, seq: seq,
-                payloadBytes: UInt32(payload))
+                kind: request.kind, flags: request.flags, route: number, deadline: request.deadline,
+                ticket: request.ticket, seq: seq, payloadBytes: UInt32(payload))
             let bytes = request.bytes
             let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + payload) { place in
                 unsafe bytes?.withUnsafeBytes { bytes in

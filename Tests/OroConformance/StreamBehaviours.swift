@@ -309,7 +309,7 @@ extension Behaviour {
             }
             try expectEqual((await result).data?["count"], 5000)
         },
-        Behaviour("a handler that stops reading stops the body there, and one that does not read gets none") { subject in
+        Behaviour("a body stops where its handler stops reading, and is not begun for one that does not") { subject in
             let client = try subject.client()
             let some = CountedBody(5, ending: .never)
             let tag = tag()
@@ -329,7 +329,7 @@ extension Behaviour {
             try expectEqual((await client.request("body.read")).data, "no body")
             try expectEqual(client.statistics.pending, 0)
         },
-        Behaviour("what a body throws is thrown to the handler, and is the result unless that says otherwise") { subject in
+        Behaviour("what a body throws is thrown to its handler, and is the result if that lets it pass") { subject in
             let client = try subject.client()
             let error = IPCError(name: "DataError", message: "the disk is gone", code: "E_DISK")
             for count in [0, 1, 100] {

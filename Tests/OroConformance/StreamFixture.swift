@@ -138,7 +138,9 @@ final class StreamFixture: Sendable {
                     for try await _ in message.body! { count += 1 }
                     return Result(data: "no error")
                 } catch let error as IPCError {
-                    return Result(data: ["count": .int(count), "name": .string(error.name), "message": .string(error.message)])
+                    return Result(data: [
+                        "count": .int(count), "name": .string(error.name), "message": .string(error.message),
+                    ])
                 }
             })
         router.map("body.none") { message in Result(data: .bool(message.body == nil)) }
