@@ -1,8 +1,10 @@
+import Foundation
 import OroIPC
 import Synchronization
 
 /// The commands of the host that streams are tried on. Handlers with a `tag` tell by it what became of them.
-final class StreamFixture: Sendable {
+// Sendable: `runs` belongs to whoever has `lock`, which ThreadSanitizer can see, as it cannot a `Mutex`.
+final class StreamFixture: @unchecked Sendable {
     struct Run: Sendable {
         /// Chunks sent, or read of a body.
         var count: Int64 = 0
@@ -11,12 +13,13 @@ final class StreamFixture: Sendable {
         var error: String?
     }
 
-    private let runs = Mutex<[String: Run]>([:])
+    private let lock = NSLock()
+    private var runs: [String: Run] = [:]
     private let alive = Atomic<Int>(0)
 
     private func note(_ message: Message, _ change: (inout Run) -> Void) {
         guard let tag = message["tag"]?.string else { return }
-        runs.withLock { change(&$0[tag, default: Run()]) }
+        lock.withLock { change(&runs[tag, default: Run()]) }
     }
 
     /// Runs a handler and keeps what became of it.
@@ -39,7 +42,7 @@ final class StreamFixture: Sendable {
 
     func install(on router: Router) {
         router.map("stream.run") { [self] message in
-            let run = runs.withLock { $0[message["tag"]?.string ?? ""] }
+            let run = lock.withLock { runs[message["tag"]?.string ?? ""] }
             guard let run else { return Result() }
             return Result(data: [
                 "count": .int(run.count), "over": .bool(run.isOver), "error": run.error.map { .string($0) } ?? .null,
