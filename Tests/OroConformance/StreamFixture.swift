@@ -155,7 +155,7 @@ public final class CountedBody: AsyncSequence, Sendable {
     public typealias Element = Bytes
 
     private let read = Atomic<Int>(0)
-    let wasCancelled = Atomic<Bool>(false)
+    private let over = Atomic<Bool>(false)
     private let count: Int
     private let size: @Sendable (Int) -> Int
     private let ending: Ending
@@ -171,10 +171,21 @@ public final class CountedBody: AsyncSequence, Sendable {
     /// Elements read so far.
     public var isAt: Int { read.load(ordering: .relaxed) }
 
-    public func makeAsyncIterator() -> Iterator { Iterator(body: self) }
+    /// Whoever read it reads it no more.
+    var isOver: Bool { over.load(ordering: .acquiring) }
+
+    public func makeAsyncIterator() -> Iterator { Iterator(body: self, reader: Reader(self)) }
+
+    /// Goes with the iterator.
+    final class Reader {
+        private let body: CountedBody
+        init(_ body: CountedBody) { self.body = body }
+        deinit { body.over.store(true, ordering: .releasing) }
+    }
 
     public struct Iterator: AsyncIteratorProtocol {
         let body: CountedBody
+        let reader: Reader
         var index = 0
 
         public mutating func next() async throws -> Bytes? {
@@ -183,12 +194,7 @@ public final class CountedBody: AsyncSequence, Sendable {
                 case .end: return nil
                 case .failure(let error): throw error
                 case .never:
-                    do {
-                        try await Task.sleep(for: .seconds(3600))
-                    } catch {
-                        body.wasCancelled.store(true, ordering: .relaxed)
-                        throw error
-                    }
+                    try await Task.sleep(for: .seconds(3600))
                 }
             }
             defer { index += 1 }
