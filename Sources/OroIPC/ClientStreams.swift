@@ -134,7 +134,10 @@ extension ClientCore {
                 try await sender.reserve()
             }
         } catch {
-            failure = error as? IPCError ?? (error as? LinkError).map { IPCError($0) } ?? IPCError(message: "\(error)")
+            // Closed: what the sequence throws comes from its task being cancelled.
+            failure =
+                sender.closed ?? error as? IPCError ?? (error as? LinkError).map { IPCError($0) }
+                ?? IPCError(message: "\(error)")
         }
         var end = Frame(.end)
         end.ticket = ticket
