@@ -40,6 +40,7 @@ let package = Package(
             name: "OroIPC",
             dependencies: [
                 "OroFrame", "OroLink",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),

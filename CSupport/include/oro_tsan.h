@@ -7,6 +7,8 @@
 // Its own; null in a process without it.
 extern void __tsan_acquire(void *address) __attribute__((weak));
 extern void __tsan_release(void *address) __attribute__((weak));
+extern void AnnotateIgnoreReadsBegin(const char *file, int line) __attribute__((weak));
+extern void AnnotateIgnoreReadsEnd(const char *file, int line) __attribute__((weak));
 
 // After a lock at `address` was taken, and before it is given back.
 static inline void oro_tsan_acquire(const void *address) {
@@ -14,6 +16,12 @@ static inline void oro_tsan_acquire(const void *address) {
 }
 static inline void oro_tsan_release(const void *address) {
     if (__tsan_release) __tsan_release((void *)(unsigned long)address);
+}
+
+// Around reads that something orders which it does not see.
+static inline void oro_tsan_ignore_reads(bool begin) {
+    if (begin && AnnotateIgnoreReadsBegin) AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    if (!begin && AnnotateIgnoreReadsEnd) AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
 }
 
 // It is there.

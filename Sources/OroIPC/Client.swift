@@ -160,4 +160,48 @@ public final class Client: Sendable {
     ) async -> Result {
         await core.call(command, value, bytes, options, verb: "write")
     }
+
+    // MARK: Streams
+
+    /// Asks for a result, and sends a body of any length in chunks, as fast as the handler reads them.
+    ///
+    /// ```swift
+    /// let result = await client.request("upload", ["name": "notes.txt"], body: file.chunks)
+    /// ```
+    ///
+    /// An element of `body` is a chunk, at most as long as a message. Nothing is read from `body` before the handler
+    /// asks for it. When the result comes before the body's end, the task that reads `body` is cancelled. When `body`
+    /// throws, the handler's ``Message/body`` throws that error, as an ``IPCError``, which is then the result's unless the
+    /// handler answers something else.
+    public func request<Body: AsyncSequence & Sendable>(
+        _ command: String, _ value: Value? = nil, body: Body, options: CallOptions? = nil
+    ) async -> Result where Body.Element == Bytes {
+        await core.call(command, value, body, options)
+    }
+
+    /// Sends a command whose answer comes in chunks. See ``ResultStream`` for what the sequence gives and throws.
+    ///
+    /// ```swift
+    /// for try await event in client.stream("logs.tail", ["lines": 10]) { print(event.name ?? "", event.value ?? .null) }
+    /// ```
+    ///
+    /// The command is on its way when this returns. `window`, 1 to 1 024, is how many chunks may be on their way, or wait
+    /// here, at once: the handler waits while there are so many. The timeout of `options` is for the first chunk or the
+    /// end, whichever comes; its signal ends the stream at any time.
+    public func stream(
+        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil, window: Int = 16
+    ) -> ResultStream {
+        ResultStream(StreamCall(self, command, value, bytes, options, window, nil))
+    }
+
+    /// The same with a body, as in ``request(_:_:body:options:)``; both go on at once.
+    public func stream<Body: AsyncSequence & Sendable>(
+        _ command: String, _ value: Value? = nil, body: Body, options: CallOptions? = nil, window: Int = 16
+    ) -> ResultStream where Body.Element == Bytes {
+        let core = core
+        return ResultStream(
+            StreamCall(self, command, value, nil, options, window) { ticket, sender in
+                await core.sendBody(body, ticket, sender)
+            })
+    }
 }

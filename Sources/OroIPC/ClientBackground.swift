@@ -87,7 +87,12 @@ extension ClientCore {
     /// Writes what waits for room in the shared ring. True when something was written.
     func pumpWaiting() throws(LinkError) -> Bool {
         var progressed = false
-        try link.withSharedRing { (ring) throws(LinkError) in progressed = try link.pump(ring) }
+        var isThrough = false
+        try link.withSharedRing { (ring) throws(LinkError) in
+            progressed = try link.pump(ring)
+            isThrough = !link.isBackedUp(ring)
+        }
+        if isThrough { roomForBodies() }
         return progressed
     }
 

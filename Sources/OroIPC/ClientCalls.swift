@@ -137,11 +137,11 @@ extension ClientCore {
 
     /// A place in the table of pending requests.
     func takeTicket(
-        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil
+        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil
     ) throws(IPCError) -> UInt64 {
         let ticket = pending.withLock { pending in
             pending.count >= options.pendingRequests
-                ? 0 : pending.take(seq, isChosen: isChosen, deadline: deadline, thread: thread)
+                ? 0 : pending.take(seq, isChosen: isChosen, deadline: deadline, thread: thread, streams: streams)
         }
         guard let ticket else { throw .inFlight(seq) }
         guard ticket != 0 else { throw .tooMany(options.pendingRequests) }
@@ -305,14 +305,15 @@ extension ClientCore {
     }
 
     /// Tells the host that nobody waits for `ticket` any more. Best effort: a host that cannot be told sends a late result.
-    func sendAbort(_ ticket: UInt64, _ why: IPCError) {
+    /// With `shared` it goes the way of the requests of tasks, so that it cannot come before one of those.
+    func sendAbort(_ ticket: UInt64, _ why: IPCError, shared: Bool = false) {
         if link.isOver { return }
         var frame = Frame(.abort)
         frame.ticket = ticket
         frame.value = .string(why.name)
         let abort = frame
         // A ring of the thread's own has nobody who would write the rest of it later.
-        if !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? abort.encoded() {
+        if !shared, !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? abort.encoded() {
             let outcome = unsafe try? link.write(ring, count: bytes.count) { place in
                 unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) }
             }

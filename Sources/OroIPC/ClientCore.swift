@@ -50,10 +50,12 @@ import Synchronization
     let unheard = Atomic<Int>(0)
     /// The background thread looks at this link in every turn, so nobody need arm it.
     let isWatched = Atomic<Bool>(false)
-    /// Tasks that are suspended until their results are there.
+    /// Chunks of bodies that wait for room in the shared ring, with the bytes they count for.
+    let waitingChunks = Locked<[(sender: StreamSender, cost: Int)]>([])
+    /// Tasks that are suspended until their results are there, and streams whose end has not come.
     let suspended = Atomic<Int>(0)
 
-    /// Somebody depends on the background thread: a task that is suspended, a message that waits for room. While nobody
+    /// Somebody depends on the background thread: a task that is suspended, a stream, a message that waits for room. While nobody
     /// does, the link is left alone by it, and tasks that poll for their own results have the processor to themselves.
     var needsWatch: Bool {
         suspended.load(ordering: .sequentiallyConsistent) > 0 || link.hasWaiting || link.arena.isWanted

@@ -68,7 +68,7 @@ extension ClientCore {
             if gotMine || !FrameStorage.isFree(&spare) {
                 let other = FrameStorage()
                 other.fill(incoming)
-                try read(other)
+                guard try read(other) else { return try takeOther(other) }
                 if !gotMine && other.header.ticket == mine {
                     spare = other
                     gotMine = true
@@ -78,7 +78,10 @@ extension ClientCore {
                 return
             }
             spare.fill(incoming)
-            try read(spare)
+            guard try read(spare) else {
+                defer { spare = FrameStorage() }
+                return try takeOther(spare)
+            }
             if unsafe spare.fields.pointee.header.ticket == mine {
                 gotMine = true
             } else {
@@ -89,20 +92,31 @@ extension ClientCore {
         return (count, gotMine)
     }
 
-    /// UNTRUSTED: checks what kind of frame came.
+    /// UNTRUSTED: checks what came. False: something other than a result.
     @inline(__always)
-    func read(_ storage: FrameStorage) throws(LinkError) {
+    func read(_ storage: FrameStorage) throws(LinkError) -> Bool {
         do throws(FrameError) {
             try storage.readHeader()
         } catch {
             throw .violation("a malformed frame: \(error)")
         }
-        guard unsafe storage.fields.pointee.header.kind == .result else {
-            if storage.header.kind == .goodbye { throw .peerGone }
-            throw .violation("a frame that a host does not send: \(storage.header.kind)")
+        if unsafe storage.fields.pointee.header.flags.contains(.lent) {
+            try storage.borrow(from: link)
+        } else {
+            unsafe receiving.pointee.copied.note(Int(storage.fields.pointee.header.payloadBytes))
         }
-        if unsafe storage.fields.pointee.header.flags.contains(.lent) { return try storage.borrow(from: link) }
-        unsafe receiving.pointee.copied.note(Int(storage.fields.pointee.header.payloadBytes))
+        return unsafe storage.fields.pointee.header.kind == .result
+    }
+
+    /// UNTRUSTED: a frame that is no result.
+    func takeOther(_ storage: FrameStorage) throws(LinkError) {
+        switch storage.header.kind {
+        case .chunk: try takeChunk(storage)
+        case .end: try takeEnd(storage)
+        case .credit: try takeCredit(storage.header)
+        case .goodbye: throw .peerGone
+        default: throw .violation("a frame that a host does not send: \(storage.header.kind)")
+        }
     }
 
     /// Gives a result to whoever waits for it. A result nobody waits for any more is counted and dropped.
@@ -137,6 +151,7 @@ extension ClientCore {
         case .thread(let waiter):
             waiter.outcome.withLock { $0 = outcome }
             waiter.word.change()
+        case .stream(let streams): finish(streams, outcome)
         case .nobodyYet: break
         case nil: if case .frame = outcome { countLate() }
         }

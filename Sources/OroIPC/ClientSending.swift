@@ -17,6 +17,7 @@ extension ClientCore {
         var ticket: UInt64
         /// Milliseconds since the link's start, 0 = none.
         var deadline: UInt32
+        var flags: FrameFlags = []
     }
 
     /// Writes a request to `ring`, which is the caller's. With `mayBlock` it waits for room as long as it takes; else
@@ -31,8 +32,8 @@ extension ClientCore {
             payload <= Link.inlineBytes, FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         {
             let header = FrameHeader(
-                kind: request.kind, route: number, deadline: request.deadline, ticket: request.ticket, seq: seq,
-                payloadBytes: UInt32(payload))
+                kind: request.kind, flags: request.flags, route: number, deadline: request.deadline,
+                ticket: request.ticket, seq: seq, payloadBytes: UInt32(payload))
             let bytes = request.bytes
             let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + payload) { place in
                 unsafe bytes?.withUnsafeBytes { bytes in
@@ -67,6 +68,7 @@ extension ClientCore {
         frame.ticket = request.ticket
         frame.deadline = request.deadline
         frame.value = request.value
+        frame.requestFlags = request.flags
         try write(frame, request.bytes, ring: ring, mayBlock: mayBlock)
     }
 

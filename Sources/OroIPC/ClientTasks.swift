@@ -8,40 +8,56 @@ extension ClientCore {
     func call(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString
     ) async -> Result {
-        if let error = refusal(command, options) { return Result(err: error, source: command) }
-        if Task.isCancelled { return Result(err: .abort(), source: command) }
-        let deadline = deadline(options)
-        if let seq = options?.seq, isInFlight(seq) { return Result(err: .inFlight(seq), source: command) }
         let payload: Bytes?
         do throws(LinkError) {
             payload = try await placed(bytes, options)
         } catch {
             return Result(err: IPCError(error), source: command)
         }
-        let seq = options?.seq ?? takeSeq()
-        attach()
-        guard isAttached.load(ordering: .relaxed) else {
-            return Result(err: .network("no thread for asynchronous calls could be started"), source: command)
-        }
         let ticket: UInt64
         do throws(IPCError) {
-            ticket = try takeTicket(seq, isChosen: options?.seq != nil, deadline: deadline)
+            ticket = try begin(command, value, payload, options, nil)
         } catch {
             return Result(err: error, source: command)
         }
+        return await outcome(of: ticket, options, command)
+    }
+
+    /// Sends a request and answers its ticket; what becomes of it is for the caller to wait for.
+    @inline(__always)
+    func begin(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ streams: RequestStreams?
+    ) throws(IPCError) -> UInt64 {
+        if let error = refusal(command, options) { throw error }
+        if Task.isCancelled { throw .abort() }
+        let deadline = deadline(options)
+        if let seq = options?.seq, isInFlight(seq) { throw .inFlight(seq) }
+        let seq = options?.seq ?? takeSeq()
+        attach()
+        guard isAttached.load(ordering: .relaxed) else {
+            throw .network("no thread for asynchronous calls could be started")
+        }
+        let ticket = try takeTicket(seq, isChosen: options?.seq != nil, deadline: deadline, streams: streams)
         do throws(LinkError) {
             if link.isOver { throw link.ending ?? .closed }
-            let request = Request(
-                kind: .request, command: command, value: value, bytes: payload, seq: seq, ticket: ticket,
+            var request = Request(
+                kind: .request, command: command, value: value, bytes: try link.placed(bytes), seq: seq, ticket: ticket,
                 deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
+            if let streams { request.flags = streams.flags }
             try link.withRing(shared: true) { (ring) throws(LinkError) in
                 try send(request, ring: ring, mayBlock: false)
             }
         } catch {
             pending.withLock { $0.free(ticket) }
-            return Result(err: IPCError(error), source: command)
+            throw IPCError(error)
         }
         if deadline != nil { background.withLock { $0 }?.noteDeadline() }
+        return ticket
+    }
+
+    /// Waits for the result of a request that was sent.
+    @inline(__always)
+    func outcome(of ticket: UInt64, _ options: CallOptions?, _ command: String) async -> Result {
         if let outcome = pollBriefly(ticket) { return Result(outcome, command) }
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
         if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
@@ -99,6 +115,7 @@ extension ClientCore {
 
     /// Nobody waits for `ticket` any more.
     func giveUp(_ ticket: UInt64, _ error: IPCError) {
+        if takesStream(ticket) { return abandon(ticket, error) }
         complete(ticket, seq: nil, .error(error))
         sendAbort(ticket, error)
     }
@@ -106,7 +123,9 @@ extension ClientCore {
     /// For the background thread.
     func expire() {
         let now = elapsedMilliseconds
-        for ticket in pending.withLock({ $0.expire(now) }) { giveUp(ticket, ClientCore.timedOut("request")) }
+        for ticket in pending.withLock({ $0.expire(now) }) {
+            giveUp(ticket, ClientCore.timedOut(takesStream(ticket) ? "stream" : "request"))
+        }
     }
 
     /// When `expire` is due, as `oro_now` counts.

@@ -25,6 +25,9 @@ import OroLink
         @usableFromInline var borrowed: BorrowedBlock?
         /// Whose blocks a handler may fill for its result; set by the host.
         var arena: Arena?
+        /// The body that follows the request with ``bodyTicket``; set by the host. Of another request it means nothing.
+        var body: MessageBody?
+        var bodyTicket: UInt64 = 0
     }
 
     @usableFromInline let fields: UnsafeMutablePointer<Fields>
@@ -75,6 +78,15 @@ import OroLink
         if unsafe fields.pointee.route?.toOpaque() == route.toOpaque() { return }
         unsafe fields.pointee.route?.release()
         unsafe fields.pointee.route = route.retain()
+    }
+
+    /// The body that follows the request.
+    var body: MessageBody? {
+        get { unsafe header.ticket == fields.pointee.bodyTicket ? fields.pointee.body : nil }
+        set {
+            unsafe fields.pointee.body = newValue
+            unsafe fields.pointee.bodyTicket = header.ticket
+        }
     }
 
     private func grow(_ count: Int) {

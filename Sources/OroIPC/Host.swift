@@ -15,7 +15,7 @@ import OroLink
 ///
 /// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own.
 public final class Host: Sendable {
-    private let core: HostCore
+    let core: HostCore
 
     /// A host that clients find under `name`: 1 to 64 of `A-Z a-z 0-9 . _ -`. It listens from now on, and serves from
     /// ``start()`` on.

@@ -141,10 +141,17 @@ import Synchronization
 
     /// A handler has finished; from any thread.
     func finish(_ link: UInt64, _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result) {
+        submit(to: link) { (host) throws(LinkError) in
+            try host.finish(request, wideSeq, serial: serial, result)
+        }
+    }
+
+    /// Runs `job` on the host's thread, if the link is there by then; from any thread.
+    func submit(to link: UInt64, _ job: @escaping @Sendable (HostLink) throws(LinkError) -> Void) {
         reactor.submit { [self] in
             guard let host = links[link] else { return }
             do throws(LinkError) {
-                try host.finish(request, wideSeq, serial: serial, result)
+                try job(host)
                 // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
                 if host.link.isBackedUp(0) { activate(host) }
             } catch {

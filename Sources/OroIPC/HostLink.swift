@@ -7,7 +7,7 @@ import Synchronization
 @safe final class HostLink {
     let link: Link
     /// Outlives its links.
-    private unowned(unsafe) let core: HostCore
+    unowned(unsafe) let core: HostCore
     private let router: Router
     /// When the link began; deadlines in frames count from here.
     private let start: UInt64
@@ -15,9 +15,10 @@ import Synchronization
     /// For each ring, what its numbers mean.
     private let tables: UnsafeMutablePointer<NameTable>
     /// Asynchronous handlers at work, by the order they were started in.
-    private var running: [UInt64: Task<Void, Never>] = [:]
+    var running: [UInt64: Work] = [:]
     /// Which of them answers a ticket.
-    private var answering: [UInt64: UInt64] = [:]
+    var answering: [UInt64: UInt64] = [:]
+    var streams = HostStreams()
     /// Handlers that have not finished, those that were told to stop included.
     private var atWork = 0
     private var nextSerial: UInt64 = 0
@@ -106,16 +107,25 @@ import Synchronization
     /// Reads what has come, at most `limit` messages a ring. Answers how many records there were.
     @inline(__always)
     func poll(limit: Int) throws(LinkError) -> Int {
-        var count = 0
         if link.socketHasNews { try link.readSocket() }
         if link.isBackedUp(0) {
+            var count = 0
             // A client that does not take its results is not asked for more work.
             if try link.pump(0) { count += 1 }
-            if link.isBackedUp(0) { return count }
+            return try link.isBackedUp(0) ? count : count + pollBehind(limit: limit)
         }
-        if link.arena.isWanted, try link.arena.serve() { count += 1 }
+        if link.arena.isWanted { _ = try link.arena.serve() }
         link.sayProcessor()
-        return try count + link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
+        return try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
+    }
+
+    /// Reads, and then lets streams go on: they may fill the ring again, and a client whose results do not fit is not
+    /// read from. So its other requests get their turn.
+    @inline(never)
+    private func pollBehind(limit: Int) throws(LinkError) -> Int {
+        let count = try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
+        try flushOutbox()
+        return count
     }
 
     /// Polls for a message, `looks` times at most.
@@ -166,6 +176,7 @@ import Synchronization
         unsafe state.pointee.requests += 1
         if header.deadline != 0 && isPast(header.deadline) {
             unsafe core.statistics.expired += 1
+            if header.flags.contains(.takesStream) { try endExpired(header) }
             return
         }
         guard let route = unsafe try route(header, storage, ring) else {
@@ -184,8 +195,7 @@ import Synchronization
                 }
                 if header.kind == .request { try reply(header, storage, result) }
             } else {
-                // As above.
-                try start(unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler, storage)
+                try start(route, storage)
             }
         }
     }
@@ -239,9 +249,10 @@ import Synchronization
             else { throw .violation("a route number out of turn") }
             unsafe tables[ring].append(try inlineName(storage))
         case .abort:
-            if let serial = answering.removeValue(forKey: header.ticket) {
-                running.removeValue(forKey: serial)?.cancel()
-            }
+            if let serial = answering[header.ticket] { try giveUp(header.ticket, serial, .abort()) }
+        case .chunk: try takeChunk(storage)
+        case .end: takeEnd(storage)
+        case .credit: try takeCredit(header)
         case .goodbye:
             throw .peerGone
         default:
@@ -253,7 +264,7 @@ import Synchronization
 
     /// Answers the request in `storage`.
     @inline(__always)
-    private func reply(
+    func reply(
         _ request: FrameHeader, _ storage: FrameStorage, _ result: borrowing Result
     ) throws(LinkError) {
         // The plain case: no error, no value, a seq of 64 bits, one record.
@@ -369,22 +380,37 @@ import Synchronization
 
     // MARK: Asynchronous handlers
 
-    private func start(_ handler: @escaping Router.AsyncHandler, _ storage: FrameStorage) throws(LinkError) {
+    private func start(_ route: Router.Route, _ storage: FrameStorage) throws(LinkError) {
         let header = storage.header
-        guard unsafe atWork < core.options.requestsPerLink else {
+        let stream = route as? Router.StreamRoute
+        if let stream, !header.flags.contains(.takesStream) { return try refuseStream(stream, storage) }
+        guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
             let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
             guard header.kind == .request else { return }
             return try reply(header, storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
         }
-        guard answering[header.ticket] == nil || header.kind == .post else {
+        guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
             throw .violation("a ticket that is in use")
         }
-        let message = Message(storage)
-        let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
-        let link = link
         let serial = nextSerial
         nextSerial += 1
         atWork += 1
+        if header.flags.contains(.hasBody) { storage.body = openBody(header.ticket, serial: serial) }
+        let message = Message(storage)
+        let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
+        let sender = stream == nil ? nil : StreamSender()
+        let handler: Router.AsyncHandler
+        if let stream, let sender {
+            let reply = openReply(header.ticket, serial: serial, sender)
+            handler = { [handler = stream.handler] message in
+                try await handler(message, reply)
+                return Result()
+            }
+        } else {
+            // What is neither synchronous nor a stream.
+            handler = unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler
+        }
+        let link = link
         let core = unsafe core
         let task = Task { [weak core] in
             var result: Result
@@ -399,7 +425,7 @@ import Synchronization
             }
             core?.finish(link.id, header, wideSeq, serial: serial, result)
         }
-        running[serial] = task
+        running[serial] = Work(task: task, reply: sender, takesStream: header.flags.contains(.takesStream))
         if header.kind == .request { answering[header.ticket] = serial }
     }
 
@@ -408,15 +434,24 @@ import Synchronization
         _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result
     ) throws(LinkError) {
         atWork -= 1
-        running[serial] = nil
-        guard answering[request.ticket] == serial else { return }
-        answering[request.ticket] = nil
+        guard answering[request.ticket] == serial else {
+            running[serial] = nil
+            return
+        }
+        if let reply = running[serial]?.reply {
+            // Behind its chunks.
+            reply.close(.abort("the handler has returned"))
+            return try put(
+                HostStreams.Outgoing(frame: endFrame(request.ticket, result.err), bytes: nil, serial: serial))
+        }
+        forget(request.ticket, serial)
         try replyInFull(request, wideSeq: wideSeq, result)
     }
 
     /// The link is over: nobody waits for these any more.
     func cancelAll() {
-        for task in running.values { task.cancel() }
+        for work in running.values { work.task.cancel() }
+        closeStreams(running.values)
         running = [:]
         answering = [:]
     }

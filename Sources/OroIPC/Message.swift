@@ -45,6 +45,9 @@ public struct Message: Sendable {
         return arena
     }
 
+    /// The request's body, where it has one that comes in chunks; always `nil` in a synchronous handler.
+    public var body: MessageBody? { storage.header.flags.contains(.hasBody) ? storage.body : nil }
+
     /// True when the command came without a value.
     @inlinable public var isValueless: Bool { unsafe storage.fields.pointee.header.valueBytes == 0 }
 

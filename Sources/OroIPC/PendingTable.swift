@@ -43,6 +43,7 @@ struct PendingTable: ~Copyable {
         var outcome: Outcome?
         var continuation: UnsafeContinuation<Outcome, Never>?
         var thread: ThreadWaiter?
+        var streams: RequestStreams?
         var nextFree: UInt32 = 0
     }
 
@@ -57,7 +58,9 @@ struct PendingTable: ~Copyable {
 
     /// A place for one request; `nil` when `seq` was chosen by the caller and is in flight already.
     /// `deadline` in milliseconds since the link's start.
-    mutating func take(_ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil) -> UInt64? {
+    mutating func take(
+        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil
+    ) -> UInt64? {
         if isChosen && !chosen.insert(seq).inserted { return nil }
         let index: Int
         if let free = firstFree {
@@ -74,6 +77,7 @@ struct PendingTable: ~Copyable {
         entries[index].outcome = nil
         unsafe entries[index].continuation = nil
         entries[index].thread = thread
+        entries[index].streams = streams
         count += 1
         if let deadline { deadlines.set(UInt32(index), at: deadline) }
         return UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
@@ -95,6 +99,7 @@ struct PendingTable: ~Copyable {
         entries[index].isTaken = false
         entries[index].outcome = nil
         entries[index].thread = nil
+        entries[index].streams = nil
         entries[index].nextFree = firstFree ?? .max
         firstFree = UInt32(index)
         count -= 1
@@ -104,6 +109,7 @@ struct PendingTable: ~Copyable {
     @safe enum Listener {
         case continuation(UnsafeContinuation<Outcome, Never>)
         case thread(ThreadWaiter)
+        case stream(RequestStreams)
         /// It has not begun to wait; the outcome is kept for it.
         case nobodyYet
     }
@@ -120,6 +126,10 @@ struct PendingTable: ~Copyable {
         if let thread = entries[index].thread {
             free(ticket)
             return .thread(thread)
+        }
+        if let streams = entries[index].streams, streams.answer != nil {
+            free(ticket)
+            return .stream(streams)
         }
         entries[index].outcome = outcome
         return .nobodyYet
@@ -138,6 +148,20 @@ struct PendingTable: ~Copyable {
         guard let index = holds(ticket) else { return .error(.abort()) }
         unsafe entries[index].continuation = unsafe continuation
         return nil
+    }
+
+    /// The streams of a request in flight; `nil` when it has none or is over.
+    func streams(_ ticket: UInt64) -> RequestStreams? {
+        guard let index = holds(ticket) else { return nil }
+        return entries[index].streams
+    }
+
+    /// A ticket in flight.
+    func isTaken(_ ticket: UInt64) -> Bool { holds(ticket) != nil }
+
+    /// The request has no deadline any more.
+    mutating func clearDeadline(_ ticket: UInt64) {
+        if let index = holds(ticket) { deadlines.clear(UInt32(index)) }
     }
 
     /// The request's seq is one of those in flight.

@@ -8,7 +8,10 @@ public final class Router: Sendable {
     /// Answers from a task of its own, which is cancelled when the client aborts, times out or goes away.
     public typealias AsyncHandler = @Sendable (Message) async throws -> Result
 
-    /// What answers a command: a ``SyncRoute`` or an ``AsyncRoute``.
+    /// Answers in chunks, from a task of its own, which is cancelled when the client gives the stream up or goes away.
+    public typealias StreamHandler = @Sendable (Message, ReplyStream) async throws -> Void
+
+    /// What answers a command: a ``SyncRoute``, an ``AsyncRoute`` or a ``StreamRoute``.
     @usableFromInline
     class Route: @unchecked Sendable {
         @usableFromInline final let name: String
@@ -38,6 +41,15 @@ public final class Router: Sendable {
         }
     }
 
+    final class StreamRoute: Route, @unchecked Sendable {
+        let handler: StreamHandler
+
+        init(_ name: String, _ handler: @escaping StreamHandler) {
+            self.handler = handler
+            super.init(name, isSync: false)
+        }
+    }
+
     private let routes = Locked<[String: Route]>([:])
     /// Changes with every `map` and `unmap`, so that links can remember what they looked up.
     @usableFromInline let version = Atomic<UInt64>(1)
@@ -53,6 +65,13 @@ public final class Router: Sendable {
     /// Answers the command `name` with `handler`, which runs in a task.
     public func map(_ name: String, async handler: @escaping AsyncHandler) {
         set(name, AsyncRoute(name, handler))
+    }
+
+    /// Answers the command `name` with the chunks that `handler` sends; for ``Client/stream(_:_:bytes:options:window:)``.
+    ///
+    /// A request that takes no stream gets a `TypeError`: `IPC method 'name' must be invoked as a stream`.
+    public func map(_ name: String, stream handler: @escaping StreamHandler) {
+        set(name, StreamRoute(name, handler))
     }
 
     /// Answers the command `name` no more. Silent when nobody did.

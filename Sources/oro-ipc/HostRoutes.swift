@@ -8,6 +8,7 @@ enum HostRoutes {
         host.router.map("ping") { _ in Result(data: "pong") }
         let primordials = primordials()
         host.router.map("platform.primordials") { _ in Result(data: primordials) }
+        StreamRoutes.map(on: host.router)
         // For `demo` and `bench`: what the engine of this process has done. Not a part of `oro:ipc`.
         let backend = Value.string(host.backend.rawValue)
         host.router.map("diagnostics.engine") { _ in

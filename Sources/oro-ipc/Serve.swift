@@ -8,7 +8,7 @@ struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve commands under a name until Ctrl-C.",
         discussion: """
-            Routes: ping, platform.primordials; with --root also fs.stat, fs.readFile and fs.readdir below that folder,
+            Routes: ping, platform.primordials, diagnostics.stream.sse and .chunks; with --root also fs.stat, fs.readFile and fs.readdir below that folder,
             which nothing escapes: '..' and symbolic links that lead out of it are errors (EXDEV).
 
               oro-ipc serve --name demo --root /usr/include

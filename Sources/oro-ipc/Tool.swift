@@ -19,7 +19,8 @@ struct Tool: AsyncParsableCommand {
             """,
         version: ToolVersion.full,
         subcommands: [
-            Serve.self, Send.self, Request.self, Ping.self, Bench.self, BenchPeerCommand.self, Doctor.self, Demo.self,
+            Serve.self, Send.self, Request.self, Stream.self, Ping.self, Bench.self, BenchPeerCommand.self, Doctor.self,
+            Demo.self,
         ])
 }
 

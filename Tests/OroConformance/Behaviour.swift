@@ -35,5 +35,6 @@ public struct Behaviour: Sendable, CustomStringConvertible {
         self.run = run
     }
 
-    public static let all: [Behaviour] = answers + names + sequence + givingUp + payloads + blocks + crowds + endings
+    public static let all: [Behaviour] =
+        answers + names + sequence + givingUp + payloads + blocks + crowds + streams + bodies + endings + streamEndings
 }

@@ -10,6 +10,7 @@ public final class Fixture: Sendable {
     private let notes = Mutex<[String: (next: Int64, inOrder: Bool)]>([:])
     private let received = Atomic<Int>(0)
     private let kept = Mutex<[Bytes]>([])
+    private let streams = StreamFixture()
 
     public init() {}
 
@@ -17,6 +18,7 @@ public final class Fixture: Sendable {
 
     public func install(on host: OroIPC.Host) {
         let router = host.router
+        streams.install(on: router)
         router.map("ping") { _ in Result(data: "pong") }
         router.map("echo") { message in Result(data: message.value, bytes: message.bytes) }
         router.map("echo.async", async: { message in Result(data: message.value, bytes: message.bytes) })

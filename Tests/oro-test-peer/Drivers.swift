@@ -228,3 +228,51 @@ func hothost(_ arguments: Arguments) throws {
     while readLine() != nil {}
     host.stop()
 }
+
+/// What streams at full speed do to the round trips of others: on the same link, and on another.
+func fairness(_ arguments: Arguments) async throws {
+    let count = arguments.number("count", 20_000)
+    let folder = try TemporaryFolder()
+    let host = try Peer([
+        "serve", "--name", "fair", "--folder", folder.path, "--backend", arguments.text("backend") ?? "io_uring",
+    ])
+    try host.line(starting: "ready")
+    var options = arguments.clientOptions
+    options.folder = folder.path
+    let client = try Client.connect("fair", options: options)
+    let other = try Client.connect("fair", options: options)
+    @Sendable func pings(_ client: Client) throws -> [UInt64] {
+        try (0..<count).map { _ in
+            let start = oro_clock_ns()
+            guard client.sendSync("echo").isOK else { throw Unexpected("no echo") }
+            return oro_clock_ns() - start
+        }.sorted()
+    }
+    func report(_ text: String, _ times: [UInt64]) {
+        func at(_ part: Double) -> String { "\(Double(times[Int(Double(times.count - 1) * part)]) / 1000) us" }
+        print("  \(text): p50 \(at(0.5)), p99 \(at(0.99)), p99.9 \(at(0.999)), max \(at(1))")
+    }
+    print("\(count) round trips each, \(arguments.number("streams", 4)) streams")
+    report("no stream", try await onThread { try pings(client) })
+    for size in [100, 1000, 65_536] {
+        let read = Atomics()
+        let tasks = (0..<arguments.number("streams", 4)).map { _ in
+            Task {
+                for try await _ in client.stream("stream.count", ["size": .int(Int64(size))]) {
+                    read.value.add(1, ordering: .relaxed)
+                }
+            }
+        }
+        try await until("they flow") { read.value.load(ordering: .relaxed) > 1000 }
+        for (text, pinged) in [("the same link", client), ("another link", other)] {
+            let (before, start) = (read.value.load(ordering: .relaxed), oro_clock_ns())
+            let times = try await onThread { try pings(pinged) }
+            let chunks = Double(read.value.load(ordering: .relaxed) - before) * 1e9 / Double(oro_clock_ns() - start)
+            report("chunks of \(size) bytes, \(Int(chunks)) a second, \(text)", times)
+        }
+        for task in tasks { task.cancel() }
+        for task in tasks { _ = await task.result }
+    }
+    client.close()
+    _ = host.finish()
+}

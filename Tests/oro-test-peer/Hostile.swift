@@ -123,22 +123,29 @@ final class Hostile {
     }
 
     private func frame(
-        kind: UInt8, flags: UInt8 = 0, route: UInt16 = 0, ticket: UInt64 = 1, value: Int = 0, payload: Int = 0,
-        body: [UInt8] = []
+        kind: UInt8, flags: UInt8 = 0, route: UInt16 = 0, deadline: UInt64 = 0, ticket: UInt64 = 1, value: Int = 0,
+        payload: Int = 0, body: [UInt8] = []
     )
         -> [UInt8]
     {
         bytes([
-            (UInt64(kind), 1), (UInt64(flags), 1), (UInt64(route), 2), (0, 4), (ticket, 8), (dice.next(), 8),
+            (UInt64(kind), 1), (UInt64(flags), 1), (UInt64(route), 2), (deadline, 4), (ticket, 8), (dice.next(), 8),
             (UInt64(value), 4),
             (UInt64(payload), 4),
         ]) + body
+    }
+
+    /// A request with the command's name in it.
+    private func ask(_ command: String, flags: UInt8, ticket: UInt64) {
+        let name = Array(command.utf8)
+        record(frame(kind: 1, flags: flags | 2, ticket: ticket, body: bytes([(UInt64(name.count), 2)]) + name))
     }
 
     private func random(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: dice.next()) } }
 
     private static let kinds = [
         "words", "ring header", "extent", "cursor", "attention", "notices", "frames", "bad route", "abort", "result",
+        "chunks", "ends", "credits", "stream", "body", "many bodies",
         "garbage packet",
         "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
         "eventfd", "deep epoll",
@@ -181,6 +188,29 @@ final class Hostile {
             for _ in 0..<8 { record(frame(kind: 5, ticket: dice.next())) }
         case "result":
             record(frame(kind: 2, ticket: dice.next()))
+        case "chunks":
+            for _ in 0..<1 + u(4) {
+                record(frame(kind: 6, ticket: [1, 2, dice.next()][u(3)], payload: u(40), body: random(u(40))))
+            }
+        case "ends":
+            for _ in 0..<8 { record(frame(kind: 7, flags: UInt8(u(2) * 4), ticket: [1, 2, dice.next()][u(3)])) }
+        case "credits":
+            for _ in 0..<8 {
+                let count: UInt64 = [0, 1, 16, 1 << 19, 1 << 20, (1 << 20) + 1, 1 << 31, dice.next() >> 32][u(8)]
+                record(frame(kind: 12, deadline: count, ticket: [1, 2, 3, dice.next()][u(4)] as UInt64))
+            }
+        case "stream":
+            // Asked for, given credit, and not read; perhaps given up.
+            ask("stream.count", flags: 0x40, ticket: 1 + dice.next() % 4)
+            for ticket in 1...4 { record(frame(kind: 12, deadline: dice.next() % 3000, ticket: UInt64(ticket))) }
+            if u(2) == 0 { record(frame(kind: 5, ticket: 1 + dice.next() % 4)) }
+        case "body":
+            let ticket = 1 + dice.next() % 4
+            ask("body.read", flags: 0x80, ticket: ticket)
+            for _ in 0..<u(20) { record(frame(kind: 6, ticket: ticket)) }
+            if u(2) == 0 { record(frame(kind: 7, ticket: ticket)) }
+        case "many bodies":
+            for _ in 0..<50 { ask(["body.read", "stream.echo", "body.none"][u(3)], flags: 0xC0, ticket: dice.next()) }
         case "garbage packet": say(random(1 + u(300)))
         case "empty packet": say([])
         case "hello twice":

@@ -20,6 +20,7 @@ do {
     case "idle": try await idleLinks(arguments)
     case "crowd": try crowd(arguments)
     case "hotpath": try await hotpath(arguments)
+    case "fairness": try await fairness(arguments)
     case "kills": try await kills(arguments)
     case "victim": try victim(arguments)
     case "hothost": try hothost(arguments)

@@ -1,0 +1,167 @@
+import DequeModule
+import OroFrame
+import OroLink
+
+/// A handler at work in a task of its own.
+struct Work {
+    let task: Task<Void, Never>
+    /// The stream it answers with, in a ``Router/StreamRoute``.
+    let reply: StreamSender?
+    /// The client waits for a result or an end, even after it has given up.
+    let takesStream: Bool
+}
+
+/// What streams a link has, besides the handlers that answer with them.
+struct HostStreams {
+    /// Bodies whose end has not come, by ticket.
+    var bodies: [UInt64: StreamReceiver] = [:]
+    /// Chunks and ends that wait until what was written before is in the ring.
+    var outbox: Deque<Outgoing> = []
+
+    struct Outgoing {
+        var frame: Frame
+        var bytes: Bytes?
+        /// The handler it comes from.
+        var serial: UInt64
+        /// What it counts for in the stream's books.
+        var cost = 0
+    }
+}
+
+// Streams of one client: answers in chunks, and bodies of requests.
+extension HostLink {
+    // MARK: Answers in chunks
+
+    /// A request that does not say it takes a stream cannot get one.
+    func refuseStream(_ route: Router.StreamRoute, _ storage: FrameStorage) throws(LinkError) {
+        guard storage.header.kind == .request else { return }
+        let error = IPCError.type("IPC method '\(route.name)' must be invoked as a stream")
+        try reply(storage.header, storage, Result(err: error))
+    }
+
+    /// The stream that answers the request with this ticket.
+    func openReply(_ ticket: UInt64, serial: UInt64, _ sender: StreamSender) -> ReplyStream {
+        let id = link.id
+        let core = unsafe core
+        return ReplyStream(ticket, sender, core.frameLimits(link)) { [weak core] frame, bytes, cost in
+            core?.submit(to: id) { (host) throws(LinkError) in
+                try host.put(HostStreams.Outgoing(frame: frame, bytes: bytes, serial: serial, cost: cost))
+            }
+        }
+    }
+
+    /// Sends a chunk or an end in its turn.
+    func put(_ outgoing: HostStreams.Outgoing) throws(LinkError) {
+        streams.outbox.append(outgoing)
+        try flushOutbox()
+    }
+
+    /// Writes what is there while there is room. What does not fit stays with its handler's stream, not in the link's
+    /// queue: a stream cannot fill that, and results go before it.
+    func flushOutbox() throws(LinkError) {
+        while !link.isBackedUp(0), let next = streams.outbox.popFirst() {
+            let ticket = next.frame.ticket
+            // Given up meanwhile: its end has been sent.
+            guard answering[ticket] == next.serial, let work = running[next.serial] else { continue }
+            if let failure = try send(next.frame, next.bytes) {
+                guard next.frame.kind == .chunk else {
+                    try end(ticket, failure)
+                    forget(ticket, next.serial)
+                    continue
+                }
+                try giveUp(ticket, next.serial, failure)
+                continue
+            }
+            if next.frame.kind == .end { forget(ticket, next.serial) } else { work.reply?.written(next.cost) }
+        }
+    }
+
+    /// The frame that ends the stream of the request with this ticket.
+    func endFrame(_ ticket: UInt64, _ error: IPCError?) -> Frame {
+        var frame = Frame(.end)
+        frame.ticket = ticket
+        frame.failed = error != nil
+        frame.value = error?.value
+        return frame
+    }
+
+    /// Ends a stream in which nothing waits.
+    private func end(_ ticket: UInt64, _ error: IPCError) throws(LinkError) {
+        _ = try send(endFrame(ticket, error), nil)
+    }
+
+    // MARK: Giving up
+
+    /// Nobody waits for the answer to this request any more. A client that takes a stream is told that nothing more comes.
+    func giveUp(_ ticket: UInt64, _ serial: UInt64, _ why: IPCError) throws(LinkError) {
+        let work = running[serial]
+        forget(ticket, serial)
+        work?.task.cancel()
+        work?.reply?.close(why)
+        if work?.takesStream == true { try end(ticket, why) }
+    }
+
+    /// The request is answered, or nobody waits for it any more.
+    func forget(_ ticket: UInt64, _ serial: UInt64) {
+        answering[ticket] = nil
+        running[serial] = nil
+        guard let body = streams.bodies[ticket] else { return }
+        body.giveUp(.abort("the request is over"))
+        // What the client may still send is taken until it says that it has stopped.
+        if !body.mayCome { streams.bodies[ticket] = nil }
+    }
+
+    /// A request that takes a stream, and was not begun because its deadline had passed, ends all the same.
+    func endExpired(_ header: FrameHeader) throws(LinkError) {
+        try end(header.ticket, .timeout("the deadline had passed before the request was read"))
+    }
+
+    /// The link is over.
+    func closeStreams(_ work: Dictionary<UInt64, Work>.Values) {
+        let gone = IPCError.abort("the client is gone")
+        for work in work { work.reply?.close(gone) }
+        for body in streams.bodies.values { body.giveUp(gone) }
+        streams = HostStreams()
+    }
+
+    // MARK: Bodies
+
+    /// The body of the request with this ticket.
+    func openBody(_ ticket: UInt64, serial: UInt64) -> MessageBody {
+        let receiver = StreamReceiver(window: StreamReceiver.usualWindow)
+        streams.bodies[ticket] = receiver
+        let id = link.id
+        let core = unsafe core
+        return MessageBody(receiver: receiver) { [weak core] count in
+            core?.submit(to: id) { (host) throws(LinkError) in
+                guard host.answering[ticket] == serial else { return }
+                var frame = Frame(.credit)
+                frame.ticket = ticket
+                frame.deadline = UInt32(count)
+                _ = try host.send(frame, nil)
+            }
+        }
+    }
+
+    /// UNTRUSTED: a chunk of a body, which the client must have credit for.
+    func takeChunk(_ storage: FrameStorage) throws(LinkError) {
+        let ticket = storage.header.ticket
+        guard let body = streams.bodies[ticket] else { throw .violation("a chunk that nobody asked for") }
+        switch body.take(storage) {
+        case .kept: break
+        case .late: if !body.mayCome { streams.bodies[ticket] = nil }
+        case .unexpected: throw .violation("a chunk without credit")
+        }
+    }
+
+    /// A body has ended. Of a request that is over already this says nothing new.
+    func takeEnd(_ storage: FrameStorage) {
+        streams.bodies.removeValue(forKey: storage.header.ticket)?.finish(with: storage)
+    }
+
+    /// UNTRUSTED: the client takes more chunks. It may not know yet that its request is over.
+    func takeCredit(_ header: FrameHeader) throws(LinkError) {
+        guard let serial = answering[header.ticket], let reply = running[serial]?.reply else { return }
+        guard reply.grant(Int(header.deadline)) else { throw .violation("credit for \(header.deadline) more chunks") }
+    }
+}

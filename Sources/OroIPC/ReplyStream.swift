@@ -1,0 +1,55 @@
+import OroFrame
+
+/// How a stream's handler answers: chunk by chunk, as fast as the client takes them.
+///
+/// ```swift
+/// host.router.map("logs.tail", stream: { message, stream in
+///     for await line in log.lines { try await stream.send(event: "line", .string(line)) }
+/// })
+/// ```
+///
+/// Chunks arrive in the order of the calls. The stream ends when the handler returns, after its last chunk; when the
+/// handler throws, with that error. Several tasks may send at once; it is of no use after the handler has returned.
+public final class ReplyStream: Sendable {
+    private let ticket: UInt64
+    private let sender: StreamSender
+    private let limits: FrameLimits
+    /// Puts a chunk on its way.
+    private let put: @Sendable (Frame, Bytes?, _ cost: Int) -> Void
+
+    init(
+        _ ticket: UInt64, _ sender: StreamSender, _ limits: FrameLimits,
+        _ put: @escaping @Sendable (Frame, Bytes?, Int) -> Void
+    ) {
+        self.ticket = ticket
+        self.sender = sender
+        self.limits = limits
+        self.put = put
+    }
+
+    /// Sends bytes.
+    ///
+    /// Suspends while the client has as many chunks as it wants. Throws an `AbortError` when the client has cancelled,
+    /// timed out or gone away (this task is cancelled then), or when the task is cancelled; a `RangeError` when the chunk
+    /// is too large for a message, which the stream survives.
+    public func send(_ bytes: Bytes) async throws(IPCError) { try await send(StreamChunk(bytes: bytes)) }
+
+    /// Sends an event. Its name has at most 255 bytes of UTF-8. Suspends and throws as ``send(_:)-(Bytes)``.
+    public func send(event name: String, _ value: Value? = nil, bytes: Bytes? = nil) async throws(IPCError) {
+        try await send(StreamChunk(name: name, value: value, bytes: bytes))
+    }
+
+    /// Sends a chunk of any shape. Suspends and throws as ``send(_:)-(Bytes)``.
+    public func send(_ chunk: StreamChunk) async throws(IPCError) {
+        let frame = chunk.frame(ticket)
+        let cost: Int
+        do throws(FrameError) {
+            cost = try frame.measure(limits: limits).frameBytes
+        } catch {
+            throw IPCError(name: "RangeError", message: "the chunk does not fit a message: \(error)")
+        }
+        try await sender.reserve()
+        sender.queued(cost)
+        put(frame, chunk.bytes, cost)
+    }
+}

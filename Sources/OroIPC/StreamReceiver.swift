@@ -1,0 +1,171 @@
+import DequeModule
+import OroFrame
+import OroLink
+
+/// The receiving half of a stream: chunks that have come, who waits for the next one, and the credit its sender has.
+///
+/// At most `window` chunks are on their way or wait here: whoever reads gives credit for as many as it took. Used for
+/// the answer by the client, for a request's body by the host.
+final class StreamReceiver: Sendable {
+    /// Chunks on their way at once where nobody says otherwise.
+    static let usualWindow = 16
+    static let windows = 1...1024
+
+    enum Item {
+        case chunk(FrameStorage)
+        /// No more comes, for this reason if there is one; the reason is told once.
+        case end(IPCError?)
+    }
+
+    /// What became of a chunk that came.
+    enum Arrival {
+        case kept
+        /// Nobody reads any more: dropped.
+        case late
+        /// Its sender had no credit for it.
+        case unexpected
+    }
+
+    private struct State {
+        var chunks: Deque<FrameStorage> = []
+        /// Chunks the sender may still send.
+        var credit = 0
+        /// Chunks read for which no credit was given again.
+        var taken = 0
+        var isOpen = false
+        var isGivenUp = false
+        /// What follows the last chunk; `nil` while more may come.
+        var ending: Ending?
+        var reader: SuspendedTask?
+
+        /// A reader would find something.
+        var isReady: Bool { !chunks.isEmpty || ending != nil }
+
+        mutating func takeReader() -> SuspendedTask? {
+            defer { reader = nil }
+            return reader
+        }
+    }
+
+    private struct Ending {
+        var error: IPCError?
+    }
+
+    private let state = Locked(State())
+    private let window: Int
+
+    init(window: Int) { self.window = window }
+
+    /// The credit to be given first, where it is not given by the first ``next(_:)``.
+    func open() -> Int {
+        state.withLock { state in
+            state.isOpen = true
+            state.credit = window
+        }
+        return window
+    }
+
+    // MARK: For whoever reads the link
+
+    /// A chunk has come.
+    func take(_ storage: FrameStorage) -> Arrival {
+        let (arrival, reader) = state.withLock { state -> (Arrival, SuspendedTask?) in
+            guard state.credit > 0 else { return (.unexpected, nil) }
+            state.credit -= 1
+            if state.ending != nil { return (.late, nil) }
+            state.chunks.append(storage)
+            return (.kept, state.takeReader())
+        }
+        reader?.resume()
+        return arrival
+    }
+
+    /// The stream has ended. What came before is still read.
+    func finish(_ error: IPCError?) {
+        let reader = state.withLock { state -> SuspendedTask? in
+            if state.ending != nil { return nil }
+            state.ending = Ending(error: error)
+            return state.takeReader()
+        }
+        reader?.resume()
+    }
+
+    /// The frame that ends it has come: an end, or the result of a route that does not answer in chunks.
+    func finish(with storage: FrameStorage) {
+        if storage.header.kind == .result && !storage.header.flags.contains(.failed) {
+            state.withLock { state in if state.ending == nil { state.chunks.append(storage) } }
+        }
+        finish(IPCError(ending: storage))
+    }
+
+    /// Chunks may still come: the sender has credit.
+    var mayCome: Bool { state.withLock { $0.credit > 0 } }
+
+    // MARK: For whoever reads the stream
+
+    /// Nobody wants the chunks any more; those that wait are dropped.
+    func giveUp(_ error: IPCError) {
+        let (chunks, reader) = state.withLock { state -> (Deque<FrameStorage>, SuspendedTask?) in
+            let chunks = state.chunks
+            state.chunks = []
+            state.isGivenUp = true
+            if state.ending != nil { return (chunks, nil) }
+            state.ending = Ending(error: error)
+            return (chunks, state.takeReader())
+        }
+        reader?.resume()
+        // Dropped outside the lock: their memory may go with them.
+        withExtendedLifetime(chunks) {}
+    }
+
+    var isGivenUp: Bool { state.withLock { $0.isGivenUp } }
+
+    /// The next chunk, or the end; waits for it. `grant` is called with the credit to be given to the sender.
+    ///
+    /// For one reader at a time; another gets an `InvalidStateError`. A cancelled task gives the stream up.
+    func next(_ grant: (Int) -> Void) async -> Item {
+        while true {
+            let (item, credit) = poll()
+            if credit > 0 { grant(credit) }
+            if let item { return item }
+            await withTaskCancellationHandler {
+                await SuspendedTask.suspend { task in
+                    state.withLock { state in
+                        if state.isReady || state.reader != nil { return false }
+                        state.reader = task
+                        return true
+                    }
+                }
+            } onCancel: {
+                giveUp(.abort())
+            }
+        }
+    }
+
+    private func poll() -> (Item?, credit: Int) {
+        let isCancelled = Task.isCancelled
+        return state.withLock { state in
+            if state.reader != nil {
+                let message = "somebody else reads this stream"
+                return (.end(IPCError(name: "InvalidStateError", message: message, code: "INVALID_STATE_ERR")), 0)
+            }
+            var grant = 0
+            if !state.isOpen && state.ending == nil {
+                state.isOpen = true
+                grant = window
+            }
+            // A cancelled task goes to where its cancellation is handled.
+            let chunk = isCancelled && !state.isGivenUp ? nil : state.chunks.popFirst()
+            if chunk != nil { state.taken += 1 }
+            if state.taken >= max(1, window / 2) && state.ending == nil {
+                grant += state.taken
+                state.taken = 0
+            }
+            state.credit += grant
+            if let chunk { return (.chunk(chunk), grant) }
+            guard let ending = state.ending, state.chunks.isEmpty else { return (nil, grant) }
+            state.ending = Ending(error: nil)
+            return (.end(ending.error), grant)
+        }
+    }
+}

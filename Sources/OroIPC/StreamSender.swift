@@ -1,0 +1,117 @@
+import OroLink
+
+/// The sending half of a stream: how many chunks it may send, and who waits for more. Used for the answer by the host,
+/// for a request's body by the client.
+final class StreamSender: Sendable {
+    /// Most credit a stream may have; more is a violation.
+    static let mostCredit = 1 << 20
+    /// A stream with so many bytes that are not in the ring yet sends nothing more meanwhile.
+    private static let mostUnwritten = 256 << 10
+
+    private struct State {
+        var credit = 0
+        var unwritten = 0
+        var closed: IPCError?
+        var onClose: (@Sendable () -> Void)?
+        var waiting: [UInt64: SuspendedTask] = [:]
+        var nextWaiting: UInt64 = 0
+
+        var mayGoOn: Bool { closed != nil || (credit > 0 && unwritten < mostUnwritten) }
+
+        mutating func takeWaiting() -> [UInt64: SuspendedTask] {
+            defer { waiting = [:] }
+            return waiting
+        }
+    }
+
+    private let state = Locked(State())
+
+    /// The receiver takes `count` more chunks. False: more than any receiver can mean.
+    func grant(_ count: Int) -> Bool {
+        let waiting = state.withLock { state -> [UInt64: SuspendedTask]? in
+            guard count <= StreamSender.mostCredit - state.credit else { return nil }
+            state.credit += count
+            return state.takeWaiting()
+        }
+        guard let waiting else { return false }
+        for task in waiting.values { task.resume() }
+        return true
+    }
+
+    /// A chunk of so many bytes is on its way to the ring.
+    func queued(_ bytes: Int) { state.withLock { $0.unwritten += bytes } }
+
+    /// It is in the ring.
+    func written(_ bytes: Int) {
+        let waiting = state.withLock { state in
+            state.unwritten -= bytes
+            return state.takeWaiting()
+        }
+        for task in waiting.values { task.resume() }
+    }
+
+    /// Nothing more is to be sent: every ``reserve()`` throws `error`. Only the first reason counts.
+    func close(_ error: IPCError) {
+        let (waiting, onClose) = state.withLock { state -> ([UInt64: SuspendedTask], (@Sendable () -> Void)?) in
+            if state.closed != nil { return ([:], nil) }
+            state.closed = error
+            defer { state.onClose = nil }
+            return (state.takeWaiting(), state.onClose)
+        }
+        for task in waiting.values { task.resume() }
+        onClose?()
+    }
+
+    /// Why nothing more is to be sent; `nil` while something may.
+    var closed: IPCError? { state.withLock { $0.closed } }
+
+    /// Calls `action` when it is closed; at once when it is.
+    func onClose(_ action: @escaping @Sendable () -> Void) {
+        let isClosed = state.withLock { state in
+            if state.closed == nil { state.onClose = action }
+            return state.closed != nil
+        }
+        if isClosed { action() }
+    }
+
+    /// Takes the credit for one chunk; waits for it, and for room. Throws why it was closed, or an `AbortError` in a
+    /// task that is cancelled.
+    func reserve() async throws(IPCError) {
+        while true {
+            let (isDone, closed) = state.withLock { state in
+                if state.closed == nil, state.mayGoOn {
+                    state.credit -= 1
+                    return (true, nil as IPCError?)
+                }
+                return (false, state.closed)
+            }
+            if let closed { throw closed }
+            if isDone { return }
+            if Task.isCancelled { throw .abort() }
+            await wait()
+        }
+    }
+
+    private func wait() async {
+        let number = state.withLock { state in
+            state.nextWaiting += 1
+            return state.nextWaiting
+        }
+        await withTaskCancellationHandler {
+            await SuspendedTask.suspend { task in
+                state.withLock { state in
+                    // Looked at with the lock: whoever cancels wakes with it, before or after this.
+                    if state.mayGoOn || Task.isCancelled { return false }
+                    state.waiting[number] = task
+                    return true
+                }
+            }
+        } onCancel: {
+            wake(number)
+        }
+    }
+
+    private func wake(_ number: UInt64) {
+        state.withLock { $0.waiting.removeValue(forKey: number) }?.resume()
+    }
+}

@@ -1,0 +1,27 @@
+import CSupport
+
+/// A task that is suspended until somebody tells it to look again.
+///
+/// What it then looks at must be behind a lock: ThreadSanitizer does not see that a task is resumed after somebody
+/// asked for it, but it does see who had a lock before whom.
+@safe struct SuspendedTask: Sendable {
+    private let continuation: UnsafeContinuation<Void, Never>
+
+    /// Suspends the calling task. `keep` puts the value where somebody finds it, who must call ``resume()`` once; or it
+    /// answers false, and the task goes on at once.
+    static func suspend(_ keep: (SuspendedTask) -> Bool) async {
+        unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            let task = unsafe SuspendedTask(continuation: continuation)
+            if !keep(task) { task.resume() }
+        }
+    }
+
+    /// Not with the lock that `keep` takes.
+    func resume() {
+        // Called once: whoever calls it has taken the value out of where it was kept.
+        // It reads where the task's frame is before the task runs on, which ThreadSanitizer does not know.
+        oro_tsan_ignore_reads(true)
+        unsafe continuation.resume()
+        oro_tsan_ignore_reads(false)
+    }
+}
