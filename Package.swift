@@ -13,6 +13,7 @@ let package = Package(
     name: "oro-ipc",
     products: [
         .library(name: "OroIPC", targets: ["OroIPC"]),
+        .library(name: "OroIPCFoundation", targets: ["OroIPCFoundation"]),
         .executable(name: "oro-ipc", targets: ["oro-ipc"]),
     ],
     dependencies: [
@@ -44,6 +45,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
+        // Conversions for programs that use Foundation; the library itself does not.
+        .target(name: "OroIPCFoundation", dependencies: ["OroIPC"], swiftSettings: swiftSettings),
         .target(name: "CTool"),
         .target(name: "CBench", dependencies: ["CSupport"]),
         .executableTarget(
@@ -70,7 +73,7 @@ let package = Package(
         .testTarget(
             name: "OroLinkTests", dependencies: ["OroLink", "CTestSupport"], swiftSettings: testSettings),
         .testTarget(
-            name: "OroIPCTests", dependencies: ["OroIPC", "OroConformance", "CTestSupport"],
+            name: "OroIPCTests", dependencies: ["OroIPC", "OroIPCFoundation", "OroConformance", "CTestSupport"],
             swiftSettings: testSettings),
     ],
     cLanguageStandard: .c17

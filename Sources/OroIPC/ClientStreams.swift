@@ -157,7 +157,9 @@ extension ClientCore {
 
     private func sendChunk(_ frame: Frame, _ bytes: Bytes, _ sender: StreamSender) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
-        let cost = FrameHeader.byteCount + bytes.count
+        let bytes = try link.placed(bytes) ?? bytes
+        let inline = link.arena.canLend(bytes) ? BlockReference.byteCount : bytes.count
+        let cost = FrameHeader.byteCount + inline
         sender.queued(cost)
         try link.withRing(shared: true) { (ring) throws(LinkError) in
             try write(frame, bytes, ring: ring, mayBlock: false)

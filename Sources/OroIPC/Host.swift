@@ -47,7 +47,7 @@ public final class Host: Sendable {
     /// How it sleeps: io_uring or epoll.
     public var backend: WakeBackend { core.reactor.backend }
 
-    /// What it has done; may lag a moment behind.
+    /// What it has done; may lag a moment behind, except in a synchronous handler.
     public var statistics: HostStatistics { core.snapshot }
 
     /// Serves on a thread of its own, until ``stop()``.

@@ -120,8 +120,11 @@ import Synchronization
         return limits
     }
 
-    /// What was done so far; may lag a moment behind.
-    var snapshot: HostStatistics { published.withLock { $0 } }
+    /// What was done so far; from other threads than the host's it may lag a moment behind.
+    var snapshot: HostStatistics {
+        if reactor.isReactorThread { publish() }
+        return published.withLock { $0 }
+    }
 
     private func publish() {
         statistics.links = links.count

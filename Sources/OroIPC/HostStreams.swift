@@ -43,7 +43,7 @@ extension HostLink {
     func openReply(_ ticket: UInt64, serial: UInt64, _ sender: StreamSender) -> ReplyStream {
         let id = link.id
         let core = unsafe core
-        return ReplyStream(ticket, sender, core.frameLimits(link)) { [weak core] frame, bytes, cost in
+        return ReplyStream(ticket, sender, core.frameLimits(link), link) { [weak core] frame, bytes, cost in
             core?.submit(to: id) { (host) throws(LinkError) in
                 try host.put(HostStreams.Outgoing(frame: frame, bytes: bytes, serial: serial, cost: cost))
             }

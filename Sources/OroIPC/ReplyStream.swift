@@ -1,4 +1,5 @@
 import OroFrame
+import OroLink
 
 /// How a stream's handler answers: chunk by chunk, as fast as the client takes them.
 ///
@@ -14,16 +15,18 @@ public final class ReplyStream: Sendable {
     private let ticket: UInt64
     private let sender: StreamSender
     private let limits: FrameLimits
+    private let link: Link
     /// Puts a chunk on its way.
     private let put: @Sendable (Frame, Bytes?, _ cost: Int) -> Void
 
     init(
-        _ ticket: UInt64, _ sender: StreamSender, _ limits: FrameLimits,
+        _ ticket: UInt64, _ sender: StreamSender, _ limits: FrameLimits, _ link: Link,
         _ put: @escaping @Sendable (Frame, Bytes?, Int) -> Void
     ) {
         self.ticket = ticket
         self.sender = sender
         self.limits = limits
+        self.link = link
         self.put = put
     }
 
@@ -41,7 +44,11 @@ public final class ReplyStream: Sendable {
 
     /// Sends a chunk of any shape. Suspends and throws as ``send(_:)-(Bytes)``.
     public func send(_ chunk: StreamChunk) async throws(IPCError) {
-        let frame = chunk.frame(ticket)
+        var chunk = chunk
+        // A large payload is copied into a block here, and not on the host's thread; one that is in a block weighs nothing.
+        if let bytes = chunk.bytes, let placed = try? link.placed(bytes) { chunk.bytes = placed }
+        var frame = chunk.frame(ticket)
+        if let bytes = chunk.bytes, link.arena.canLend(bytes) { frame.payloadBytes = BlockReference.byteCount }
         let cost: Int
         do throws(FrameError) {
             cost = try frame.measure(limits: limits).frameBytes

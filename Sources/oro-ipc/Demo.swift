@@ -86,21 +86,27 @@ struct Demo: AsyncParsableCommand {
         return DemoReport(
             folder: folder, tally: tally, seconds: seconds, inFlight: inFlight, hostBackend: hostAfter.backend,
             clientBackend: client.backend?.rawValue ?? "none",
-            hostSystemCalls: hostAfter.systemCalls - hostBefore.systemCalls, clientSystemCalls: clientCalls)
+            hostSystemCalls: hostAfter.systemCalls - hostBefore.systemCalls, clientSystemCalls: clientCalls,
+            copiedBytes: hostAfter.copiedBytes + UInt64(clamping: client.statistics.copiedBytes))
     }
 }
 
 /// What the engine of the host process says about itself.
 struct EngineCounters {
     var systemCalls: UInt64
+    /// Payload bytes copied in user space.
+    var copiedBytes: UInt64
     var backend: String
 
     init(_ client: Client) async throws {
         let result = await client.request("diagnostics.engine", options: .deadline)
-        guard let calls = result.data?["systemCalls"]?.int, let backend = result.data?["backend"]?.string else {
+        guard let calls = result.data?["systemCalls"]?.int, let copied = result.data?["copiedBytes"]?.int,
+            let backend = result.data?["backend"]?.string
+        else {
             throw ToolError(.failed, "the host does not say what it does: \(result.err?.description ?? "no data")")
         }
         systemCalls = UInt64(clamping: calls)
+        copiedBytes = UInt64(clamping: copied)
         self.backend = backend
     }
 }

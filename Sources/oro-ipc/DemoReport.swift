@@ -10,6 +10,8 @@ struct DemoReport {
     var clientBackend: String
     var hostSystemCalls: UInt64
     var clientSystemCalls: UInt64
+    /// Payload bytes the engine copied in user space, in both processes.
+    var copiedBytes: UInt64
 
     /// True when nothing differed.
     var agreed: Bool { tally.mismatches.isEmpty }
@@ -35,6 +37,8 @@ struct DemoReport {
             "  requests       \(Units.count(requests)) in \(Units.fixed(seconds, 2)) s, "
                 + "\(Units.count(Int(rate))) a second with \(inFlight) in flight",
             "  latency        \(Percentiles(samples: tally.latencies).text)",
+            "  copied         \(Units.count(Int(copiedBytes))) payload bytes in user space: "
+                + "the host reads each file into memory that this process maps",
             "  wake-ups       host \(hostBackend), client \(clientBackend)",
             "  system calls   host \(Units.fixed(perRequest(hostSystemCalls), 3)), "
                 + "client \(Units.fixed(perRequest(clientSystemCalls), 3)) a request "
@@ -61,6 +65,7 @@ struct DemoReport {
         value.set(
             "mismatches",
             .array(tally.mismatches.map { ["path": .string(String(showing: $0.path)), "why": .string($0.why)] }))
+        value.set("copied_bytes", .int(Int64(clamping: copiedBytes)))
         value.set("requests", .int(Int64(requests)))
         value.set("in_flight", .int(Int64(inFlight)))
         value.set("seconds", .double(seconds))

@@ -11,7 +11,7 @@ struct FileRoutes: Sendable {
     let root: RootFolder
 
     /// Most bytes one answer carries; larger files are read in pieces.
-    static let mostBytes = 64 << 20
+    static let mostBytes = 1 << 30
     /// Most names one answer carries; larger directories are read in pages.
     static let mostEntries = 1 << 16
 
@@ -19,7 +19,7 @@ struct FileRoutes: Sendable {
     func map(on router: Router) {
         router.map("fs.stat") { try stat($0) }
         router.map("fs.readdir") { try readDirectory($0) }
-        router.map("fs.readFile", async: { try readFile($0) })
+        router.map("fs.readFile", async: { try await readFile($0) })
     }
 
     /// `{path, follow}`: the size, type, … of what `path` stands for, or with `follow: false` of a symbolic link itself.
@@ -74,45 +74,50 @@ struct FileRoutes: Sendable {
 
     /// `{path, offset, length}`: the bytes of a regular file from `offset` on, at most `length`: fewer only at the end.
     /// Where there are none, the data says how large the file is: `{size}`.
-    private func readFile(_ message: Message) throws(IPCError) -> Result {
+    ///
+    /// The file is read straight into a block that the client then reads: no byte of it is copied in user space. A file
+    /// larger than blocks usually are has a memfd of its own.
+    private func readFile(_ message: Message) async throws -> Result {
         let path = try path(message)
         let offset = UInt64(try number("offset", in: message, through: Int.max) ?? 0)
         let length = try number("length", in: message, through: FileRoutes.mostBytes)
-        do throws(FileFailure) {
+        do {
             let file = try root.openRegular(path)
             let size = try file.status().size
-            let bytes = try FileRoutes.read(file, size, offset, atMost: length ?? FileRoutes.mostBytes + 1)
-            guard length != nil || bytes.count <= FileRoutes.mostBytes else {
+            let rest = size > offset ? size - offset : 0
+            guard length != nil || rest <= UInt64(FileRoutes.mostBytes) else {
                 let advice =
                     "it has \(size) bytes, an answer carries \(FileRoutes.mostBytes): "
                     + "ask for pieces with 'offset' and 'length'"
                 return Result(
                     err: IPCError(name: "EFBIG", message: "\(describe(message, path)): \(advice)", code: "\(EFBIG)"))
             }
-            if bytes.isEmpty { return Result(data: ["size": .int(Int64(clamping: size))]) }
-            return Result(bytes: Bytes(bytes))
-        } catch {
+            // What the file has, not what the caller asks for. Files of /proc say 0 and have contents nevertheless.
+            let count = size > 0 ? Int(min(UInt64(length ?? Int.max), rest)) : min(length ?? Int.max, FileRoutes.unsized)
+            if count == 0 { return Result(data: ["size": .int(Int64(clamping: size))]) }
+            guard let bytes = try await load(count, of: file, at: offset, for: message) else {
+                return Result(data: ["size": .int(Int64(clamping: size))])
+            }
+            return Result(bytes: bytes)
+        } catch let error as FileFailure {
             throw IPCError(error, describe(message, path))
+        } catch LinkError.system(_, let errno) {
+            throw IPCError(FileFailure(errno), describe(message, path))
         }
     }
 
-    /// Allocates what the file has, not what the caller asks for.
-    private static func read(
-        _ file: borrowing OpenFile, _ size: UInt64, _ offset: UInt64, atMost most: Int
-    ) throws(FileFailure) -> [UInt8] {
-        if size > 0 {
-            guard offset < size else { return [] }
-            return try file.read(Int(min(UInt64(most), size - offset)), at: offset)
-        }
-        // Files of /proc say 0 and have contents nevertheless.
-        var bytes: [UInt8] = []
-        while bytes.count < most {
-            let piece = try file.read(min(1 << 16, most - bytes.count), at: offset + UInt64(bytes.count))
-            if piece.isEmpty { break }
-            bytes += piece
-        }
-        return bytes
+    /// At most `count` bytes of a file, in a block; `nil` when there are none.
+    private func load(
+        _ count: Int, of file: borrowing OpenFile, at offset: UInt64, for message: Message
+    ) async throws(LinkError) -> Bytes? {
+        var loan = try await message.loan(count)
+        let got = try loan.fill(from: file.number, at: offset)
+        if got == 0 { return nil }
+        return loan.bytes(got)
     }
+
+    /// Most bytes read at once of a file that does not say how many it has.
+    private static let unsized = 1 << 20
 
     // MARK: Parameters
 

@@ -11,8 +11,9 @@ enum HostRoutes {
         StreamRoutes.map(on: host.router)
         // For `demo` and `bench`: what the engine of this process has done. Not a part of `oro:ipc`.
         let backend = Value.string(host.backend.rawValue)
-        host.router.map("diagnostics.engine") { _ in
+        host.router.map("diagnostics.engine") { [unowned host] _ in
             Result(data: [
+                "copiedBytes": .int(Int64(clamping: host.statistics.copiedBytes)),
                 "systemCalls": .int(Int64(clamping: Diagnostics.systemCalls)), "backend": backend,
                 "processId": .int(Int64(getpid())),
             ])

@@ -35,7 +35,7 @@ struct TreeWalk: Sendable {
     private let progress: ProgressBar
 
     /// Bytes of a file asked for at once. With the requests in flight it bounds the memory of both sides.
-    private static let piece = 1 << 20
+    private static let piece = 16 << 20
 
     private struct Item: Sendable {
         var path: [UInt8]

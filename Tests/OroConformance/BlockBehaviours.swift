@@ -147,6 +147,15 @@ public func digest(_ bytes: some Sequence<UInt8>) -> UInt64 {
     bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
 }
 
+/// A sum that looks at every page, and at both ends.
+public func pageSum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    var sum = UInt64(bytes.last ?? 0)
+    for offset in stride(from: 0, to: bytes.count - 8, by: 4096) {
+        sum = sum &* 31 &+ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    }
+    return sum
+}
+
 extension Client {
     /// After it has looked at what came back.
     var bytesOnLoan: Int {

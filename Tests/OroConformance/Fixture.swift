@@ -75,6 +75,11 @@ public final class Fixture: Sendable {
         router.map("make") { message in
             Result(bytes: Bytes(pattern(Int(message["count"]?.int ?? 0), seed: UInt64(message["seed"]?.int ?? 0))))
         }
+        router.map("page.sum") { message in
+            let bytes = message.bytes ?? []
+            let sum = bytes.withUnsafeBytes { pageSum($0) }
+            return Result(data: ["sum": .string("\(sum)"), "count": .int(Int64(bytes.count))])
+        }
         router.map("make.value") { message in
             Result(data: .bytes([UInt8](repeating: 1, count: Int(message["count"]?.int ?? 0))))
         }

@@ -10,6 +10,7 @@ struct Arguments {
         oro-test-peer attack   [--count K] [--seed S] [--backend B]      a hostile client, a good one, and figures
         oro-test-peer hostile  --name N [--folder F] [--count K] [--seed S] [--table]
         oro-test-peer wakeups  [--count K] [--backend B] [--idle P] [--async]
+        oro-test-peer big      [--bytes K]                               one message of 4 GiB and a byte
         oro-test-peer idle     [--links K] [--seconds S] [--backend B]
         oro-test-peer hotpath  [--count K] [--backend B]                 in a release build
         oro-test-peer fairness [--count K] [--streams N] [--backend B]   pings beside streams

@@ -17,6 +17,7 @@ do {
     case "hostile": try Hostile.run(arguments)
     case "attack": try await hostileTrial(arguments)
     case "wakeups": try await wakeups(arguments)
+    case "big": try await big(arguments)
     case "idle": try await idleLinks(arguments)
     case "crowd": try crowd(arguments)
     case "hotpath": try await hotpath(arguments)
