@@ -74,7 +74,9 @@ public final class Client: Sendable {
     }
 
     /// The same in a task, which is suspended while it waits, and may be cancelled.
-    public func loan(_ count: Int, waitingAtMost wait: Duration = .milliseconds(TIMEOUT)) async throws(LinkError) -> Loan {
+    public func loan(_ count: Int, waitingAtMost wait: Duration = .milliseconds(TIMEOUT)) async throws(LinkError)
+        -> Loan
+    {
         let arena = core.link.arena
         return Loan(try await arena.whenFree(until: .now + wait) { () throws(LinkError) in try arena.take(count) })
     }

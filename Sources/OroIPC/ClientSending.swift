@@ -75,9 +75,17 @@ extension ClientCore {
     /// Writes a frame of any shape. A payload that lies in a block of this link, or in a memory of its own, is lent; another
     /// is copied.
     func write(_ frame: Frame, _ payload: Bytes?, ring: Int, mayBlock: Bool) throws(LinkError) {
-        guard let payload, let lent = try link.arena.lend(payload) else {
-            return try writeInline(frame, payload, ring: ring, mayBlock: mayBlock)
+        let lent: Lent?
+        do throws(LinkError) {
+            lent = try payload.flatMap { (payload) throws(LinkError) in try link.arena.lend(payload) }
+        } catch {
+            switch error {
+            // The host has as many blocks as it may: in parts through the ring then, if it is not too long for that.
+            case .noBlocks where (payload?.count ?? 0) < link.peerMessageBytes: lent = nil
+            default: throw error
+            }
         }
+        guard let lent else { return try writeInline(frame, payload, ring: ring, mayBlock: mayBlock) }
         var frame = frame
         frame.block = BlockReference(lent)
         do throws(LinkError) {
@@ -164,7 +172,7 @@ extension ClientCore {
                 if oro_now() >= deadline { throw error }
             }
             // A block that another thread of this process gives up must end the sleep, too.
-            let token = arena.whenChanged(from: seen) { [weak self] in self?.kick() }
+            let token = arena.whenChanged(from: seen, isServed: true) { [weak self] in self?.kick() }
             defer { arena.cancelWait(token) }
             try waitForPeer(until: deadline, nil) { arena.changes != seen || arena.hasReturns }
         }

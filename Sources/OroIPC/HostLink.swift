@@ -334,7 +334,8 @@ import Synchronization
     }
 
     /// `instead`: why the payload could not be lent.
-    private func sendInline(_ plain: Frame, _ payload: Bytes?, instead: LinkError? = nil) throws(LinkError) -> IPCError? {
+    private func sendInline(_ plain: Frame, _ payload: Bytes?, instead: LinkError? = nil) throws(LinkError) -> IPCError?
+    {
         var frame = plain
         frame.payloadBytes = payload?.count ?? 0
         let size: FrameSize

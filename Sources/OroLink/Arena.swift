@@ -137,8 +137,11 @@ import Synchronization
     package var changes: Int { freed.load(ordering: .sequentiallyConsistent) }
 
     /// Calls `resume` once, soon after ``changes`` is not `seen` any more or the link is over; at once when that is so
-    /// already. The token takes it back. Whoever serves the link is told to look for returns.
-    package func whenChanged(from seen: Int, _ resume: @escaping @Sendable () -> Void) -> UInt64 {
+    /// already. The token takes it back. Whoever serves the link is told to look for returns, unless the caller does that
+    /// itself.
+    package func whenChanged(
+        from seen: Int, isServed: Bool = false, _ resume: @escaping @Sendable () -> Void
+    ) -> UInt64 {
         let (token, server) = waiters.withLock { waiters in
             waiters.last += 1
             waiters.resume[waiters.last] = resume
@@ -146,7 +149,11 @@ import Synchronization
             return (waiters.last, waiters.server)
         }
         // SYNC: sequentially consistent, as in `noteFree`: either it sees that somebody waits, or this sees the change.
-        if changes != seen { tell() } else { server?() }
+        if changes != seen {
+            tell()
+        } else if !isServed {
+            server?()
+        }
         return token
     }
 

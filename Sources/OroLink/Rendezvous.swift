@@ -68,7 +68,9 @@ package enum Rendezvous {
                 if packet.kind == .refusal {
                     throw .refused(Refusal(rawValue: packet.number(4)) ?? .denied)
                 }
-                guard packet.kind == .welcome, packet.bytes.count == Offer.end + 8 else { throw .violation("not a welcome") }
+                guard packet.kind == .welcome, packet.bytes.count == Offer.end + 8 else {
+                    throw .violation("not a welcome")
+                }
                 guard versions.contains(packet.number(4)) else { throw .violation("a version nobody offered") }
                 let accepted = try Accepted(packet, &descriptors)
                 return Link(

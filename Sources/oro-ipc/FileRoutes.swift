@@ -93,7 +93,8 @@ struct FileRoutes: Sendable {
                     err: IPCError(name: "EFBIG", message: "\(describe(message, path)): \(advice)", code: "\(EFBIG)"))
             }
             // What the file has, not what the caller asks for. Files of /proc say 0 and have contents nevertheless.
-            let count = size > 0 ? Int(min(UInt64(length ?? Int.max), rest)) : min(length ?? Int.max, FileRoutes.unsized)
+            let count =
+                size > 0 ? Int(min(UInt64(length ?? Int.max), rest)) : min(length ?? Int.max, FileRoutes.unsized)
             if count == 0 { return Result(data: ["size": .int(Int64(clamping: size))]) }
             guard let bytes = try await load(count, of: file, at: offset, for: message) else {
                 return Result(data: ["size": .int(Int64(clamping: size))])

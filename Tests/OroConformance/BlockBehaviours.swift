@@ -49,7 +49,9 @@ extension Behaviour {
             let client = try subject.client()
             let expected = pattern(70_000, seed: 5)
             let bytes = try Bytes.sealed(expected.count) { span in
-                for index in 0..<expected.count { span.storeBytes(of: expected[index], toByteOffset: index, as: UInt8.self) }
+                for index in 0..<expected.count {
+                    span.storeBytes(of: expected[index], toByteOffset: index, as: UInt8.self)
+                }
             }
             try expectEqual(bytes.isImmutable, true)
             for _ in 0..<3 {

@@ -80,7 +80,9 @@ extension Behaviour {
                                 task < 4
                                 ? await client.write("echo", nil, Bytes(bytes))
                                 : try await onThread { client.sendSync("echo", bytes: Bytes(bytes)) }
-                            try expect(same(result.bytes, bytes), "\(difference(result.bytes, bytes)) \(result.err.debugDescription)")
+                            try expect(
+                                same(result.bytes, bytes),
+                                "\(difference(result.bytes, bytes)) \(result.err.debugDescription)")
                         }
                     }
                 }

@@ -115,7 +115,8 @@ func big(_ arguments: Arguments) async throws {
     func ms(_ from: UInt64, _ to: UInt64) -> UInt64 { (to - from) / 1_000_000 }
     print(
         "\(count) bytes in one message: memory made in \(ms(start, loaned)) ms, written in \(ms(loaned, written)) ms, "
-            + "sent, mapped and summed in \(ms(written, first)) ms, once more in \(ms(first, second)) ms; 0 bytes copied")
+            + "sent, mapped and summed in \(ms(written, first)) ms, once more in \(ms(first, second)) ms; 0 bytes copied"
+    )
     client.close()
     _ = host.finish()
 }
