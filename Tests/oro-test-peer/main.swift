@@ -22,6 +22,10 @@ do {
     case "hotpath": try await hotpath(arguments)
     case "kills": try await kills(arguments)
     case "victim": try victim(arguments)
+    case "blockkills": try await blockKills(arguments)
+    case "blockvictim": try await blockVictim(arguments)
+    case "soak": try await soak(arguments)
+    case "soakhost": try soakHost(arguments)
     case "hothost": try hothost(arguments)
     default:
         print(Arguments.usage)
