@@ -135,6 +135,8 @@ static long field(pid_t pid, const char *file, const char *key) {
 long oro_rss_kb(pid_t pid) { return field(pid, "status", "VmRSS:"); }
 long oro_pss_kb(pid_t pid) { return field(pid, "smaps_rollup", "Pss:"); }
 
+long oro_shmem_kb(pid_t pid) { return field(pid, "status", "RssShmem:"); }
+
 long oro_cpu_ticks(pid_t pid) {
     FILE *text = open_proc(pid, "stat");
     if (text == NULL) return -1;

@@ -113,6 +113,41 @@ int oro_raw_memfd(uint64_t bytes, bool allocate, int seals) {
 
 int oro_raw_segment_seals(void) { return F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL; }
 
+int oro_raw_immutable_seals(void) { return F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL; }
+
+int oro_raw_truncate(int fd, uint64_t bytes) { return ftruncate(fd, (off_t)bytes) == 0 ? 0 : -errno; }
+
+int oro_raw_punch(int fd, uint64_t bytes) {
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0 ? 0 : -errno;
+}
+
+int oro_raw_map_writable(int fd, uint64_t bytes) {
+    void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED) return -errno;
+    munmap(address, bytes);
+    return 0;
+}
+
+int oro_raw_protect_writable(int fd, uint64_t bytes) {
+    void *address = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED) return -errno;
+    int status = mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0 ? 0 : -errno;
+    munmap(address, bytes);
+    return status;
+}
+
+int oro_raw_remove(void *address, uint64_t bytes) { return madvise(address, bytes, MADV_REMOVE) == 0 ? 0 : -errno; }
+
+void *oro_raw_map_reading(int fd, uint64_t bytes) {
+    void *address = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+    return address == MAP_FAILED ? NULL : address;
+}
+
+void *oro_raw_map_private(int fd, uint64_t bytes) {
+    void *address = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    return address == MAP_FAILED ? NULL : address;
+}
+
 void *oro_raw_map(int fd, uint64_t bytes) {
     void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     return address == MAP_FAILED ? NULL : address;

@@ -44,6 +44,13 @@ struct DriverTests {
         _ = try await run(["idle", "--links", "100", "--seconds", "1", "--backend", backend.rawValue])
     }
 
+    @Test(
+        "payloads of all sizes and ways come whole for 20 seconds, and memory does not grow", .timeLimit(.minutes(3)),
+        arguments: WakeBackend.allCases)
+    func soak(_ backend: WakeBackend) async throws {
+        _ = try await run(["soak", "--seconds", "20", "--backend", backend.rawValue])
+    }
+
     @Test("where io_uring is refused, epoll serves", .timeLimit(.minutes(2)))
     func fallback() async throws {
         let folder = try TemporaryFolder()

@@ -15,6 +15,8 @@ struct Arguments {
         oro-test-peer hotpath  [--count K] [--backend B]                 in a release build
         oro-test-peer fairness [--count K] [--streams N] [--backend B]   pings beside streams
         oro-test-peer kills    [--count K] [--backend B] [--only OPERATION]
+        oro-test-peer blockkills [--rounds K] [--backend B]              kills of who holds blocks, or reads in them
+        oro-test-peer soak     [--minutes M | --seconds S] [--every S] [--backend B] [--seed S]
         Any: --refuse-io-uring installs a seccomp filter first.
         """
 
@@ -49,6 +51,7 @@ struct Arguments {
         options.backend = backend
         options.idle = idle
         options.links = number("links", options.links)
+        options.link.loans = number("loans", options.link.loans)
         options.handshakes = number("handshakes", options.handshakes)
         options.handshakeMilliseconds = number("handshake", options.handshakeMilliseconds)
         return options

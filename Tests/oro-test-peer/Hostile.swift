@@ -8,39 +8,44 @@ import OroIPC
 /// Knows the layout by number, not by the engine's code: what it sends is what somebody else's program could send.
 final class Hostile {
     private let path: String
-    private var dice: Dice
-    private var socket: Int32 = -1
-    private var segment: UnsafeMutableRawPointer?
-    private var chimeButton: Int32 = -1
+    var dice: Dice
+    var socket: Int32 = -1
+    var segment: UnsafeMutableRawPointer?
+    var chimeButton: Int32 = -1
     private var chime: Int32 = -1
     private var hostSegment: Int32 = -1
-    private var key: UInt64 = 0
-    private var position: UInt64 = 0
-    private let ring = 1 << 16
-    private let head = 4096
+    var key: UInt64 = 0
+    var position: UInt64 = 0
+    let ring = 1 << 16
+    let head = 4096
+    /// What the host has shown on this connection.
+    var shown = Shown()
     var counts: [String: Int] = [:]
     var dropped = 0
+    /// The one kind that is tried, for looking into it.
+    var only: String?
 
     init(path: String, seed: UInt64) {
         self.path = path
         dice = Dice(seed: seed)
     }
 
-    private func u(_ limit: Int) -> Int { Int(dice.next() % UInt64(limit)) }
+    func u(_ limit: Int) -> Int { Int(dice.next() % UInt64(limit)) }
 
-    private func bytes(_ parts: [(UInt64, Int)]) -> [UInt8] {
+    func bytes(_ parts: [(UInt64, Int)]) -> [UInt8] {
         parts.flatMap { number, count in (0..<count).map { UInt8(truncatingIfNeeded: number >> (8 * UInt64($0))) } }
     }
 
-    private func closeAll() {
+    func closeAll() {
         for fd in [socket, chime, chimeButton, hostSegment] where fd >= 0 { close(fd) }
         (socket, chime, chimeButton, hostSegment) = (-1, -1, -1, -1)
         if let segment { oro_raw_unmap(segment, UInt64(head + ring)) }
         segment = nil
         position = 0
+        shown.forget()
     }
 
-    private func hello(
+    func hello(
         ringBytes: UInt64? = nil, rings: UInt64 = 8, message: UInt64 = 1 << 26, oldest: UInt64 = 1, newest: UInt64 = 1,
         loans: UInt64 = 1 << 14, memories: UInt64 = 256, payload: UInt64 = 1 << 40
     )
@@ -53,7 +58,7 @@ final class Hostile {
     }
 
     /// A proper connection. False: the host would not have us.
-    private func connect() -> Bool {
+    func connect(loans: Int = 1 << 14) -> Bool {
         closeAll()
         socket = oro_raw_connect(path)
         guard socket >= 0 else { return false }
@@ -64,9 +69,10 @@ final class Hostile {
         chimeButton = oro_raw_eventfd()
         chime = oro_raw_epoll(1)
         _ = oro_raw_epoll_add(chime, chimeButton)
-        let packet = hello()
+        let packet = hello(loans: UInt64(loans))
         _ = oro_raw_send(socket, packet, packet.count, [memory, chime], 2)
         close(memory)
+        shown.loans = loans
         return welcomed()
     }
 
@@ -75,16 +81,19 @@ final class Hostile {
         var fds = [Int32](repeating: -1, count: 8)
         var count: Int32 = 0
         let got = oro_raw_receive(socket, &answer, 256, &fds, 8, &count, 10_000)
-        for fd in fds.prefix(Int(count)) { close(fd) }
-        return got == 64 && answer[3] == UInt8(ascii: "W")
+        defer { for fd in fds.prefix(Int(count)) { close(fd) } }
+        guard got == 64 && answer[3] == UInt8(ascii: "W") && count == 2 else { return false }
+        shown.welcome(answer, fds[0])
+        return true
     }
 
-    private func drain() {
+    func drain() {
         var answer = [UInt8](repeating: 0, count: 256)
         var fds = [Int32](repeating: -1, count: 8)
         var count: Int32 = 0
         while true {
             let got = oro_raw_receive(socket, &answer, 256, &fds, 8, &count, 0)
+            if got > 0 { shown.packet(answer, fds.prefix(Int(count))) }
             for fd in fds.prefix(Int(count)) { close(fd) }
             if got == 0 || got == -Int(ECONNRESET) {
                 dropped += 1
@@ -95,19 +104,19 @@ final class Hostile {
         }
     }
 
-    private func say(_ packet: [UInt8], _ fds: [Int32] = []) {
+    func say(_ packet: [UInt8], _ fds: [Int32] = []) {
         _ = packet.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, packet.count, fds, Int32(fds.count)) }
     }
 
     /// Tells the host to look: a notice, and a ring of the bell.
-    private func notice() {
+    func notice() {
         var one: UInt64 = 1
         write(chimeButton, &one, 8)
         segment?.storeBytes(of: UInt32(truncatingIfNeeded: dice.next()), toByteOffset: 72, as: UInt32.self)
     }
 
     /// Writes a record whose stamp the host accepts.
-    private func record(_ payload: [UInt8], length: UInt32? = nil, stride: UInt32? = nil) {
+    func record(_ payload: [UInt8], length: UInt32? = nil, stride: UInt32? = nil) {
         guard let segment else { return }
         let base = segment + head
         let offset = Int(position & UInt64(ring - 1))
@@ -122,7 +131,7 @@ final class Hostile {
         position &= ~15
     }
 
-    private func frame(
+    func frame(
         kind: UInt8, flags: UInt8 = 0, route: UInt16 = 0, deadline: UInt64 = 0, ticket: UInt64 = 1, value: Int = 0,
         payload: Int = 0, body: [UInt8] = []
     )
@@ -141,21 +150,27 @@ final class Hostile {
         record(frame(kind: 1, flags: flags | 2, ticket: ticket, body: bytes([(UInt64(name.count), 2)]) + name))
     }
 
-    private func random(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: dice.next()) } }
+    func random(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: dice.next()) } }
 
-    private static let kinds = [
-        "words", "ring header", "extent", "cursor", "attention", "notices", "frames", "bad route", "abort", "result",
-        "chunks", "ends", "credits", "stream", "body", "many bodies",
-        "garbage packet",
-        "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
-        "eventfd", "deep epoll",
-        "truncated hello", "vanish", "versions", "bounds", "assembly",
-    ]
+    private static let kinds =
+        [
+            "words", "ring header", "extent", "cursor", "attention", "notices", "frames", "bad route", "abort",
+            "result", "chunks", "ends", "credits", "stream", "body", "many bodies",
+            "garbage packet",
+            "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
+            "eventfd", "deep epoll",
+            "truncated hello", "vanish", "versions", "bounds", "assembly",
+        ] + blockKinds
 
     /// One mutation.
-    func step() {
-        let kind = Hostile.kinds[u(Hostile.kinds.count)]
+    func step() throws {
+        let kind = only ?? Hostile.kinds[u(Hostile.kinds.count)]
         counts[kind, default: 0] += 1
+        if Hostile.blockKinds.contains(kind) {
+            do { try blocks(kind) } catch { throw Unexpected("\(kind): \(error)") }
+            if let wrong = shown.wrong { throw Unexpected("\(kind): \(wrong)") }
+            return
+        }
         switch kind {
         case "words":
             for _ in 0..<16 {
@@ -288,12 +303,25 @@ final class Hostile {
         for fd in fds.prefix(Int(count)) { close(fd) }
     }
 
+    /// Hangs up, and comes again.
+    func again(loans: Int = 1 << 14) throws {
+        for _ in 0..<1000 {
+            if connect(loans: loans) { return }
+            usleep(1000)
+        }
+        throw Unexpected("the host has no place for a client")
+    }
+
     static func run(_ arguments: Arguments) throws {
         let folder = arguments.text("folder") ?? "/tmp/oro-ipc-\(getuid())"
         let hostile = try Hostile(path: "\(folder)/\(arguments.name()).sock", seed: UInt64(arguments.number("seed", 1)))
         guard hostile.connect() else { throw Usage("the host does not answer") }
         let count = arguments.number("count", 5000)
-        for _ in 0..<count { hostile.step() }
+        hostile.only = arguments.text("only")
+        for _ in 0..<count { try hostile.step() }
+        // What a host keeps of those that are gone it lets go.
+        guard hostile.connect() else { throw Usage("the host does not answer any more") }
+        _ = try hostile.ask("release")
         hostile.closeAll()
         print("mutations \(count) reconnections \(hostile.dropped)")
         if arguments.has("table") {
@@ -306,7 +334,9 @@ final class Hostile {
 func hostileTrial(_ arguments: Arguments) async throws {
     let folder = try TemporaryFolder()
     let backend = arguments.text("backend") ?? "io_uring"
-    let host = try Peer(["serve", "--name", "attacked", "--folder", folder.path, "--backend", backend])
+    let host = try Peer([
+        "serve", "--name", "attacked", "--folder", folder.path, "--backend", backend, "--loans", "512",
+    ])
     try host.line(starting: "ready")
     var options = ClientOptions()
     options.folder = folder.path
@@ -324,10 +354,11 @@ func hostileTrial(_ arguments: Arguments) async throws {
     }
     let before = try await measure()
     let count = arguments.number("count", 100_000)
-    let attacker = try Peer([
-        "hostile", "--name", "attacked", "--folder", folder.path, "--count", "\(count)", "--seed",
-        "\(arguments.number("seed", 1))", "--table",
-    ])
+    let attacker = try Peer(
+        [
+            "hostile", "--name", "attacked", "--folder", folder.path, "--count", "\(count)", "--seed",
+            "\(arguments.number("seed", 1))", "--table",
+        ] + (arguments.text("only").map { ["--only", $0] } ?? []))
     let done = Task.detached { attacker.rest() }
     var asked = 0, worst: UInt64 = 0
     while !attacker.hasEnded {

@@ -24,6 +24,10 @@ do {
     case "fairness": try await fairness(arguments)
     case "kills": try await kills(arguments)
     case "victim": try victim(arguments)
+    case "blockkills": try await blockKills(arguments)
+    case "blockvictim": try await blockVictim(arguments)
+    case "soak": try await soak(arguments)
+    case "soakhost": try soakHost(arguments)
     case "hothost": try hothost(arguments)
     default:
         print(Arguments.usage)

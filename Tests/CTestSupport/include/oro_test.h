@@ -27,12 +27,18 @@ int oro_count_maps(pid_t pid);      // lines of /proc/PID/maps
 int oro_count_memfds(pid_t pid);    // of those, mappings of memfds
 long oro_rss_kb(pid_t pid);
 long oro_pss_kb(pid_t pid);
+long oro_shmem_kb(pid_t pid);       // resident pages of shared memory, memfds included
 // Clock ticks (user + system) of the whole process, and switches of all its threads.
 long oro_cpu_ticks(pid_t pid);
 long oro_voluntary_switches(pid_t pid, const char *thread_name);  // NULL: all threads
 uint64_t oro_clock_ns(void);
 int oro_pin(int cpu);  // the calling thread
 void oro_line_buffered(void);  // standard output, from now on
+
+// --- Payloads -----------------------------------------------------------------------------------------------------
+// Here because a debug build of Swift would take minutes over it.
+void oro_fill(void *bytes, size_t count, uint64_t seed);
+uint64_t oro_hash(const void *bytes, size_t count);
 
 // --- Filters ------------------------------------------------------------------------------------------------------
 // From now on `number` fails with `error` in this process and its children.
@@ -76,10 +82,19 @@ int oro_raw_accept(int fd, int timeout_ms);
 // A memfd of `bytes`; `allocate`: without holes; `seals` as F_ADD_SEALS takes them (0 none).
 int oro_raw_memfd(uint64_t bytes, bool allocate, int seals);
 int oro_raw_segment_seals(void);
+int oro_raw_immutable_seals(void);
 // Maps all of it shared and writable, before it is sealed. NULL when it cannot be.
 void *oro_raw_map(int fd, uint64_t bytes);
-void oro_raw_unmap(void *address, uint64_t bytes);
 int oro_raw_seal(int fd, int seals);
+// Minus errno, or 0: what a peer that means harm would try with a memfd.
+int oro_raw_truncate(int fd, uint64_t bytes);
+int oro_raw_punch(int fd, uint64_t bytes);            // a hole at its start
+int oro_raw_map_writable(int fd, uint64_t bytes);     // shared; unmapped at once if it works
+int oro_raw_protect_writable(int fd, uint64_t bytes); // maps it for reading, and then asks for writing
+int oro_raw_remove(void *address, uint64_t bytes);    // a hole, through a mapping
+void oro_raw_unmap(void *address, uint64_t bytes);
+void *oro_raw_map_reading(int fd, uint64_t bytes);
+void *oro_raw_map_private(int fd, uint64_t bytes);     // for what is sealed against all writing
 int oro_raw_epoll(int depth);  // an epoll that watches an epoll … depth deep
 int oro_raw_epoll_add(int epoll, int fd);
 int oro_raw_eventfd(void);

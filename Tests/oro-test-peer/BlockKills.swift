@@ -1,0 +1,2 @@
+func blockKills(_ arguments: Arguments) async throws {}
+func blockVictim(_ arguments: Arguments) async throws {}
