@@ -75,7 +75,7 @@ struct Bench: AsyncParsableCommand {
         if let plot { try BenchPlots.prepare(plot) }
         try await PlainThread.run {
             var results: [BenchResult] = []
-            if !json { print(BenchResult.head) }
+            if !json { StandardStream.output.line(BenchResult.head) }
             for bench in cases {
                 if let obstacle = (bench as? PayloadCase)?.obstacle {
                     StandardStream.error.line(obstacle)
@@ -87,7 +87,7 @@ struct Bench: AsyncParsableCommand {
                 }
                 if isTerminal { StandardStream.error.write("\r\u{1B}[K") }
                 results.append(result)
-                if !json { print(result.row) }
+                if !json { StandardStream.output.line(result.row) }
             }
             let values = results.map { $0.value(backend: backend, withBlocks: blocks) }
             let text = (["results": .array(values)] as Value).json()

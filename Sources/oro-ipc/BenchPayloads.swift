@@ -34,7 +34,7 @@ enum LoanCase: String, CaseIterable, BenchKind {
         let bytes = 1 << 20
         let blocks = settings.quick ? 2 : 20
         let driver = try BenchDriver(idle: idle, payload: bytes)
-        let bench = PayloadBlocks(driver, settings, bytes: bytes, count: settings.quick ? 4 : 400)
+        let bench = PayloadBlocks(driver, settings, bytes: bytes, count: settings.quick ? 4 : 200)
         var result = BenchResult(self)
         for block in -2..<blocks {
             let line = driver.lineRoundTrip()
