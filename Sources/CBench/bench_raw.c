@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -46,6 +47,10 @@ struct bench_shared {
     unsigned char padding4[120];
     uint64_t slots[SLOTS][8];
 };
+
+// This process's mapping of the memory for payloads.
+static unsigned char *payload;
+static uint64_t payload_bytes;
 
 static struct bench_shared *map(int fd) {
     void *memory = mmap(NULL, sizeof(struct bench_shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
@@ -178,6 +183,107 @@ uint64_t bench_ring_consume(struct bench_shared *shared, uint64_t count) {
         atomic_store_explicit(&shared->tail, ++tail, memory_order_release);
     }
     return sum;
+}
+
+void bench_write(void *to, uint64_t bytes, uint64_t value) {
+    unsigned char *place = to;
+    for (uint64_t i = 0; i < bytes / 8; i++) memcpy(place + 8 * i, &value, 8);
+}
+
+uint64_t bench_read(const void *from, uint64_t bytes) {
+    const unsigned char *place = from;
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < bytes / 8; i++) {
+        uint64_t word;
+        memcpy(&word, place + 8 * i, 8);
+        sum += word;
+    }
+    return sum;
+}
+
+uint64_t bench_read_some(const void *from) {
+    uint64_t word;
+    memcpy(&word, from, 8);
+    return word;
+}
+
+bool bench_payload(struct bench_shared *shared, int fd, uint64_t bytes) {
+    (void)shared;
+    uint64_t before = (sizeof(struct bench_shared) + 4095) / 4096 * 4096;
+    uint64_t room = (bytes + 4095) / 4096 * 4096;
+    struct stat status;
+    if (payload != NULL) munmap(payload, payload_bytes);
+    payload = NULL;
+    if (bytes == 0) return true;
+    if (fstat(fd, &status) != 0) return false;
+    if ((uint64_t)status.st_size < before + room && ftruncate(fd, (off_t)(before + room)) != 0) return false;
+    void *memory = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, (off_t)before);
+    if (memory == MAP_FAILED) return false;
+    payload = memory;
+    payload_bytes = bytes;
+    return true;
+}
+
+// The sum has to be made, whoever uses it.
+static void use(uint64_t sum) { __asm__ volatile("" : : "r"(sum)); }
+
+void bench_payload_ask(struct bench_shared *shared, uint64_t count, const void *source, uint64_t *ticks) {
+    uint64_t base = atomic_load_explicit(&shared->ask.sequence, memory_order_relaxed);
+    uint64_t before = oro_ticks();
+    for (uint64_t i = 1; i <= count; i++) {
+        if (source != NULL) {
+            memcpy(payload, source, payload_bytes);
+        } else {
+            bench_write(payload, payload_bytes, i);
+        }
+        atomic_store_explicit(&shared->ask.sequence, base + i, memory_order_release);
+        while (atomic_load_explicit(&shared->answer.sequence, memory_order_acquire) != base + i) oro_spin_pause();
+        uint64_t now = oro_ticks();
+        ticks[i - 1] = now - before;
+        before = now;
+    }
+}
+
+void bench_payload_answer(struct bench_shared *shared, uint64_t count, bool whole) {
+    uint64_t base = atomic_load_explicit(&shared->answer.sequence, memory_order_relaxed);
+    for (uint64_t i = 1; i <= count; i++) {
+        while (atomic_load_explicit(&shared->ask.sequence, memory_order_acquire) != base + i) oro_spin_pause();
+        use(whole ? bench_read(payload, payload_bytes) : bench_read_some(payload));
+        atomic_store_explicit(&shared->answer.sequence, base + i, memory_order_release);
+    }
+}
+
+void bench_payload_futex_ask(struct bench_shared *shared, uint64_t count, uint64_t gap_ns, uint64_t *ticks) {
+    for (uint64_t i = 0; i < count; i++) {
+        bench_gap(gap_ns);
+        uint32_t seen = atomic_load_explicit(&shared->answer_word, memory_order_relaxed);
+        uint64_t before = oro_ticks();
+        bench_write(payload, payload_bytes, i);
+        atomic_fetch_add_explicit(&shared->ask_word, 1, memory_order_release);
+        futex_wake(&shared->ask_word);
+        while (atomic_load_explicit(&shared->answer_word, memory_order_acquire) == seen) futex_wait(&shared->answer_word, seen);
+        ticks[i] = oro_ticks() - before;
+    }
+}
+
+void bench_payload_futex_answer(struct bench_shared *shared, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t seen = atomic_load_explicit(&shared->answer_word, memory_order_relaxed);
+        while (atomic_load_explicit(&shared->ask_word, memory_order_acquire) == seen) futex_wait(&shared->ask_word, seen);
+        use(bench_read(payload, payload_bytes));
+        atomic_fetch_add_explicit(&shared->answer_word, 1, memory_order_release);
+        futex_wake(&shared->answer_word);
+    }
+}
+
+uint64_t bench_free_memory(void) {
+    FILE *file = fopen("/proc/meminfo", "re");
+    char line[128];
+    unsigned long long kilobytes = 0;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1) break;
+    if (file != NULL) fclose(file);
+    return kilobytes * 1024;
 }
 
 int bench_pin(int cpu) {

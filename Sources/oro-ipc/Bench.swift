@@ -11,42 +11,88 @@ struct Bench: AsyncParsableCommand {
             ratio is the median over the blocks: of times for round trips (less is better), of rates for one-way traffic
             (more is better). Percentiles are those of single round trips, or of blocks.
 
-              oro-ipc bench                             all of them, about two minutes
+              oro-ipc bench                             all but rtt-payload, about two minutes
               oro-ipc bench lane-rtt-64 rtt-64-spin     two of them
               oro-ipc bench --json > figures.json
+              oro-ipc bench --plot plots                payloads of 64 bytes to 1 GiB, as two plots and bench.json
 
-            \(BenchCase.allCases.map { "  " + $0.rawValue + String(repeating: " ", count: 22 - $0.rawValue.count) + $0.summary }.joined(separator: "\n"))
+            \(Bench.usual.map { Bench.line($0.name, $0.summary) }.joined(separator: "\n"))
+            \(Bench.line(PayloadCase.family, PayloadCase.sizes.count.description + " sizes, polling and asleep (-park):"))
+            \(Bench.line("rtt-payload-1M", "one of them; K, M and G are powers of 1024"))
+            \(Bench.line("rtt-payload-1M-park", PayloadCase(bytes: 64, parks: true).summary))
             """)
 
-    @Argument(help: "Names of benches; all of them without.")
+    private static let usual: [any BenchKind] = BenchCase.allCases + LoanCase.allCases
+
+    private static func line(_ name: String, _ summary: String) -> String {
+        "  " + name + String(repeating: " ", count: 22 - name.count) + summary
+    }
+
+    @Argument(help: "Names of benches.")
     var names: [String] = []
 
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    func validate() throws {
-        for name in names where BenchCase(rawValue: name) == nil {
-            let known = BenchCase.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("there is no bench '\(name)'; there are \(known)")
+    @Option(help: "Write payload-latency.svg, payload-throughput.svg and bench.json to this folder.")
+    var plot: String?
+
+    @Option(help: .hidden)
+    var depth: Int?
+
+    @Flag(help: .hidden)
+    var arrays = false
+
+    @Flag(help: .hidden)
+    var blocks = false
+
+    @Flag(help: .hidden)
+    var quick = false
+
+    private var settings: BenchSettings { BenchSettings(depth: depth, fromArrays: arrays, quick: quick) }
+
+    private func cases() -> [any BenchKind] {
+        let names = !names.isEmpty ? names : plot != nil ? [PayloadCase.family] : Bench.usual.map(\.name)
+        return names.flatMap { name -> [any BenchKind] in
+            if name == PayloadCase.family { return PayloadCase.all(settings) }
+            if let one = PayloadCase(name) { return [one] }
+            return Bench.usual.filter { $0.name == name }
         }
     }
 
+    func validate() throws {
+        let known = Bench.usual.map(\.name) + [PayloadCase.family]
+        for name in names where !known.contains(name) && PayloadCase(name) == nil {
+            throw ValidationError(
+                "there is no bench '\(name)'; there are \(known.joined(separator: ", ")), rtt-payload-1M, …")
+        }
+        if let depth, depth < 1 { throw ValidationError("the depth is at least 1") }
+    }
+
     func run() async throws {
-        let cases = names.isEmpty ? BenchCase.allCases : names.compactMap(BenchCase.init(rawValue:))
-        let json = json
+        let (cases, settings, json, plot, blocks) = (cases(), settings, json, plot, blocks)
         let backend = (WakeBackend.forced ?? (try? Poller())?.backend ?? .epoll).rawValue
+        if let plot { try BenchPlots.prepare(plot) }
         try await PlainThread.run {
-            var values: [Value] = []
-            if !json { print(BenchResult.head) }
+            var results: [BenchResult] = []
+            if !json { StandardStream.output.line(BenchResult.head) }
             for bench in cases {
+                if let obstacle = (bench as? PayloadCase)?.obstacle {
+                    StandardStream.error.line(obstacle)
+                    continue
+                }
                 let isTerminal = StandardStream.error.isTerminal
-                let result = try bench.run { share in
-                    if isTerminal { StandardStream.error.write("\r\(bench.rawValue) \(Int(share * 100)) %\u{1B}[K") }
+                let result = try bench.run(settings) { share in
+                    if isTerminal { StandardStream.error.write("\r\(bench.name) \(Int(share * 100)) %\u{1B}[K") }
                 }
                 if isTerminal { StandardStream.error.write("\r\u{1B}[K") }
-                if json { values.append(result.value(backend: backend)) } else { print(result.row) }
+                results.append(result)
+                if !json { StandardStream.output.line(result.row) }
             }
-            if json { print((["results": .array(values)] as Value).json()) }
+            let values = results.map { $0.value(backend: backend, withBlocks: blocks) }
+            let text = (["results": .array(values)] as Value).json()
+            if json { print(text) }
+            if let plot { try BenchPlots.write(results, json: text, to: plot) }
         }
     }
 }

@@ -4,7 +4,40 @@ import OroIPC
 import OroLink
 
 /// One figure of `oro-ipc bench`: what is measured, beside which baseline.
-enum BenchCase: String, CaseIterable {
+protocol BenchKind: Sendable {
+    var name: String { get }
+    /// What one block measures, in words.
+    var summary: String { get }
+    var idle: IdlePolicy { get }
+    /// A rate, where more is better, in place of a time.
+    var isOneWay: Bool { get }
+    /// The goal of the design as a ratio; infinite: there is none.
+    var goal: Double { get }
+    var goalText: String { get }
+    /// Bytes of the payload, where that is what it is about.
+    var payload: Int? { get }
+    /// Runs it; `progress` is called with the share that is done.
+    func run(_ settings: BenchSettings, _ progress: (Double) -> Void) throws -> BenchResult
+}
+
+extension BenchKind {
+    var goalText: String {
+        goal.isFinite ? (isOneWay ? ">= " : "<= ") + "\((goal * 100).rounded() / 100)" : ""
+    }
+}
+
+/// How benches are run.
+struct BenchSettings: Sendable {
+    /// Most payloads on their way at once; `nil`: as many as the engine allows.
+    var depth: Int?
+    /// Payloads of the round trips are arrays, whatever their size.
+    var fromArrays = false
+    /// Few messages, to see that it works.
+    var quick = false
+}
+
+/// Benches of small messages.
+enum BenchCase: String, CaseIterable, BenchKind {
     case laneRoundTrip = "lane-rtt-64"
     case roundTripSpin = "rtt-64-spin"
     case roundTripAsync = "rtt-64-async"
@@ -23,9 +56,17 @@ enum BenchCase: String, CaseIterable {
         }
     }
 
+    var name: String { rawValue }
+
+    var payload: Int? { nil }
+
+    var goalText: String {
+        self == .roundTripSameCore
+            ? "8 us" : (isOneWay ? ">= " : "<= ") + "\((goal * 100).rounded() / 100)"
+    }
+
     var isOneWay: Bool { [.laneOneWay, .oneWay, .oneWayTwoProducers].contains(self) }
 
-    /// What one block measures, in words.
     var summary: String {
         switch self {
         case .laneRoundTrip: "bare 64 bytes there and back, both sides polling"
@@ -74,15 +115,17 @@ enum BenchCase: String, CaseIterable {
         }
     }
 
-    /// Runs it; `progress` is called with the share that is done.
-    func run(_ progress: (Double) -> Void) throws -> BenchResult {
+    func run(_ settings: BenchSettings, _ progress: (Double) -> Void) throws -> BenchResult {
         let driver = try BenchDriver(idle: idle, sameProcessor: self == .roundTripSameCore)
         var result = BenchResult(self)
-        let bench = BenchBlocks(driver, count: count)
+        let blocks = settings.quick ? 2 : blocks
+        let bench = BenchBlocks(driver, count: !settings.quick ? count : isOneWay ? 2000 : 20)
         // The first blocks of each warm caches, tables and the policies' estimates.
         for block in -2..<blocks {
-            let (raw, mine, wall, processor) = try isOneWay ? bench.oneWay(self) : bench.roundTrips(self)
-            if block >= 0 { result.add(raw: raw, mine: mine, wall: wall, processor: processor) }
+            // Two that spin on one processor would only wait for each other.
+            let line = self == .roundTripSameCore ? 0 : driver.lineRoundTrip()
+            let pair = try isOneWay ? bench.oneWay(self) : bench.roundTrips(self)
+            if block >= 0 { result.add(pair, line: line) }
             progress(Double(block + 3) / Double(blocks + 2))
         }
         result.finish()

@@ -20,7 +20,8 @@ import OroLink
     let lane: Link
     private let peer: Int32
 
-    init(idle: IdlePolicy, sameProcessor: Bool = false) throws {
+    /// `payload`: bytes of shared memory for the baseline of payloads, and the most one of ours has.
+    init(idle: IdlePolicy, sameProcessor: Bool = false, payload: Int = 0) throws {
         var fd: Int32 = -1
         guard let shared = unsafe bench_create(&fd) else { throw LinkError.system(call: "memfd_create", errno: errno) }
         unsafe self.shared = shared
@@ -34,6 +35,8 @@ import OroLink
         unsafe arguments.append(nil)
         peer = unsafe bench_spawn_peer(fd, hostPair[1], lanePair[1], &arguments)
         unsafe arguments.forEach { unsafe free($0) }
+        let hasPayload = unsafe payload == 0 || bench_payload(shared, fd, UInt64(payload))
+        let errorNumber = errno
         for fd in [fd, hostPair[1], lanePair[1]] { oro_close(fd) }
         guard peer > 0 else { throw LinkError.system(call: "fork", errno: errno) }
         bench_pin_threads(bench_cpu(0))
@@ -42,13 +45,22 @@ import OroLink
             Descriptor(lanePair[0]), limits: LinkLimits(), timeoutMilliseconds: 10_000)
         var options = ClientOptions()
         options.idle = idle
+        // Two blocks of the longest payload, and what else is on its way: all of it is used again.
+        options.link.loanBytes = max(options.link.loanBytes, 4 * payload)
+        options.link.keptBytes = options.link.loanBytes
         client = try Client(descriptor: hostPair[0], options: options)
         stopHost()
+        guard hasPayload else { throw LinkError.system(call: "mmap", errno: errorNumber) }
+        if payload > 0 {
+            give(BENCH_MAP_PAYLOAD, payload)
+            awaitDone()
+        }
     }
 
     deinit {
         unsafe bench_give(shared, BENCH_QUIT.rawValue, 0)
         _ = bench_wait(peer)
+        _ = unsafe bench_payload(shared, -1, 0)
     }
 
     func give(_ command: bench_command, _ count: Int) { unsafe bench_give(shared, command.rawValue, UInt64(count)) }
@@ -63,6 +75,18 @@ import OroLink
         // A host that sleeps looks at its orders when a message comes.
         try? client.post("nothing")
         awaitDone()
+    }
+
+    /// How many payloads the peer has read.
+    var counted: UInt64 { unsafe bench_count_load(shared) }
+
+    /// The median of bare 64-byte round trips, in ticks: tells how far the two processors are from each other now.
+    func lineRoundTrip() -> UInt64 {
+        var ticks = [UInt64](repeating: 0, count: 300)
+        give(BENCH_RAW_ROUND_TRIP, ticks.count)
+        unsafe bench_raw_ask(shared, UInt64(ticks.count), &ticks)
+        awaitDone()
+        return Percentiles(samples: ticks).p50
     }
 
     /// Microseconds of processor time of both processes so far.

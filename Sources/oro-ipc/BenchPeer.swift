@@ -3,6 +3,12 @@ import CSupport
 import OroIPC
 import OroLink
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// The other process of a bench: does what the driver commands, on one pinned thread.
 @safe struct BenchPeer {
     let shared: OpaquePointer
@@ -28,8 +34,30 @@ import OroLink
             counter.publish()
             return OroIPC.Result(data: .int(Int64(counter.value)))
         }
+        host.router.map("touch") { message in
+            // Whoever sends it sends more than 8 bytes.
+            unsafe message.bytes?.withUnsafeBytes { bytes in _ = unsafe bench_read_some(bytes.baseAddress!) }
+            counter.value += 1
+            counter.publish()
+            return OroIPC.Result()
+        }
+        host.router.map("read") { message in
+            BenchPeer.read(message.bytes)
+            counter.value += 1
+            counter.publish()
+            return OroIPC.Result()
+        }
+        host.router.map("answer") { message in
+            BenchPeer.read(message.bytes)
+            return OroIPC.Result()
+        }
         host.adopt(descriptor: hostSocket)
         lane = try BenchPeer.greet(laneSocket)
+    }
+
+    private static func read(_ bytes: Bytes?) {
+        // The buffer has that many bytes.
+        unsafe bytes?.withUnsafeBytes { bytes in _ = unsafe bench_read(bytes.baseAddress!, UInt64(bytes.count)) }
     }
 
     /// Counts what a one-way bench sent. On the host's thread only.
@@ -66,6 +94,14 @@ import OroLink
             case BENCH_LANE_ROUND_TRIP: try echo(count)
             case BENCH_LANE_CONSUME: try consume(count)
             case BENCH_HOST: host.run { unsafe bench_given(shared) == seen }
+            case BENCH_MAP_PAYLOAD:
+                // Descriptor 3 is the shared memory.
+                guard unsafe bench_payload(shared, 3, count) else {
+                    throw LinkError.system(call: "mmap", errno: ENOMEM)
+                }
+            case BENCH_RAW_TOUCH: unsafe bench_payload_answer(shared, count, false)
+            case BENCH_RAW_READ: unsafe bench_payload_answer(shared, count, true)
+            case BENCH_FUTEX_READ: unsafe bench_payload_futex_answer(shared, count)
             default: break
             }
             unsafe bench_done(shared)

@@ -22,6 +22,26 @@ enum Units {
         }
     }
 
+    /// Bytes in powers of 1024: `64 B`, `4 KiB`, `1 GiB`.
+    static func binary(_ count: UInt64) -> String {
+        switch count {
+        case ..<(1 << 10): "\(count) B"
+        case ..<(1 << 20): "\(count >> 10) KiB"
+        case ..<(1 << 30): "\(count >> 20) MiB"
+        default: "\(count >> 30) GiB"
+        }
+    }
+
+    /// A power of ten nanoseconds: `100 ns`, `10 µs`, `1 ms`, `1 s`.
+    static func power(_ nanoseconds: Double) -> String {
+        switch nanoseconds.rounded() {
+        case ..<1e3: "\(Int(nanoseconds.rounded())) ns"
+        case ..<1e6: "\(Int((nanoseconds / 1e3).rounded())) µs"
+        case ..<1e9: "\(Int((nanoseconds / 1e6).rounded())) ms"
+        default: "\(Int((nanoseconds / 1e9).rounded())) s"
+        }
+    }
+
     /// A count with its digits in groups: `12 345`.
     static func count(_ number: some BinaryInteger) -> String {
         var text = ""

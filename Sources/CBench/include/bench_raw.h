@@ -3,6 +3,7 @@
 #ifndef BENCH_RAW_H
 #define BENCH_RAW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // What two bench processes share: commands to the peer, and the memory of the baselines.
@@ -17,6 +18,10 @@ enum bench_command {
     BENCH_LANE_ROUND_TRIP,  // echo until told otherwise
     BENCH_LANE_CONSUME,
     BENCH_HOST,             // run the host until told otherwise
+    BENCH_MAP_PAYLOAD,      // map the memory behind the rest, `count` bytes
+    BENCH_RAW_TOUCH,        // answer `count` payloads after 8 bytes of each
+    BENCH_RAW_READ,         // the same after reading all of each
+    BENCH_FUTEX_READ,       // the same, asleep in between
 };
 
 struct bench_shared *bench_create(int *fd);
@@ -41,6 +46,23 @@ void bench_futex_answer(struct bench_shared *shared, uint64_t count);
 // A ring of 64-byte slots with cached indices.
 void bench_ring_produce(struct bench_shared *shared, uint64_t count);
 uint64_t bench_ring_consume(struct bench_shared *shared, uint64_t count);
+
+// Payloads: one process writes all of a piece of shared memory, the other reads it and says so. Plain loops over words; the
+// benches of the engine call the same two functions.
+void bench_write(void *to, uint64_t bytes, uint64_t value);
+uint64_t bench_read(const void *from, uint64_t bytes);
+// 8 bytes of the first line.
+uint64_t bench_read_some(const void *from);
+// Makes, or maps in the peer, `bytes` of memory for payloads. `fd` is the one of `bench_create`. False: there is none.
+// Without bytes what was mapped goes.
+bool bench_payload(struct bench_shared *shared, int fd, uint64_t bytes);
+// `count` payloads, the time of each; copied from `source` where there is one, else written in place.
+void bench_payload_ask(struct bench_shared *shared, uint64_t count, const void *source, uint64_t *ticks);
+void bench_payload_answer(struct bench_shared *shared, uint64_t count, bool whole);
+void bench_payload_futex_ask(struct bench_shared *shared, uint64_t count, uint64_t gap_ns, uint64_t *ticks);
+void bench_payload_futex_answer(struct bench_shared *shared, uint64_t count);
+// Bytes the system could still hand out.
+uint64_t bench_free_memory(void);
 
 // The compiler must not know what stands in `bytes`.
 static inline void bench_touch(void *bytes) { __asm__ volatile("" : : "r"(bytes) : "memory"); }
