@@ -93,7 +93,7 @@ final class StreamFixture: @unchecked Sendable {
             stream: { _, stream in
                 for chunk in [
                     StreamChunk(name: String(repeating: "n", count: 256)),
-                    StreamChunk(bytes: Bytes([UInt8](repeating: 1, count: 65 << 20))),
+                    StreamChunk(value: .bytes([UInt8](repeating: 1, count: 65 << 20))),
                 ] {
                     do throws(IPCError) {
                         try await stream.send(chunk)
