@@ -84,10 +84,12 @@ struct BlockHeapTests {
         #expect(try stretches(heap) == memories)
         let whole = (0..<memories).map { _ in heap.take(grains) }
         #expect(Set(whole.compactMap { $0.map { heap.memory(of: $0) } }) == [0, 1, 2])
-        #expect(heap.take(1) == nil)
+        let none = heap.take(1)
+        #expect(none == nil)
         for id in whole.compactMap({ $0 }) {
             #expect(heap.isAll(id))
-            #expect(heap.drop(id))
+            let isLast = heap.drop(id)
+            #expect(isLast)
             heap.remove(heap.give(id))
         }
         #expect(try stretches(heap) == 0)
@@ -97,13 +99,15 @@ struct BlockHeapTests {
     func whole() {
         var heap = BlockHeap()
         let id = heap.addWhole(memory: 7, count: 1000)
-        #expect(heap.take(1) == nil)
+        let none = heap.take(1)
+        #expect(none == nil)
         #expect(heap.isWhole(id) && heap.isAll(id) && heap.memory(of: id) == 7 && heap.count(of: id) == 1000)
         heap.hold(id)
-        #expect(!heap.drop(id))
-        #expect(heap.drop(id))
+        let drops = [heap.drop(id), heap.drop(id)]
+        #expect(drops == [false, true])
         heap.remove(id)
         heap.add(memory: 8, count: 10)
-        #expect(heap.take(10).map { heap.memory(of: $0) } == 8)
+        let next = heap.take(10)
+        #expect(next.map { heap.memory(of: $0) } == 8)
     }
 }
