@@ -130,7 +130,7 @@ struct CompileFailTests {
         defer { try? files.removeItem(at: folder) }
         let file = folder.appendingPathComponent("snippet.swift"), log = folder.appendingPathComponent("log")
         try "import OroIPC\n\(snippet.code)\n".write(to: file, atomically: true, encoding: .utf8)
-        files.createFile(atPath: log.path, contents: nil)
+        _ = files.createFile(atPath: log.path, contents: nil)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: compiler)
         process.arguments = [
