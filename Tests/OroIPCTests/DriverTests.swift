@@ -24,9 +24,21 @@ struct DriverTests {
     @Test(
         "whoever survives a kill at any instruction hears of it and goes on", .timeLimit(.minutes(3)),
         arguments: WakeBackend.allCases,
-        ["client-sends-first", "client-sends", "client-sends-big", "host-accepts", "host-replies", "host-replies-big"])
+        [
+            "client-sends-first", "client-sends", "client-sends-big", "host-accepts", "host-replies",
+            "host-replies-big",
+            "client-sends-loan", "client-keeps-result",
+            "host-replies-loan", "host-receives-loan",
+        ])
     func kills(_ backend: WakeBackend, _ deed: String) async throws {
         _ = try await run(["kills", "--count", "25", "--only", deed, "--backend", backend.rawValue])
+    }
+
+    @Test(
+        "who holds blocks, or reads in them, is not harmed by a death, and nothing is left",
+        .timeLimit(.minutes(3)), arguments: WakeBackend.allCases)
+    func blockKills(_ backend: WakeBackend) async throws {
+        _ = try await run(["blockkills", "--rounds", "5", "--backend", backend.rawValue])
     }
 
     @Test("no wake-up is lost", .timeLimit(.minutes(2)), arguments: WakeBackend.allCases, [IdlePolicy.park, .adaptive])

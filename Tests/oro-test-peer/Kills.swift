@@ -10,9 +10,13 @@ enum Deed: String, CaseIterable {
     case clientSendsFirst = "client-sends-first"
     case clientSends = "client-sends"
     case clientSendsBig = "client-sends-big"
+    case clientSendsLoan = "client-sends-loan"
+    case clientKeepsResult = "client-keeps-result"
     case hostAccepts = "host-accepts"
     case hostReplies = "host-replies"
     case hostRepliesBig = "host-replies-big"
+    case hostRepliesLoan = "host-replies-loan"
+    case hostReceivesLoan = "host-receives-loan"
 
     var isClient: Bool { rawValue.hasPrefix("client") }
 }
@@ -35,6 +39,13 @@ func victim(_ arguments: Arguments) throws {
             if deed == .clientSendsFirst { oro_mark() }
             _ = client.sendSync("echo", ["first": 1], bytes: [1, 2, 3])
             if deed == .clientSendsFirst { oro_mark() }
+            if deed == .clientSendsLoan || deed == .clientKeepsResult {
+                for _ in 0..<3 { borrowAndLend(client, deed) }
+                oro_mark()
+                borrowAndLend(client, deed)
+                oro_mark()
+                exit(0)
+            }
             let bytes = Bytes([UInt8](repeating: 1, count: deed == .clientSendsBig ? 40_000 : 64))
             for _ in 0..<3 { _ = client.sendSync("echo", bytes: bytes) }
             oro_mark()
@@ -57,12 +68,32 @@ func victim(_ arguments: Arguments) throws {
     let host = try Host(name: arguments.name(), options: options)
     Fixture.install(on: host)
     let size = deed == .hostRepliesBig ? 40_000 : 64
-    host.router.map("marked") { _ in
+    host.router.map("marked") { message in
         oro_mark()
+        if deed == .hostReceivesLoan { return Result(data: .bool(message.bytes?.isBorrowed ?? false)) }
+        if deed == .hostRepliesLoan {
+            var loan = try message.loan(40_000)
+            loan.withUnsafeMutableBytes { _ = memset($0.baseAddress!, 1, $0.count) }
+            return Result(bytes: loan.bytes())
+        }
         return Result(bytes: Bytes([UInt8](repeating: 1, count: size)))
     }
     try host.start()
     while true { sleep(1000) }
+}
+
+/// Takes, lends, receives and gives back blocks.
+private func borrowAndLend(_ client: Client, _ deed: Deed) {
+    if deed == .clientSendsLoan {
+        guard var loan = try? client.loan(40_000) else { exit(4) }
+        loan.withUnsafeMutableBytes { _ = memset($0.baseAddress!, 1, $0.count) }
+        _ = client.sendSync("digest", bytes: loan.bytes())
+        return
+    }
+    var results = (0..<2).map { _ in client.sendSync("make.loan", ["count": 40_000, "seed": 1]) }
+    guard results.allSatisfy({ $0.bytes?.isBorrowed == true }) else { exit(4) }
+    // Given back one after the other.
+    while !results.isEmpty { results.removeFirst() }
 }
 
 /// How many were killed, and what became of the survivors.
@@ -230,9 +261,21 @@ final class Reaper: @unchecked Sendable {
                     _ = more
                     news.ended(Result(err: .network("")))
                 } else {
+                    var kept: [Bytes] = []
                     while true {
-                        let result = client.sendSync("marked")
-                        if result.err != nil { return news.ended(result) }
+                        var bytes: Bytes?
+                        if deed == .hostReceivesLoan, var loan = try? client.loan(40_000) {
+                            loan.withUnsafeMutableBytes { _ = memset($0.baseAddress!, 1, $0.count) }
+                            bytes = loan.bytes()
+                        }
+                        let result = client.sendSync("marked", bytes: bytes)
+                        if let bytes = result.bytes { kept.append(bytes) }
+                        if kept.count > 2 { kept.removeFirst() }
+                        if result.err == nil { continue }
+                        if !kept.allSatisfy({ same($0, [UInt8](repeating: 1, count: $0.count)) }) {
+                            news.failed("bytes changed with their sender's end")
+                        }
+                        return news.ended(result)
                     }
                 }
             } catch { news.failed("\(error)") }
@@ -257,7 +300,9 @@ final class Reaper: @unchecked Sendable {
         try wait("descriptors, mappings \(baseline) are back; there are \(oro_count_fds(0)), \(oro_count_memfds(0))") {
             oro_count_memfds(0) <= baseline.memfds && oro_count_fds(0) <= baseline.fds
         }
-        try expectEqual(good.sendSync("ping").data, "pong")
+        try wait("all blocks are back") {
+            good.sendSync("ping").data == "pong" && host.statistics.bytesOnLoan == 0 && host.statistics.loans == 0
+        }
         host.stop()
     }
 }

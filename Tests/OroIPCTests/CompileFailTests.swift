@@ -1,0 +1,150 @@
+import Foundation
+import Testing
+
+/// What the compiler must refuse: it is the compiler that keeps spans from outliving their memory.
+@Suite("The compiler refuses")
+struct CompileFailTests {
+    struct Snippet: Sendable, CustomTestStringConvertible {
+        let name: String
+        let code: String
+        /// Part of the error that has to come.
+        let error: String
+        var testDescription: String { name }
+    }
+
+    static let good = [
+        Snippet(
+            name: "reading a span while its bytes are there",
+            code: """
+                func sum(_ bytes: Bytes) -> Int {
+                    let span = bytes.span
+                    var sum = 0
+                    for index in 0..<span.byteCount { sum += Int(span.unsafeLoad(fromByteOffset: index, as: UInt8.self)) }
+                    return sum
+                }
+                """, error: ""),
+        Snippet(
+            name: "a span that is lent on with its bytes",
+            code: """
+                @_lifetime(borrow bytes)
+                func view(_ bytes: borrowing Bytes) -> RawSpan { bytes.span }
+                """, error: ""),
+        Snippet(
+            name: "filling a loan and then sending it",
+            code: """
+                func fill(_ client: Client) throws -> Bytes {
+                    var loan = try client.loan(10)
+                    var span = loan.mutableBytes
+                    span.storeBytes(of: 1, toByteOffset: 0, as: UInt8.self)
+                    return loan.bytes()
+                }
+                """, error: ""),
+    ]
+
+    static let bad = [
+        Snippet(
+            name: "a span that leaves the function without its bytes",
+            code: """
+                @_lifetime(immortal)
+                func escape() -> RawSpan {
+                    let bytes = Bytes([1, 2, 3])
+                    return bytes.span
+                }
+                """, error: "lifetime-dependent value escapes its scope"),
+        Snippet(
+            name: "a span that is read after its bytes are gone",
+            code: """
+                func outlive() -> Int {
+                    let span: RawSpan
+                    do {
+                        let bytes = Bytes([1, 2, 3])
+                        span = bytes.span
+                    }
+                    return span.byteCount
+                }
+                """, error: "lifetime-dependent variable 'span' escapes its scope"),
+        Snippet(
+            name: "a span that is read after its bytes were consumed",
+            code: """
+                func late(_ bytes: consuming Bytes) -> Int {
+                    let span = bytes.span
+                    let other = consume bytes
+                    _ = other
+                    return span.byteCount
+                }
+                """, error: "'bytes' used after consume"),
+        Snippet(
+            name: "writing to a loan after it was consumed",
+            code: """
+                func keep(_ client: Client) throws -> Bytes {
+                    var loan = try client.loan(10)
+                    var span = loan.mutableBytes
+                    let bytes = loan.bytes()
+                    span.storeBytes(of: 1, toByteOffset: 0, as: UInt8.self)
+                    return bytes
+                }
+                """, error: "overlapping accesses to 'loan'"),
+        Snippet(
+            name: "a loan that is sent twice",
+            code: """
+                func twice(_ client: Client) throws -> [Bytes] {
+                    let loan = try client.loan(10)
+                    return [loan.bytes(), loan.bytes()]
+                }
+                """, error: "'loan' consumed more than once"),
+        Snippet(
+            name: "a loan with two owners",
+            code: """
+                func both(_ loan: consuming Loan) -> Loan {
+                    let copy = loan
+                    _ = loan.bytes()
+                    return copy
+                }
+                """, error: "'loan' consumed more than once"),
+    ]
+
+    @Test("nothing that keeps the rules", arguments: good)
+    func compiles(_ snippet: Snippet) async throws {
+        let (status, errors) = try await compile(snippet)
+        #expect(status == 0, "\(errors)")
+    }
+
+    @Test("what would outlive its memory, or have two owners", arguments: bad)
+    func isRefused(_ snippet: Snippet) async throws {
+        let (status, errors) = try await compile(snippet)
+        #expect(status != 0, "it compiles")
+        #expect(errors.contains("error: \(snippet.error)"), "\(errors)")
+    }
+
+    /// Compiles as far as ownership and lifetimes are looked at (which `-typecheck` does not do).
+    private func compile(_ snippet: Snippet) async throws -> (status: Int32, errors: String) {
+        let files = FileManager.default
+        let build = ((try files.destinationOfSymbolicLink(atPath: "/proc/self/exe")) as NSString)
+            .deletingLastPathComponent
+        let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().path
+        let path = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/swiftc" }
+        let compiler = try #require(path.first { files.isExecutableFile(atPath: $0) }, "no swiftc in PATH")
+        let folder = files.temporaryDirectory.appendingPathComponent("oro-cf-\(UUID().uuidString)")
+        try files.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? files.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("snippet.swift"), log = folder.appendingPathComponent("log")
+        try "import OroIPC\n\(snippet.code)\n".write(to: file, atomically: true, encoding: .utf8)
+        _ = files.createFile(atPath: log.path, contents: nil)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: compiler)
+        process.arguments = [
+            "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-enable-experimental-feature", "Lifetimes",
+            "-I", "\(build)/Modules", "-Xcc", "-fmodule-map-file=\(sources)/CSupport/include/module.modulemap",
+            "-Xcc", "-I\(sources)/CSupport/include", "-module-cache-path", "\(build)/ModuleCache", file.path,
+        ]
+        let output = try FileHandle(forWritingTo: log)
+        process.standardOutput = output
+        process.standardError = output
+        let status = try await withCheckedThrowingContinuation { continuation in
+            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
+            do { try process.run() } catch { continuation.resume(throwing: error) }
+        }
+        return (status, try String(contentsOf: log, encoding: .utf8))
+    }
+}

@@ -1,0 +1,113 @@
+import Testing
+
+@testable import OroLink
+
+@Suite("The heap of blocks")
+struct BlockHeapTests {
+    private struct Taken {
+        let id: Int32
+        let memory: Int
+        let range: Range<Int>
+        var holders: Int
+    }
+
+    /// Stretches, free and taken, that the heap knows.
+    private func stretches(_ heap: BlockHeap) throws -> Int {
+        let parts = Dictionary(
+            uniqueKeysWithValues: Mirror(reflecting: heap).children.map { ($0.label ?? "", $0.value) })
+        let all = try #require(parts["stretches"] as? any Collection)
+        let unused = try #require(parts["unused"] as? [Int32])
+        return all.count - unused.count
+    }
+
+    /// Longest run of grains that nobody has.
+    private func longestGap(_ grains: [Bool]) -> Int {
+        var longest = 0, run = 0
+        for isTaken in grains {
+            run = isTaken ? 0 : run + 1
+            longest = max(longest, run)
+        }
+        return longest
+    }
+
+    @Test("never gives a grain twice, and joins all that comes back", arguments: [1, 2, 3] as [UInt64])
+    func randomSteps(_ seed: UInt64) throws {
+        let memories = 3, grains = 4096
+        var heap = BlockHeap()
+        for memory in 0..<memories { heap.add(memory: Int32(memory), count: grains) }
+        // The naive model: who has each grain.
+        var isTaken = [[Bool]](repeating: [Bool](repeating: false, count: grains), count: memories)
+        var held: [Taken] = []
+        var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+        func random(_ limit: Int) -> Int {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return Int(state % UInt64(limit))
+        }
+        var overlaps = 0, wrong = 0, misses = 0, lostRoom = 0
+        func give(_ index: Int) {
+            held[index].holders -= 1
+            let isLast = heap.drop(held[index].id)
+            if isLast != (held[index].holders == 0) { wrong += 1 }
+            guard isLast else { return }
+            let gone = held.remove(at: index)
+            for grain in gone.range { isTaken[gone.memory][grain] = false }
+            _ = heap.give(gone.id)
+        }
+        for step in 0..<100_000 {
+            // It fills up, and empties again.
+            if random(100) < (step / 5000 % 2 == 0 ? 60 : 40) || held.isEmpty {
+                // Mostly small ones.
+                let count = 1 + random(1 + random(random(20) == 0 ? 2000 : 200))
+                guard let id = heap.take(count) else {
+                    misses += 1
+                    // Only a sixteenth may be passed over.
+                    if isTaken.map(longestGap).max()! > count + count / 16 + 1 { lostRoom += 1 }
+                    continue
+                }
+                let start = heap.start(of: id), memory = heap.memory(of: id)
+                if heap.count(of: id) != count || start < 0 || start + count > grains { wrong += 1 }
+                if isTaken[memory][start..<start + count].contains(true) { overlaps += 1 }
+                for grain in start..<start + count { isTaken[memory][grain] = true }
+                let more = random(3)
+                for _ in 0..<more { heap.hold(id) }
+                held.append(Taken(id: id, memory: memory, range: start..<start + count, holders: 1 + more))
+            } else {
+                give(random(held.count))
+            }
+        }
+        #expect(overlaps == 0 && wrong == 0 && lostRoom == 0, "\(overlaps) \(wrong) \(lostRoom)")
+        #expect(misses > 100, "it was never full")
+        while !held.isEmpty { give(random(held.count)) }
+        // One free stretch for each memory, however much happened.
+        #expect(try stretches(heap) == memories)
+        let whole = (0..<memories).map { _ in heap.take(grains) }
+        #expect(Set(whole.compactMap { $0.map { heap.memory(of: $0) } }) == [0, 1, 2])
+        let none = heap.take(1)
+        #expect(none == nil)
+        for id in whole.compactMap({ $0 }) {
+            #expect(heap.isAll(id))
+            let isLast = heap.drop(id)
+            #expect(isLast)
+            heap.remove(heap.give(id))
+        }
+        #expect(try stretches(heap) == 0)
+    }
+
+    @Test("a memory that is one block is never divided")
+    func whole() {
+        var heap = BlockHeap()
+        let id = heap.addWhole(memory: 7, count: 1000)
+        let none = heap.take(1)
+        #expect(none == nil)
+        #expect(heap.isWhole(id) && heap.isAll(id) && heap.memory(of: id) == 7 && heap.count(of: id) == 1000)
+        heap.hold(id)
+        let drops = [heap.drop(id), heap.drop(id)]
+        #expect(drops == [false, true])
+        heap.remove(id)
+        heap.add(memory: 8, count: 10)
+        let next = heap.take(10)
+        #expect(next.map { heap.memory(of: $0) } == 8)
+    }
+}

@@ -1,0 +1,108 @@
+import CTestSupport
+import Foundation
+import Testing
+
+@testable import OroLink
+
+@Suite("Memories of payloads")
+struct MemoryTests {
+    private func reason(_ number: Int32) -> String {
+        do {
+            _ = try OwnMemory.adopt(number)
+            return "adopted"
+        } catch LinkError.badOptions(let why) {
+            return why
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test("what is sealed keeps its bytes, and nobody can write to it any more")
+    func seal() throws {
+        let memory = try OwnMemory.create(bytes: 8192, sealable: true)
+        oro_fill(memory.base, 8192, 5)
+        let sum = oro_hash(memory.base, 8192)
+        #expect(!memory.isImmutable)
+        #expect(oro_raw_map_writable(memory.number, 8192) == 0, "it is still open")
+        try memory.seal()
+        #expect(memory.isImmutable)
+        #expect(oro_hash(memory.base, 8192) == sum)
+        #expect(oro_raw_map_writable(memory.number, 8192) == -EPERM)
+        #expect(oro_raw_truncate(memory.number, 0) == -EPERM)
+        #expect(oro_raw_punch(memory.number, 4096) == -EPERM)
+        // Whoever is passed it takes it for what it is.
+        let theirs = try PeerMemory(Descriptor(dup(memory.number)), bytes: 8192, isImmutable: true)
+        #expect(oro_hash(theirs.base, 8192) == sum)
+    }
+
+    @Test("what is not to be sealed for good can be written by its maker alone")
+    func create() throws {
+        let memory = try OwnMemory.create(bytes: 8192)
+        memory.base.storeBytes(of: 7, as: UInt8.self)
+        #expect(oro_raw_map_writable(memory.number, 8192) == -EPERM)
+        #expect(oro_raw_protect_writable(memory.number, 8192) == -EACCES)
+        #expect(oro_raw_truncate(memory.number, 4096) == -EPERM)
+        #expect(oro_raw_remove(memory.base, 4096) == -EPERM)
+        #expect(memory.base.load(as: UInt8.self) == 7)
+        // It was not left open for that.
+        #expect(throws: LinkError.self) { try memory.seal() }
+    }
+
+    @Test("a memfd of anybody's is sealed and taken")
+    func adopt() throws {
+        let number = oro_raw_memfd(5000, true, 0)
+        defer { close(number) }
+        let wide = try #require(oro_raw_map(number, 5000))
+        oro_fill(wide, 5000, 1)
+        // While somebody could write through a mapping, it is not immutable.
+        let open = try OwnMemory.adopt(number)
+        #expect(!open.isImmutable && open.bytes == 5000)
+        #expect(oro_hash(open.base, 5000) == oro_hash(wide, 5000))
+        #expect(oro_raw_map_writable(number, 5000) == -EPERM)
+        oro_raw_unmap(wide, 5000)
+
+        let other = oro_raw_memfd(5000, true, 0)
+        let closed = try OwnMemory.adopt(other)
+        #expect(closed.isImmutable)
+        // The caller's number stays the caller's.
+        #expect(close(other) == 0)
+        #expect(closed.base.load(as: UInt8.self) == 0)
+        let again = oro_raw_memfd(4096, true, oro_raw_immutable_seals())
+        defer { close(again) }
+        #expect(try OwnMemory.adopt(again).isImmutable)
+    }
+
+    @Test("what is no memfd, empty, has holes, or cannot be sealed is refused, and stays open")
+    func refuses() {
+        let descriptors: [(Int32, String)] = [
+            (oro_raw_file(), "not a memfd"), (oro_raw_eventfd(), "not a memfd"),
+            (oro_raw_memfd(0, false, 0), "empty"), (oro_raw_memfd(8192, false, 0), "holes"),
+            // Sealed against sealing, and nothing else; and size only.
+            (oro_raw_memfd(4096, true, 0x0001), "cannot be sealed"),
+            (oro_raw_memfd(4096, true, 0x0001 | 0x0002 | 0x0004), "cannot be sealed"),
+        ]
+        for (number, why) in descriptors {
+            let got = reason(number)
+            #expect(got.contains(why), "\(got)")
+            #expect(fcntl(number, F_GETFD) >= 0)
+            close(number)
+        }
+        #expect(reason(-1).contains("not a memfd"))
+    }
+
+    @Test("a peer's memory that is not as announced is not mapped")
+    func peers() throws {
+        func tries(_ number: Int32, _ bytes: Int, immutable: Bool = false) -> Bool {
+            (try? PeerMemory(Descriptor(number), bytes: bytes, isImmutable: immutable)) != nil
+        }
+        let seals = oro_raw_segment_seals()
+        #expect(tries(oro_raw_memfd(4096, true, seals), 4096))
+        #expect(!tries(oro_raw_memfd(4096, true, seals), 8192))
+        #expect(!tries(oro_raw_memfd(4096, false, seals), 4096))
+        #expect(!tries(oro_raw_memfd(4096, true, seals), 4096, immutable: true))
+        for seal in [0x0001, 0x0002, 0x0004, 0x0010] as [Int32] {
+            #expect(!tries(oro_raw_memfd(4096, true, seals & ~seal), 4096), "without \(seal)")
+        }
+        #expect(!tries(oro_raw_file(), 4096))
+    }
+}
