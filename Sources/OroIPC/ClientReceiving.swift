@@ -199,5 +199,6 @@ extension ClientCore {
             while let read = try? receive(&spare, mine: 0), read.count > 0 {}
         }
         fail(why)
+        link.forgetPeerMemories()
     }
 }

@@ -74,7 +74,7 @@ import Synchronization
             do throws(LinkError) {
                 memory = try OwnMemory.create(bytes: OwnMemory.room(bytes, huge: huge), huge: huge)
             } catch {
-                books.withLock { $0.withdraw(count) }
+                books.withLock { $0.withdraw(max(1, count)) }
                 throw Arena.isShortage(error) ? .busy : error
             }
             let found = try books.withLock { (books) throws(LinkError) in
@@ -382,7 +382,7 @@ package struct Lent: Sendable {
     private mutating func takeSlot(_ memory: OwnMemory) throws(LinkError) -> Int32 {
         tellUntold()
         // What is kept for later makes way.
-        while slotsTaken >= peer.memories, let spare = spares.popLast() { forget(spare) }
+        while slotsTaken >= peer.memories, let spare = spares.popLast() ?? heap.idle { forget(spare) }
         lastSerial &+= 1
         slotsTaken += 1
         let held = Held(memory: memory, serial: lastSerial)

@@ -101,6 +101,11 @@ struct BlockHeap {
         return id
     }
 
+    /// A memory nobody has anything of: the free stretch that is all of it. O(n), for when no other can be opened.
+    var idle: Int32? {
+        stretches.indices.first { stretches[$0].isFree && isAll(Int32($0)) }.map { Int32($0) }
+    }
+
     func isAll(_ id: Int32) -> Bool {
         stretches[Int(id)].before == BlockHeap.none && stretches[Int(id)].after == BlockHeap.none
     }

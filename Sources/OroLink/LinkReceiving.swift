@@ -142,6 +142,9 @@ extension Link {
         }
     }
 
+    /// The link is over: the peer's memories go, except for those somebody still reads in.
+    package func forgetPeerMemories() { peerMemories = [] }
+
     /// UNTRUSTED: maps a memory of the peer's after checking slot, size and seals.
     private func openPeerMemory(_ packet: Packet, _ descriptor: consuming Descriptor) throws(LinkError) {
         let slot = Int(packet.number(4) as UInt16)
