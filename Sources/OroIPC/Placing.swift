@@ -45,7 +45,7 @@ extension Bytes {
 extension Link {
     /// A payload of so many bytes, or fewer, is sent in its frame: copying it twice costs less than a block does
     /// (docs/performance.md).
-    static var inlineBytes: Int { 2048 }
+    static var inlineBytes: Int { 8192 }
 
     /// The payload has to be copied into a block before it can be lent.
     func wantsPlace(_ bytes: Bytes) -> Bool { bytes.count > Link.inlineBytes && !arena.canLend(bytes) }

@@ -59,7 +59,7 @@ struct PayloadCase: BenchKind {
     static let family = "rtt-payload"
 
     /// Shorter payloads are sent as arrays, in their frame.
-    private static let shortestLoan = 2048
+    private static let shortestLoan = 8192 + 1
 
     static let sizes = [6, 8, 10, 11, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30].map { 1 << $0 }
 
