@@ -54,6 +54,7 @@ extension ClientCore {
             if options == nil, value == nil {
                 // The plain case: a command that was checked when it was first sent.
                 if let result = try callOnOwnRing(command, bytes) { return result }
+                if let bytes, let result = try callWithBlock(command, bytes) { return result }
             }
             if let error = refusal(command, options) { return Result(err: error, source: command) }
             return try callInFull(command, value, bytes, options)
@@ -90,6 +91,38 @@ extension ClientCore {
         }
         guard case .sent = outcome else { return nil }
         unsafe rings[ring].copied.note(payload)
+        return try await_(ring, ticket, command)
+    }
+
+    /// The same with a payload in a block. `nil`: not that case.
+    private func callWithBlock(_ command: String, _ bytes: Bytes) throws(LinkError) -> Result? {
+        guard bytes.extent > Link.inlineBytes, let ring = link.ownRing, !link.isBackedUp(ring) else { return nil }
+        let number = unsafe rings[ring].numbers.recall(command)
+        guard number != 0, let placed = try placed(bytes, .copy, nil), link.arena.canLend(placed),
+            let seq = takeSeq().small
+        else { return nil }
+        let lent: Lent
+        do throws(LinkError) {
+            guard let found = try link.arena.lend(placed) else { return nil }
+            lent = found
+        } catch .noBlocks, .busy {
+            return nil
+        }
+        unsafe rings[ring].generation &+= 1
+        let ticket = unsafe UInt64(rings[ring].generation) << 32 | UInt64(ring)
+        let header = FrameHeader(
+            kind: .request, flags: .lent, route: number, ticket: ticket, seq: seq,
+            payloadBytes: UInt32(BlockReference.byteCount))
+        unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
+        let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + BlockReference.byteCount) { place in
+            // The record has room for both.
+            unsafe BlockReference(lent).write(to: place + FrameHeader.byteCount)
+            unsafe header.write(to: place)
+        }
+        guard case .sent = outcome else {
+            link.arena.takeBack(lent)
+            return nil
+        }
         return try await_(ring, ticket, command)
     }
 

@@ -136,9 +136,12 @@ import OroLink
     @inline(__always)
     func takePayload() -> Bytes? {
         let payload = payload
-        if unsafe fields.pointee.borrowed != nil { unsafe fields.pointee.borrowed = nil }
+        if unsafe fields.pointee.borrowed != nil { dropPayload() }
         return payload
     }
+
+    /// Gives a lent payload back, if nobody else has it.
+    func dropPayload() { unsafe fields.pointee.borrowed = nil }
 
     /// UNTRUSTED: the payload was lent: finds it. The frame's header was read.
     func borrow(from link: Link) throws(LinkError) {

@@ -162,8 +162,14 @@ import Synchronization
     /// A frame whose payload lies in memory of the client's.
     private func receiveLent(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         try storage.borrow(from: link)
-        // Else it would not be given back before the next frame comes.
-        defer { unsafe state.pointee.spare = FrameStorage(link.arena) }
+        // Else the block would not be given back before the next frame comes.
+        defer {
+            if unsafe FrameStorage.isFree(&state.pointee.spare) {
+                unsafe state.pointee.spare.dropPayload()
+            } else {
+                unsafe state.pointee.spare = FrameStorage(link.arena)
+            }
+        }
         switch storage.header.kind {
         case .request, .post: try dispatch(storage, ring)
         default: try control(storage, ring)
