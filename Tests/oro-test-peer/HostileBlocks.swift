@@ -486,7 +486,8 @@ extension Hostile {
         case "give forged":
             _ = try wantLoan()
             // Index and generation of none that is out.
-            give(ring, 0, [1 << 32, 1 << 55, dice.next() | 1 << 40, 1][u(4)])
+            // (The host is asked for more meanwhile, so not one of the next either.)
+            give(ring, 0, [5000 << 32, 1 << 55, dice.next() | 1 << 40, 1][u(4)])
             try mustHangUp(looking: true)
         case "give twice":
             let loan = try wantLoan()
@@ -496,7 +497,12 @@ extension Hostile {
         case "give generation":
             let loan = try wantLoan()
             give(ring, 0, loan)
-            let next = try wantLoan()
+            // Not before the host has read the packet that says where to look.
+            var next = try wantLoan()
+            for _ in 0..<200 where next >> 32 != loan >> 32 {
+                usleep(1000)
+                next = try wantLoan()
+            }
             try expectEqual(next >> 32, loan >> 32, "the place is used again")
             try expect(next != loan, "under another number")
             give(ring, 1, u(2) == 0 ? loan : next &+ UInt64(1 + u(1 << 31)))
