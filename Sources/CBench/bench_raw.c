@@ -207,8 +207,7 @@ uint64_t bench_read_some(const void *from) {
     return word;
 }
 
-bool bench_payload(struct bench_shared *shared, int fd, uint64_t bytes) {
-    (void)shared;
+bool bench_payload(int fd, uint64_t bytes) {
     uint64_t before = (sizeof(struct bench_shared) + 4095) / 4096 * 4096;
     uint64_t room = (bytes + 4095) / 4096 * 4096;
     struct stat status;

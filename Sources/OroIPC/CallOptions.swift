@@ -55,6 +55,14 @@ public struct CallOptions: Sendable {
     public static var deadline: CallOptions { CallOptions(timeout: .milliseconds(TIMEOUT)) }
 }
 
+extension Duration {
+    /// In nanoseconds, not negative, and at most some thirty years.
+    var nanoseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        return UInt64(max(0, min(Double(seconds) * 1e9 + Double(attoseconds) / 1e9, 1e18)))
+    }
+}
+
 /// What a client has seen so far.
 public struct ClientStatistics: Sendable, Hashable {
     /// Results that came after their request had been given up; they were dropped.

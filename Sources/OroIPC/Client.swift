@@ -65,12 +65,10 @@ public final class Client: Sendable {
     /// A block of `count` bytes to be filled and sent without a copy. When none is free it waits, at most `wait` (`.zero`:
     /// not at all), blocking the calling thread.
     ///
-    /// Throws `noBlocks`, which names the host, when none came free; `tooLarge` when `count` is more than
+    /// Throws `noBlocks`, which names the host, when none came free; `badOptions` for a negative `count`; `tooLarge` when `count` is more than
     /// ``LinkLimits/loanBytes`` here or ``LinkLimits/payloadBytes`` there; and why the link is over when it is.
     public func loan(_ count: Int, waitingAtMost wait: Duration = .milliseconds(TIMEOUT)) throws(LinkError) -> Loan {
-        let (seconds, attoseconds) = wait.components
-        let nanoseconds = UInt64(max(0, min(Double(seconds) * 1e9 + Double(attoseconds) / 1e9, 1e18)))
-        return Loan(try core.takeBlock(count, until: oro_now() + nanoseconds))
+        Loan(try core.takeBlock(count, until: oro_now() + wait.nanoseconds))
     }
 
     /// The same in a task, which is suspended while it waits, and may be cancelled.

@@ -16,9 +16,8 @@ extension ClientCore {
 
     func deadline(_ options: CallOptions?) -> UInt64? {
         guard let timeout = options?.timeout else { return nil }
-        let (seconds, attoseconds) = timeout.components
-        let milliseconds = max(0, min(Double(seconds) * 1000 + Double(attoseconds) / 1e15, 1e9))
-        return elapsedMilliseconds + UInt64(milliseconds.rounded(.up))
+        // 32 bits of milliseconds travel with the request.
+        return elapsedMilliseconds + min((timeout.nanoseconds + 999_999) / 1_000_000, 1_000_000_000)
     }
 
     /// The client's next own seq: 1, 2, 3, …, leaving out those that a caller has in flight.

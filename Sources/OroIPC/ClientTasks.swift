@@ -64,11 +64,10 @@ extension ClientCore {
         return await wait(ticket, options?.signal, command)
     }
 
-    /// The payload as it is sent: in a block where that is better and there is one.
+    /// The payload in a block, where the call would rather wait for one, or fail, than copy it through the ring.
     func placed(_ bytes: Bytes?, _ options: CallOptions?) async throws(LinkError) -> Bytes? {
-        guard let bytes, link.wantsPlace(bytes) else { return bytes }
-        let limit = options?.timeout.map { ContinuousClock.now + $0 }
-        return try await link.placed(bytes, options?.whenFull ?? .copy, until: limit)
+        guard let options, options.whenFull != .copy else { return bytes }
+        return try await link.placed(bytes, options.whenFull, until: options.timeout.map { ContinuousClock.now + $0 })
     }
 
     /// Reads for a moment before the task is suspended: an awake host answers sooner than a task is resumed.

@@ -1,7 +1,6 @@
 import CSupport
 import OroFrame
 import OroLink
-import Synchronization
 
 /// One client, as its host sees it. Belongs to the host's reactor thread.
 @safe final class HostLink {

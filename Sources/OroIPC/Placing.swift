@@ -61,11 +61,10 @@ extension Link {
         }
     }
 
-    /// The payload as it is sent, after waiting for a block where `whenFull` says so. In a task.
+    /// The payload in a block, after waiting for one where `whenFull` says so. In a task.
     func placed(_ bytes: Bytes?, _ whenFull: WhenFull, until deadline: ContinuousClock.Instant?) async throws(LinkError)
         -> Bytes?
     {
-        guard whenFull != .copy else { return try placed(bytes) }
         guard let bytes, wantsPlace(bytes) else { return bytes }
         let arena = arena
         return try await arena.whenFree(until: whenFull == .wait ? deadline : .now) { () throws(LinkError) in
@@ -106,7 +105,7 @@ extension Arena {
             }
         }
         await withTaskCancellationHandler {
-            await withCheckedContinuation { pause.begin($0) }
+            await pause.wait()
         } onCancel: {
             pause.end()
         }
@@ -117,29 +116,28 @@ extension Arena {
 
 /// A suspension that ends once, maybe before it begins.
 private final class Pause: Sendable {
-    private enum State {
-        case before
-        case waiting(CheckedContinuation<Void, Never>)
-        case over
+    private struct State {
+        var isOver = false
+        var task: SuspendedTask?
     }
-    private let state = Locked(State.before)
+    private let state = Locked(State())
 
-    func begin(_ continuation: CheckedContinuation<Void, Never>) {
-        let isOver = state.withLock { state in
-            if case .over = state { return true }
-            state = .waiting(continuation)
-            return false
+    func wait() async {
+        await SuspendedTask.suspend { task in
+            state.withLock { state in
+                if !state.isOver { state.task = task }
+                return !state.isOver
+            }
         }
-        if isOver { continuation.resume() }
     }
 
     func end() {
-        let waiting: CheckedContinuation<Void, Never>? = state.withLock { state in
-            defer { state = .over }
-            guard case .waiting(let continuation) = state else { return nil }
-            return continuation
+        let task = state.withLock { state in
+            state.isOver = true
+            defer { state.task = nil }
+            return state.task
         }
-        waiting?.resume()
+        task?.resume()
     }
 }
 

@@ -64,6 +64,7 @@ import Synchronization
     ///
     /// Also `busy` when the system has no memory, or the socket no room.
     package func take(_ count: Int) throws(LinkError) -> OwnBlock {
+        guard count >= 0 else { throw .badOptions("a block has no \(count) bytes") }
         let plan = try withBooks { (books) throws(LinkError) in try books.plan(max(1, count)) }
         switch plan {
         case .ready(let found): return OwnBlock(self, found, count: count)
@@ -125,9 +126,6 @@ import Synchronization
     /// Blocks were lent, and it is not known yet where the peer gives them back: the socket has to be read.
     package var expectsReturns: Bool { books.withLock { $0.returns == nil && $0.loansOut > 0 } }
 
-    /// Reads what was given back.
-    package func collect() throws(LinkError) { try withBooks { (books) throws(LinkError) in try books.collect() } }
-
     // MARK: Waiting
 
     /// Somebody waits for a block.
@@ -170,7 +168,7 @@ import Synchronization
     /// For whoever serves the link: looks for returns on behalf of those who wait.
     package func serve() throws(LinkError) -> Bool {
         guard hasReturns else { return false }
-        try collect()
+        try withBooks { (books) throws(LinkError) in try books.collect() }
         return true
     }
 
@@ -189,8 +187,8 @@ import Synchronization
     }
 
     /// The link is over: nothing is lent or taken any more, and all memory goes that nobody here has.
-    func close() {
-        books.withLock { $0.close() }
+    func close(_ why: LinkError) {
+        books.withLock { $0.close(why) }
         noteFree()
     }
 
@@ -203,8 +201,6 @@ import Synchronization
         package var loansOut = 0
         /// Bytes of all memories of this arena.
         package var memoryBytes = 0
-        /// How many memories there are.
-        package var memories = 0
     }
     package var figures: Figures { books.withLock { $0.figures } }
 }
@@ -256,7 +252,9 @@ package struct Lent: Sendable {
     let peer: Offer
     /// As long as the arena is open. Closed before the link goes, under the same lock.
     private unowned(unsafe) let link: Link
-    private var isOpen = true
+    /// Why the link is over; `nil` while it is not.
+    private var ending: LinkError?
+    private var isOpen: Bool { ending == nil }
     /// A block has come free.
     var isFreed = false
     private var heap = BlockHeap()
@@ -315,7 +313,7 @@ package struct Lent: Sendable {
 
     private func requireOpen() throws(LinkError) {
         // `link` lives while the arena is open.
-        if !isOpen { throw .closed }
+        if let ending { throw ending }
     }
 
     private static func room(_ count: Int) -> Int { (count + Arena.grain - 1) / Arena.grain }
@@ -362,7 +360,7 @@ package struct Lent: Sendable {
 
     /// A new memory, and a block of `count` bytes in it, which `plan` reserved.
     mutating func add(_ memory: OwnMemory, count: Int, isWhole: Bool) throws(LinkError) -> Ready {
-        if !isOpen { throw .closed }
+        try requireOpen()
         withdraw(count)
         let slot = try takeSlot(memory)
         memoryBytes += memory.bytes
@@ -576,8 +574,8 @@ package struct Lent: Sendable {
         }
     }
 
-    mutating func close() {
-        isOpen = false
+    mutating func close(_ why: LinkError) {
+        if ending == nil { ending = why }
         memories = []
         spares = []
         loans = []
@@ -587,7 +585,6 @@ package struct Lent: Sendable {
     }
 
     var figures: Arena.Figures {
-        Arena.Figures(
-            bytesOut: bytesOut, loansOut: loansOut, memoryBytes: memoryBytes, memories: slotsTaken)
+        Arena.Figures(bytesOut: bytesOut, loansOut: loansOut, memoryBytes: memoryBytes)
     }
 }

@@ -187,7 +187,7 @@ extension Link {
     /// come back, and blocks of the peer's are given back no more.
     package func end(_ why: LinkError) {
         halt(why)
-        arena.close()
+        arena.close(ending ?? why)
         returns.withLock { $0 }?.close()
     }
 

@@ -35,7 +35,7 @@ import OroLink
         unsafe arguments.append(nil)
         peer = unsafe bench_spawn_peer(fd, hostPair[1], lanePair[1], &arguments)
         unsafe arguments.forEach { unsafe free($0) }
-        let hasPayload = unsafe payload == 0 || bench_payload(shared, fd, UInt64(payload))
+        let hasPayload = payload == 0 || bench_payload(fd, UInt64(payload))
         let errorNumber = errno
         for fd in [fd, hostPair[1], lanePair[1]] { oro_close(fd) }
         guard peer > 0 else { throw LinkError.system(call: "fork", errno: errno) }
@@ -60,7 +60,7 @@ import OroLink
     deinit {
         unsafe bench_give(shared, BENCH_QUIT.rawValue, 0)
         _ = bench_wait(peer)
-        _ = unsafe bench_payload(shared, -1, 0)
+        _ = bench_payload(-1, 0)
     }
 
     func give(_ command: bench_command, _ count: Int) { unsafe bench_give(shared, command.rawValue, UInt64(count)) }

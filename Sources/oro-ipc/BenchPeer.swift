@@ -96,7 +96,7 @@ import OroLink
             case BENCH_HOST: host.run { unsafe bench_given(shared) == seen }
             case BENCH_MAP_PAYLOAD:
                 // Descriptor 3 is the shared memory.
-                guard unsafe bench_payload(shared, 3, count) else {
+                guard bench_payload(3, count) else {
                     throw LinkError.system(call: "mmap", errno: ENOMEM)
                 }
             case BENCH_RAW_TOUCH: unsafe bench_payload_answer(shared, count, false)

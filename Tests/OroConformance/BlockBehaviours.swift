@@ -74,6 +74,10 @@ extension Behaviour {
                 try expectEqual((await client.write("keep", nil, loan.bytes())).data, true)
             }
             do {
+                _ = try await client.loan(-1)
+                throw Unexpected("a block of -1 bytes")
+            } catch LinkError.badOptions {}
+            do {
                 _ = try await client.loan(1 << 20, waitingAtMost: .zero)
                 throw Unexpected("a block too many")
             } catch LinkError.noBlocks(let process, let bytes, let loans, _, _) {

@@ -66,6 +66,7 @@ public func pattern(_ count: Int, seed: UInt64) -> [UInt8] {
     }
 }
 
+/// Where received bytes are not what they should be, in words.
 public func difference(_ bytes: Bytes?, _ wanted: [UInt8]) -> String {
     guard let bytes else { return "none" }
     let got = [UInt8](bytes)

@@ -87,21 +87,11 @@ final class Hostile {
         return true
     }
 
+    /// Reads the socket; where the host has hung up, connects again.
     func drain() {
-        var answer = [UInt8](repeating: 0, count: 256)
-        var fds = [Int32](repeating: -1, count: 8)
-        var count: Int32 = 0
-        while true {
-            let got = oro_raw_receive(socket, &answer, 256, &fds, 8, &count, 0)
-            if got > 0 { shown.packet(answer, fds.prefix(Int(count))) }
-            for fd in fds.prefix(Int(count)) { close(fd) }
-            if got == 0 || got == -Int(ECONNRESET) {
-                dropped += 1
-                if !connect() { usleep(1000) }
-                return
-            }
-            if got < 0 { return }
-        }
+        if drainHere() { return }
+        dropped += 1
+        if !connect() { usleep(1000) }
     }
 
     func say(_ packet: [UInt8], _ fds: [Int32] = []) {

@@ -170,7 +170,7 @@ extension Hostile {
 
     /// Reads the socket and stays when the host has hung up. False when it has.
     @discardableResult
-    private func drainHere() -> Bool {
+    func drainHere() -> Bool {
         var answer = [UInt8](repeating: 0, count: 256)
         var fds = [Int32](repeating: -1, count: 8)
         var count: Int32 = 0

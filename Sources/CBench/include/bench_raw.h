@@ -55,7 +55,7 @@ uint64_t bench_read(const void *from, uint64_t bytes);
 uint64_t bench_read_some(const void *from);
 // Makes, or maps in the peer, `bytes` of memory for payloads. `fd` is the one of `bench_create`. False: there is none.
 // Without bytes what was mapped goes.
-bool bench_payload(struct bench_shared *shared, int fd, uint64_t bytes);
+bool bench_payload(int fd, uint64_t bytes);
 // `count` payloads, the time of each; copied from `source` where there is one, else written in place.
 void bench_payload_ask(struct bench_shared *shared, uint64_t count, const void *source, uint64_t *ticks);
 void bench_payload_answer(struct bench_shared *shared, uint64_t count, bool whole);
