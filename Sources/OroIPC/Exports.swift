@@ -8,5 +8,7 @@
 @_exported import enum OroLink.LinkError
 @_exported import struct OroLink.LinkLimits
 @_exported import struct OroLink.PeerIdentity
+@_exported import class OroLink.ReactorExecutor
+@_exported import class OroLink.ReactorSerialExecutor
 @_exported import enum OroLink.Refusal
 @_exported import enum OroLink.WakeBackend

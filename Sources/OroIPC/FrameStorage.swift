@@ -25,6 +25,8 @@ import OroLink
         @usableFromInline var borrowed: BorrowedBlock?
         /// Whose blocks a handler may fill for its result; set by the host.
         var arena: Arena?
+        /// When the link began: deadlines count from here; set by the host.
+        var start: UInt64 = 0
         /// The body that follows the request with ``bodyTicket``; set by the host. Of another request it means nothing.
         var body: MessageBody?
         var bodyTicket: UInt64 = 0
@@ -44,10 +46,10 @@ import OroLink
     }()
 
     @usableFromInline
-    init(_ arena: Arena? = nil) {
+    init(_ arena: Arena? = nil, start: UInt64 = 0) {
         unsafe fields = .allocate(capacity: 1)
         let base = UnsafeMutableRawPointer.allocate(byteCount: FrameStorage.smallestRoom + 64, alignment: 64)
-        unsafe fields.initialize(to: Fields(base: base, room: FrameStorage.smallestRoom, arena: arena))
+        unsafe fields.initialize(to: Fields(base: base, room: FrameStorage.smallestRoom, arena: arena, start: start))
     }
 
     deinit {

@@ -13,7 +13,11 @@ import OroLink
 /// try host.start()
 /// ```
 ///
-/// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own.
+/// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own, on Swift's
+/// threads or on that one (``HostOptions/handlers``).
+///
+/// Handlers see the task-local values that are bound where the host is served: around ``start()``, ``run(while:)`` or
+/// ``turn()``. Those of a client stay with the client.
 public final class Host: Sendable {
     let core: HostCore
 
@@ -47,13 +51,16 @@ public final class Host: Sendable {
     /// How it sleeps: io_uring or epoll.
     public var backend: WakeBackend { core.reactor.backend }
 
+    /// Runs tasks and actors on the host's thread, between two looks at its clients. See ``HandlerExecutor/reactor``.
+    public var executor: ReactorExecutor { core.reactor.executor }
+
     /// What it has done; may lag a moment behind, except in a synchronous handler.
     public var statistics: HostStatistics { core.snapshot }
 
     /// Serves on a thread of its own, until ``stop()``.
     public func start() throws(LinkError) {
         core.reactor.submit { [core] in core.open() }
-        try core.reactor.start()
+        try core.reactor.start(inTask: true)
     }
 
     /// Serves on the calling thread until ``stop()``, or until `goOn`, which is asked in every turn, says no.

@@ -19,6 +19,7 @@ import Synchronization
     private let folder: SocketFolder
     private var listener: Descriptor?
     private var reactorBox: Reactor?
+    private var workersBox: HandlerWorkers?
     private var links: [UInt64: HostLink] = [:]
     /// Those of `links` that are looked at in every turn; outside the object, so that no access needs a check for
     /// exclusivity, and without references of their own, so that none is counted on the way to a message.
@@ -68,6 +69,7 @@ import Synchronization
         unsafe activeBox.initialize(to: [])
         if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
+        workersBox = HandlerWorkers(reactor.executor, options.priority)
         if let name { listener = try folder.listen(name, backlog: 512) }
     }
 
@@ -79,6 +81,12 @@ import Synchronization
     var reactor: Reactor {
         // Set in the initializer and never again.
         reactorBox!
+    }
+
+    /// What runs asynchronous handlers on this thread.
+    var workers: HandlerWorkers {
+        // As above.
+        workersBox!
     }
 
     /// Watches the listening socket, the first time; on the reactor's thread.
@@ -111,6 +119,7 @@ import Synchronization
         listener = nil
         for key in greetings.keys { dropGreeting(key) }
         for link in Array(links.values) { end(link, .closed) }
+        workers.close()
         publish()
     }
 
@@ -142,8 +151,14 @@ import Synchronization
         published.withLock { $0 = statistics }
     }
 
-    /// A handler has finished; from any thread.
+    /// A handler has finished; from any thread, but not in the middle of a look at this link.
     func finish(_ link: UInt64, _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result) {
+        if reactor.executor.jobs.isCurrent {
+            guard let host = links[link] else { return }
+            return perform(host) { (host) throws(LinkError) in
+                try host.finish(request, wideSeq, serial: serial, result)
+            }
+        }
         submit(to: link) { (host) throws(LinkError) in
             try host.finish(request, wideSeq, serial: serial, result)
         }
@@ -152,14 +167,19 @@ import Synchronization
     /// Runs `job` on the host's thread, if the link is there by then; from any thread.
     func submit(to link: UInt64, _ job: @escaping @Sendable (HostLink) throws(LinkError) -> Void) {
         reactor.submit { [self] in
-            guard let host = links[link] else { return }
-            do throws(LinkError) {
-                try job(host)
-                // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
-                if host.link.isBackedUp(0) { activate(host) }
-            } catch {
-                end(host, error)
-            }
+            if let host = links[link] { perform(host, job) }
+        }
+    }
+
+    /// Does something to a link outside of its turn. On the host's thread.
+    func perform(_ host: HostLink, _ job: (HostLink) throws(LinkError) -> Void) {
+        guard links[host.link.id] === host else { return }
+        do throws(LinkError) {
+            try job(host)
+            // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
+            if host.link.isBackedUp(0) { activate(host) }
+        } catch {
+            end(host, error)
         }
     }
 

@@ -19,8 +19,8 @@ import OroLink
     var answering: [UInt64: UInt64] = [:]
     var streams = HostStreams()
     /// Handlers that have not finished, those that were told to stop included.
-    private var atWork = 0
-    private var nextSerial: UInt64 = 0
+    var atWork = 0
+    var nextSerial: UInt64 = 0
     /// In the host's list of links that are looked at in every turn.
     var isActive = true
     /// Turns since something came.
@@ -86,7 +86,7 @@ import OroLink
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
-        unsafe state.initialize(to: State(spare: FrameStorage(link.arena)))
+        unsafe state.initialize(to: State(spare: FrameStorage(link.arena, start: start)))
     }
 
     deinit {
@@ -136,7 +136,7 @@ import OroLink
     @inline(__always)
     private func receive(_ incoming: Incoming) throws(LinkError) {
         if unsafe !FrameStorage.isFree(&state.pointee.spare) {
-            unsafe state.pointee.spare = FrameStorage(link.arena)
+            unsafe state.pointee.spare = FrameStorage(link.arena, start: start)
         }
         // `spare` keeps it, and is not replaced before this returns: no reference is counted on the way.
         try unsafe Unmanaged.passUnretained(state.pointee.spare).borrowed {
@@ -166,7 +166,7 @@ import OroLink
             if unsafe FrameStorage.isFree(&state.pointee.spare) {
                 unsafe state.pointee.spare.dropPayload()
             } else {
-                unsafe state.pointee.spare = FrameStorage(link.arena)
+                unsafe state.pointee.spare = FrameStorage(link.arena, start: start)
             }
         }
         switch storage.header.kind {
@@ -306,7 +306,7 @@ import OroLink
     }
 
     /// A result of any shape.
-    private func replyInFull(_ request: FrameHeader, wideSeq: Seq?, _ result: Result) throws(LinkError) {
+    func replyInFull(_ request: FrameHeader, wideSeq: Seq?, _ result: Result) throws(LinkError) {
         var frame = Frame(.result)
         frame.ticket = request.ticket
         frame.seq = wideSeq ?? Seq(request.seq)
@@ -382,83 +382,5 @@ import OroLink
             throw .violation("it does not read its results: \(waiting) bytes wait")
         }
         link.enqueue(0, message)
-    }
-
-    // MARK: Asynchronous handlers
-
-    private func start(_ route: Router.Route, _ storage: FrameStorage) throws(LinkError) {
-        let header = storage.header
-        let stream = route as? Router.StreamRoute
-        if let stream, !header.flags.contains(.takesStream) { return try refuseStream(stream, storage) }
-        guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
-            let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
-            guard header.kind == .request else { return }
-            return try reply(header, storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
-        }
-        guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
-            throw .violation("a ticket that is in use")
-        }
-        let serial = nextSerial
-        nextSerial += 1
-        atWork += 1
-        if header.flags.contains(.hasBody) { storage.body = openBody(header.ticket, serial: serial) }
-        let message = Message(storage)
-        let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
-        let sender = stream == nil ? nil : StreamSender()
-        let handler: Router.AsyncHandler
-        if let stream, let sender {
-            let reply = openReply(header.ticket, serial: serial, sender)
-            handler = { [handler = stream.handler] message in
-                try await handler(message, reply)
-                return Result()
-            }
-        } else {
-            // What is neither synchronous nor a stream.
-            handler = unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler
-        }
-        let link = link
-        let core = unsafe core
-        let task = Task { [weak core] in
-            var result: Result
-            do {
-                result = try await handler(message)
-            } catch {
-                result = Result(catching: error)
-            }
-            // A large payload is copied here, and not on the host's thread.
-            if let bytes = result.bytes, link.wantsPlace(bytes), let placed = try? link.placed(bytes) {
-                result.bytes = placed
-            }
-            core?.finish(link.id, header, wideSeq, serial: serial, result)
-        }
-        running[serial] = Work(task: task, reply: sender, takesStream: header.flags.contains(.takesStream))
-        if header.kind == .request { answering[header.ticket] = serial }
-    }
-
-    /// The handler of `request` has finished. A request that was aborted meanwhile is answered no more.
-    func finish(
-        _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result
-    ) throws(LinkError) {
-        atWork -= 1
-        guard answering[request.ticket] == serial else {
-            running[serial] = nil
-            return
-        }
-        if let reply = running[serial]?.reply {
-            // Behind its chunks.
-            reply.close(.abort("the handler has returned"))
-            return try put(
-                HostStreams.Outgoing(frame: endFrame(request.ticket, result.err), bytes: nil, serial: serial))
-        }
-        forget(request.ticket, serial)
-        try replyInFull(request, wideSeq: wideSeq, result)
-    }
-
-    /// The link is over: nobody waits for these any more.
-    func cancelAll() {
-        for work in running.values { work.task.cancel() }
-        closeStreams(running.values)
-        running = [:]
-        answering = [:]
     }
 }

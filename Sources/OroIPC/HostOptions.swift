@@ -21,6 +21,11 @@ public struct HostOptions: Sendable {
     public var requestsPerLink = 1 << 20
     /// Most bytes of results that wait because a client does not read; then its link is ended.
     public var waitingBytesPerLink = 256 << 20
+    /// Where asynchronous handlers run, unless ``Router/map(_:on:async:)`` says otherwise.
+    public var handlers = HandlerExecutor.global
+    /// The priority of their tasks; `nil`: that of the task which started the host, as with `Task { }`. The caller's priority
+    /// does not travel: another process does not rank this one's work.
+    public var priority: TaskPriority?
     /// Who may connect: answers why not, or `nil` for yes. `nil`: processes of the same user, and nobody else. A policy
     /// takes the place of that rule, so it looks at `userID` itself.
     public var policy: (@Sendable (PeerIdentity) -> Refusal?)?

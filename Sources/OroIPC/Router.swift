@@ -16,10 +16,13 @@ public final class Router: Sendable {
     class Route: @unchecked Sendable {
         @usableFromInline final let name: String
         final let isSync: Bool
+        /// Where the handler runs; `nil`: where the host's options say.
+        final let executor: HandlerExecutor?
 
-        fileprivate init(_ name: String, isSync: Bool) {
+        fileprivate init(_ name: String, isSync: Bool, on executor: HandlerExecutor? = nil) {
             self.name = name
             self.isSync = isSync
+            self.executor = executor
         }
     }
 
@@ -35,18 +38,18 @@ public final class Router: Sendable {
     final class AsyncRoute: Route, @unchecked Sendable {
         let handler: AsyncHandler
 
-        init(_ name: String, _ handler: @escaping AsyncHandler) {
+        init(_ name: String, on executor: HandlerExecutor?, _ handler: @escaping AsyncHandler) {
             self.handler = handler
-            super.init(name, isSync: false)
+            super.init(name, isSync: false, on: executor)
         }
     }
 
     final class StreamRoute: Route, @unchecked Sendable {
         let handler: StreamHandler
 
-        init(_ name: String, _ handler: @escaping StreamHandler) {
+        init(_ name: String, on executor: HandlerExecutor?, _ handler: @escaping StreamHandler) {
             self.handler = handler
-            super.init(name, isSync: false)
+            super.init(name, isSync: false, on: executor)
         }
     }
 
@@ -62,16 +65,17 @@ public final class Router: Sendable {
         set(name, SyncRoute(name, handler))
     }
 
-    /// Answers the command `name` with `handler`, which runs in a task.
-    public func map(_ name: String, async handler: @escaping AsyncHandler) {
-        set(name, AsyncRoute(name, handler))
+    /// Answers the command `name` with `handler`, which runs in a task; `on`: where, if not where ``HostOptions/handlers``
+    /// says.
+    public func map(_ name: String, on executor: HandlerExecutor? = nil, async handler: @escaping AsyncHandler) {
+        set(name, AsyncRoute(name, on: executor, handler))
     }
 
     /// Answers the command `name` with the chunks that `handler` sends; for ``Client/stream(_:_:bytes:options:window:)``.
     ///
     /// A request that takes no stream gets a `TypeError`: `IPC method 'name' must be invoked as a stream`.
-    public func map(_ name: String, stream handler: @escaping StreamHandler) {
-        set(name, StreamRoute(name, handler))
+    public func map(_ name: String, on executor: HandlerExecutor? = nil, stream handler: @escaping StreamHandler) {
+        set(name, StreamRoute(name, on: executor, handler))
     }
 
     /// Answers the command `name` no more. Silent when nobody did.

@@ -8,7 +8,7 @@ import Synchronization
 #endif
 
 /// What a reactor works for. All calls come on the reactor's thread.
-package protocol ReactorService: AnyObject {
+package protocol ReactorService: AnyObject, Sendable {
     /// Looks at everything that is awake. True when there was something.
     func reactorPolls() -> Bool
     /// A descriptor that was added with this key has news.
@@ -26,7 +26,7 @@ package protocol ReactorService: AnyObject {
 ///
 /// Runs on a thread of its own (``start()``) or in turns of a foreign event loop (``turn()`` when ``descriptor`` is
 /// readable, and at the time that it answers).
-// Sendable: `poller`, `patience`, `lastLook`, `busyLooks` belong to the reactor's thread; the rest is atomic or in a mutex.
+// Sendable: `poller` and `state` belong to the reactor's thread; the rest is atomic or in a mutex.
 @usableFromInline
 @safe package final class Reactor: @unchecked Sendable {
     package let poller: Poller
@@ -35,14 +35,16 @@ package protocol ReactorService: AnyObject {
     /// Outside the object: no access of the loop needs a check for exclusivity.
     private let state: UnsafeMutablePointer<State>
     private let lookEvery: UInt64
-    private let kicker: Descriptor
+    private let thread: ReactorThread
+    /// Runs tasks on the reactor's thread.
+    package let executor: ReactorExecutor
     /// What is to run on the reactor's thread; `nil` when it has stopped for good.
     private let jobs = Locked<[@Sendable () -> Void]?>([])
     private let hasJobs = Atomic<Bool>(false)
-    private let asleep = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
-    private var thread: pthread_t?
-    private let threadToken = Atomic<UInt64>(0)
+    /// Held while the loop runs: who stops it from another thread waits for its end.
+    private let running = Locked(true)
+    private let ownThread = Locked<pthread_t?>(nil)
 
     private struct State {
         var patience: Patience
@@ -65,13 +67,14 @@ package protocol ReactorService: AnyObject {
         unsafe self.service = service
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State(patience: Patience(idle)))
-        kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
+        thread = try ReactorThread()
+        executor = ReactorExecutor(thread)
         lookEvery = 1000 * oro_ticks_per_us()
     }
 
     package var backend: WakeBackend { poller.backend }
     package var descriptor: Int32 { poller.descriptor }
-    package var isReactorThread: Bool { threadToken.load(ordering: .relaxed) == oro_thread_token() }
+    package var isReactorThread: Bool { thread.isCurrent }
 
     /// Runs `job` on the reactor's thread, soon. Any thread. False, and `job` is dropped, after ``stop()``.
     @discardableResult
@@ -87,39 +90,32 @@ package protocol ReactorService: AnyObject {
     }
 
     /// Ends a sleep. Any thread.
-    package func kick() {
-        // SYNC: pairs with the fence between `asleep` and the look at `hasJobs` in `sleep`.
-        if asleep.exchange(false, ordering: .sequentiallyConsistent) { oro_doorbell_ring(kicker.number) }
-    }
+    package func kick() { thread.kick() }
 
-    /// Starts the reactor's thread.
-    package func start() throws(LinkError) {
-        let box = unsafe Unmanaged.passRetained(self)
-        var id = pthread_t()
-        let status = unsafe pthread_create(
-            &id, nil,
-            { argument in
-                // The reference that `start` retained.
-                let reactor = unsafe Unmanaged<Reactor>.fromOpaque(argument!).takeRetainedValue()
-                unsafe oro_thread_name("oro-reactor")
-                reactor.run()
-                return nil
-            }, box.toOpaque())
-        guard status == 0 else {
-            unsafe box.release()
-            throw .system(call: "pthread_create", errno: status)
+    /// Starts the reactor's thread. With `inTask` what runs on it sees the task-local values that are bound here.
+    package func start(inTask: Bool = false) throws(LinkError) {
+        // The thread keeps the service until it has ended: its last job may drop the last other reference.
+        let service: any ReactorService = unsafe service
+        let body = ThreadBody(inTask: inTask) { [self] in
+            unsafe oro_thread_name("oro-reactor")
+            withExtendedLifetime(service) { run() }
         }
-        thread = id
+        let id = try body.start()
+        ownThread.withLock { $0 = id }
     }
 
-    /// Makes the loop end; returns when its thread has ended, unless called on it.
+    /// Makes the loop end; returns when it has, unless called on its thread.
     package func stop() {
         stopping.store(true, ordering: .sequentiallyConsistent)
         kick()
-        if let thread, !isReactorThread {
-            self.thread = nil
-            pthread_join(thread, nil)
+        let own = ownThread.withLock { $0.take() }
+        if isReactorThread {
+            if let own { pthread_detach(own) }
+        } else {
+            if let own { pthread_join(own, nil) }
+            running.withLock { _ in }
         }
+        executor.jobs.close()
         // Jobs hold what they work on, which may hold this reactor: none is left behind.
         let last = jobs.withLock { jobs in
             defer { jobs = nil }
@@ -130,6 +126,10 @@ package protocol ReactorService: AnyObject {
 
     /// The loop, until ``stop()``, or until `goOn` says no; it is asked in every turn.
     package func run(while goOn: () -> Bool = { true }) {
+        running.withLock { _ in loop(while: goOn) }
+    }
+
+    private func loop(while goOn: () -> Bool) {
         begin()
         while !stopping.load(ordering: .relaxed) && goOn() {
             if look() {
@@ -154,12 +154,17 @@ package protocol ReactorService: AnyObject {
     /// One turn for a foreign event loop: does all there is to do, and leaves everything armed. Answers the nanoseconds
     /// after which the next turn is due even if the descriptor stays silent; `nil` for never.
     package func turn() -> UInt64? {
+        running.withLock { _ in turnOnce() }
+    }
+
+    private func turnOnce() -> UInt64? {
         begin()
+        thread.awake()
         tick()
         repeat {
             while look() {}
-            asleep.store(true, ordering: .sequentiallyConsistent)
-        } while unsafe hasJobs.load(ordering: .sequentiallyConsistent) || !service.reactorArms() || hear(0)
+            thread.fallAsleep()
+        } while unsafe hasWork || !service.reactorArms() || hear(0)
         let next = unsafe service.reactorNextDeadline()
         if next == .max { return nil }
         let now = oro_now()
@@ -167,18 +172,23 @@ package protocol ReactorService: AnyObject {
     }
 
     private func begin() {
-        let token = oro_thread_token()
-        if threadToken.load(ordering: .relaxed) == token { return }
-        threadToken.store(token, ordering: .relaxed)
+        guard thread.enter() else { return }
         // On this thread, because an io_uring's polls belong to the thread that asked for them.
-        try? poller.add(kicker.number, key: Reactor.kickKey)
+        try? poller.add(thread.descriptor, key: Reactor.kickKey)
     }
+
+    /// Something was handed to this thread. After the sleep was announced.
+    private var hasWork: Bool { hasJobs.load(ordering: .sequentiallyConsistent) || executor.jobs.hasAny }
 
     /// Everything once. True when there was something.
     private func look() -> Bool {
         var progressed = false
         if hasJobs.load(ordering: .relaxed) {
             runJobs()
+            progressed = true
+        }
+        if executor.jobs.hasOthers {
+            executor.jobs.run()
             progressed = true
         }
         if unsafe service.reactorPolls() { progressed = true }
@@ -211,7 +221,7 @@ package protocol ReactorService: AnyObject {
         var heard = false
         poller.wait(nanoseconds) { key in
             heard = true
-            if key == Reactor.kickKey | Poller.ended { try? poller.add(kicker.number, key: Reactor.kickKey) }
+            if key == Reactor.kickKey | Poller.ended { try? poller.add(thread.descriptor, key: Reactor.kickKey) }
             if key & ~Poller.ended != Reactor.kickKey { unsafe service.reactorHears(key) }
         }
         return heard
@@ -223,14 +233,14 @@ package protocol ReactorService: AnyObject {
             return
         }
         let begin = oro_ticks()
-        asleep.store(true, ordering: .sequentiallyConsistent)
+        thread.fallAsleep()
         // SYNC: sequentially consistent on both sides, so that either `submit` sees the sleep or we see the job.
-        if !hasJobs.load(ordering: .sequentiallyConsistent) && !stopping.load(ordering: .sequentiallyConsistent) {
+        if !hasWork && !stopping.load(ordering: .sequentiallyConsistent) {
             let next = unsafe service.reactorNextDeadline()
             let now = next == .max ? 0 : oro_now()
             _ = hear(next == .max ? .max : next > now ? next - now : 0)
         }
-        asleep.store(false, ordering: .sequentiallyConsistent)
+        thread.awake()
         tick()
         unsafe state.pointee.patience.slept(oro_ticks() &- begin)
     }

@@ -9,6 +9,8 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
     enum Topology: String, CaseIterable {
         /// Host and client are threads of this process.
         case embedded
+        /// The same, and asynchronous handlers run on the host's thread.
+        case handlersOnHost = "embedded, handlers on the host's thread"
         /// The client is a child of the host's process; one end of a socketpair passed through exec.
         case socketpair
         /// Two processes, and a socket in a folder.
@@ -25,9 +27,10 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
 
     func run(_ behaviour: Behaviour) async throws {
         switch topology {
-        case .embedded:
+        case .embedded, .handlersOnHost:
             var options = HostOptions()
             options.backend = backend
+            if topology == .handlersOnHost { options.handlers = .reactor }
             let host = try Host.embedded(options: options)
             defer { host.stop() }
             Fixture.install(on: host)

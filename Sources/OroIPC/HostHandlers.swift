@@ -1,0 +1,146 @@
+import OroFrame
+import OroLink
+
+// Asynchronous handlers of one client's requests.
+extension HostLink {
+    /// Starts the handler of a request.
+    func start(_ route: Router.Route, _ storage: FrameStorage) throws(LinkError) {
+        let header = storage.header
+        let stream = route as? Router.StreamRoute
+        if let stream, !header.flags.contains(.takesStream) { return try refuseStream(stream, storage) }
+        guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
+            let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
+            guard header.kind == .request else { return }
+            return try reply(header, storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
+        }
+        guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
+            throw .violation("a ticket that is in use")
+        }
+        let executor = unsafe route.executor ?? core.options.handlers
+        if case .reactor = executor, stream == nil, !header.flags.contains(.hasBody) {
+            // What is neither synchronous nor a stream.
+            let handler = unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler
+            return try answerHere(handler, storage)
+        }
+        let serial = takeSerial()
+        if header.flags.contains(.hasBody) { storage.body = openBody(header.ticket, serial: serial) }
+        let message = Message(storage)
+        let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
+        let sender = stream == nil ? nil : StreamSender()
+        let handler: Router.AsyncHandler
+        if let stream, let sender {
+            let reply = openReply(header.ticket, serial: serial, sender)
+            handler = { [handler = stream.handler] message in
+                try await handler(message, reply)
+                return Result()
+            }
+        } else {
+            // As above.
+            handler = unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler
+        }
+        if case .reactor = executor {
+            return try workHere(handler, message, wideSeq, serial, sender)
+        }
+        let task = makeTask(executor, handler, message, wideSeq, serial)
+        register(header, serial, task, sender)
+    }
+
+    private func takeSerial() -> UInt64 {
+        defer { nextSerial += 1 }
+        return nextSerial
+    }
+
+    private func register(_ request: FrameHeader, _ serial: UInt64, _ task: Task<Void, Never>, _ reply: StreamSender?) {
+        atWork += 1
+        running[serial] = Work(task: task, reply: reply, takesStream: request.flags.contains(.takesStream))
+        if request.kind == .request { answering[request.ticket] = serial }
+    }
+
+    /// A task of the handler's own, away from the host's thread.
+    private func makeTask(
+        _ executor: HandlerExecutor, _ handler: @escaping Router.AsyncHandler, _ message: Message, _ wideSeq: Seq?,
+        _ serial: UInt64
+    ) -> Task<Void, Never> {
+        let (link, header) = (link, message.storage.header)
+        let preference: (any TaskExecutor)? = if case .custom(let custom) = executor { custom } else { nil }
+        return unsafe Task(executorPreference: preference, priority: core.options.priority) { [weak core] in
+            var result: Result
+            do {
+                result = try await handler(message)
+            } catch {
+                result = Result(catching: error)
+            }
+            // A large payload is copied here, and not on the host's thread.
+            if let bytes = result.bytes, link.wantsPlace(bytes), let placed = try? link.placed(bytes) {
+                result.bytes = placed
+            }
+            core?.finish(link.id, header, wideSeq, serial: serial, result)
+        }
+    }
+
+    /// Runs the handler on this thread, and answers at once when it does not wait for anything. Then nothing is allocated
+    /// but what the handler itself needs.
+    private func answerHere(_ handler: @escaping Router.AsyncHandler, _ storage: FrameStorage) throws(LinkError) {
+        let header = storage.header
+        guard let (worker, job) = unsafe core.workers.begin(handler, Message(storage)) else { return }
+        unsafe core.workers.run(job)
+        var serial: UInt64 = 0
+        let result = worker.watched {
+            serial = takeSerial()
+            return asker(header, header.flags.contains(.wideSeq) ? Message(storage).seq : nil, serial)
+        }
+        if let result {
+            if header.kind == .request { try reply(header, storage, result) }
+            return
+        }
+        register(header, serial, worker.task, nil)
+        // The handler itself may have stopped the host.
+        if link.isOver { worker.task.cancel() }
+    }
+
+    /// Runs a handler with a stream or a body on this thread.
+    private func workHere(
+        _ handler: @escaping Router.AsyncHandler, _ message: Message, _ wideSeq: Seq?, _ serial: UInt64,
+        _ sender: StreamSender?
+    ) throws(LinkError) {
+        let header = message.storage.header
+        guard let (worker, job) = unsafe core.workers.begin(handler, message) else { return }
+        // First, so that what the handler does with its stream finds it.
+        register(header, serial, worker.task, sender)
+        unsafe core.workers.run(job)
+        if let result = worker.watched({ asker(header, wideSeq, serial) }) {
+            try finish(header, wideSeq, serial: serial, result)
+        }
+    }
+
+    private func asker(_ request: FrameHeader, _ wideSeq: Seq?, _ serial: UInt64) -> HandlerWorker.Asker {
+        unsafe HandlerWorker.Asker(core: core, link: link.id, request: request, wideSeq: wideSeq, serial: serial)
+    }
+
+    /// The handler of `request` has finished. A request that was aborted meanwhile is answered no more.
+    func finish(
+        _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result
+    ) throws(LinkError) {
+        atWork -= 1
+        guard answering[request.ticket] == serial else {
+            running[serial] = nil
+            return
+        }
+        if let reply = running[serial]?.reply {
+            // Behind its chunks.
+            reply.close(.abort("the handler has returned"))
+            return try put(
+                HostStreams.Outgoing(frame: endFrame(request.ticket, result.err), bytes: nil, serial: serial))
+        }
+        forget(request.ticket, serial)
+        try replyInFull(request, wideSeq: wideSeq, result)
+    }
+
+    /// The link is over: nobody waits for these any more.
+    func cancelAll() {
+        for work in running.values { work.task.cancel() }
+        closeStreams(running.values)
+        running = [:]
+        answering = [:]
+    }
+}
