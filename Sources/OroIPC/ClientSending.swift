@@ -30,7 +30,8 @@ extension ClientCore {
         let payload = request.bytes?.extent ?? 0
         // The plain case: a command sent before, no value, a seq of 64 bits, one record.
         let number = unsafe rings[ring].numbers.recall(request.command)
-        if number != 0, request.value == nil, request.encoded == nil, let seq = request.seq.small, !link.isBackedUp(ring),
+        if number != 0, request.value == nil, request.encoded == nil, let seq = request.seq.small,
+            !link.isBackedUp(ring),
             payload <= Link.inlineBytes, FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         {
             let header = FrameHeader(
