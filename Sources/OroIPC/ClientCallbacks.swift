@@ -44,14 +44,14 @@ extension Client {
     ///
     /// Answers the ticket for ``abandon(_:_:)``; 0 when the command could not be sent.
     package func call(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?,
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
         completion: @escaping @Sendable (Result) -> Void
     ) -> UInt64 {
         let callback = PendingCallback { outcome in completion(Result(outcome, command)) }
         core.suspended.add(1, ordering: .sequentiallyConsistent)
         let ticket: UInt64
         do throws(IPCError) {
-            ticket = try core.begin(command, value, bytes, options, nil, callback: callback)
+            ticket = try core.begin(command, value, bytes, options, nil, encoded: encoded, callback: callback)
         } catch {
             // The link's end may have been quicker.
             if callback.finish(.error(error)) { core.suspended.subtract(1, ordering: .relaxed) }
@@ -100,8 +100,9 @@ package struct PolledStream: Sendable {
 extension Client {
     /// As ``stream(_:_:bytes:options:window:)``. Dropping the last copy gives the stream up.
     package func polledStream(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, window: Int
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, window: Int,
+        encoded: EncodedValue? = nil
     ) -> PolledStream {
-        PolledStream(StreamCall(self, command, value, bytes, options, window, nil))
+        PolledStream(StreamCall(self, command, value, bytes, options, window, encoded: encoded, nil))
     }
 }
