@@ -8,8 +8,17 @@ let addon = null
 
 /** @returns {any} the functions of the addon, once an environment */
 function native () {
-  addon ??= require(file)
+  addon ??= load()
   return addon
+}
+
+function load () {
+  try {
+    return require(file)
+  } catch (cause) {
+    if (cause.code !== 'MODULE_NOT_FOUND') throw cause
+    throw new Error(`the addon is not built: tools/build-node makes ${file}`, { cause })
+  }
 }
 
 module.exports = { native }
