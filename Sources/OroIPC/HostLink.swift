@@ -18,6 +18,8 @@ import OroLink
     /// Which of them answers a ticket.
     var answering: [UInt64: UInt64] = [:]
     var streams = HostStreams()
+    /// The ports of this client.
+    private(set) var ports: LinkPorts!
     /// Handlers that have not finished, those that were told to stop included.
     private var atWork = 0
     private var nextSerial: UInt64 = 0
@@ -87,6 +89,7 @@ import OroLink
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State(spare: FrameStorage(link.arena)))
+        ports = LinkPorts(self)
     }
 
     deinit {
@@ -124,6 +127,7 @@ import OroLink
     private func pollBehind(limit: Int) throws(LinkError) -> Int {
         let count = try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
         try flushOutbox()
+        flushPorts()
         return count
     }
 
@@ -258,6 +262,7 @@ import OroLink
         case .chunk: try takeChunk(storage)
         case .end: takeEnd(storage)
         case .credit: try takeCredit(header)
+        case .port: try takePort(storage, ring)
         case .goodbye:
             throw .peerGone
         default:
@@ -462,6 +467,7 @@ import OroLink
     func cancelAll() {
         for work in running.values { work.task.cancel() }
         closeStreams(running.values)
+        closePorts()
         running = [:]
         answering = [:]
     }

@@ -40,8 +40,8 @@ public final class IPCMessagePort: Sendable {
     /// Messages are delivered to listeners.
     public var started: Bool { owned { $0.isStarted } ?? false }
 
-    /// It was closed, on this side or the other, or given away.
-    public var closed: Bool { owned { _ in true } == nil }
+    /// It was closed or given away; or its other end was closed, and everything that came before was taken.
+    public var closed: Bool { owned { $0.isAtEnd } ?? true }
 
     // MARK: Posting
 
@@ -88,7 +88,14 @@ public final class IPCMessagePort: Sendable {
         let endpoint = endpoint
         let home = endpoint.home
         if !home.isLocal {
-            // What only this process knows so far becomes known to the broker first.
+            if !home.isLocal, transfer.contains(where: { $0.isOf(anotherThan: home) }) {
+            // Room may be gone again when it is looked at below: then these are closed with what would have carried them.
+            if endpoint.withLock({ _ in endpoint.isFull }) { return false }
+            return try post(content, try transfer.map { (port) throws(IPCError) in
+                port.isOf(anotherThan: home) ? try PortBridge.cross(port) : port
+            })
+        }
+        // What only this process knows so far becomes known to the broker first.
             for port in transfer where port.endpoint.home.isLocal { try PortExport.export(port.endpoint, to: home) }
         }
         return try endpoint.withLock { (home) throws(IPCError) in
@@ -98,6 +105,8 @@ public final class IPCMessagePort: Sendable {
                 ? postHere(content, transfer) : postAway(content, transfer, home)
         }
     }
+
+    private func isOf(anotherThan home: PortHome) -> Bool { !endpoint.home.isLocal && endpoint.home !== home }
 
     /// To the other end in this process. With the lock.
     private func postHere(_ content: PortContent, _ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {

@@ -251,6 +251,9 @@ import Synchronization
         wakeReader()
     }
 
+    /// Nothing comes any more.
+    var isAtEnd: Bool { ending != nil && inbox.isEmpty }
+
     /// A look without the lock of anybody who only wants to know whether to look again.
     var hasNews: Bool { withLock { _ in isReady || isOver || !isOwned } }
 

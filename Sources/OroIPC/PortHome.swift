@@ -131,7 +131,8 @@ protocol PortRoute: AnyObject, Sendable {
         enter(port, number: number)
         guard let acceptor = acceptors[name] else { return port.closeHere() }
         let handle = port.own()
-        later { acceptor(handle, client) }
+        // On no thread that reads a link.
+        later { Task.detached { acceptor(handle, client) } }
     }
 
     func setAcceptor(_ name: String, _ acceptor: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {
@@ -142,7 +143,7 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    var accepts: Set<String> { withLock { Set(acceptors.keys) } }
+    func accepts(_ name: String) -> Bool { withLock { acceptors[name] != nil } }
 
     /// The link is over: all ports are closed, after what has come already.
     func end(_ why: IPCError) {

@@ -117,14 +117,14 @@ struct PortContent: Sendable {
     /// Encodes a value; `transfer` are the ports that go along, in their order.
     init(_ value: StructuredValue, transfer: [IPCMessagePort]) throws(IPCError) {
         let buffers = value.buffers
-        // Small ones stand in the value, unless there is just one.
-        let inline = buffers.count > 1
+        // Small ones stand in the value, unless there is just one; a frame's payload is never empty.
+        let most = buffers.count > 1 ? PortContent.smallBuffer : 0
         let encoding: StructuredEncoding
         do throws(StructuredError) {
             encoding = try value.graph.encoded(
                 from: value.root,
                 inline: { index in
-                    inline && buffers[index].count <= PortContent.smallBuffer ? [UInt8](buffers[index]) : nil
+                    buffers[index].count <= most ? [UInt8](buffers[index]) : nil
                 },
                 port: { index in transfer.firstIndex { $0 === value.ports[index] } })
         } catch {

@@ -34,7 +34,7 @@ public struct StructuredValue: Sendable {
         self.ports = ports
     }
 
-    private init(_ node: StructuredGraph.Node) {
+    private init(node: StructuredGraph.Node) {
         var graph = StructuredGraph()
         root = graph.add(node)
         self.graph = graph
@@ -47,23 +47,23 @@ public struct StructuredValue: Sendable {
 
 extension StructuredValue {
     /// JavaScript's `undefined`.
-    public static var undefined: StructuredValue { StructuredValue(.undefined) }
+    public static var undefined: StructuredValue { StructuredValue(node: .undefined) }
     /// `null`.
-    public static var null: StructuredValue { StructuredValue(.null) }
-    public static func bool(_ value: Bool) -> StructuredValue { StructuredValue(.bool(value)) }
-    public static func int(_ value: Int64) -> StructuredValue { StructuredValue(.int(value)) }
-    public static func double(_ value: Double) -> StructuredValue { StructuredValue(.double(value)) }
-    public static func bigint(_ value: BigInt) -> StructuredValue { StructuredValue(.bigint(value)) }
-    public static func string(_ text: String) -> StructuredValue { StructuredValue(.string(text)) }
+    public static var null: StructuredValue { StructuredValue(node: .null) }
+    public static func bool(_ value: Bool) -> StructuredValue { StructuredValue(node: .bool(value)) }
+    public static func int(_ value: Int64) -> StructuredValue { StructuredValue(node: .int(value)) }
+    public static func double(_ value: Double) -> StructuredValue { StructuredValue(node: .double(value)) }
+    public static func bigint(_ value: BigInt) -> StructuredValue { StructuredValue(node: .bigint(value)) }
+    public static func string(_ text: String) -> StructuredValue { StructuredValue(node: .string(text)) }
     /// A date, in milliseconds since 1970.
-    public static func date(_ milliseconds: Double) -> StructuredValue { StructuredValue(.date(milliseconds)) }
+    public static func date(_ milliseconds: Double) -> StructuredValue { StructuredValue(node: .date(milliseconds)) }
     public static func regexp(_ source: String, flags: String = "") -> StructuredValue {
-        StructuredValue(.regexp(source: source, flags: flags))
+        StructuredValue(node: .regexp(source: source, flags: flags))
     }
 
     /// An error object.
     public static func error(_ error: IPCError) -> StructuredValue {
-        StructuredValue(.error(.init(name: error.name, message: error.message)))
+        StructuredValue(node: .error(.init(name: error.name, message: error.message)))
     }
 
     /// Bytes: a `Uint8Array` over all of them in JavaScript. They are not copied: those of a ``Loan``, and sealed ones, reach the
@@ -105,7 +105,8 @@ extension StructuredValue {
     public static func array(_ elements: [StructuredValue]) -> StructuredValue {
         var builder = StructuredBuilder()
         let elements = elements.map { builder.add($0) }
-        return builder.finish(builder.add(.array(elements)))
+        let root = builder.add(node: .array(elements))
+        return builder.finish(root)
     }
 
     /// Of two members with one name the last one counts, in the place of the first.
@@ -113,25 +114,29 @@ extension StructuredValue {
         var builder = StructuredBuilder()
         var object = OrderedDictionary<String, StructuredGraph.Reference>()
         for (name, member) in members { object[name] = builder.add(member) }
-        return builder.finish(builder.add(.object(object)))
+        let root = builder.add(node: .object(object))
+        return builder.finish(root)
     }
 
     public static func map(_ pairs: [(StructuredValue, StructuredValue)]) -> StructuredValue {
         var builder = StructuredBuilder()
         let pairs = pairs.map { StructuredGraph.Pair(key: builder.add($0.0), value: builder.add($0.1)) }
-        return builder.finish(builder.add(.map(pairs)))
+        let root = builder.add(node: .map(pairs))
+        return builder.finish(root)
     }
 
     public static func set(_ elements: [StructuredValue]) -> StructuredValue {
         var builder = StructuredBuilder()
         let elements = elements.map { builder.add($0) }
-        return builder.finish(builder.add(.set(elements)))
+        let root = builder.add(node: .set(elements))
+        return builder.finish(root)
     }
 
     /// The same as a value of messages and results says; its bytes become `Uint8Array`s. O(n).
-    public init(_ value: Value) {
+    public init(_ value: OroFrame.Value) {
         var builder = StructuredBuilder()
-        self = builder.finish(builder.add(value))
+        let root = builder.add(value: value)
+        self = builder.finish(root)
     }
 }
 
@@ -229,12 +234,14 @@ extension StructuredValue {
 
     /// The same as a value of messages and results; `nil` when it has no form there: dates, maps, sets, errors, ports, cycles, and
     /// `undefined` other than as a member, which is left out. Buffers and views become their bytes. O(n).
-    public var value: Value? {
+    public var value: OroFrame.Value? {
         var open: Set<StructuredGraph.Reference> = []
         return value(root, &open)
     }
 
-    private func value(_ reference: StructuredGraph.Reference, _ open: inout Set<StructuredGraph.Reference>) -> Value? {
+    private func value(_ reference: StructuredGraph.Reference, _ open: inout Set<StructuredGraph.Reference>)
+        -> OroFrame.Value?
+    {
         switch graph[reference] {
         case .null: return .null
         case .bool(let value): return .bool(value)
@@ -246,7 +253,7 @@ extension StructuredValue {
         case .array(let elements):
             guard open.insert(reference).inserted else { return nil }
             defer { open.remove(reference) }
-            var values: [Value] = []
+            var values: [OroFrame.Value] = []
             for element in elements {
                 guard let element, let value = value(element, &open) else { return nil }
                 values.append(value)
@@ -255,7 +262,7 @@ extension StructuredValue {
         case .object(let members):
             guard open.insert(reference).inserted else { return nil }
             defer { open.remove(reference) }
-            var values = OrderedDictionary<String, Value>()
+            var values = OrderedDictionary<String, OroFrame.Value>()
             for (name, member) in members {
                 if case .undefined = graph[member] { continue }
                 guard let value = value(member, &open) else { return nil }
@@ -276,7 +283,7 @@ extension StructuredValue: CustomStringConvertible {
 ///
 /// ```swift
 /// var builder = StructuredBuilder()
-/// let list = builder.add(.array([]))
+/// let list = builder.add(node: .array([]))
 /// builder[list] = .array([builder.add(1), list])    // #0[1, #0]
 /// let value = builder.finish(list)
 /// ```
@@ -288,7 +295,7 @@ public struct StructuredBuilder: Sendable {
     public init() {}
 
     /// A further node; what it refers to must be of this builder.
-    public mutating func add(_ node: StructuredGraph.Node) -> StructuredGraph.Reference { graph.add(node) }
+    public mutating func add(node: StructuredGraph.Node) -> StructuredGraph.Reference { graph.add(node) }
 
     /// All of another value. O(n).
     public mutating func add(_ value: StructuredValue) -> StructuredGraph.Reference {
@@ -299,7 +306,7 @@ public struct StructuredBuilder: Sendable {
     }
 
     /// The same as a value of messages says. O(n).
-    public mutating func add(_ value: Value) -> StructuredGraph.Reference {
+    public mutating func add(value: Value) -> StructuredGraph.Reference {
         switch value {
         case .null: return graph.add(.null)
         case .bool(let value): return graph.add(.bool(value))
@@ -309,10 +316,10 @@ public struct StructuredBuilder: Sendable {
         case .string(let text): return graph.add(.string(text))
         case .bytes(let bytes): return add(.bytes(Bytes(bytes)))
         case .array(let elements):
-            let elements = elements.map { add($0) }
+            let elements = elements.map { add(value: $0) }
             return graph.add(.array(elements))
         case .object(let members):
-            let members = members.mapValues { add($0) }
+            let members = members.mapValues { add(value: $0) }
             return graph.add(.object(members))
         }
     }
@@ -329,8 +336,9 @@ public struct StructuredBuilder: Sendable {
         return graph.add(.buffer(buffers.count - 1, count: bytes.count))
     }
 
-    /// The value that `root` is.
-    public func finish(_ root: StructuredGraph.Reference) -> StructuredValue {
+    /// The value that `root` is. (It changes nothing; but were it not `mutating`, `finish(builder.add(…))` would compile, and leave
+    /// out what was added.)
+    public mutating func finish(_ root: StructuredGraph.Reference) -> StructuredValue {
         StructuredValue(graph: graph, root: root, buffers: buffers, ports: ports)
     }
 }

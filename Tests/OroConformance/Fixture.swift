@@ -19,6 +19,7 @@ public final class Fixture: Sendable {
     public func install(on host: OroIPC.Host) {
         let router = host.router
         streams.install(on: router)
+        Fixture.installPorts(on: host)
         router.map("ping") { _ in Result(data: "pong") }
         router.map("echo") { message in Result(data: message.value, bytes: message.bytes) }
         router.map("echo.async", async: { message in Result(data: message.value, bytes: message.bytes) })
