@@ -49,14 +49,15 @@ public final class IPCMessagePort: Sendable {
     ///
     /// Ports in `value` must be in `transfer`, which may have further ones: all of them belong to whoever takes the message.
     /// Throws a `DataCloneError` for a port that is not in the list, in it twice, closed or given away, this port itself
-    /// or its other end; and a `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the other
-    /// end. Nothing else fails: a message to an end that is closed goes nowhere.
+    /// or its other end; and a `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the
+    /// other end. Nothing else fails: a message to an end that is closed goes nowhere.
     public func postMessage(_ value: StructuredValue, transfer: [IPCMessagePort] = []) throws(IPCError) {
         guard let content = try content(value, transfer) else { return }
         if try !post(content, transfer) {
             throw IPCError(
                 name: "QuotaExceededError",
-                message: "port \(id): \(PortLimits.window) messages, or \(PortLimits.windowBytes) bytes, wait to be taken",
+                message:
+                    "port \(id): \(PortLimits.window) messages, or \(PortLimits.windowBytes) bytes, wait to be taken",
                 code: "QUOTA_EXCEEDED_ERR")
         }
     }
@@ -89,13 +90,15 @@ public final class IPCMessagePort: Sendable {
         let home = endpoint.home
         if !home.isLocal {
             if !home.isLocal, transfer.contains(where: { $0.isOf(anotherThan: home) }) {
-            // Room may be gone again when it is looked at below: then these are closed with what would have carried them.
-            if endpoint.withLock({ _ in endpoint.isFull }) { return false }
-            return try post(content, try transfer.map { (port) throws(IPCError) in
-                port.isOf(anotherThan: home) ? try PortBridge.cross(port) : port
-            })
-        }
-        // What only this process knows so far becomes known to the broker first.
+                // Room may be gone again when it is looked at below: then these are closed with what would have carried them.
+                if endpoint.withLock({ _ in endpoint.isFull }) { return false }
+                return try post(
+                    content,
+                    try transfer.map { (port) throws(IPCError) in
+                        port.isOf(anotherThan: home) ? try PortBridge.cross(port) : port
+                    })
+            }
+            // What only this process knows so far becomes known to the broker first.
             for port in transfer where port.endpoint.home.isLocal { try PortExport.export(port.endpoint, to: home) }
         }
         return try endpoint.withLock { (home) throws(IPCError) in

@@ -148,7 +148,8 @@ extension Behaviour {
                 }
                 try pair.one.postMessage(.port(channel.port1), transfer: [channel.port1])
                 try pair.other.postMessage(.port(channel.port2), transfer: [channel.port2])
-                guard let one = await pair.other.next()?.ports.first, let two = await pair.one.next()?.ports.first else {
+                guard let one = await pair.other.next()?.ports.first, let two = await pair.one.next()?.ports.first
+                else {
                     throw Unexpected("no ports in round \(round)")
                 }
                 for number in 10..<20 { try one.postMessage(.int(Int64(number))) }
@@ -324,7 +325,8 @@ private func structuredSamples() -> [StructuredValue] {
         true, 1, -1, .int(.max), 1.5, "text \u{1F600}", .bigint(-(1 << 200)), .date(0), .date(.nan), .date(1.5e12),
         .regexp("a+\\/", flags: "gi"), .error(IPCError(name: "RangeError", message: "too far")),
         .map([("k", 1), (nil, .undefined), ([1], "v")]), .set([1, "1", nil]), .bytes([]), .buffer([1, 2, 3]),
-        .bytes(Bytes(pattern(100_000, seed: 4))), .view(.float64, of: Bytes(pattern(64, seed: 5)), offset: 16, length: 2),
+        .bytes(Bytes(pattern(100_000, seed: 4))),
+        .view(.float64, of: Bytes(pattern(64, seed: 5)), offset: 16, length: 2),
         .view(.dataView, of: Bytes(pattern(64, seed: 6)), offset: 3, length: 7), cyclic, sharing,
         ["deep": [["list": [1, [2, [3, .undefined]]]], .map([("m", .set([.date(5)]))])]],
     ]

@@ -34,7 +34,6 @@ extension Fixture {
     private static let kept = Mutex<[String: [IPCMessagePort]]>([:])
 }
 
-
 private final class PortCount: Sendable {
     private let count = Atomic<Int64>(0)
     var value: Int64 { count.load(ordering: .relaxed) }
