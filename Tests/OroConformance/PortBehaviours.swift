@@ -264,6 +264,7 @@ extension Behaviour {
                 let clients = [try subject.client(), try subject.client()]
                 let name = "end \(UInt64.random(in: 0 ... .max))"
                 let (one, other) = (try clients[0].meet(name), try clients[1].meet(name))
+                try await PortPair(one: one, other: other).greet()
                 let channel = IPCMessageChannel()
                 // On its way, in a message that nobody will take.
                 try one.postMessage(.port(channel.port2), transfer: [channel.port2])

@@ -69,8 +69,20 @@ struct PortPair: Sendable {
         case .clients:
             let clients = [try subject.client(), try subject.client()]
             let name = "pair \(UInt64.random(in: 0 ... .max))"
-            return (PortPair(one: try clients[0].meet(name), other: try clients[1].meet(name)), clients)
+            let pair = PortPair(one: try clients[0].meet(name), other: try clients[1].meet(name))
+            try await pair.greet()
+            return (pair, clients)
         }
+    }
+}
+
+extension PortPair {
+    /// Both have come: who leaves a meeting before has met nobody.
+    func greet() async throws {
+        try one.postMessage("here")
+        try other.postMessage("here")
+        try expectEqual(await one.next()?.data.string, "here")
+        try expectEqual(await other.next()?.data.string, "here")
     }
 }
 
