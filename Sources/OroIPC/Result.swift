@@ -83,9 +83,9 @@ import OroFrame
         content = Content(err, nil)
     }
 
-    /// Failure, from any error: an ``IPCError`` as it is, others by their description.
+    /// Failure, from any error, as ``maybeMakeError(_:)-(Error?)`` makes it.
     public init(catching error: any Error) {
-        self.init(err: error as? IPCError ?? IPCError(message: "\(error)"))
+        self.init(err: IPCError(catching: error))
     }
 
     /// What a host sent in answer to `command`. A value that cannot be decoded is an error of the result.
@@ -100,12 +100,12 @@ import OroFrame
         do throws(FrameError) {
             let value = try storage.view.value()?.decode()
             if storage.header.flags.contains(.failed) {
-                err = IPCError(value ?? .null)
+                err = IPCError(received: value)
             } else {
                 data = value
             }
         } catch {
-            err = IPCError(name: "EncodingError", message: "\(error)", code: "ENCODING_ERR")
+            err = IPCError(.encoding, "\(error)")
         }
     }
 
