@@ -102,12 +102,16 @@ struct ErrorTests {
         (["code": -2], IPCError(name: "ENOENT", message: "No such file or directory", code: 2)),
         (["code": "-2"], IPCError(name: "ENOENT", message: "No such file or directory", code: 2)),
         (["code": .double(-2)], .errno(2)), (["code": .bigint(-2)], .errno(2)),
-        (["code": -2, "message": "m", "path": "/x"], IPCError(name: "ENOENT", message: "m", code: 2, extra: ["path": "/x"])),
+        (
+            ["code": -2, "message": "m", "path": "/x"],
+            IPCError(name: "ENOENT", message: "m", code: 2, extra: ["path": "/x"])
+        ),
         (["code": -2, "type": "TypeError"], .errno(2)),
         (["code": 2], IPCError(message: "", code: 2)),
         (["code": 8], IPCError(.notFound, "")), (["code": 20], .abort()), (["code": 23], IPCError(.timeout, "")),
         (["code": 1], IPCError(.indexSize, "")), (["code": 0], IPCError(.internal, "", code: 0)),
-        (["code": .double(8)], IPCError(.notFound, "")), (["code": .bigint(8)], IPCError(message: "", code: .bigint(8))),
+        (["code": .double(8)], IPCError(.notFound, "")),
+        (["code": .bigint(8)], IPCError(message: "", code: .bigint(8))),
         (["code": "8"], IPCError(message: "", code: "8")), (["type": 8, "message": "m"], IPCError(.notFound, "m")),
         (["type": "Nope", "code": 8], IPCError(.notFound, "")),
         (["code": "NOT_FOUND_ERR"], IPCError(message: "", code: "NOT_FOUND_ERR")),

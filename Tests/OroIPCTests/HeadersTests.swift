@@ -59,7 +59,8 @@ struct HeadersTests {
         #expect(try Headers.from(["A": "X"] as [String: String]) == wanted)
         #expect(try Headers.from(["A": "X"] as OrderedDictionary) == wanted)
         #expect(Headers.from(wanted) == wanted)
-        #expect(try Headers.from(["b": "1", "B": "2"] as [String: String]).get("b") == "2, 1", "sorted, so always the same")
+        #expect(
+            try Headers.from(["b": "1", "B": "2"] as [String: String]).get("b") == "2, 1", "sorted, so always the same")
     }
 
     @Test("looking and changing follow Fetch")
