@@ -42,7 +42,7 @@ extension IPCError {
     init(received value: Value?) { self = maybeMakeError(value) ?? IPCError(message: "") }
 
     fileprivate init(_ members: Value.Members) {
-        let type = members["type"].flatMap { $0.isTruthy ? $0 : nil }
+        let type = members["type"].flatMap { $0.isTruthy ? Optional($0) : .none }
         let code = members["code"]
         let (number, kind) = (IPCError.systemNumber(code), IPCError.kind(type, code))
         if let number {
