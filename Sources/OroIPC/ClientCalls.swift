@@ -47,16 +47,16 @@ extension ClientCore {
 
     /// A request that blocks the calling thread until its result is there.
     func callSync(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
     ) -> Result {
         do throws(LinkError) {
-            if options == nil, value == nil {
+            if options == nil, value == nil, encoded == nil {
                 // The plain case: a command that was checked when it was first sent.
                 if let result = try callOnOwnRing(command, bytes) { return result }
                 if let bytes, let result = try callWithBlock(command, bytes) { return result }
             }
             if let error = refusal(command, options) { return Result(err: error, source: command) }
-            return try callInFull(command, value, bytes, options)
+            return try callInFull(command, value, bytes, options, encoded: encoded)
         } catch {
             return Result(err: IPCError(error), source: command)
         }
@@ -97,32 +97,12 @@ extension ClientCore {
     private func callWithBlock(_ command: String, _ bytes: Bytes) throws(LinkError) -> Result? {
         guard bytes.extent > Link.inlineBytes, let ring = link.ownRing, !link.isBackedUp(ring) else { return nil }
         let number = unsafe rings[ring].numbers.recall(command)
-        guard number != 0, let placed = try placed(bytes, .copy, nil), link.arena.canLend(placed),
-            let seq = takeSeq().small
-        else { return nil }
-        let lent: Lent
-        do throws(LinkError) {
-            guard let found = try link.arena.lend(placed) else { return nil }
-            lent = found
-        } catch .noBlocks, .busy {
-            return nil
-        }
+        guard number != 0, let placed = try placed(bytes, .copy, nil), let seq = takeSeq().small else { return nil }
         unsafe rings[ring].generation &+= 1
         let ticket = unsafe UInt64(rings[ring].generation) << 32 | UInt64(ring)
-        let header = FrameHeader(
-            kind: .request, flags: .lent, route: number, ticket: ticket, seq: seq,
-            payloadBytes: UInt32(BlockReference.byteCount))
+        let header = FrameHeader(kind: .request, route: number, ticket: ticket, seq: seq)
         unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
-        let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + BlockReference.byteCount) { place in
-            // The record has room for both.
-            unsafe BlockReference(lent).write(to: place + FrameHeader.byteCount)
-            unsafe header.write(to: place)
-        }
-        guard case .sent = outcome else {
-            link.arena.takeBack(lent)
-            return nil
-        }
-        return try await_(ring, ticket, command)
+        return try writeLent(header, placed, ring: ring) ? try await_(ring, ticket, command) : nil
     }
 
     /// Waits, as a thread with a ring of its own.
@@ -169,11 +149,14 @@ extension ClientCore {
 
     /// A place in the table of pending requests.
     func takeTicket(
-        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil
+        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil,
+        callback: PendingCallback? = nil
     ) throws(IPCError) -> UInt64 {
         let ticket = pending.withLock { pending in
             pending.count >= options.pendingRequests
-                ? 0 : pending.take(seq, isChosen: isChosen, deadline: deadline, thread: thread, streams: streams)
+                ? 0
+                : pending.take(
+                    seq, isChosen: isChosen, deadline: deadline, thread: thread, streams: streams, callback: callback)
         }
         guard let ticket else { throw .inFlight(seq) }
         guard ticket != 0 else { throw .tooMany(options.pendingRequests) }
@@ -201,7 +184,7 @@ extension ClientCore {
 
     /// A synchronous call of any shape.
     func callInFull(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
     ) throws(LinkError) -> Result {
         let deadline = deadline(options)
         if let seq = options?.seq, isInFlight(seq) {
@@ -217,7 +200,7 @@ extension ClientCore {
             return Result(err: error, source: command)
         }
         let request = Request(
-            kind: .request, command: command, value: value, bytes: bytes, seq: seq, ticket: ticket,
+            kind: .request, command: command, value: value, encoded: encoded, bytes: bytes, seq: seq, ticket: ticket,
             deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
         do throws(LinkError) {
             try link.withRing(shared: isInTask) { (ring) throws(LinkError) in

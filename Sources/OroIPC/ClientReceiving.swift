@@ -114,6 +114,7 @@ extension ClientCore {
         case .chunk: try takeChunk(storage)
         case .end: try takeEnd(storage)
         case .credit: try takeCredit(storage.header)
+        case .port: try takePort(storage)
         case .goodbye: throw .peerGone
         default: throw .violation("a frame that a host does not send: \(storage.header.kind)")
         }
@@ -152,6 +153,8 @@ extension ClientCore {
             waiter.outcome.withLock { $0 = outcome }
             waiter.word.change()
         case .stream(let streams): finish(streams, outcome)
+        case .callback(let callback):
+            if callback.finish(outcome) { suspended.subtract(1, ordering: .relaxed) }
         case .nobodyYet: break
         case nil: if case .frame = outcome { countLate() }
         }
@@ -189,6 +192,7 @@ extension ClientCore {
         link.end(why)
         let error = IPCError(link.ending ?? why)
         for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(error)) }
+        ports.end(error)
         kick()
     }
 

@@ -11,7 +11,7 @@ extension HostLink {
         guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
             let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
             guard header.kind == .request else { return }
-            return try reply(header, storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
+            return try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
         }
         guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
             throw .violation("a ticket that is in use")
@@ -140,6 +140,7 @@ extension HostLink {
     func cancelAll() {
         for work in running.values { work.task.cancel() }
         closeStreams(running.values)
+        closePorts()
         running = [:]
         answering = [:]
     }

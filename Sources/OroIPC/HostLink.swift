@@ -18,6 +18,8 @@ import OroLink
     /// Which of them answers a ticket.
     var answering: [UInt64: UInt64] = [:]
     var streams = HostStreams()
+    /// The ports of this client.
+    private(set) var ports: LinkPorts!
     /// Handlers that have not finished, those that were told to stop included.
     var atWork = 0
     var nextSerial: UInt64 = 0
@@ -87,6 +89,7 @@ import OroLink
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State(spare: FrameStorage(link.arena, start: start)))
+        ports = LinkPorts(self)
     }
 
     deinit {
@@ -124,6 +127,7 @@ import OroLink
     private func pollBehind(limit: Int) throws(LinkError) -> Int {
         let count = try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
         try flushOutbox()
+        flushPorts()
         return count
     }
 
@@ -258,6 +262,7 @@ import OroLink
         case .chunk: try takeChunk(storage)
         case .end: takeEnd(storage)
         case .credit: try takeCredit(header)
+        case .port: try takePort(storage, ring)
         case .goodbye:
             throw .peerGone
         default:
@@ -311,7 +316,11 @@ import OroLink
         frame.ticket = request.ticket
         frame.seq = wideSeq ?? Seq(request.seq)
         frame.failed = !result.isOK
-        frame.value = result.err?.value ?? result.data
+        if let encoded = result.encoded {
+            frame.encoded = encoded
+        } else {
+            frame.value = result.err?.value ?? result.data
+        }
         if let failure = try send(frame, result.isOK ? result.bytes : nil) {
             try replyInFull(request, wideSeq: wideSeq, Result(err: failure))
         }
@@ -351,7 +360,7 @@ import OroLink
             size = unsafe try frame.measure(limits: core.frameLimits(link))
         } catch {
             if let instead { return IPCError(instead) }
-            return IPCError(name: "RangeError", message: "the result does not fit a message: \(error)")
+            return IPCError(.range, "the result does not fit a message: \(error)")
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         let start = unsafe frame.write(size, into: bytes)

@@ -41,14 +41,14 @@ final class StreamCall: Sendable {
     private let client: Client
     private let receiver: StreamReceiver
     /// 0: it could not be sent.
-    private let ticket: UInt64
+    let ticket: UInt64
     private let signal: AbortSignal?
     private let listening: UInt64
 
     /// Sends the request; `body` sends what follows it.
     init(
         _ client: Client, _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ window: Int,
-        _ body: (@Sendable (UInt64, StreamSender) async -> Void)?
+        encoded: EncodedValue? = nil, _ body: (@Sendable (UInt64, StreamSender) async -> Void)?
     ) {
         self.client = client
         let core = client.core
@@ -59,9 +59,10 @@ final class StreamCall: Sendable {
         core.suspended.add(1, ordering: .sequentiallyConsistent)
         do throws(IPCError) {
             guard StreamReceiver.windows.contains(window) else {
-                throw IPCError(name: "RangeError", message: "'window' must be between 1 and 1024")
+                throw IPCError(.range, "'window' must be between 1 and 1024")
             }
-            ticket = try core.begin(command, value, bytes, options, RequestStreams(answer: receiver, body: sender))
+            ticket = try core.begin(
+                command, value, bytes, options, RequestStreams(answer: receiver, body: sender), encoded: encoded)
         } catch {
             receiver.finish(error)
             core.suspended.subtract(1, ordering: .relaxed)
@@ -87,6 +88,24 @@ final class StreamCall: Sendable {
         signal?.unlisten(listening)
         client.core.abandon(ticket, .abort())
     }
+
+    func poll() -> PolledStream.Item? {
+        let (item, credit) = receiver.poll()
+        if credit > 0 { client.core.grant(ticket, credit) }
+        switch item {
+        case nil: return nil
+        case .end(let error): return .end(error)
+        case .chunk(let storage):
+            do throws(IPCError) {
+                return .chunk(try StreamChunk(storage))
+            } catch {
+                client.core.abandon(ticket, error)
+                return .end(error)
+            }
+        }
+    }
+
+    func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool { receiver.whenReady(action) }
 
     func next() async throws(IPCError) -> StreamChunk? {
         let item = await receiver.next { client.core.grant(ticket, $0) }

@@ -37,5 +37,5 @@ public struct Behaviour: Sendable, CustomStringConvertible {
 
     public static let all: [Behaviour] =
         answers + names + sequence + givingUp + handlers + payloads + blocks + crowds + streams + bodies + endings
-        + streamEndings
+        + streamEndings + ports
 }

@@ -31,6 +31,7 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
             var options = HostOptions()
             options.backend = backend
             if topology == .handlersOnHost { options.handlers = .reactor }
+            options.ports.allowsMeetings = true
             let host = try Host.embedded(options: options)
             defer { host.stop() }
             Fixture.install(on: host)
@@ -53,6 +54,7 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
         case .socketpair:
             var options = HostOptions()
             options.backend = backend
+            options.ports.allowsMeetings = true
             let host = try Host.embedded(options: options)
             defer { host.stop() }
             Fixture.install(on: host)
