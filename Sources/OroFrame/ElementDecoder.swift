@@ -1,5 +1,3 @@
-import BigInt
-
 /// What all decoders of one value share: the encoded bytes, while they are lent.
 @safe final class Decoding {
     let limits: FrameLimits

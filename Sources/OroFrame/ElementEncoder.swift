@@ -1,5 +1,3 @@
-import BigInt
-
 /// What all encoders of one value share.
 final class Encoding {
     let limits: FrameLimits
@@ -85,7 +83,7 @@ package final class ElementEncoder {
     }
 
     /// What ``ValueView/decode(limits:)`` would have left at this depth.
-    private var budget: ValueBudget { ValueBudget(encoding.limits, depth: depth, items: encoding.items) }
+    var budget: ValueBudget { ValueBudget(encoding.limits, depth: depth, items: encoding.items) }
 
     private func error(_ failure: Failure, _ value: Any, _ key: (any CodingKey)? = nil) -> EncodingError {
         let path = codingPath + (key.map { [$0] } ?? [])
@@ -386,78 +384,4 @@ package final class ElementEncoder {
         default: throw .misuse("it is no array")
         }
     }
-}
-
-extension ElementEncoder {
-    /// Writes `value` if it is of a type that has a form of its own here; answers whether it has.
-    @inline(__always)
-    fileprivate func write<T: Encodable>(known value: T) throws(FrameError) -> Bool {
-        // Comparisons of metatypes: the casts are tried only where they succeed.
-        if T.self == String.self, let value = value as? String {
-            try tape.append(value)
-        } else if T.self == Int.self, let value = value as? Int {
-            try tape.append(Int64(value))
-        } else if T.self == Double.self, let value = value as? Double {
-            try tape.append(value)
-        } else if T.self == [UInt8].self, let value = value as? [UInt8] {
-            // Bytes have no padding that could leak.
-            unsafe try tape.append(value.span.bytes)
-        } else if T.self == Value.self, let value = value as? Value {
-            try write(tree: value)
-        } else if T.self == BigInt.self, let value = value as? BigInt {
-            try tape.append(value, budget: budget)
-        } else if T.self == BigUInt.self, let value = value as? BigUInt {
-            try tape.append(BigInt(value), budget: budget)
-        } else {
-            return false
-        }
-        return true
-    }
-
-    /// Writes a tree, within what is left of the limits.
-    func write(tree value: Value) throws(FrameError) {
-        let (count, items) = try value.encodedCount(budget: budget)
-        encoding.items = items
-        try tape.append(value, count: count)
-    }
-
-    /// Writes bytes.
-    package func write(bytes: RawSpan) throws(FrameError) { try tape.append(bytes) }
-
-    /// Writes an integer of any width: an `int` where it fits, else a `bigint`.
-    func write(integer value: some BinaryInteger) throws(FrameError) {
-        if let small = Int64(exactly: value) {
-            try tape.append(small)
-        } else {
-            try tape.append(BigInt(value), budget: budget)
-        }
-    }
-}
-
-/// The place of an element in an array.
-struct IndexKey: CodingKey {
-    let index: Int
-
-    init(_ index: Int) { self.index = index }
-
-    init?(intValue: Int) { self.init(intValue) }
-
-    init?(stringValue: String) { return nil }
-
-    var intValue: Int? { index }
-
-    var stringValue: String { "\(index)" }
-}
-
-/// The member that a class keeps its superclass in.
-struct SuperKey: CodingKey {
-    init() {}
-
-    init?(intValue: Int) { return nil }
-
-    init?(stringValue: String) { return nil }
-
-    var intValue: Int? { nil }
-
-    var stringValue: String { "super" }
 }
