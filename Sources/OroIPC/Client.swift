@@ -51,6 +51,19 @@ public final class Client: Sendable {
     /// Why the link is over; `nil` while it is not.
     public var ending: LinkError? { core.link.ending }
 
+    /// Runs tasks on the thread that receives for this client when nobody else does: what a result resumes there goes on
+    /// without another thread or a wake-up.
+    ///
+    /// ```swift
+    /// await withTaskExecutorPreference(try client.executor) {
+    ///     for frame in frames { await client.write("show", nil, frame) }
+    /// }
+    /// ```
+    ///
+    /// Clients with the same backend and idle policy share the thread; a task that computes holds all of them up. Throws when
+    /// no thread could be started.
+    public var executor: ReactorExecutor { get throws(LinkError) { try core.executor() } }
+
     /// What it has seen so far.
     public var statistics: ClientStatistics {
         let blocks = core.link.arena.figures

@@ -1,6 +1,12 @@
 import OroLink
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 // The client's side of its background thread (``ClientReactor``).
 extension ClientCore {
     /// Lets the background thread watch this link from now on.
@@ -19,6 +25,8 @@ extension ClientCore {
 
     private func attach(_ reactor: ClientReactor, _ background: inout ClientReactor?) {
         background = reactor
+        // Released when this object goes.
+        unsafe jobs.store(.passRetained(reactor.executor.jobs), ordering: .releasing)
         // Watched from the start: the reactor arms the link when it goes to sleep.
         isWatched.store(true, ordering: .sequentiallyConsistent)
         isAttached.store(true, ordering: .sequentiallyConsistent)
@@ -29,6 +37,21 @@ extension ClientCore {
         background.withLock { background in
             background?.detach(self)
         }
+    }
+
+    /// The jobs of the background thread, once there is one. Costs no counted reference.
+    var jobsHere: ReactorJobs? {
+        // SYNC: acquire: set once, and kept as long as this object.
+        unsafe jobs.load(ordering: .acquiring)?.takeUnretainedValue()
+    }
+
+    /// What runs tasks on the background thread.
+    func executor() throws(LinkError) -> ReactorExecutor {
+        attach()
+        guard let reactor = background.withLock({ $0 }) else {
+            throw .system(call: "pthread_create", errno: EAGAIN)
+        }
+        return reactor.executor
     }
 
     /// For the background thread: reads, if nobody else does, and writes what waits. True when there was something.

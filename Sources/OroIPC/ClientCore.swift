@@ -39,6 +39,8 @@ import Synchronization
         var spare = FrameStorage()
         /// Payloads copied out of rings.
         let copied = CopyCount()
+        /// A reserved place in the table, for calls that poll for their results; 0: there is none.
+        var reserved: UInt64 = 0
         /// A message of a port that comes in several frames.
         var ports = PortReader(columns: 5)
     }
@@ -51,6 +53,8 @@ import Synchronization
     /// The background thread, once an asynchronous call needed it.
     let background = Locked<ClientReactor?>(nil)
     let isAttached = Atomic<Bool>(false)
+    /// Its jobs; see `jobsHere`.
+    let jobs = unsafe Atomic<Unmanaged<ReactorJobs>?>(nil)
     /// News of the socket (1) or the end of the process (2) that the background thread could not look at yet.
     let unheard = Atomic<Int>(0)
     /// The background thread looks at this link in every turn, so nobody need arm it.
@@ -100,6 +104,8 @@ import Synchronization
 
     deinit {
         link.end(.closed)
+        // Retained when it was set.
+        unsafe jobs.load(ordering: .relaxed)?.release()
         unsafe receiving.deinitialize(count: 1)
         unsafe receiving.deallocate()
         unsafe rings.deinitialize(count: Int(ORO_RINGS_MAX))

@@ -68,6 +68,9 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
 
     var backend: WakeBackend { reactor.backend }
 
+    /// Runs tasks on the reactor's thread.
+    var executor: ReactorExecutor { reactor.executor }
+
     // MARK: In a foreign event loop
 
     /// Readable when ``turn()`` has something to do.
@@ -111,6 +114,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     /// Has something to do for this client.
     func look(_ client: ClientCore) {
         let id = ObjectIdentifier(client)
+        if reactor.isAwakeHere, let key = keys[id], let watched = clients[key] { return activate(watched) }
         reactor.submit { [self] in
             guard let key = keys[id], let watched = clients[key] else { return }
             activate(watched)

@@ -49,7 +49,8 @@ extension ClientCore {
     func watch() {
         // SYNC: the background thread says it looks no more, and then looks at the count that the caller has raised.
         if isWatched.load(ordering: .sequentiallyConsistent) { return }
-        if options.idle == .spin {
+        // In a task on its own thread: it looks when the task lets go.
+        if options.idle == .spin || jobsHere?.isCurrent == true {
             // It polls for as long as somebody is suspended.
             background.withLock { $0 }?.look(self)
         } else if takeRole() {

@@ -9,6 +9,11 @@ extension ClientCore {
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString,
         encoded: EncodedValue? = nil
     ) async -> Result {
+        switch callPolling(command, value, bytes, options, encoded) {
+        case .done(let result): return result
+        case .waits(let ticket): return await wait(ticket, nil, command)
+        case .notNow: break
+        }
         let payload: Bytes?
         do throws(LinkError) {
             payload = try await placed(bytes, options)
@@ -73,19 +78,108 @@ extension ClientCore {
         return try await link.placed(bytes, options.whenFull, until: options.timeout.map { ContinuousClock.now + $0 })
     }
 
-    /// Reads for a moment before the task is suspended: an awake host answers sooner than a task is resumed.
+    /// What came of a call that polled for its result.
+    enum Polled {
+        case done(Result)
+        /// It has a place in the table.
+        case waits(UInt64)
+        /// Nothing was sent: somebody else reads, or the call is of another shape.
+        case notNow
+    }
+
+    /// Sends a request and polls for its result, with the receiver's role from the beginning: nobody else can have the
+    /// result meanwhile, so the table of pending requests is not needed while the host is quick.
+    @inline(__always)
+    func callPolling(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ encoded: EncodedValue?
+    ) -> Polled {
+        if self.options.idle == .park || !isAttached.load(ordering: .acquiring) { return .notNow }
+        if let options, options.seq != nil || options.signal != nil || options.whenFull != .copy { return .notNow }
+        if Task.isCancelled || link.isOver || !CommandName.isValid(command) || !takeRole() { return .notNow }
+        let deadline = deadline(options)
+        let seq = takeSeq()
+        let ticket = takePollingTicket()
+        do throws(LinkError) {
+            let request = Request(
+                kind: .request, command: command, value: value, encoded: encoded, bytes: try link.placed(bytes),
+                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
+            try link.withRing(shared: true) { (ring) throws(LinkError) in
+                try send(request, ring: ring, mayBlock: false)
+            }
+        } catch {
+            giveUpRole()
+            return .done(Result(err: IPCError(error), source: command))
+        }
+        do throws(LinkError) {
+            if let storage = try poll(for: ticket) {
+                giveUpRole()
+                return .done(Result(storage, command))
+            }
+        } catch {
+            failAfterReading(error)
+        }
+        return settle(ticket, seq, deadline, command)
+    }
+
+    /// With the role.
+    @inline(__always)
+    private func takePollingTicket() -> UInt64 {
+        if unsafe receiving.pointee.reserved == 0 {
+            unsafe receiving.pointee.reserved = pending.withLock { $0.reserve() }
+        }
+        let ticket = unsafe PendingTable.next(receiving.pointee.reserved)
+        unsafe receiving.pointee.reserved = ticket
+        return ticket
+    }
+
+    /// The host takes its time: the request gets its place in the table. Gives the role up.
+    private func settle(_ ticket: UInt64, _ seq: Seq, _ deadline: UInt64?, _ command: String) -> Polled {
+        unsafe receiving.pointee.reserved = 0
+        let isTooMany = pending.withLock { pending in
+            pending.settle(ticket, seq: seq, deadline: deadline)
+            return pending.count > options.pendingRequests
+        }
+        giveUpRole()
+        if isTooMany {
+            pending.withLock { $0.free(ticket) }
+            let error = IPCError.tooMany(options.pendingRequests)
+            sendAbort(ticket, error, shared: true)
+            return .done(Result(err: error, source: command))
+        }
+        if deadline != nil { background.withLock { $0 }?.noteDeadline() }
+        // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
+        if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
+        return .waits(ticket)
+    }
+
+    /// How often a task looks before it is suspended: an awake host answers sooner than a task is resumed. Once, where other
+    /// tasks wait for this very thread.
+    private var looksBeforeSuspension: Int {
+        guard let jobs = jobsHere, jobs.isCurrent else { return 16 }
+        return jobs.hasOthers ? 1 : 16
+    }
+
+    /// The result for `ticket`, if it comes soon. With the role.
+    @inline(__always)
+    private func poll(for ticket: UInt64) throws(LinkError) -> FrameStorage? {
+        for _ in 0..<looksBeforeSuspension {
+            if unsafe try receive(&receiving.pointee.spare, mine: ticket).gotMine {
+                return unsafe receiving.pointee.spare
+            }
+            _ = link.linger(32)
+        }
+        return nil
+    }
+
+    /// The same for a request that is in the table.
     func pollBriefly(_ ticket: UInt64) -> Outcome? {
         if options.idle == .park { return pending.withLock { $0.poll(ticket) } }
         guard takeRole() else { return nil }
         var outcome: Outcome?
         do throws(LinkError) {
-            for _ in 0..<16 {
-                if unsafe try receive(&receiving.pointee.spare, mine: ticket).gotMine {
-                    pending.withLock { $0.free(ticket) }
-                    outcome = unsafe .frame(receiving.pointee.spare)
-                    break
-                }
-                _ = link.linger(32)
+            if let storage = try poll(for: ticket) {
+                pending.withLock { $0.free(ticket) }
+                outcome = .frame(storage)
             }
         } catch {
             failAfterReading(error)

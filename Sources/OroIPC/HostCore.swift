@@ -163,8 +163,8 @@ import Synchronization
 
     /// A handler has finished; from any thread, but not in the middle of a look at this link.
     func finish(_ link: UInt64, _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result) {
-        if reactor.executor.jobs.isCurrent {
-            guard let host = links[link] else { return }
+        // The end of a stream takes the way of its chunks, so that it comes behind them.
+        if reactor.executor.jobs.isCurrent, let host = links[link], host.running[serial]?.reply == nil {
             return perform(host) { (host) throws(LinkError) in
                 try host.finish(request, wideSeq, serial: serial, result)
             }

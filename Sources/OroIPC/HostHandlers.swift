@@ -108,9 +108,9 @@ extension HostLink {
         // First, so that what the handler does with its stream finds it.
         register(header, serial, worker.task, sender)
         unsafe core.workers.run(job)
-        if let result = worker.watched({ asker(header, wideSeq, serial) }) {
-            try finish(header, wideSeq, serial: serial, result)
-        }
+        guard let result = worker.watched({ asker(header, wideSeq, serial) }) else { return }
+        if sender == nil { return try finish(header, wideSeq, serial: serial, result) }
+        unsafe core.finish(link.id, header, wideSeq, serial: serial, result)
     }
 
     private func asker(_ request: FrameHeader, _ wideSeq: Seq?, _ serial: UInt64) -> HandlerWorker.Asker {

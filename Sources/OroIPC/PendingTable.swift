@@ -64,14 +64,7 @@ struct PendingTable: ~Copyable {
         callback: PendingCallback? = nil
     ) -> UInt64? {
         if isChosen && !chosen.insert(seq).inserted { return nil }
-        let index: Int
-        if let free = firstFree {
-            index = Int(free)
-            firstFree = entries[index].nextFree == .max ? nil : entries[index].nextFree
-        } else {
-            index = entries.count
-            entries.append(Entry())
-        }
+        let index = takeIndex()
         entries[index].generation &+= 1
         entries[index].isTaken = true
         entries[index].seq = seq
@@ -84,6 +77,38 @@ struct PendingTable: ~Copyable {
         count += 1
         if let deadline { deadlines.set(UInt32(index), at: deadline) }
         return UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
+    }
+
+    private mutating func takeIndex() -> Int {
+        guard let free = firstFree else {
+            entries.append(Entry())
+            return entries.count - 1
+        }
+        let index = Int(free)
+        firstFree = entries[index].nextFree == .max ? nil : entries[index].nextFree
+        return index
+    }
+
+    /// A ticket that stands for nothing yet. Whoever has it may use its place for one request after another, raising the
+    /// generation (``next(_:)``) for each, without the table; until one has to wait (``settle(_:seq:deadline:)``).
+    mutating func reserve() -> UInt64 {
+        let index = takeIndex()
+        return UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
+    }
+
+    /// The next request's ticket in the same reserved place.
+    static func next(_ ticket: UInt64) -> UInt64 { ticket &+ 1 << 32 }
+
+    /// A request in a reserved place, sent already, waits for its result from now on.
+    mutating func settle(_ ticket: UInt64, seq: Seq, deadline: UInt64?) {
+        let index = PendingTable.index(ticket)
+        entries[index].generation = UInt32(truncatingIfNeeded: ticket >> 32)
+        entries[index].isTaken = true
+        entries[index].seq = seq
+        entries[index].isOwnSeq = false
+        unsafe entries[index].continuation = nil
+        count += 1
+        if let deadline { deadlines.set(UInt32(index), at: deadline) }
     }
 
     private func holds(_ ticket: UInt64) -> Int? {

@@ -75,6 +75,8 @@ package protocol ReactorService: AnyObject, Sendable {
     package var backend: WakeBackend { poller.backend }
     package var descriptor: Int32 { poller.descriptor }
     package var isReactorThread: Bool { thread.isCurrent }
+    /// On its thread, which looks around before it sleeps.
+    package var isAwakeHere: Bool { thread.isCurrent && !thread.isAsleep }
 
     /// Runs `job` on the reactor's thread, soon. Any thread. False, and `job` is dropped, after ``stop()``.
     @discardableResult

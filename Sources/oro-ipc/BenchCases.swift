@@ -41,6 +41,8 @@ enum BenchCase: String, CaseIterable, BenchKind {
     case laneRoundTrip = "lane-rtt-64"
     case roundTripSpin = "rtt-64-spin"
     case roundTripAsync = "rtt-64-async"
+    case roundTripExecutor = "rtt-64-executor"
+    case roundTripHandler = "rtt-64-handler"
     case roundTripPark = "rtt-64-park"
     case roundTripAdaptive = "rtt-64-adaptive"
     case roundTripSameCore = "rtt-64-samecore"
@@ -72,6 +74,8 @@ enum BenchCase: String, CaseIterable, BenchKind {
         case .laneRoundTrip: "bare 64 bytes there and back, both sides polling"
         case .roundTripSpin: "sendSync: Message, route by name, handler, Result; both sides polling"
         case .roundTripAsync: "await write(): the same from a task"
+        case .roundTripExecutor: "the same on the client's executor"
+        case .roundTripHandler: "the same, and the handler is asynchronous, on the host's thread"
         case .roundTripPark: "sendSync, both sides asleep in between; baseline two futexes"
         case .roundTripAdaptive: "sendSync every 500 us, adaptive policy; baseline two futexes"
         case .roundTripSameCore: "sendSync, polling policy, both processes on one processor; baseline two futexes"
@@ -86,7 +90,7 @@ enum BenchCase: String, CaseIterable, BenchKind {
         switch self {
         case .laneRoundTrip: 1.15
         case .roundTripSpin: 1.35
-        case .roundTripAsync: 3
+        case .roundTripAsync, .roundTripExecutor, .roundTripHandler: 3
         case .roundTripPark: 1
         case .roundTripAdaptive: 0.55
         // An absolute goal, 8 us; the ratio has none.
@@ -165,7 +169,9 @@ struct BenchBlocks {
         let (wall, processor) = (oro_now(), driver.processorTime)
         switch bench {
         case .laneRoundTrip: try lane(&mine)
-        case .roundTripAsync: mine = try tasks()
+        case .roundTripAsync: mine = try tasks("echo", on: nil)
+        case .roundTripExecutor: mine = try tasks("echo", on: driver.client.executor)
+        case .roundTripHandler: mine = try tasks("echo.async", on: driver.client.executor)
         default: try calls(&mine, gap: gap)
         }
         let spent = (oro_now() - wall, driver.processorTime - processor)
@@ -210,17 +216,17 @@ struct BenchBlocks {
         }
     }
 
-    /// From a task, on whatever thread it runs.
-    private func tasks() throws -> [UInt64] {
+    /// From a task, on whatever thread it runs, or on `executor`.
+    private func tasks(_ command: String, on executor: ReactorExecutor?) throws -> [UInt64] {
         let client = driver.client
         let (bytes, count) = (bytes, count)
-        return try PlainThread.wait {
+        return try PlainThread.wait(on: executor) {
             var ticks = [UInt64](repeating: 0, count: count)
-            for _ in 0..<10 { _ = await client.write("echo", nil, bytes) }
+            for _ in 0..<10 { _ = await client.write(command, nil, bytes) }
             bench_pin_threads(bench_cpu(0))
             var before = oro_ticks()
             for index in 0..<count {
-                let result = await client.write("echo", nil, bytes)
+                let result = await client.write(command, nil, bytes)
                 let now = oro_ticks()
                 ticks[index] = now &- before
                 before = now

@@ -24,6 +24,7 @@ import OroLink
         options.idle = idle
         host = try Host.unnamed(options: options)
         host.router.map("echo") { message in OroIPC.Result(bytes: message.bytes) }
+        host.router.map("echo.async", on: .reactor, async: { message in OroIPC.Result(bytes: message.bytes) })
         host.router.map("nothing") { _ in OroIPC.Result() }
         let counter = unsafe Counter(shared)
         host.router.map("count") { _ in

@@ -50,11 +50,13 @@ final class PlainThread: Sendable {
         if let error = outcome.withLock({ $0 }) { throw error }
     }
 
-    /// Blocks this thread until a task has done `body`.
-    static func wait<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) throws -> R {
+    /// Blocks this thread until a task, on `executor` if there is one, has done `body`.
+    static func wait<R: Sendable>(
+        on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async throws -> R
+    ) throws -> R {
         let holder = Holder<R>()
         let done = DispatchSemaphore(value: 0)
-        Task.detached {
+        Task.detached(executorPreference: executor) {
             do {
                 let value = try await body()
                 holder.value.withLock { $0 = .success(value) }

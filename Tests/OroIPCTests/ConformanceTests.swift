@@ -11,6 +11,8 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
         case embedded
         /// The same, and asynchronous handlers run on the host's thread.
         case handlersOnHost = "embedded, handlers on the host's thread"
+        /// The same, and the client's tasks run on the thread that receives for it, where they can.
+        case tasksOnClient = "embedded, tasks on the client's thread"
         /// The client is a child of the host's process; one end of a socketpair passed through exec.
         case socketpair
         /// Two processes, and a socket in a folder.
@@ -27,7 +29,7 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
 
     func run(_ behaviour: Behaviour) async throws {
         switch topology {
-        case .embedded, .handlersOnHost:
+        case .embedded, .handlersOnHost, .tasksOnClient:
             var options = HostOptions()
             options.backend = backend
             if topology == .handlersOnHost { options.handlers = .reactor }
@@ -38,7 +40,11 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
             #expect(host.backend == backend)
             var clientOptions = ClientOptions()
             clientOptions.backend = backend
-            try await behaviour.run(Subject(options: clientOptions) { try host.connect(options: $0) })
+            let subject = Subject(options: clientOptions) { try host.connect(options: $0) }
+            guard topology == .tasksOnClient else { return try await behaviour.run(subject) }
+            // Clients of the same options share a thread.
+            let executor = try host.connect(options: clientOptions).executor
+            try await withTaskExecutorPreference(executor) { try await behaviour.run(subject) }
         case .named:
             let folder = try TemporaryFolder()
             let peer = try Peer([

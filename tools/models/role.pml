@@ -34,6 +34,7 @@ bool chime;     /* the poller of the thread that sleeps with the role has news *
 bool job;       /* look(): submitted to the background thread */
 
 bool asked[CALLERS], written[CALLERS], got[CALLERS];
+bool known[CALLERS]; /* in the table: whoever reads finds the caller; else only the caller finds its own result */
 bool suspended[CALLERS]; /* the count of them: who depends on the background thread */
 #define NEEDS_WATCH (suspended[0] || suspended[CALLERS - 1] || suspended[CALLERS / 2])
 
@@ -57,15 +58,17 @@ inline disarm_if_armed()
 	fi
 }
 
-/* Reads everything; ends with nothing unread.  Of each result its caller is told. */
-inline read_all(i)
+/* Reads everything; ends with nothing unread.  Of each result its caller is told; one whose caller is not known is late. */
+inline read_all(i, self)
 {
 	i = 0;
 	do
 	:: i < CALLERS ->
 		atomic {
 			if
-			:: written[i] -> written[i] = false; got[i] = true; word[i] = true; suspended[i] = false
+			:: written[i] && (known[i] || i == self) ->
+				written[i] = false; got[i] = true; word[i] = true; suspended[i] = false
+			:: written[i] && !known[i] && i != self -> written[i] = false
 			:: else
 			fi
 		}
@@ -157,15 +160,31 @@ proctype Task(byte me)
 	do
 	:: n < CALLS ->
 		got[me] = false;
-		asked[me] = true;
-		/* pollBriefly */
+		known[me] = false;
 		TAKE(ok);
 		if
 		:: ok ->
+			/* callPolling */
 			disarm_if_armed();
-			read_all(i);
-			give_up(ok, was, watching, i)
-		:: else
+			asked[me] = true;
+			read_all(i, me);
+#ifndef SETTLE_LATE
+			known[me] = true;
+#endif
+			give_up(ok, was, watching, i);
+			known[me] = true
+		:: else ->
+			known[me] = true;
+			asked[me] = true;
+			/* pollBriefly */
+			TAKE(ok);
+			if
+			:: ok ->
+				disarm_if_armed();
+				read_all(i, me);
+				give_up(ok, was, watching, i)
+			:: else
+			fi
 		fi;
 		atomic {
 			if
@@ -203,6 +222,7 @@ proctype Thread(byte me)
 	do
 	:: n < CALLS ->
 		got[me] = false;
+		known[me] = true;
 		asked[me] = true;
 		do
 		:: got[me] -> break
@@ -226,7 +246,7 @@ proctype Thread(byte me)
 				disarm_if_armed();
 				do
 				:: true ->
-					read_all(i);
+					read_all(i, me);
 					if
 					:: got[me] -> break
 					:: else
@@ -273,7 +293,7 @@ end:
 		if
 		:: ok ->
 			disarm_if_armed();
-			read_all(i);
+			read_all(i, CALLERS);
 			release(was, i)
 		:: else
 		fi
