@@ -26,6 +26,8 @@ package struct Frame: Sendable {
     @usableFromInline package var source: String?
     /// The value; `nil` is no value (`undefined`).
     @usableFromInline package var value: Value?
+    /// The same, where it is encoded already; `value` is not looked at then.
+    @usableFromInline package var encoded: EncodedValue?
     /// `nil` and no pairs are two things: an empty section is sent for the latter.
     @usableFromInline package var headers: [(name: String, value: String)]?
     /// Length of the inline payload, not negative; its bytes are written by the caller.

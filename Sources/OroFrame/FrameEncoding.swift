@@ -5,7 +5,13 @@ extension Frame {
     /// value without a bigint.
     package func measure(limits: FrameLimits = .default) throws(FrameError) -> FrameSize {
         let valueBytes: Int
-        if let value { valueBytes = try value.encodedCount(limits: limits) } else { valueBytes = 0 }
+        if let encoded {
+            valueBytes = try Frame.check(encoded.bytes.count, .frameBytes, limits.frameBytes)
+        } else if let value {
+            valueBytes = try value.encodedCount(limits: limits)
+        } else {
+            valueBytes = 0
+        }
         var flags: FrameFlags = failed ? .failed : []
         flags.formUnion(requestFlags)
         var partBytes = 0
@@ -54,10 +60,17 @@ extension Frame {
         if seq.small == nil { unsafe record.append(short: seq.description, &next) }
         if let name { unsafe record.append(short: name, &next) }
         if let source { unsafe record.append(short: source, &next) }
-        if let value {
+        if size.header.valueBytes > 0 {
             let end = next + Int(size.header.valueBytes)
             // Slicing checks the bounds.
-            unsafe value.encode(into: UnsafeMutableRawBufferPointer(rebasing: record[next..<end]))
+            let part = unsafe UnsafeMutableRawBufferPointer(rebasing: record[next..<end])
+            if let encoded {
+                // As long as it was measured, which `copyMemory` checks.
+                unsafe encoded.bytes.withUnsafeBytes { source in unsafe part.copyMemory(from: source) }
+            } else if let value {
+                // As above.
+                unsafe value.encode(into: part)
+            }
             next = end
         }
         if let headers {

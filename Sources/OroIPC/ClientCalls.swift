@@ -47,16 +47,16 @@ extension ClientCore {
 
     /// A request that blocks the calling thread until its result is there.
     func callSync(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
     ) -> Result {
         do throws(LinkError) {
-            if options == nil, value == nil {
+            if options == nil, value == nil, encoded == nil {
                 // The plain case: a command that was checked when it was first sent.
                 if let result = try callOnOwnRing(command, bytes) { return result }
                 if let bytes, let result = try callWithBlock(command, bytes) { return result }
             }
             if let error = refusal(command, options) { return Result(err: error, source: command) }
-            return try callInFull(command, value, bytes, options)
+            return try callInFull(command, value, bytes, options, encoded: encoded)
         } catch {
             return Result(err: IPCError(error), source: command)
         }
@@ -201,7 +201,7 @@ extension ClientCore {
 
     /// A synchronous call of any shape.
     func callInFull(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
     ) throws(LinkError) -> Result {
         let deadline = deadline(options)
         if let seq = options?.seq, isInFlight(seq) {
@@ -217,7 +217,7 @@ extension ClientCore {
             return Result(err: error, source: command)
         }
         let request = Request(
-            kind: .request, command: command, value: value, bytes: bytes, seq: seq, ticket: ticket,
+            kind: .request, command: command, value: value, encoded: encoded, bytes: bytes, seq: seq, ticket: ticket,
             deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
         do throws(LinkError) {
             try link.withRing(shared: isInTask) { (ring) throws(LinkError) in

@@ -12,6 +12,8 @@ extension ClientCore {
         var kind: FrameKind
         var command: String
         var value: Value?
+        /// In place of `value`.
+        var encoded: EncodedValue?
         var bytes: Bytes?
         var seq: Seq
         var ticket: UInt64
@@ -28,7 +30,8 @@ extension ClientCore {
         let payload = request.bytes?.extent ?? 0
         // The plain case: a command sent before, no value, a seq of 64 bits, one record.
         let number = unsafe rings[ring].numbers.recall(request.command)
-        if number != 0, request.value == nil, let seq = request.seq.small, !link.isBackedUp(ring),
+        if number != 0, request.value == nil, request.encoded == nil, let seq = request.seq.small,
+            !link.isBackedUp(ring),
             payload <= Link.inlineBytes, FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         {
             let header = FrameHeader(
@@ -68,6 +71,7 @@ extension ClientCore {
         frame.ticket = request.ticket
         frame.deadline = request.deadline
         frame.value = request.value
+        frame.encoded = request.encoded
         frame.requestFlags = request.flags
         try write(frame, request.bytes, ring: ring, mayBlock: mayBlock)
     }

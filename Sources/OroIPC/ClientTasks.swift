@@ -6,7 +6,8 @@ import Synchronization
 extension ClientCore {
     /// A request whose task is suspended until its result is there.
     func call(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString,
+        encoded: EncodedValue? = nil
     ) async -> Result {
         let payload: Bytes?
         do throws(LinkError) {
@@ -16,7 +17,7 @@ extension ClientCore {
         }
         let ticket: UInt64
         do throws(IPCError) {
-            ticket = try begin(command, value, payload, options, nil)
+            ticket = try begin(command, value, payload, options, nil, encoded: encoded)
         } catch {
             return Result(err: error, source: command)
         }
@@ -26,7 +27,8 @@ extension ClientCore {
     /// Sends a request and answers its ticket; what becomes of it is for the caller to wait for.
     @inline(__always)
     func begin(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ streams: RequestStreams?
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ streams: RequestStreams?,
+        encoded: EncodedValue? = nil
     ) throws(IPCError) -> UInt64 {
         if let error = refusal(command, options) { throw error }
         if Task.isCancelled { throw .abort() }
@@ -41,8 +43,8 @@ extension ClientCore {
         do throws(LinkError) {
             if link.isOver { throw link.ending ?? .closed }
             var request = Request(
-                kind: .request, command: command, value: value, bytes: try link.placed(bytes), seq: seq, ticket: ticket,
-                deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
+                kind: .request, command: command, value: value, encoded: encoded, bytes: try link.placed(bytes),
+                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
             if let streams { request.flags = streams.flags }
             try link.withRing(shared: true) { (ring) throws(LinkError) in
                 try send(request, ring: ring, mayBlock: false)

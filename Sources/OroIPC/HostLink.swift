@@ -316,7 +316,11 @@ import OroLink
         frame.ticket = request.ticket
         frame.seq = wideSeq ?? Seq(request.seq)
         frame.failed = !result.isOK
-        frame.value = result.err?.value ?? result.data
+        if let encoded = result.encoded {
+            frame.encoded = encoded
+        } else {
+            frame.value = result.err?.value ?? result.data
+        }
         if let failure = try send(frame, result.isOK ? result.bytes : nil) {
             try replyInFull(request, wideSeq: wideSeq, Result(err: failure))
         }

@@ -1,4 +1,5 @@
 import OroFrame
+import OroLink
 
 /// What a request came to: an error, or data and bytes.
 ///
@@ -35,24 +36,67 @@ import OroFrame
 
     @usableFromInline
     final class Content: Sendable {
-        let error: IPCError?
-        let data: Value?
+        /// As it came, or was encoded; what has been looked at is known.
+        private enum Form: Sendable {
+            case known(IPCError?, Value?)
+            case frame(FrameStorage)
+            case encoded(EncodedValue)
+        }
+
+        private let form: Locked<Form>
 
         init(_ error: IPCError?, _ data: Value?) {
-            self.error = error
-            self.data = data
+            form = Locked(.known(error, data))
+        }
+
+        init(_ storage: FrameStorage) { form = Locked(.frame(storage)) }
+
+        init(_ encoded: EncodedValue) { form = Locked(.encoded(encoded)) }
+
+        /// Decoded at the first look. What cannot be decoded is an error.
+        var known: (error: IPCError?, data: Value?) {
+            form.withLock { form in
+                if case .known(let error, let data) = form { return (error, data) }
+                let (error, data) = Content.decode(form)
+                form = .known(error, data)
+                return (error, data)
+            }
+        }
+
+        private static func decode(_ form: Form) -> (IPCError?, Value?) {
+            do throws(FrameError) {
+                switch form {
+                case .known(let error, let data): return (error, data)
+                case .encoded(let encoded): return (nil, try encoded.decode())
+                case .frame(let storage):
+                    let value = try storage.view.value()?.decode()
+                    return storage.header.flags.contains(.failed) ? (IPCError(value ?? .null), nil) : (nil, value)
+                }
+            } catch {
+                return (IPCError(name: "EncodingError", message: "\(error)", code: "ENCODING_ERR"), nil)
+            }
+        }
+
+        /// The frame of a result that was received and not looked at.
+        var frame: FrameStorage? {
+            form.withLock { form in if case .frame(let storage) = form { storage } else { nil } }
+        }
+
+        /// The value of a handler's result, where it was encoded before.
+        var encoded: EncodedValue? {
+            form.withLock { form in if case .encoded(let encoded) = form { encoded } else { nil } }
         }
     }
 
     /// The error; `nil` when the request succeeded.
     public var err: IPCError? {
-        get { content?.error }
+        get { content?.known.error }
         set { content = newValue == nil && data == nil ? nil : Content(newValue, data) }
     }
 
     /// The data; `nil` when there is none.
     public var data: Value? {
-        get { content?.data }
+        get { content?.known.data }
         set { content = err == nil && newValue == nil ? nil : Content(err, newValue) }
     }
 
@@ -93,21 +137,17 @@ import OroFrame
     init(_ storage: FrameStorage, _ command: String) {
         self.init(storage.takePayload(), command)
         let header = storage.header
-        if header.valueBytes > 0 || header.flags.contains(.failed) { decode(storage) }
+        if header.valueBytes > 0 || header.flags.contains(.failed) { content = Content(storage) }
     }
 
-    private mutating func decode(_ storage: FrameStorage) {
-        do throws(FrameError) {
-            let value = try storage.view.value()?.decode()
-            if storage.header.flags.contains(.failed) {
-                err = IPCError(value ?? .null)
-            } else {
-                data = value
-            }
-        } catch {
-            err = IPCError(name: "EncodingError", message: "\(error)", code: "ENCODING_ERR")
-        }
+    /// Success, with a value that is encoded already.
+    init(_ encoded: EncodedValue, bytes: Bytes? = nil) {
+        self.init(bytes, nil)
+        content = Content(encoded)
     }
+
+    /// The value, where it was encoded before.
+    var encoded: EncodedValue? { content?.encoded }
 
     init(_ outcome: Outcome, _ command: String) {
         switch outcome {
@@ -117,7 +157,7 @@ import OroFrame
     }
 
     /// True without error.
-    public var isOK: Bool { content?.error == nil }
+    public var isOK: Bool { encoded != nil || content?.known.error == nil }
 
     /// Only bytes, or nothing at all.
     @inline(__always)

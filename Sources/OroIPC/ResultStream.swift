@@ -48,7 +48,7 @@ final class StreamCall: Sendable {
     /// Sends the request; `body` sends what follows it.
     init(
         _ client: Client, _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ window: Int,
-        _ body: (@Sendable (UInt64, StreamSender) async -> Void)?
+        encoded: EncodedValue? = nil, _ body: (@Sendable (UInt64, StreamSender) async -> Void)?
     ) {
         self.client = client
         let core = client.core
@@ -61,7 +61,8 @@ final class StreamCall: Sendable {
             guard StreamReceiver.windows.contains(window) else {
                 throw IPCError(name: "RangeError", message: "'window' must be between 1 and 1024")
             }
-            ticket = try core.begin(command, value, bytes, options, RequestStreams(answer: receiver, body: sender))
+            ticket = try core.begin(
+                command, value, bytes, options, RequestStreams(answer: receiver, body: sender), encoded: encoded)
         } catch {
             receiver.finish(error)
             core.suspended.subtract(1, ordering: .relaxed)

@@ -1,0 +1,938 @@
+/*
+ * oroipc.h - shared-memory IPC between a host and its clients, for C.
+ *
+ *     oroipc_client *client;
+ *     oroipc_result *result = NULL;
+ *     if (oroipc_client_connect("demo", NULL, &client) != OROIPC_OK) errx(1, "%s", oroipc_last_error());
+ *     oroipc_call call = OROIPC_CALL("fs.stat");
+ *     call.value = oroipc_json("{\"path\": \"notes.txt\"}");
+ *     if (oroipc_client_call(client, &call, &result) == OROIPC_OK) puts(oroipc_result_json(result));
+ *     else puts(oroipc_result_error_message(result));
+ *     oroipc_result_release(result);
+ *     oroipc_client_release(client);
+ *
+ * Glossary
+ *
+ *   host       A process that answers commands. One thread of it serves all clients.
+ *   client     One connection of a process to a host. Any number of threads may use it at once.
+ *   link       The connection itself: memory that both share, and a socket that tells of the other's death.
+ *   route      A command that a host answers, by name; names are compared without regard to case.
+ *   message    What came from the other side: a command with its value and bytes, an event, or a chunk of a stream.
+ *   result     What a command came to: data and bytes, or an error; and headers.
+ *   value      A JSON value, and more: integers of any size, bytes. Read and written as text, as a number, as JSON, or
+ *              in the encoded form of docs/wire-format.md.
+ *   bytes      A payload beside the value. Large ones lie in shared memory and are not copied.
+ *   loan       A block of shared memory to be filled and then sent without a copy.
+ *   seq        The number by which a result finds its request: a decimal of any length, as text. "-1" is a push.
+ *   push       A result that nobody asked for.
+ *   turn       What a foreign event loop calls when the one descriptor of a host or client is readable.
+ *
+ * Rules that hold for every function here
+ *
+ *   Ownership  A handle is a pointer to a struct that is not shown. Who gets one from a function whose name ends in
+ *              _create, _connect, _adopt or _retain, or through an `out` parameter, owns one reference and gives it
+ *              back with the _release function of that type. A handle that a callback receives is borrowed: it is good
+ *              until the callback returns, unless it is retained. Where it is otherwise, the function says so.
+ *   Texts      UTF-8. Texts that are handed in end with a zero byte, are read before the function returns, and are not
+ *              kept. Texts and pointers that a getter answers live as long as the handle they were read from, and stay
+ *              where they are until it is changed.
+ *   NULL       Every function takes NULL for every pointer, and does nothing then: it answers OROIPC_INVALID, NULL, 0
+ *              or -1. A release function takes NULL. An `out` parameter that may be NULL says so.
+ *   Failures   An oroipc_status is OROIPC_OK or says why not; oroipc_last_error() has the details in words. After a
+ *              failure an `out` parameter holds NULL, except where it is said to be left alone. No function of this
+ *              header aborts, throws or exits.
+ *   Threads    Hosts, clients, aborts, bytes and retained messages may be used by any number of threads at once, and be
+ *              released on any. A result, a stream, a loan belongs to one thread at a time. "The host's thread" is that
+ *              of oroipc_host_start, or the one that calls oroipc_host_run or oroipc_host_turn. "The client's thread"
+ *              is the one that calls oroipc_client_turn, or the library's own, as oroipc_client_options.delivery says.
+ *   Callbacks  Run on the thread that is named at their type, one at a time, and never inside the call that set them
+ *              up. They may call any function, unless it says otherwise; blocking in one stops everything its thread
+ *              serves. A C++ exception or a longjmp must not leave one. A `context` is handed back as it is; a
+ *              `destroy` function, where there is one and it is not NULL, is called exactly once with the context, on
+ *              any thread, when nothing will be called back with it any more; also when the function that took it
+ *              fails.
+ *   Structs    Start with their own size, so that a program built with an older header runs with a newer library.
+ *              Prepare them with their _INIT macro; a member that is zero has its default.
+ *   fork       A child process must not use the handles of its parent. It may exec.
+ *
+ * Versions: the library's soname carries OROIPC_ABI_VERSION. Within one ABI version functions and members are only
+ * added.
+ */
+#ifndef OROIPC_H
+#define OROIPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define OROIPC_API __attribute__((visibility("default")))
+#else
+#define OROIPC_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --------------------------------------------------------------------------------------------------------- versions */
+
+/* The ABI this header describes. */
+#define OROIPC_ABI_VERSION 1
+
+/* Counts what was added within one ABI version. */
+#define OROIPC_ABI_REVISION 0
+
+/* The OROIPC_ABI_VERSION of the library that is loaded, in the upper 16 bits, and its OROIPC_ABI_REVISION in the lower
+ * 16.
+ * Any thread. */
+OROIPC_API uint32_t oroipc_abi_version(void);
+
+/* ----------------------------------------------------------------------------------------------------------- status */
+
+typedef int32_t oroipc_status;
+
+enum {
+    /* Done. */
+    OROIPC_OK = 0,
+    /* The command was sent, or could not be; there is a result, and it holds an error. */
+    OROIPC_FAILED = 1,
+    /* A NULL where there must be something, a number out of range, a text that is not UTF-8, a name with other
+     * characters than it may have. */
+    OROIPC_INVALID = -1,
+    /* No host of this name is running. */
+    OROIPC_NOT_LISTENING = -2,
+    /* A living host has this name already. */
+    OROIPC_NAME_TAKEN = -3,
+    /* The folder for sockets cannot be used: not a folder, somebody else's, or open to others. */
+    OROIPC_FOLDER = -4,
+    /* The host does not admit this client. */
+    OROIPC_REFUSED = -5,
+    /* The time is over. */
+    OROIPC_TIMED_OUT = -6,
+    /* This side has closed the link, or stopped the host. */
+    OROIPC_CLOSED = -7,
+    /* The other side has closed the link, or has died. */
+    OROIPC_PEER_GONE = -8,
+    /* The other side broke the protocol. */
+    OROIPC_VIOLATION = -9,
+    /* Longer than the other side, or a limit of this one, allows. */
+    OROIPC_TOO_LARGE = -10,
+    /* Not now: no room, no credit, no free block. Try again later. */
+    OROIPC_BUSY = -11,
+    /* Nobody wants it any more: the client gave the request up, or is gone. */
+    OROIPC_ABORTED = -12,
+    /* Not in this state: replied twice, started twice, turned although started, a result that was sent. */
+    OROIPC_STATE = -13,
+    /* There is no such key, header, listener or client. */
+    OROIPC_NOT_FOUND = -14,
+    /* A system call failed; oroipc_last_error() says which, and with which errno. */
+    OROIPC_SYSTEM = -15,
+    /* A text that is not JSON, or bytes that are not an encoded value. */
+    OROIPC_MALFORMED = -16
+};
+
+/* The name of a status, such as "OROIPC_BUSY"; "unknown status" for other numbers. Never NULL, lives for ever. Any
+ * thread. */
+OROIPC_API const char *oroipc_status_name(oroipc_status status);
+
+/* What went wrong in the last function that failed on the calling thread, in words; "" when none has. Never NULL.
+ * Lives until the next function of this header fails on the same thread, or the thread ends. */
+OROIPC_API const char *oroipc_last_error(void);
+
+/* ----------------------------------------------------------------------------------------------------------- values */
+
+/* What an oroipc_value holds. */
+enum {
+    /* No value at all. */
+    OROIPC_NONE = 0,
+    OROIPC_NULL = 1,
+    /* `integer` is 0 or 1. */
+    OROIPC_BOOLEAN = 2,
+    /* `integer`. */
+    OROIPC_INTEGER = 3,
+    /* `number`. */
+    OROIPC_NUMBER = 4,
+    /* `size` bytes of UTF-8 at `data`, which may contain zero bytes. */
+    OROIPC_TEXT = 5,
+    /* `size` bytes of JSON at `data`. Integers keep all their digits. */
+    OROIPC_JSON = 6,
+    /* `size` bytes at `data`: the encoded form of docs/wire-format.md, section "Values". Checked where it is handed
+     * in. */
+    OROIPC_ENCODED = 7,
+    /* Only to ask with: null, booleans, integers of 64 bits, numbers and texts as they are, all others as JSON. */
+    OROIPC_NATIVE = 8
+};
+
+/* A value on its way in or out. `data` that is handed in is read before the function returns; where a value comes
+ * out, `data` lives as long as the message or result it was read from, and a zero byte follows it that is not
+ * counted. */
+typedef struct oroipc_value {
+    int32_t kind;
+    int32_t reserved;
+    int64_t integer;
+    double number;
+    const void *data;
+    size_t size;
+} oroipc_value;
+
+/* No value. */
+static inline oroipc_value oroipc_none(void) {
+    oroipc_value value = {OROIPC_NONE, 0, 0, 0, NULL, 0};
+    return value;
+}
+
+static inline oroipc_value oroipc_null(void) {
+    oroipc_value value = {OROIPC_NULL, 0, 0, 0, NULL, 0};
+    return value;
+}
+
+/* `boolean`: 0 is false, all else true. */
+static inline oroipc_value oroipc_boolean(int boolean) {
+    oroipc_value value = {OROIPC_BOOLEAN, 0, boolean != 0, 0, NULL, 0};
+    return value;
+}
+
+static inline oroipc_value oroipc_integer(int64_t integer) {
+    oroipc_value value = {OROIPC_INTEGER, 0, integer, 0, NULL, 0};
+    return value;
+}
+
+static inline oroipc_value oroipc_number(double number) {
+    oroipc_value value = {OROIPC_NUMBER, 0, 0, number, NULL, 0};
+    return value;
+}
+
+/* `size` bytes of UTF-8; SIZE_MAX: up to the zero byte. */
+static inline oroipc_value oroipc_text_of(const char *text, size_t size) {
+    oroipc_value value = {OROIPC_TEXT, 0, 0, 0, text, size};
+    return value;
+}
+
+static inline oroipc_value oroipc_text(const char *text) { return oroipc_text_of(text, SIZE_MAX); }
+
+/* `json` ends with a zero byte. */
+static inline oroipc_value oroipc_json(const char *json) {
+    oroipc_value value = {OROIPC_JSON, 0, 0, 0, json, SIZE_MAX};
+    return value;
+}
+
+static inline oroipc_value oroipc_encoded(const void *bytes, size_t size) {
+    oroipc_value value = {OROIPC_ENCODED, 0, 0, 0, bytes, size};
+    return value;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ bytes */
+
+/* A payload that several may hold at once. Nobody of this process writes to it any more. */
+typedef struct oroipc_bytes oroipc_bytes;
+
+/* Called once, on any thread, when the library needs the memory no more. */
+typedef void (*oroipc_done)(void *context);
+
+/* A copy of `size` bytes. `bytes` may be NULL where `size` is 0.
+ * Any thread. Fails with OROIPC_INVALID, OROIPC_TOO_LARGE. */
+OROIPC_API oroipc_status oroipc_bytes_create(const void *bytes, size_t size, oroipc_bytes **out);
+
+/* `size` bytes of the caller's, which are not copied here. They must not change or go before `done` is called with
+ * `context`. Sending them copies them once, into shared memory. `done` may be NULL; it is not called where this fails.
+ * Any thread. Fails with OROIPC_INVALID, OROIPC_TOO_LARGE. */
+OROIPC_API oroipc_status oroipc_bytes_borrow(
+    const void *bytes, size_t size, oroipc_done done, void *context, oroipc_bytes **out);
+
+/* The contents of a memfd, to be passed on without a copy to any number of links. The memfd is sealed for good: its
+ * size, and writing by anybody. `descriptor` stays the caller's.
+ * Any thread. Fails with OROIPC_INVALID for what is not a memfd, is empty, has holes or cannot be sealed;
+ * OROIPC_SYSTEM. */
+OROIPC_API oroipc_status oroipc_bytes_from_memfd(int descriptor, oroipc_bytes **out);
+
+/* Another reference; answers `bytes`. Any thread. */
+OROIPC_API oroipc_bytes *oroipc_bytes_retain(oroipc_bytes *bytes);
+
+/* Gives a reference back. With the last one borrowed memory goes back to the other side. Any thread. */
+OROIPC_API void oroipc_bytes_release(oroipc_bytes *bytes);
+
+/* Where they lie; good while a reference is held, also when the other side has died. NULL when there are none. Any
+ * thread. */
+OROIPC_API const void *oroipc_bytes_data(const oroipc_bytes *bytes);
+
+/* How many there are. Any thread. */
+OROIPC_API size_t oroipc_bytes_size(const oroipc_bytes *bytes);
+
+/* 1 when they lie in memory of the other side, which gets it back at the last release; else 0. Any thread. */
+OROIPC_API int oroipc_bytes_is_borrowed(const oroipc_bytes *bytes);
+
+/* 1 when nobody can change them any more. 0 when the other side still can: copy before you check them and then rely on
+ * it.
+ * Any thread. */
+OROIPC_API int oroipc_bytes_is_immutable(const oroipc_bytes *bytes);
+
+/* ------------------------------------------------------------------------------------------------------------ loans */
+
+/* A block of shared memory, to be filled and then sent without a copy. The other side can read it while it is
+ * filled. */
+typedef struct oroipc_loan oroipc_loan;
+
+/* Where to write; NULL once the loan has become bytes. It starts at a multiple of 128 bytes and is not cleared. */
+OROIPC_API void *oroipc_loan_data(oroipc_loan *loan);
+
+/* How many bytes were asked for. */
+OROIPC_API size_t oroipc_loan_size(const oroipc_loan *loan);
+
+/* The first `size` bytes of the block, filled: to be sent once or often. Nobody writes to the block from now on. The
+ * loan still has to be released, which no longer affects the block.
+ * Fails with OROIPC_INVALID where `size` is more than the block has, OROIPC_STATE the second time. */
+OROIPC_API oroipc_status oroipc_loan_finish(oroipc_loan *loan, size_t size, oroipc_bytes **out);
+
+/* Gives the block back, unless it has become bytes. Any thread. */
+OROIPC_API void oroipc_loan_release(oroipc_loan *loan);
+
+/* --------------------------------------------------------------------------------------------------------- messages */
+
+/* What came from the other side; constant. One that a callback received is good until the callback returns. */
+typedef struct oroipc_message oroipc_message;
+
+/* Keeps a message beyond its callback; answers `message`. On the thread of the callback at first, then on any. */
+OROIPC_API oroipc_message *oroipc_message_retain(oroipc_message *message);
+
+/* Gives back what oroipc_message_retain gave. Any thread. */
+OROIPC_API void oroipc_message_release(oroipc_message *message);
+
+/* The command, as the host spells it; of an event or chunk its name. NULL when it is empty. */
+OROIPC_API const char *oroipc_message_name(const oroipc_message *message);
+
+/* The client's number for the request, decimal, of any length; "-1" for a push. NULL for what has none. */
+OROIPC_API const char *oroipc_message_seq(const oroipc_message *message);
+
+/* The parameter `index`, or -1. */
+OROIPC_API int64_t oroipc_message_index(const oroipc_message *message);
+
+/* The message as a URI: ipc://name?parameters. Made when it is first asked for. */
+OROIPC_API const char *oroipc_message_uri(const oroipc_message *message);
+
+/* The value of the message, or its member `key`, as text: a text as it is, others as JSON. NULL when it is missing
+ * or empty. `key` NULL: the parameter `value`, which is the whole value where that is no object. */
+OROIPC_API const char *oroipc_message_get(const oroipc_message *message, const char *key);
+
+/* The whole value as JSON; NULL when there is none. Members are in the order in which they were sent. */
+OROIPC_API const char *oroipc_message_json(const oroipc_message *message);
+
+/* The whole value (`key` NULL) or one member of it, `as` one of OROIPC_NATIVE, OROIPC_TEXT, OROIPC_JSON,
+ * OROIPC_ENCODED. Reading a member does not decode the others. OROIPC_TEXT takes a text as it is and writes others as
+ * JSON.
+ * Fails with OROIPC_NOT_FOUND when there is none, OROIPC_MALFORMED when what came is no value; `out` is OROIPC_NONE
+ * then. */
+OROIPC_API oroipc_status oroipc_message_value(
+    const oroipc_message *message, const char *key, int32_t as, oroipc_value *out);
+
+/* The bytes that came along, in place; NULL when there are none. */
+OROIPC_API const void *oroipc_message_bytes(const oroipc_message *message);
+
+/* How many bytes came along. */
+OROIPC_API size_t oroipc_message_bytes_size(const oroipc_message *message);
+
+/* The bytes alone, to be kept without the message. Fails with OROIPC_NOT_FOUND when there are none. */
+OROIPC_API oroipc_status oroipc_message_take_bytes(const oroipc_message *message, oroipc_bytes **out);
+
+/* The header `name`, in any case; NULL when there is none. */
+OROIPC_API const char *oroipc_message_header(const oroipc_message *message, const char *name);
+
+/* Header number `index`, 0 and up. Fails with OROIPC_NOT_FOUND behind the last. */
+OROIPC_API oroipc_status oroipc_message_header_at(
+    const oroipc_message *message, size_t index, const char **name, const char **value);
+
+/* The number of the client that sent it, for oroipc_host_emit and oroipc_host_push; 0 in a client, and for what the
+ * host itself invoked. */
+OROIPC_API uint64_t oroipc_message_client(const oroipc_message *message);
+
+/* Who a process is, as the kernel says. */
+typedef struct oroipc_peer {
+    size_t size;
+    /* 0 when it cannot be seen from here. */
+    int32_t process;
+    uint32_t user;
+    uint32_t group;
+} oroipc_peer;
+
+#define OROIPC_PEER_INIT \
+    { sizeof(oroipc_peer), 0, 0, 0 }
+
+/* Who sent it. Fails with OROIPC_NOT_FOUND in a client, and for what the host itself invoked. */
+OROIPC_API oroipc_status oroipc_message_peer(const oroipc_message *message, oroipc_peer *out);
+
+/* A block of `size` bytes for the answer to this message, without waiting. On the host's thread, or any other while the
+ * message is kept.
+ * Fails with OROIPC_BUSY when the client has as many bytes as it may, OROIPC_TOO_LARGE, and why the link is over. */
+OROIPC_API oroipc_status oroipc_message_loan(const oroipc_message *message, size_t size, oroipc_loan **out);
+
+/* ---------------------------------------------------------------------------------------------------------- results */
+
+/* What a command came to. A host fills one, a client reads one. */
+typedef struct oroipc_result oroipc_result;
+
+/* An empty result: to be pushed, or for oroipc_client_call to fill again and again. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_result_create(oroipc_result **out);
+
+/* Another reference; answers `result`. */
+OROIPC_API oroipc_result *oroipc_result_retain(oroipc_result *result);
+
+/* Gives a reference back. A handler that releases its last one without having sent it answers with an InternalError. */
+OROIPC_API void oroipc_result_release(oroipc_result *result);
+
+/* A copy that is independent of the original; bytes are shared. */
+OROIPC_API oroipc_status oroipc_result_copy(const oroipc_result *result, oroipc_result **out);
+
+/* Filling. Each of these answers OROIPC_STATE for a result that was sent, or whose synchronous handler has returned.
+ * --- */
+
+/* Takes everything out. */
+OROIPC_API oroipc_status oroipc_result_clear(oroipc_result *result);
+
+/* The data. Takes an error away. Fails with OROIPC_MALFORMED; the result is as before then. */
+OROIPC_API oroipc_status oroipc_result_set_data(oroipc_result *result, const oroipc_value *data);
+
+/* An error instead of data and bytes. `name` NULL: Error; `code` NULL: that of the name, such as NOT_FOUND_ERR. */
+OROIPC_API oroipc_status oroipc_result_set_error(
+    oroipc_result *result, const char *name, const char *message, const char *code);
+
+/* The same with any members: an object {type, message, code, …}, or a text that is the message. OROIPC_NONE takes an
+ * error away.
+ * Fails with OROIPC_MALFORMED. */
+OROIPC_API oroipc_status oroipc_result_set_error_value(oroipc_result *result, const oroipc_value *error);
+
+/* Everything at once: an object that has `data` or `err` is taken apart, all else is the data. Fails with
+ * OROIPC_MALFORMED. */
+OROIPC_API oroipc_status oroipc_result_set_json(oroipc_result *result, const char *json);
+
+/* Bytes, which are copied. `size` 0 takes them away. */
+OROIPC_API oroipc_status oroipc_result_set_bytes(oroipc_result *result, const void *bytes, size_t size);
+
+/* Bytes that are not copied: a filled loan, memory of the caller's, bytes that somebody else has sent. `payload`
+ * stays the caller's to release; NULL takes them away. */
+OROIPC_API oroipc_status oroipc_result_set_payload(oroipc_result *result, oroipc_bytes *payload);
+
+/* A header. A second one of the same name replaces the first, except set-cookie. `value` NULL takes it away. Fails
+ * with OROIPC_INVALID for what cannot be a header. */
+OROIPC_API oroipc_status oroipc_result_set_header(oroipc_result *result, const char *name, const char *value);
+
+/* Reading. --------------------------------------------------------------------------------------------------------- */
+
+/* 1 when it holds no error, else 0. */
+OROIPC_API int oroipc_result_is_ok(const oroipc_result *result);
+
+/* The data as JSON; NULL when there is none. */
+OROIPC_API const char *oroipc_result_json(const oroipc_result *result);
+
+/* The data (`key` NULL) or one member of it, as oroipc_message_value reads it. */
+OROIPC_API oroipc_status oroipc_result_data(
+    const oroipc_result *result, const char *key, int32_t as, oroipc_value *out);
+
+/* The error's class, such as "TimeoutError"; NULL without error. */
+OROIPC_API const char *oroipc_result_error_name(const oroipc_result *result);
+
+/* What happened, for people; NULL without error. */
+OROIPC_API const char *oroipc_result_error_message(const oroipc_result *result);
+
+/* Such as "TIMEOUT_ERR", or a number as text; "" when the error has none, NULL without error. */
+OROIPC_API const char *oroipc_result_error_code(const oroipc_result *result);
+
+/* The error with all its members. Fails with OROIPC_NOT_FOUND without error. */
+OROIPC_API oroipc_status oroipc_result_error(const oroipc_result *result, int32_t as, oroipc_value *out);
+
+/* The command it answers; NULL in a handler. */
+OROIPC_API const char *oroipc_result_source(const oroipc_result *result);
+
+/* The seq of the request it answers or is going to; "-1" for a push; NULL for a result that belongs to no request. */
+OROIPC_API const char *oroipc_result_seq(const oroipc_result *result);
+
+/* The bytes, in place; NULL when there are none. */
+OROIPC_API const void *oroipc_result_bytes(const oroipc_result *result);
+
+/* How many bytes there are. */
+OROIPC_API size_t oroipc_result_bytes_size(const oroipc_result *result);
+
+/* The bytes alone, to be kept without the result. Fails with OROIPC_NOT_FOUND when there are none. */
+OROIPC_API oroipc_status oroipc_result_take_bytes(const oroipc_result *result, oroipc_bytes **out);
+
+/* The header `name`, in any case; NULL when there is none. */
+OROIPC_API const char *oroipc_result_header(const oroipc_result *result, const char *name);
+
+/* Header number `index`, 0 and up, sorted by name. Fails with OROIPC_NOT_FOUND behind the last. */
+OROIPC_API oroipc_status oroipc_result_header_at(
+    const oroipc_result *result, size_t index, const char **name, const char **value);
+
+/* Answering. For a result that a handler received; OROIPC_STATE for others. ---------------------------------------- */
+
+/* Sends the result of an OROIPC_ROUTE_LATER, or ends the stream of an OROIPC_ROUTE_STREAM, and gives the handler's
+ * reference back whatever it answers. Any thread.
+ * Fails with OROIPC_ABORTED when nobody waits for it any more, OROIPC_STATE the second time. */
+OROIPC_API oroipc_status oroipc_result_send(oroipc_result *result);
+
+/* Sends a chunk of bytes, which are copied. Any thread, one at a time.
+ * Fails with OROIPC_BUSY when the client takes no more chunks now: try again after oroipc_result_on_room has called;
+ * OROIPC_ABORTED when nobody reads them any more; OROIPC_TOO_LARGE, which the stream survives. */
+OROIPC_API oroipc_status oroipc_result_send_chunk(oroipc_result *result, const void *bytes, size_t size);
+
+/* Sends an event: a name of at most 255 bytes, a value, bytes without a copy. Any of them may be NULL, the name too.
+ * Fails as oroipc_result_send_chunk, and with OROIPC_MALFORMED. */
+OROIPC_API oroipc_status oroipc_result_send_event(
+    oroipc_result *result, const char *name, const oroipc_value *value, oroipc_bytes *payload);
+
+/* Called on the host's thread. */
+typedef void (*oroipc_notice)(oroipc_result *result, void *context);
+
+/* Calls `notice` once, as soon as a chunk that was refused with OROIPC_BUSY would be taken, or the stream is over. A
+ * later call replaces an earlier one. Fails with OROIPC_STATE for what is no stream. */
+OROIPC_API oroipc_status oroipc_result_on_room(oroipc_result *result, oroipc_notice notice, void *context);
+
+/* Calls `notice` once when the client gives the request up, its deadline passes, or it goes away; soon when that has
+ * happened already; never once the result was sent. A later call replaces an earlier one, `notice` NULL takes it
+ * back. Fails with OROIPC_STATE for a result of a synchronous route. */
+OROIPC_API oroipc_status oroipc_result_on_cancel(oroipc_result *result, oroipc_notice notice, void *context);
+
+/* 1 when nobody waits for the result any more. Any thread. */
+OROIPC_API int oroipc_result_is_cancelled(const oroipc_result *result);
+
+/* ----------------------------------------------------------------------------------------------------------- limits */
+
+enum {
+    /* Polls for as long as the gaps between messages say, then sleeps. */
+    OROIPC_IDLE_ADAPTIVE = 0,
+    /* Polls all the time, except where that stands in the other side's way. */
+    OROIPC_IDLE_SPIN = 1,
+    /* Sleeps at once. */
+    OROIPC_IDLE_PARK = 2
+};
+
+enum {
+    /* io_uring where it works, else epoll; ORO_IPC_BACKEND forces one. */
+    OROIPC_BACKEND_DEFAULT = 0,
+    OROIPC_BACKEND_IO_URING = 1,
+    OROIPC_BACKEND_EPOLL = 2
+};
+
+/* What one link may use. 0 in a member: its default. */
+typedef struct oroipc_limits {
+    /* Bytes of each ring this side writes: a power of two from 4096 to 64 MiB. Default 64 KiB. */
+    uint64_t ring_bytes;
+    /* Rings the other side may open, 2 to 16. Default 8. */
+    uint32_t rings;
+    /* Most blocks of the other side that this side has at once: a power of two from 512 to 2^20. Default 16384. */
+    uint32_t loans;
+    /* Longest message with a payload that is copied. Default 64 MiB and 64 KiB. */
+    uint64_t message_bytes;
+    /* Longest payload that the other side may lend: 4096 to 2^46. Default 2^40. */
+    uint64_t payload_bytes;
+    /* Most bytes of blocks of this side that are out at once. Default 1 GiB in a host, 16 GiB in a client. */
+    uint64_t loan_bytes;
+    /* Most bytes of unused blocks kept for the next payload. Default 256 MiB. */
+    uint64_t kept_bytes;
+    /* Most memories with blocks that the other side may have open, 4 to 4096. Default 256. */
+    uint32_t memories;
+    /* Not 0: asks for huge pages for blocks. */
+    uint32_t huge_pages;
+} oroipc_limits;
+
+#define OROIPC_LIMITS_INIT \
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* How grave a line of the log is. */
+enum { OROIPC_LOG_DEBUG = 1, OROIPC_LOG_INFO = 2, OROIPC_LOG_WARNING = 4, OROIPC_LOG_ERROR = 5 };
+
+/* A line of the log. Any thread, several at once; must not call this library. `text` is good until it returns. */
+typedef void (*oroipc_log)(int32_t level, const char *text, void *context);
+
+/* ------------------------------------------------------------------------------------------------------------ calls */
+
+/* Ends what has it: calls, waits. One may serve many calls. */
+typedef struct oroipc_abort oroipc_abort;
+
+/* Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_abort_create(oroipc_abort **out);
+
+/* Another reference; answers `abort`. Any thread. */
+OROIPC_API oroipc_abort *oroipc_abort_retain(oroipc_abort *abort);
+
+/* Gives a reference back. Calls that have it go on. Any thread. */
+OROIPC_API void oroipc_abort_release(oroipc_abort *abort);
+
+/* Every call that has it, now or later, ends at once with an AbortError of this message, and the host's handler is
+ * cancelled. `reason` may be NULL. Only the first call counts. Any thread. */
+OROIPC_API oroipc_status oroipc_abort_fire(oroipc_abort *abort, const char *reason);
+
+/* What happens when a payload needs a block and none is free, because the host has given none back. */
+enum {
+    /* It is copied through the ring, in parts. */
+    OROIPC_FULL_COPY = 0,
+    /* The call waits for a block, until its deadline. Blocking calls only; others copy. */
+    OROIPC_FULL_WAIT = 1,
+    /* It fails at once with a QuotaExceededError. */
+    OROIPC_FULL_BUSY = 2
+};
+
+/* What a client sends, and how long it waits. All of it is read before the function that takes it returns. */
+typedef struct oroipc_call {
+    size_t size;
+    /* 1 to 255 of A-Z a-z 0-9 . _ -; ends with a zero byte, unless `command_size` says how long it is. */
+    const char *command;
+    size_t command_size;
+    /* A member of an object is a parameter; every other value is the parameter `value`. */
+    oroipc_value value;
+    /* A payload, which is copied. */
+    const void *bytes;
+    size_t bytes_size;
+    /* A payload that is not copied where it lies in shared memory. Stays the caller's to release. Wins over `bytes`. */
+    oroipc_bytes *payload;
+    /* The caller's own number, decimal, of any length. NULL: the client's next. */
+    const char *seq;
+    /* Milliseconds to wait for the result, then it is a TimeoutError. 0: no limit. */
+    uint32_t timeout_ms;
+    /* OROIPC_FULL_…. */
+    int32_t when_full;
+    /* Ends the call when it is fired. Stays the caller's to release. */
+    oroipc_abort *abort;
+} oroipc_call;
+
+#define OROIPC_CALL(command) \
+    { sizeof(oroipc_call), (command), 0, {OROIPC_NONE, 0, 0, 0, NULL, 0}, NULL, 0, NULL, NULL, 0, 0, NULL }
+
+/* The usual timeout of a call that is to have one, in milliseconds. */
+#define OROIPC_TIMEOUT 32000
+
+/* ------------------------------------------------------------------------------------------------------------ hosts */
+
+typedef struct oroipc_host oroipc_host;
+
+/* May this process connect? 0: no. On the host's thread, during the handshake. */
+typedef int (*oroipc_policy)(const oroipc_peer *peer, void *context);
+
+typedef struct oroipc_host_options {
+    size_t size;
+    /* OROIPC_IDLE_… and OROIPC_BACKEND_…. */
+    int32_t idle;
+    int32_t backend;
+    /* Folder of the socket; NULL: $XDG_RUNTIME_DIR/oro-ipc, else /tmp/oro-ipc-UID. */
+    const char *folder;
+    oroipc_limits limits;
+    /* Most clients at once. Default 4096. */
+    uint32_t links;
+    /* Most clients at once that have not finished their handshake. Default 128. */
+    uint32_t handshakes;
+    /* Milliseconds for a handshake. Default 5000. */
+    uint32_t handshake_ms;
+    /* Most requests of one client that wait for oroipc_result_send. Default 2^20. */
+    uint32_t requests_per_link;
+    /* Most bytes of results that wait because a client does not read; then its link is ended. Default 256 MiB. */
+    uint64_t waiting_bytes_per_link;
+    /* Who may connect. NULL: processes of the same user, and nobody else. A policy takes the place of that rule. */
+    oroipc_policy policy;
+    void *policy_context;
+    /* Where the host says what it does, from this level on; 0: from OROIPC_LOG_INFO. NULL: nowhere. */
+    oroipc_log log;
+    void *log_context;
+    int32_t log_level;
+    int32_t reserved;
+} oroipc_host_options;
+
+#define OROIPC_HOST_OPTIONS_INIT \
+    { sizeof(oroipc_host_options), 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0 }
+
+/* A host that clients find under `name`: 1 to 64 of A-Z a-z 0-9 . _ -. NULL: one without a name, for
+ * oroipc_host_make_peer, oroipc_host_adopt and oroipc_host_connect. `options` may be NULL. Clients may connect from now
+ * on, and are served from oroipc_host_start, _run or _turn on.
+ * Any thread. Fails with OROIPC_NAME_TAKEN, OROIPC_FOLDER, OROIPC_INVALID, OROIPC_SYSTEM. */
+OROIPC_API oroipc_status oroipc_host_create(
+    const char *name, const oroipc_host_options *options, oroipc_host **out);
+
+/* Another reference; answers `host`. Any thread. */
+OROIPC_API oroipc_host *oroipc_host_retain(oroipc_host *host);
+
+/* Gives a reference back; the last one stops the host. Any thread but, for the last one, that of a callback of this
+ * host. */
+OROIPC_API void oroipc_host_release(oroipc_host *host);
+
+/* Serves on a thread of the library's, until oroipc_host_stop. Any thread.
+ * Fails with OROIPC_STATE when it runs already or is stopped, OROIPC_SYSTEM. */
+OROIPC_API oroipc_status oroipc_host_start(oroipc_host *host);
+
+/* Serves on the calling thread, and returns after oroipc_host_stop. Fails with OROIPC_STATE when it runs already or
+ * is stopped. */
+OROIPC_API oroipc_status oroipc_host_run(oroipc_host *host);
+
+/* Stops in good order: takes no new requests, gives those that run `within_ms` milliseconds to finish, tells the
+ * clients `reason` (which may be NULL), and then stops. Waits for it, except in a host that is turned, which has to
+ * be turned on meanwhile. Not on the host's thread. */
+OROIPC_API oroipc_status oroipc_host_shutdown(oroipc_host *host, uint32_t within_ms, const char *reason);
+
+/* Ends all links and gives the name free: clients see OROIPC_PEER_GONE. Waits for the library's thread, unless
+ * called on it. Any thread; may be called again. */
+OROIPC_API oroipc_status oroipc_host_stop(oroipc_host *host);
+
+/* For a host in a foreign event loop: poll this for reading, and call oroipc_host_turn when it is readable. It stays
+ * the library's. -1 for NULL. Any thread. */
+OROIPC_API int oroipc_host_descriptor(const oroipc_host *host);
+
+/* Does all there is to do without waiting, calling handlers. To be called once at first, when the descriptor is
+ * readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most, -1 for ever, as
+ * poll and epoll_wait take it.
+ * Always on one thread, not inside a callback. Fails with OROIPC_STATE when the host is started, run or stopped. */
+OROIPC_API oroipc_status oroipc_host_turn(oroipc_host *host, int *timeout_ms);
+
+/* One end of a new connection to this host, for a child process or another library: a descriptor that is the
+ * caller's, and that is closed at exec. See oroipc_client_adopt. Any thread. Fails with OROIPC_SYSTEM; `out` is -1
+ * then. */
+OROIPC_API oroipc_status oroipc_host_make_peer(oroipc_host *host, int *out);
+
+/* Serves the client at the other end of a connected SOCK_SEQPACKET socket, which the host takes over. Any thread.
+ * Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_host_adopt(oroipc_host *host, int descriptor);
+
+/* What a host has done so far; may lag a moment behind. */
+typedef struct oroipc_host_statistics {
+    size_t size;
+    /* Clients connected now, ever connected, refused, and ended because they broke the protocol. */
+    uint64_t links;
+    uint64_t accepted;
+    uint64_t refused;
+    uint64_t violations;
+    /* Requests that reached the router, and those dropped because their deadline had passed. */
+    uint64_t requests;
+    uint64_t expired;
+    /* Payload bytes copied, bytes and blocks lent, bytes of memory for blocks. */
+    uint64_t copied_bytes;
+    uint64_t loaned_bytes;
+    uint64_t loans;
+    uint64_t block_memory;
+} oroipc_host_statistics;
+
+#define OROIPC_HOST_STATISTICS_INIT \
+    { sizeof(oroipc_host_statistics), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_host_statistics_get(const oroipc_host *host, oroipc_host_statistics *out);
+
+/* How a route answers. */
+enum {
+    /* When the handler returns. For what takes microseconds. */
+    OROIPC_ROUTE_SYNC = 0,
+    /* When oroipc_result_send is called, from any thread. */
+    OROIPC_ROUTE_LATER = 1,
+    /* With chunks and events, until oroipc_result_send ends the stream. */
+    OROIPC_ROUTE_STREAM = 2
+};
+
+/* Answers a command. On the host's thread. `message` is borrowed. `result` is empty; with OROIPC_ROUTE_SYNC it is
+ * borrowed too and sent when the handler returns, with the others the handler owns it and gives it up with
+ * oroipc_result_send. */
+typedef void (*oroipc_handler)(oroipc_message *message, oroipc_result *result, void *context);
+
+/* Hears of a command before it is answered, or of an event. On the host's thread, or the client's. `message` is
+ * borrowed. */
+typedef void (*oroipc_listener)(oroipc_message *message, void *context);
+
+/* Answers the command `name` with `handler`; `kind` is one of OROIPC_ROUTE_…. Replaces what answered it before,
+ * except a route of the host's own. Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_host_map(
+    oroipc_host *host, const char *name, int32_t kind, oroipc_handler handler, void *context, oroipc_done destroy);
+
+/* Answers the command `name` no more; OROIPC_OK also when nobody did. Any thread. */
+OROIPC_API oroipc_status oroipc_host_unmap(oroipc_host *host, const char *name);
+
+/* Hears of each request for `name`, or for "*" of all, that has a route. Listeners run in the order they came,
+ * before the handler. `token` is for oroipc_host_unlisten. Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_host_listen(
+    oroipc_host *host, const char *name, oroipc_listener listener, void *context, oroipc_done destroy,
+    uint64_t *token);
+
+/* Ends what oroipc_host_listen began. Any thread. Fails with OROIPC_NOT_FOUND. */
+OROIPC_API oroipc_status oroipc_host_unlisten(oroipc_host *host, const char *name, uint64_t token);
+
+/* Sends an event to the clients that listen: to one (the number of oroipc_message_client), or with `client` 0 to
+ * all. `value` and `payload` may be NULL. Any thread. Fails with OROIPC_NOT_FOUND when there is no such client,
+ * OROIPC_INVALID, OROIPC_MALFORMED, OROIPC_TOO_LARGE. */
+OROIPC_API oroipc_status oroipc_host_emit(
+    oroipc_host *host, uint64_t client, const char *name, const oroipc_value *value, oroipc_bytes *payload);
+
+/* Sends a result that nobody asked for, its data, bytes and headers: the client sees an event named "data". `client`
+ * as in oroipc_host_emit. Any thread. Fails as oroipc_host_emit, and with OROIPC_INVALID for a result that is an
+ * error. */
+OROIPC_API oroipc_status oroipc_host_push(oroipc_host *host, uint64_t client, const oroipc_result *result);
+
+/* The result of an asynchronous call; `result` is borrowed. On the client's thread, or the host's. */
+typedef void (*oroipc_completion)(oroipc_result *result, void *context);
+
+/* Runs the route of a command in this process, as if a client had sent it. `completion`, which may be NULL, is called
+ * once with the result, on the host's thread and never before this returns. Seq, timeout and abort of `call` are not
+ * looked at. Any thread.
+ * Fails with OROIPC_NOT_FOUND when there is no such route, OROIPC_INVALID, OROIPC_MALFORMED; `completion` is not
+ * called then. */
+OROIPC_API oroipc_status oroipc_host_invoke(
+    oroipc_host *host, const oroipc_call *call, oroipc_completion completion, void *context);
+
+/* ---------------------------------------------------------------------------------------------------------- clients */
+
+typedef struct oroipc_client oroipc_client;
+
+/* Where a client's callbacks run. */
+enum {
+    /* In oroipc_client_turn. No thread of the library's is involved. */
+    OROIPC_DELIVER_TURN = 0,
+    /* On a thread of the library's, which serves all clients of the process: callbacks must not block. */
+    OROIPC_DELIVER_THREAD = 1
+};
+
+typedef struct oroipc_client_options {
+    size_t size;
+    /* OROIPC_IDLE_… and OROIPC_BACKEND_…. */
+    int32_t idle;
+    int32_t backend;
+    /* OROIPC_DELIVER_…. */
+    int32_t delivery;
+    /* Milliseconds for the handshake. Default 5000. */
+    uint32_t handshake_ms;
+    /* Folder of the host's socket; NULL: $XDG_RUNTIME_DIR/oro-ipc, else /tmp/oro-ipc-UID. */
+    const char *folder;
+    oroipc_limits limits;
+    /* Most bytes of asynchronous calls that wait for room because the host does not read; another fails. Default 256
+     * MiB. */
+    uint64_t waiting_bytes;
+    /* Most calls that wait for their result; another fails with a QuotaExceededError. Default 2^22. */
+    uint64_t pending_requests;
+    /* Where the client says what it does, from this level on; 0: from OROIPC_LOG_INFO. NULL: nowhere. */
+    oroipc_log log;
+    void *log_context;
+    int32_t log_level;
+    int32_t reserved;
+} oroipc_client_options;
+
+#define OROIPC_CLIENT_OPTIONS_INIT \
+    { sizeof(oroipc_client_options), 0, 0, 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, NULL, NULL, 0, 0 }
+
+/* Connects to the host of this name; waits for its answer. `options` may be NULL.
+ * Any thread but the host's. Fails with OROIPC_NOT_LISTENING, OROIPC_REFUSED, OROIPC_TIMED_OUT, OROIPC_INVALID,
+ * OROIPC_FOLDER, OROIPC_VIOLATION, OROIPC_SYSTEM. */
+OROIPC_API oroipc_status oroipc_client_connect(
+    const char *name, const oroipc_client_options *options, oroipc_client **out);
+
+/* Connects over a descriptor that oroipc_host_make_peer made, and takes it over, also when this fails. Waits for the
+ * host, so it cannot be called on the host's thread. Fails as oroipc_client_connect. */
+OROIPC_API oroipc_status oroipc_client_adopt(
+    int descriptor, const oroipc_client_options *options, oroipc_client **out);
+
+/* A client of a started host in the same process. Any thread but the host's. Fails as oroipc_client_connect. */
+OROIPC_API oroipc_status oroipc_host_connect(
+    oroipc_host *host, const oroipc_client_options *options, oroipc_client **out);
+
+/* Another reference; answers `client`. Any thread. */
+OROIPC_API oroipc_client *oroipc_client_retain(oroipc_client *client);
+
+/* Gives a reference back; the last one closes the link. Callbacks that are due and could not be delivered are not
+ * called any more; close and turn first to have them. Any thread. */
+OROIPC_API void oroipc_client_release(oroipc_client *client);
+
+/* Ends the link: whatever waits fails with a NetworkError. Any thread; may be called again. */
+OROIPC_API oroipc_status oroipc_client_close(oroipc_client *client);
+
+/* OROIPC_OK while the link stands, else why it is over; oroipc_last_error() has the reason then. Any thread. */
+OROIPC_API oroipc_status oroipc_client_state(const oroipc_client *client);
+
+/* Who the host is. Any thread. */
+OROIPC_API oroipc_status oroipc_client_peer(const oroipc_client *client, oroipc_peer *out);
+
+/* What a client has seen so far. */
+typedef struct oroipc_client_statistics {
+    size_t size;
+    /* Asynchronous calls that wait, and results that came too late and were dropped. */
+    uint64_t pending;
+    uint64_t late_results;
+    /* Payload bytes copied, bytes and blocks lent, bytes of memory for blocks. */
+    uint64_t copied_bytes;
+    uint64_t loaned_bytes;
+    uint64_t loans;
+    uint64_t block_memory;
+} oroipc_client_statistics;
+
+#define OROIPC_CLIENT_STATISTICS_INIT \
+    { sizeof(oroipc_client_statistics), 0, 0, 0, 0, 0, 0 }
+
+/* Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_client_statistics_get(const oroipc_client *client, oroipc_client_statistics *out);
+
+/* A block of `size` bytes, to be filled and sent to the host without a copy. Where none is free it waits at most
+ * `wait_ms` milliseconds, blocking the calling thread; 0: not at all. Any thread.
+ * Fails with OROIPC_BUSY, OROIPC_TOO_LARGE, and why the link is over. */
+OROIPC_API oroipc_status oroipc_client_loan(
+    oroipc_client *client, size_t size, uint32_t wait_ms, oroipc_loan **out);
+
+/* Sends a command and blocks the calling thread until its result is there. `result`: where it points to NULL a new
+ * result is put, which is the caller's; a result that is there is emptied and filled again, and nothing is allocated.
+ * NULL: nobody wants the result.
+ * Any thread, also while asynchronous calls wait; not the host's.
+ * Answers OROIPC_OK, or OROIPC_FAILED when the result holds an error: timeouts, aborts and the link's end are such
+ * errors. Fails without a result with OROIPC_INVALID, OROIPC_MALFORMED, OROIPC_STATE for a result that is a
+ * handler's; `result` is left alone then. */
+OROIPC_API oroipc_status oroipc_client_call(oroipc_client *client, const oroipc_call *call, oroipc_result **result);
+
+/* Sends a command; `completion` is called exactly once with its result, whatever happens to the link, and never before
+ * this returns. `ticket`, which may be NULL, is for oroipc_client_abort. Never blocks. Any thread.
+ * Fails with OROIPC_INVALID, OROIPC_MALFORMED; `completion` is not called then. */
+OROIPC_API oroipc_status oroipc_client_call_async(
+    oroipc_client *client, const oroipc_call *call, oroipc_completion completion, void *context, uint64_t *ticket);
+
+/* Gives one asynchronous call or stream up: it ends with an AbortError of this message, which may be NULL, and the
+ * host's handler is cancelled. Any thread. Fails with OROIPC_NOT_FOUND when it is over already. */
+OROIPC_API oroipc_status oroipc_client_abort(oroipc_client *client, uint64_t ticket, const char *reason);
+
+/* Sends a command that gets no result. Waits for room in its ring. Any thread.
+ * Fails with OROIPC_INVALID, OROIPC_MALFORMED, OROIPC_TOO_LARGE, OROIPC_BUSY, and why the link is over. */
+OROIPC_API oroipc_status oroipc_client_post(oroipc_client *client, const oroipc_call *call);
+
+/* A chunk of a stream, or its end. On the client's thread. `chunk` is borrowed: its name, value and bytes; NULL at
+ * the end. `end` is NULL before the end; then it is borrowed and holds the error, if there is one. */
+typedef void (*oroipc_receiver)(oroipc_message *chunk, oroipc_result *end, void *context);
+
+/* Sends a command whose answer comes in chunks. `receiver` is called for each, and exactly once with an end. At most
+ * `window` chunks, 1 to 1024, 0 for 16, are on their way or wait here: the host waits meanwhile, so that a program that
+ * stops calling oroipc_client_turn stops the host's handler too. The timeout of `call` is for the first chunk. `ticket`
+ * may be NULL. Never blocks. Any thread.
+ * Fails with OROIPC_INVALID, OROIPC_MALFORMED; `receiver` is not called then. */
+OROIPC_API oroipc_status oroipc_client_stream(
+    oroipc_client *client, const oroipc_call *call, uint32_t window, oroipc_receiver receiver, void *context,
+    uint64_t *ticket);
+
+/* Hears of the host's events named `name`, or with "*" of all. `token` is for oroipc_client_unlisten. Any thread.
+ * Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_client_listen(
+    oroipc_client *client, const char *name, oroipc_listener listener, void *context, oroipc_done destroy,
+    uint64_t *token);
+
+/* Ends what oroipc_client_listen began. Any thread. Fails with OROIPC_NOT_FOUND. */
+OROIPC_API oroipc_status oroipc_client_unlisten(oroipc_client *client, uint64_t token);
+
+/* Dispatches an event to the listeners of this client, as if the host had sent it. Any thread. Fails with
+ * OROIPC_INVALID, OROIPC_MALFORMED. */
+OROIPC_API oroipc_status oroipc_client_emit(
+    oroipc_client *client, const char *name, const oroipc_value *value, oroipc_bytes *payload);
+
+/* The link is over; oroipc_client_state(client) says why. On the client's thread. */
+typedef void (*oroipc_ending)(oroipc_client *client, void *context);
+
+/* Calls `ending` once when the link is over; soon when it is already. A later call replaces an earlier one, NULL
+ * takes it back. Any thread. */
+OROIPC_API oroipc_status oroipc_client_on_end(oroipc_client *client, oroipc_ending ending, void *context);
+
+/* For a client with OROIPC_DELIVER_TURN in a foreign event loop: poll this for reading, and call oroipc_client_turn
+ * when it is readable. It stays the library's. -1 for other clients. Any thread. */
+OROIPC_API int oroipc_client_descriptor(const oroipc_client *client);
+
+/* Reads what has come, and calls back everything that is due, without waiting. To be called once at first, when the
+ * descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most, -1
+ * for ever. However many results have come, the descriptor is readable once. Always on one thread, not inside a
+ * callback.
+ * Fails with OROIPC_STATE for a client with OROIPC_DELIVER_THREAD, or inside a callback. */
+OROIPC_API oroipc_status oroipc_client_turn(oroipc_client *client, int *timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
