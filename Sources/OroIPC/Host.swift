@@ -5,7 +5,7 @@ import OroLink
 ///
 /// ```swift
 /// let host = try Host(name: "demo")
-/// host.router.map("ping") { _ in Result(data: "pong") }
+/// host.router.map("add") { message in Result(data: .int((message["a"]?.int ?? 0) + (message["b"]?.int ?? 0))) }
 /// host.router.map("sleep", async: { message in
 ///     try await Task.sleep(for: .milliseconds(message["ms"]?.int ?? 0))
 ///     return Result()
@@ -13,7 +13,8 @@ import OroLink
 /// try host.start()
 /// ```
 ///
-/// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own.
+/// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own. Some routes,
+/// such as `ping`, every host has (``HostOptions/builtInRoutes``).
 public final class Host: Sendable {
     let core: HostCore
 
