@@ -8,12 +8,21 @@ extension ClientCore {
         if isAttached.load(ordering: .acquiring) { return }
         background.withLock { background in
             guard background == nil, let reactor = try? ClientReactor.shared(options) else { return }
-            background = reactor
-            // Watched from the start: the reactor arms the link when it goes to sleep.
-            isWatched.store(true, ordering: .sequentiallyConsistent)
-            isAttached.store(true, ordering: .sequentiallyConsistent)
-            reactor.attach(self)
+            attach(reactor, &background)
         }
+    }
+
+    /// The same with a reactor that a foreign event loop turns. Before the first asynchronous call.
+    func attach(turned reactor: ClientReactor) {
+        background.withLock { background in if background == nil { attach(reactor, &background) } }
+    }
+
+    private func attach(_ reactor: ClientReactor, _ background: inout ClientReactor?) {
+        background = reactor
+        // Watched from the start: the reactor arms the link when it goes to sleep.
+        isWatched.store(true, ordering: .sequentiallyConsistent)
+        isAttached.store(true, ordering: .sequentiallyConsistent)
+        reactor.attach(self)
     }
 
     func detach() {

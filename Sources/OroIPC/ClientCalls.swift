@@ -169,11 +169,14 @@ extension ClientCore {
 
     /// A place in the table of pending requests.
     func takeTicket(
-        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil
+        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil,
+        callback: PendingCallback? = nil
     ) throws(IPCError) -> UInt64 {
         let ticket = pending.withLock { pending in
             pending.count >= options.pendingRequests
-                ? 0 : pending.take(seq, isChosen: isChosen, deadline: deadline, thread: thread, streams: streams)
+                ? 0
+                : pending.take(
+                    seq, isChosen: isChosen, deadline: deadline, thread: thread, streams: streams, callback: callback)
         }
         guard let ticket else { throw .inFlight(seq) }
         guard ticket != 0 else { throw .tooMany(options.pendingRequests) }

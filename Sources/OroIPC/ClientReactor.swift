@@ -27,6 +27,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     private var reactorBox: Reactor?
+    private let isTurned: Bool
     private var clients: [UInt64: Watched] = [:]
     private var keys: [ObjectIdentifier: UInt64] = [:]
     private var active: [Watched] = []
@@ -48,10 +49,16 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         }
     }
 
-    private init(_ backend: WakeBackend?, _ idle: IdlePolicy) throws(LinkError) {
+    /// One without a thread, for a single client: a foreign event loop calls ``turn()``.
+    static func turned(_ options: ClientOptions) throws(LinkError) -> ClientReactor {
+        try ClientReactor(options.backend, options.idle, isTurned: true)
+    }
+
+    private init(_ backend: WakeBackend?, _ idle: IdlePolicy, isTurned: Bool = false) throws(LinkError) {
+        self.isTurned = isTurned
         let reactor = try Reactor(service: self, backend: backend, idle: idle)
         reactorBox = reactor
-        try reactor.start()
+        if !isTurned { try reactor.start() }
     }
 
     private var reactor: Reactor {
@@ -60,6 +67,23 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     var backend: WakeBackend { reactor.backend }
+
+    // MARK: In a foreign event loop
+
+    /// Readable when ``turn()`` has something to do.
+    var descriptor: Int32 { reactor.descriptor }
+
+    /// As ``Reactor/turn()``, for one that is turned.
+    func turn() -> UInt64? { reactor.turn() }
+
+    /// Nobody will turn it any more: what it was still to do is done here, which also lets go of what it works for.
+    func retire() { if isTurned { reactor.stop() } }
+
+    /// Runs `job` on the reactor's thread, soon; the descriptor of one that is turned gets readable.
+    func submit(_ job: @escaping @Sendable () -> Void) { reactor.submit(job) }
+
+    /// The calling thread is the reactor's.
+    var isCurrentThread: Bool { reactor.isReactorThread }
 
     // MARK: From any thread
 

@@ -153,6 +153,8 @@ extension ClientCore {
             waiter.outcome.withLock { $0 = outcome }
             waiter.word.change()
         case .stream(let streams): finish(streams, outcome)
+        case .callback(let callback):
+            if callback.finish(outcome) { suspended.subtract(1, ordering: .relaxed) }
         case .nobodyYet: break
         case nil: if case .frame = outcome { countLate() }
         }

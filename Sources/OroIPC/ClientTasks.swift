@@ -28,7 +28,7 @@ extension ClientCore {
     @inline(__always)
     func begin(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ streams: RequestStreams?,
-        encoded: EncodedValue? = nil
+        encoded: EncodedValue? = nil, callback: PendingCallback? = nil
     ) throws(IPCError) -> UInt64 {
         if let error = refusal(command, options) { throw error }
         if Task.isCancelled { throw .abort() }
@@ -39,7 +39,8 @@ extension ClientCore {
         guard isAttached.load(ordering: .relaxed) else {
             throw .network("no thread for asynchronous calls could be started")
         }
-        let ticket = try takeTicket(seq, isChosen: options?.seq != nil, deadline: deadline, streams: streams)
+        let ticket = try takeTicket(
+            seq, isChosen: options?.seq != nil, deadline: deadline, streams: streams, callback: callback)
         do throws(LinkError) {
             if link.isOver { throw link.ending ?? .closed }
             var request = Request(

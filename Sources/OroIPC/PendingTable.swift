@@ -44,6 +44,7 @@ struct PendingTable: ~Copyable {
         var continuation: UnsafeContinuation<Outcome, Never>?
         var thread: ThreadWaiter?
         var streams: RequestStreams?
+        var callback: PendingCallback?
         var nextFree: UInt32 = 0
     }
 
@@ -59,7 +60,8 @@ struct PendingTable: ~Copyable {
     /// A place for one request; `nil` when `seq` was chosen by the caller and is in flight already.
     /// `deadline` in milliseconds since the link's start.
     mutating func take(
-        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil
+        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil,
+        callback: PendingCallback? = nil
     ) -> UInt64? {
         if isChosen && !chosen.insert(seq).inserted { return nil }
         let index: Int
@@ -78,6 +80,7 @@ struct PendingTable: ~Copyable {
         unsafe entries[index].continuation = nil
         entries[index].thread = thread
         entries[index].streams = streams
+        entries[index].callback = callback
         count += 1
         if let deadline { deadlines.set(UInt32(index), at: deadline) }
         return UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
@@ -100,6 +103,7 @@ struct PendingTable: ~Copyable {
         entries[index].outcome = nil
         entries[index].thread = nil
         entries[index].streams = nil
+        entries[index].callback = nil
         entries[index].nextFree = firstFree ?? .max
         firstFree = UInt32(index)
         count -= 1
@@ -110,6 +114,7 @@ struct PendingTable: ~Copyable {
         case continuation(UnsafeContinuation<Outcome, Never>)
         case thread(ThreadWaiter)
         case stream(RequestStreams)
+        case callback(PendingCallback)
         /// It has not begun to wait; the outcome is kept for it.
         case nobodyYet
     }
@@ -130,6 +135,10 @@ struct PendingTable: ~Copyable {
         if let streams = entries[index].streams, streams.answer != nil {
             free(ticket)
             return .stream(streams)
+        }
+        if let callback = entries[index].callback {
+            free(ticket)
+            return .callback(callback)
         }
         entries[index].outcome = outcome
         return .nobodyYet

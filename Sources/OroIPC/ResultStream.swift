@@ -41,7 +41,7 @@ final class StreamCall: Sendable {
     private let client: Client
     private let receiver: StreamReceiver
     /// 0: it could not be sent.
-    private let ticket: UInt64
+    let ticket: UInt64
     private let signal: AbortSignal?
     private let listening: UInt64
 
@@ -88,6 +88,24 @@ final class StreamCall: Sendable {
         signal?.unlisten(listening)
         client.core.abandon(ticket, .abort())
     }
+
+    func poll() -> PolledStream.Item? {
+        let (item, credit) = receiver.poll()
+        if credit > 0 { client.core.grant(ticket, credit) }
+        switch item {
+        case nil: return nil
+        case .end(let error): return .end(error)
+        case .chunk(let storage):
+            do throws(IPCError) {
+                return .chunk(try StreamChunk(storage))
+            } catch {
+                client.core.abandon(ticket, error)
+                return .end(error)
+            }
+        }
+    }
+
+    func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool { receiver.whenReady(action) }
 
     func next() async throws(IPCError) -> StreamChunk? {
         let item = await receiver.next { client.core.grant(ticket, $0) }

@@ -36,14 +36,28 @@ final class StreamReceiver: Sendable {
         var isGivenUp = false
         /// What follows the last chunk; `nil` while more may come.
         var ending: Ending?
-        var reader: SuspendedTask?
+        var reader: Reader?
 
         /// A reader would find something.
         var isReady: Bool { !chunks.isEmpty || ending != nil }
 
-        mutating func takeReader() -> SuspendedTask? {
+        mutating func takeReader() -> Reader? {
             defer { reader = nil }
             return reader
+        }
+    }
+
+    /// Who is told that there is something to read.
+    private enum Reader {
+        case task(SuspendedTask)
+        case callback(@Sendable () -> Void)
+
+        /// Not with the lock.
+        func resume() {
+            switch self {
+            case .task(let task): task.resume()
+            case .callback(let call): call()
+            }
         }
     }
 
@@ -69,7 +83,7 @@ final class StreamReceiver: Sendable {
 
     /// A chunk has come.
     func take(_ storage: FrameStorage) -> Arrival {
-        let (arrival, reader) = state.withLock { state -> (Arrival, SuspendedTask?) in
+        let (arrival, reader) = state.withLock { state -> (Arrival, Reader?) in
             guard state.credit > 0 else { return (.unexpected, nil) }
             state.credit -= 1
             if state.ending != nil { return (.late, nil) }
@@ -82,7 +96,7 @@ final class StreamReceiver: Sendable {
 
     /// The stream has ended. What came before is still read.
     func finish(_ error: IPCError?) {
-        let reader = state.withLock { state -> SuspendedTask? in
+        let reader = state.withLock { state -> Reader? in
             if state.ending != nil { return nil }
             state.ending = Ending(error: error)
             return state.takeReader()
@@ -105,7 +119,7 @@ final class StreamReceiver: Sendable {
 
     /// Nobody wants the chunks any more; those that wait are dropped.
     func giveUp(_ error: IPCError) {
-        let (chunks, reader) = state.withLock { state -> (Deque<FrameStorage>, SuspendedTask?) in
+        let (chunks, reader) = state.withLock { state -> (Deque<FrameStorage>, Reader?) in
             let chunks = state.chunks
             state.chunks = []
             state.isGivenUp = true
@@ -132,7 +146,7 @@ final class StreamReceiver: Sendable {
                 await SuspendedTask.suspend { task in
                     state.withLock { state in
                         if state.isReady || state.reader != nil { return false }
-                        state.reader = task
+                        state.reader = .task(task)
                         return true
                     }
                 }
@@ -142,7 +156,17 @@ final class StreamReceiver: Sendable {
         }
     }
 
-    private func poll() -> (Item?, credit: Int) {
+    /// Calls `action` once, on whatever thread, when ``poll()`` finds something. False: it does now, or somebody else waits.
+    func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool {
+        state.withLock { state in
+            if state.isReady || state.reader != nil { return false }
+            state.reader = .callback(action)
+            return true
+        }
+    }
+
+    /// The next chunk, the end, or nothing yet; and the credit to be given to the sender.
+    func poll() -> (Item?, credit: Int) {
         let isCancelled = Task.isCancelled
         return state.withLock { state in
             if state.reader != nil {

@@ -1,0 +1,108 @@
+import OroFrame
+import OroLink
+import Synchronization
+
+/// What is called with the outcome of one request, exactly once, by whoever has it first.
+final class PendingCallback: Sendable {
+    private struct State {
+        var isOver = false
+        var stopListening: (@Sendable () -> Void)?
+    }
+
+    private let state = Locked(State())
+    private let action: @Sendable (Outcome) -> Void
+
+    /// `action` runs on whatever thread has the outcome, with the receiver's role perhaps: it only hands on.
+    init(_ action: @escaping @Sendable (Outcome) -> Void) { self.action = action }
+
+    /// True for the call that counts.
+    func finish(_ outcome: Outcome) -> Bool {
+        let (isFirst, stopListening) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+            defer { state = State(isOver: true) }
+            return (!state.isOver, state.stopListening)
+        }
+        guard isFirst else { return false }
+        stopListening?()
+        action(outcome)
+        return true
+    }
+
+    /// Calls `action` when the outcome is there; at once when it is.
+    func afterwards(_ action: @escaping @Sendable () -> Void) {
+        let isOver = state.withLock { state in
+            if !state.isOver { state.stopListening = action }
+            return state.isOver
+        }
+        if isOver { action() }
+    }
+}
+
+// Calls whose results go to a function: for callers that are neither tasks nor willing to block a thread.
+extension Client {
+    /// Sends a command; `completion` gets its result exactly once, on whatever thread has it, maybe before this returns.
+    /// It must be short and must not call this client: it hands the result on.
+    ///
+    /// Answers the ticket for ``abandon(_:_:)``; 0 when the command could not be sent.
+    package func call(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
+        completion: @escaping @Sendable (Result) -> Void
+    ) -> UInt64 {
+        let callback = PendingCallback { outcome in completion(Result(outcome, command)) }
+        core.suspended.add(1, ordering: .sequentiallyConsistent)
+        let ticket: UInt64
+        do throws(IPCError) {
+            ticket = try core.begin(command, value, bytes, options, nil, encoded: encoded, callback: callback)
+        } catch {
+            // The link's end may have been quicker.
+            if callback.finish(.error(error)) { core.suspended.subtract(1, ordering: .relaxed) }
+            return 0
+        }
+        if let signal = options?.signal {
+            let token = signal.listen { [weak core] reason in core?.giveUp(ticket, .abort(reason)) }
+            callback.afterwards { signal.unlisten(token) }
+        }
+        core.watch()
+        // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
+        if core.link.isOver { core.complete(ticket, seq: nil, .error(IPCError(core.link.ending ?? .closed))) }
+        return ticket
+    }
+
+    /// Nobody wants the result, or the chunks, of this request any more. False: it is over already.
+    package func abandon(_ ticket: UInt64, _ error: IPCError) -> Bool {
+        guard core.pending.withLock({ $0.isTaken(ticket) }) else { return false }
+        core.giveUp(ticket, error)
+        return true
+    }
+}
+
+/// An answer in chunks for a caller that is no task: it asks for chunks, and is told when to ask again.
+package struct PolledStream: Sendable {
+    package enum Item {
+        case chunk(StreamChunk)
+        /// No more comes, for this reason if there is one. Told once.
+        case end(IPCError?)
+    }
+
+    private let call: StreamCall
+
+    init(_ call: StreamCall) { self.call = call }
+
+    /// For ``Client/abandon(_:_:)``; 0 when the command could not be sent.
+    package var ticket: UInt64 { call.ticket }
+
+    /// The next chunk or the end; `nil`: nothing yet. Gives the host credit for what was taken.
+    package func poll() -> Item? { call.poll() }
+
+    /// Calls `action` once, on whatever thread, when ``poll()`` finds something. False: it does now.
+    package func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool { call.whenReady(action) }
+}
+
+extension Client {
+    /// As ``stream(_:_:bytes:options:window:)``. Dropping the last copy gives the stream up.
+    package func polledStream(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, window: Int,
+        encoded: EncodedValue? = nil
+    ) -> PolledStream {
+        PolledStream(StreamCall(self, command, value, bytes, options, window, encoded: encoded, nil))
+    }
+}
