@@ -17,7 +17,10 @@ import Testing
 //   bytes. "A failed fetch becomes an `error` event": there is nothing to fetch.
 // - 18.6: special cases of windows.
 @Suite("Events")
-struct EventTests {
+final class EventTests {
+    /// Kept for as long as a test runs.
+    private let hosts = Mutex<[OroIPC.Host]>([])
+
     private final class Heard: Sendable {
         private let events = Mutex<[Event]>([])
         func add(_ event: Event) { events.withLock { $0.append(event) } }
@@ -29,6 +32,7 @@ struct EventTests {
         change(&options)
         let host = try OroIPC.Host.embedded(options: options)
         Fixture.install(on: host)
+        hosts.withLock { $0.append(host) }
         return (host, try host.connect())
     }
 
@@ -53,7 +57,7 @@ struct EventTests {
     @Test("emit of an empty text dispatches nothing, and is logged")
     func emptyText() throws {
         let log = LogLines()
-        let host = try OroIPC.Host.embedded()
+        let host = try pair().0
         var options = ClientOptions()
         options.logger = log.logger
         let client = try host.connect(options: options)
@@ -105,15 +109,16 @@ struct EventTests {
     @Test("whoever begins to listen does not hear what came before")
     func later() async throws {
         let target = EventTarget()
-        let (held, gate, heard) = (Atomic(false), DispatchSemaphore(value: 0), Heard())
+        let (gate, heard) = (DispatchSemaphore(value: 0), Heard())
+        let held = Mutex(false)
         target.listen("e") { event in
             if event.detail == 0 {
-                held.store(true, ordering: .relaxed)
+                held.withLock { $0 = true }
                 gate.wait()
             }
         }
         target.dispatch(Event("e", 0))
-        try await until("the first listener is at it") { held.load(ordering: .relaxed) }
+        try await until("the first listener is at it") { held.withLock { $0 } }
         target.dispatch(Event("e", 1))
         target.listen("e") { heard.add($0) }
         target.dispatch(Event("e", 2))
@@ -178,13 +183,15 @@ struct EventTests {
     func listening() async throws {
         let (host, client) = try pair()
         func listens() -> Bool {
-            let (word, told) = (DispatchSemaphore(value: 0), Atomic(false))
+            let word = DispatchSemaphore(value: 0)
+            let told = Mutex(false)
             host.core.reactor.submit {
-                told.store(host.core.links.values.first?.listens ?? false, ordering: .relaxed)
+                let listens = host.core.links.values.first?.listens ?? false
+                told.withLock { $0 = listens }
                 word.signal()
             }
             word.wait()
-            return told.load(ordering: .relaxed)
+            return told.withLock { $0 }
         }
         #expect(client.sendSync("ping").isOK)
         #expect(!listens())
@@ -252,7 +259,9 @@ struct EventTests {
         stuck.core.sendBriefly(frame)
         let stream = client.events.stream("e", buffer: 5000)
         #expect(client.sendSync("ping").isOK)
-        for index in 0..<1000 { #expect(client.sendSync("event.toAll", ["name": "e", "first": .int(index), "size": 1000]).isOK) }
+        for index in Int64(0)..<1000 {
+            #expect(client.sendSync("event.toAll", ["name": "e", "first": .int(index), "size": 1000]).isOK)
+        }
         var count = 0
         for await event in stream {
             #expect(event["n"] == .int(Int64(count)))

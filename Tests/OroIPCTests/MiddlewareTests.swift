@@ -6,11 +6,19 @@ import Testing
 @testable import OroIPC
 
 @Suite("Middleware")
-struct MiddlewareTests {
+final class MiddlewareTests {
+    /// Kept for as long as a test runs.
+    private let hosts = Mutex<[OroIPC.Host]>([])
+
     private final class Trace: Sendable {
         private let lines = Mutex<[String]>([])
         func say(_ line: String) { lines.withLock { $0.append(line) } }
-        func take() -> [String] { lines.withLock { defer { $0 = [] }; return $0 } }
+        func take() -> [String] {
+            lines.withLock { lines in
+                defer { lines = [] }
+                return lines
+            }
+        }
     }
 
     private struct Named: Middleware {
@@ -47,6 +55,7 @@ struct MiddlewareTests {
 
     private func host(_ trace: Trace) throws -> (OroIPC.Host, Client) {
         let host = try OroIPC.Host.embedded()
+        hosts.withLock { $0.append(host) }
         let thread = Mutex<pthread_t?>(nil)
         /// Handlers that belong on the host's own thread say when they are not on it.
         let elsewhere: @Sendable () -> String = {

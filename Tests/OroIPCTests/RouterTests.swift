@@ -19,11 +19,15 @@ import Testing
 // - 18.12: `queuedResponse`: bytes travel with their result; `broadcast_channel.*` belong to broadcast channels,
 //   `extension.*` and `internal.*` to runtimes.
 @Suite("Router")
-struct RouterTests {
+final class RouterTests {
+    /// Kept for as long as a test runs.
+    private let hosts = Mutex<[OroIPC.Host]>([])
+
     private func host(_ change: (inout HostOptions) -> Void = { _ in }) throws -> (OroIPC.Host, Client) {
         var options = HostOptions()
         change(&options)
         let host = try OroIPC.Host.embedded(options: options)
+        hosts.withLock { $0.append(host) }
         return (host, try host.connect())
     }
 
@@ -66,7 +70,8 @@ struct RouterTests {
     func preserved(_ name: String) async throws {
         let (host, client) = try host()
         #expect(!host.router.map(name) { _ in Result(data: "mine") })
-        #expect(!host.router.map(name, async: { _ in Result(data: "mine") }))
+        let isMapped = host.router.map(name, async: { _ in Result(data: "mine") })
+        #expect(!isMapped)
         #expect(!host.router.unmap(name))
         #expect(host.router.isMapped(name))
         #expect(host.router.names.filter { $0.lowercased() == name.lowercased() }.count == 1)
@@ -281,7 +286,8 @@ struct RouterTests {
         #expect(result.source == "R")
         #expect((try await onThread { host.invokeSync("r", ["a": 1]) }).data == wanted)
         let called = await withCheckedContinuation { continuation in
-            #expect(host.invoke("r", ["a": 1]) { continuation.resume(returning: $0) })
+            let isTaken = host.invoke("r", ["a": 1]) { continuation.resume(returning: $0) }
+            #expect(isTaken)
         }
         #expect(called.data == wanted)
     }
@@ -291,7 +297,8 @@ struct RouterTests {
         let (host, _) = try host()
         host.router.map("fails") { _ in throw IPCError(message: "broken") }
         #expect((await host.invoke("nothing")).err?.name == "NotFoundError")
-        #expect(!host.invoke("nothing") { _ in Issue.record("called") })
+        let isTaken = host.invoke("nothing") { _ in Issue.record("called") }
+        #expect(!isTaken)
         #expect((await host.invoke("a b")).err?.name == "TypeError")
         #expect((await host.invoke("diagnostics.stream.sse")).err?.name == "TypeError")
         #expect((await host.invoke("fails")).err?.message == "broken")
@@ -317,7 +324,8 @@ struct RouterTests {
         host.router.map("x") { _ in Result(data: "ran") }
         let waiting = await withCheckedContinuation { continuation in
             // Queued: nobody serves this host yet.
-            #expect(host.invoke("x") { continuation.resume(returning: $0) })
+            let isTaken = host.invoke("x") { continuation.resume(returning: $0) }
+            #expect(isTaken)
             host.stop()
         }
         #expect(waiting.err?.name == "AbortError")
