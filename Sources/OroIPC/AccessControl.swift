@@ -31,7 +31,8 @@ public struct AccessControl: Middleware {
         }
 
         /// The same for the processes that `isAbout` says.
-        public static func allow(_ routes: RoutePattern, _ isAbout: @escaping @Sendable (PeerIdentity) -> Bool) -> Rule {
+        public static func allow(_ routes: RoutePattern, _ isAbout: @escaping @Sendable (PeerIdentity) -> Bool) -> Rule
+        {
             Rule(isAllowed: true, routes: routes, isAbout: isAbout)
         }
 

@@ -97,7 +97,9 @@ extension ClientCore {
     /// UNTRUSTED: an event. Its value and headers are checked when they are looked at.
     func takeEvent(_ storage: FrameStorage) throws(LinkError) {
         let name: String?
-        do throws(FrameError) { name = try storage.view.name() } catch { throw .violation("a malformed frame: \(error)") }
+        do throws(FrameError) { name = try storage.view.name() } catch {
+            throw .violation("a malformed frame: \(error)")
+        }
         guard let name, !name.isEmpty else { throw .violation("an event without a name") }
         events.dispatch(Event(name, received: storage))
     }

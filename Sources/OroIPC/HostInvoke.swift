@@ -71,7 +71,8 @@ extension Host {
         do {
             let invocation = try Invocation(core.router, command, value, bytes)
             guard let route = invocation.route as? Router.SyncRoute else {
-                throw IPCError.notAllowed("'\(command)' cannot be waited for on the host's own thread; use `await invoke`")
+                throw IPCError.notAllowed(
+                    "'\(command)' cannot be waited for on the host's own thread; use `await invoke`")
             }
             result = try route.handler(invocation.message)
         } catch {

@@ -56,7 +56,8 @@ extension Behaviour {
                     try expectEqual(event.name, name)
                     try expectEqual(event.detail, ["n": 7])
                     try expect(
-                        same(event.bytes, pattern(size, seed: 7)), "\(route) \(difference(event.bytes, pattern(size, seed: 7)))")
+                        same(event.bytes, pattern(size, seed: 7)),
+                        "\(route) \(difference(event.bytes, pattern(size, seed: 7)))")
                     try expectEqual(event.headers.map { "\($0.name)=\($0.value)" }, ["x-n=7"])
                 }
             }
@@ -232,7 +233,8 @@ extension Behaviour {
     ]
 
     static let shutdowns: [Behaviour] = [
-        Behaviour("a host that shuts down finishes what runs and tells its clients", clients: 2, endsHost: true) { subject in
+        Behaviour("a host that shuts down finishes what runs and tells its clients", clients: 2, endsHost: true) {
+            subject in
             let (client, idle) = (try subject.client(), try subject.client())
             let stream = idle.events.stream("e")
             let before = try counts(client)

@@ -102,10 +102,11 @@ final class EventFixture: @unchecked Sendable {
             })
         router.map("reply.waits") { [self] _ in Result(data: .bool(lock.withLock { !waits.isEmpty })) }
         router.map("reply.cancelled") { [self] _ in
-            Result(data: lock.withLock {
-                defer { cancelled = nil }
-                return cancelled.map { .string($0) }
-            })
+            Result(
+                data: lock.withLock {
+                    defer { cancelled = nil }
+                    return cancelled.map { .string($0) }
+                })
         }
     }
 }

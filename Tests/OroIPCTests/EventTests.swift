@@ -328,7 +328,8 @@ final class EventTests {
         "a result with a forged seq or ticket is late, and no event",
         arguments: [
             Frame(.result, value: 1), Frame(.result, seq: Seq(7), value: 1), Frame(.result, seq: Seq(-2), value: 1),
-            Frame(.result, ticket: 3, seq: Seq(-1), value: 1), Frame(.result, ticket: 1 << 40 | 20, seq: Seq(-1), value: 1),
+            Frame(.result, ticket: 3, seq: Seq(-1), value: 1),
+            Frame(.result, ticket: 1 << 40 | 20, seq: Seq(-1), value: 1),
             Frame(.result, ticket: .max, seq: Seq(-1), value: 1), Frame(.result, ticket: .max - 1, value: 1),
         ])
     func forged(_ frame: Frame) async throws {

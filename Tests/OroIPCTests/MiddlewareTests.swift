@@ -69,20 +69,26 @@ final class MiddlewareTests {
             trace.say("handler" + elsewhere())
             return Result(data: "answer")
         }
-        host.router.map("async", async: { _ in
-            trace.say("handler")
-            return Result(data: "answer")
-        })
-        host.router.map("reply", reply: { _, reply in
-            trace.say("handler" + elsewhere())
-            Task { try reply.send("answer") }
-        })
+        host.router.map(
+            "async",
+            async: { _ in
+                trace.say("handler")
+                return Result(data: "answer")
+            })
+        host.router.map(
+            "reply",
+            reply: { _, reply in
+                trace.say("handler" + elsewhere())
+                Task { try reply.send("answer") }
+            })
         host.router.map("fails") { _ in throw IPCError(message: "broken") }
-        host.router.map("stream", stream: { _, stream in
-            trace.say("handler")
-            try await stream.send(Bytes([1]))
-            try await stream.send(Bytes([2]))
-        })
+        host.router.map(
+            "stream",
+            stream: { _, stream in
+                trace.say("handler")
+                try await stream.send(Bytes([1]))
+                try await stream.send(Bytes([2]))
+            })
         return (host, try host.connect())
     }
 
@@ -103,7 +109,8 @@ final class MiddlewareTests {
         try await until("the post is handled as well") { trace.take().last == "-a" }
     }
 
-    @Test("who answers itself keeps the rest from seeing the call", arguments: ["sync", "async", "reply"], [false, true])
+    @Test(
+        "who answers itself keeps the rest from seeing the call", arguments: ["sync", "async", "reply"], [false, true])
     func answers(_ route: String, _ suspends: Bool) async throws {
         let trace = Trace()
         let (host, client) = try host(trace)
@@ -179,7 +186,8 @@ final class MiddlewareTests {
         "patterns name one route, all that begin alike, or all",
         arguments: [
             ("fs.stat", "fs.stat", true), ("fs.stat", "FS.Stat", true), ("fs.stat", "fs.stat2", false),
-            ("fs.*", "fs.stat", true), ("fs.*", "fs", false), ("FS.*", "fs.x", true), ("*", "", true), ("*", "a.b", true),
+            ("fs.*", "fs.stat", true), ("fs.*", "fs", false), ("FS.*", "fs.x", true), ("*", "", true),
+            ("*", "a.b", true),
             ("", "a", false),
         ])
     func patterns(_ pattern: String, _ name: String, _ matches: Bool) {

@@ -184,7 +184,8 @@ final class RouterTests {
     func chunkStream() async throws {
         let (_, client) = try host()
         var bytes: [UInt8] = []
-        for try await chunk in client.stream("diagnostics.stream.chunks", ["chunks": 3, "chunkSize": 5, "interval": 1]) {
+        for try await chunk in client.stream("diagnostics.stream.chunks", ["chunks": 3, "chunkSize": 5, "interval": 1])
+        {
             bytes += [UInt8](chunk.bytes ?? [])
         }
         #expect(bytes == [UInt8](repeating: 0x5A, count: 15))
@@ -200,10 +201,12 @@ final class RouterTests {
             trace.say("handler")
             return Result()
         }
-        host.router.map("async", async: { _ in
-            trace.say("handler")
-            return Result()
-        })
+        host.router.map(
+            "async",
+            async: { _ in
+                trace.say("handler")
+                return Result()
+            })
         host.router.listen("*") { trace.say("all 1 \($0.name)") }
         host.router.listen("SYNC") { _ in trace.say("named 1") }
         host.router.listen("sync") { _ in trace.say("named 2") }
@@ -311,7 +314,8 @@ final class RouterTests {
         host.router.map("inner") { _ in Result(data: "inside") }
         host.router.map("slow", async: { _ in Result(data: "slow") })
         host.router.map("outer") { [unowned host] message in host.invokeSync(try message.string("route")) }
-        host.router.map("outer.async", async: { [unowned host] message in await host.invoke(try message.string("route")) })
+        host.router.map(
+            "outer.async", async: { [unowned host] message in await host.invoke(try message.string("route")) })
         #expect(client.sendSync("outer", ["route": "inner"]).data == "inside")
         #expect(client.sendSync("outer", ["route": "slow"]).err?.name == "NotAllowedError")
         #expect(client.sendSync("outer.async", ["route": "slow"]).data == "slow")
@@ -335,10 +339,12 @@ final class RouterTests {
     @Test("cancelling the task of an invocation cancels its handler")
     func invokeCancelled() async throws {
         let (host, _) = try host()
-        host.router.map("sleep", async: { _ in
-            try await Task.sleep(for: .seconds(600))
-            return Result()
-        })
+        host.router.map(
+            "sleep",
+            async: { _ in
+                try await Task.sleep(for: .seconds(600))
+                return Result()
+            })
         let task = Task { await host.invoke("sleep") }
         task.cancel()
         #expect(!(await task.value).isOK)
