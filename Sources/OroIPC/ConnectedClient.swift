@@ -46,7 +46,7 @@ public final class ConnectedClient: Sendable {
     /// when the client is gone; a `RangeError` when the event is longer than a message may be; a `TypeError` when it has
     /// no form on the wire; a `QuotaExceededError` when more than ``HostOptions/waitingBytesPerLink`` wait to be sent.
     public func emit(
-        _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: [(name: String, value: String)]? = nil
+        _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
         try put(try Outgoing.event(name, value, bytes, headers, limit: messageBytes))
     }
@@ -54,7 +54,7 @@ public final class ConnectedClient: Sendable {
     /// Sends it a result that it has not asked for, with the seq -1: ``Client/events`` hears `data`, with `value` as its
     /// detail. Throws as ``emit(_:_:bytes:headers:)``.
     public func push(
-        _ value: Value? = nil, bytes: Bytes? = nil, headers: [(name: String, value: String)]? = nil
+        _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
         try put(try Outgoing.push(value, bytes, headers, limit: messageBytes))
     }

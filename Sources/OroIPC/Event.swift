@@ -12,18 +12,15 @@ public struct Event: Sendable {
     private enum Content: Sendable {
         /// As it came; decoded when it is looked at.
         case received(FrameStorage)
-        case made(detail: Value?, bytes: Bytes?, headers: [Header])
+        case made(detail: Value?, bytes: Bytes?, headers: Headers)
     }
-
-    /// One header: its name and its value.
-    public typealias Header = (name: String, value: String)
 
     /// The name of a push.
     public static let data = "data"
 
     /// An event of this process's own.
     public init(
-        _ name: String, _ detail: Value? = nil, bytes: Bytes? = nil, headers: [(name: String, value: String)] = []
+        _ name: String, _ detail: Value? = nil, bytes: Bytes? = nil, headers: Headers = Headers()
     ) {
         self.name = name
         content = .made(detail: detail, bytes: bytes, headers: headers)
@@ -59,12 +56,13 @@ public struct Event: Sendable {
         }
     }
 
-    /// The headers, in their order; malformed ones are left out, as are all behind them.
-    public var headers: [(name: String, value: String)] {
+    /// The headers; those that cannot be are left out.
+    public var headers: Headers {
         switch content {
         case .received(let storage):
-            var headers: [Header] = []
-            try? storage.view.forEachHeader { (name, value) in headers.append((name, value)) }
+            // UNTRUSTED: each is checked as if it were our own.
+            var headers = Headers()
+            try? storage.view.forEachHeader { (name, value) in try? headers.append(name, value) }
             return headers
         case .made(_, _, let headers): return headers
         }

@@ -81,7 +81,7 @@ public final class Host: Sendable {
     /// there is room, in order; who is not known to listen, and has a full ring, does not get it. Does not wait. Throws as
     /// ``ConnectedClient/emit(_:_:bytes:headers:)``.
     public func emit(
-        _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: [(name: String, value: String)]? = nil
+        _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
         try emitToAll(try Outgoing.event(name, value, bytes, headers, limit: FrameLimits.default.maxFrameBytes))
     }
@@ -89,7 +89,7 @@ public final class Host: Sendable {
     /// Sends every client that is connected a result that it has not asked for, with the seq -1. Otherwise as
     /// ``emit(_:_:bytes:headers:)``.
     public func push(
-        _ value: Value? = nil, bytes: Bytes? = nil, headers: [(name: String, value: String)]? = nil
+        _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
         try emitToAll(try Outgoing.push(value, bytes, headers, limit: FrameLimits.default.maxFrameBytes))
     }

@@ -38,8 +38,7 @@ extension HostCore {
             return (true, !queue.isTold)
         }
         guard isTaken else {
-            throw IPCError(
-                name: "QuotaExceededError", message: "more than \(limit) bytes of events wait for the host's thread")
+            throw IPCError(.quotaExceeded, "more than \(limit) bytes of events wait for the host's thread")
         }
         if tell { reactor.submit { [self] in emitWaiting() } }
     }

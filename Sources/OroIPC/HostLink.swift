@@ -360,7 +360,7 @@ import OroLink
             size = unsafe try frame.measure(limits: core.frameLimits(link))
         } catch {
             if let instead { return IPCError(instead) }
-            return IPCError(name: "RangeError", message: "the result does not fit a message: \(error)")
+            return IPCError(.range, "the result does not fit a message: \(error)")
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         let start = unsafe frame.write(size, into: bytes)
@@ -440,7 +440,7 @@ import OroLink
         guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
             let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
             guard header.kind == .request else { return nil }
-            try reply(header, storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
+            try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
             return nil
         }
         guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {

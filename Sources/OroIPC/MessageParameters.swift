@@ -12,7 +12,7 @@ extension IPCError {
 
     /// A number is not in its range.
     public static func outOfRange(_ name: String, _ range: ClosedRange<Int>) -> IPCError {
-        IPCError(name: "RangeError", message: "'\(name)' must be between \(range.lowerBound) and \(range.upperBound)")
+        IPCError(.range, "'\(name)' must be between \(range.lowerBound) and \(range.upperBound)")
     }
 }
 

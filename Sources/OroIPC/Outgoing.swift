@@ -11,17 +11,17 @@ struct Outgoing: Sendable {
 
     /// The frame of an event.
     static func event(
-        _ name: String, _ value: Value?, _ bytes: Bytes?, _ headers: [(name: String, value: String)]?, limit: Int
+        _ name: String, _ value: Value?, _ bytes: Bytes?, _ headers: Headers?, limit: Int
     ) throws(IPCError) -> Outgoing {
         if name.isEmpty { throw .type("an event needs a name") }
-        return try Outgoing(Frame(.event, name: name, value: value, headers: headers), bytes, limit)
+        return try Outgoing(Frame(.event, name: name, value: value, headers: headers?.pairs), bytes, limit)
     }
 
     /// The frame of a result that nobody asked for.
     static func push(
-        _ value: Value?, _ bytes: Bytes?, _ headers: [(name: String, value: String)]?, limit: Int
+        _ value: Value?, _ bytes: Bytes?, _ headers: Headers?, limit: Int
     ) throws(IPCError) -> Outgoing {
-        try Outgoing(Frame(.result, seq: Seq(-1), value: value, headers: headers), bytes, limit)
+        try Outgoing(Frame(.result, seq: Seq(-1), value: value, headers: headers?.pairs), bytes, limit)
     }
 
     private init(_ frame: Frame, _ bytes: Bytes?, _ limit: Int) throws(IPCError) {
@@ -32,7 +32,7 @@ struct Outgoing: Sendable {
         } catch {
             switch error {
             case .overLimit:
-                throw IPCError(name: "RangeError", message: "the event does not fit a message: \(error)")
+                throw IPCError(.range, "the event does not fit a message: \(error)")
             default: throw .type("the event cannot be sent: \(error)")
             }
         }

@@ -83,9 +83,7 @@ final class PendingReply: Sendable {
             (state) throws(IPCError) -> ((@Sendable (Result) -> Void)?, [@Sendable (inout Result) -> Void]) in
             if let cancelled = state.cancelled { throw cancelled }
             if state.isSent {
-                throw IPCError(
-                    name: "InvalidStateError", message: "the request for '\(name)' was answered before",
-                    code: "INVALID_STATE_ERR")
+                throw IPCError(.invalidState, "the request for '\(name)' was answered before")
             }
             state.isSent = true
             defer { (state.put, state.changes, state.onCancel) = (nil, [], []) }
@@ -116,9 +114,7 @@ final class PendingReply: Sendable {
         }
         put?(
             Result(
-                err: IPCError(
-                    name: "InternalError", message: "the handler of '\(name)' has dropped its reply without an answer",
-                    code: "INTERNAL_ERR")))
+                err: IPCError(.internal, "the handler of '\(name)' has dropped its reply without an answer")))
     }
 
     func onCancel(_ action: @escaping @Sendable () -> Void) {

@@ -27,12 +27,12 @@ final class EventFixture: @unchecked Sendable {
     private func installEvents(on host: OroIPC.Host) {
         /// `count` times `send`, with what a message says: numbers from `first`, `size` bytes.
         @Sendable func each(
-            _ message: Message, _ send: (Value, Bytes?, [(name: String, value: String)]) throws -> Void
+            _ message: Message, _ send: (Value, Bytes?, Headers) throws -> Void
         ) throws -> Result {
             let (first, size) = (message["first"]?.int ?? 0, Int(message["size"]?.int ?? 0))
             for number in first..<first + (message["count"]?.int ?? 1) {
                 let bytes = size == 0 ? nil : Bytes(pattern(size, seed: UInt64(number)))
-                try send(["n": .int(number)], bytes, [("x-n", "\(number)")])
+                try send(["n": .int(number)], bytes, Headers([("x-n", "\(number)")]))
             }
             return Result()
         }

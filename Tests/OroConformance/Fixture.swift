@@ -28,7 +28,7 @@ public final class Fixture: Sendable {
         router.map("fail") { message in
             throw IPCError(
                 name: message["name"]?.string ?? "Error", message: message["message"]?.string ?? "",
-                code: message["code"]?.string ?? "", extra: ["path": message["path"] ?? .null])
+                code: message["code"], extra: ["path": message["path"] ?? .null])
         }
         router.map("throw.other") { _ in throw Unexpected("other", line: 0) }
         router.map(

@@ -364,7 +364,7 @@ final class EventTests {
         var bytes = [UInt8](repeating: 0, count: push.encoded.count)
         bytes.withUnsafeMutableBytes { push.encoded.copy(to: $0.baseAddress!, nil) }
         #expect(bytes == (try Frame(.result, seq: Seq(-1), value: true).encoded()))
-        let event = try Outgoing.event("e", 1, [1, 2], [("a", "b")], limit: 1 << 20)
+        let event = try Outgoing.event("e", 1, [1, 2], Headers([("a", "b")]), limit: 1 << 20)
         bytes = [UInt8](repeating: 0, count: event.encoded.count)
         bytes.withUnsafeMutableBytes { event.encoded.copy(to: $0.baseAddress!, nil) }
         let frame = Frame(.event, name: "e", value: 1, headers: [("a", "b")], payloadBytes: 2)
