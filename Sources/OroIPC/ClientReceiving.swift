@@ -115,6 +115,7 @@ extension ClientCore {
         case .end: try takeEnd(storage)
         case .credit: try takeCredit(storage.header)
         case .event: try takeEvent(storage)
+        case .port: try takePort(storage)
         case .goodbye: throw goodbye(storage)
         default: throw .violation("a frame that a host does not send: \(storage.header.kind)")
         }
@@ -193,6 +194,7 @@ extension ClientCore {
         let error = IPCError(link.ending ?? why)
         for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(error)) }
         events.close()
+        ports.end(error)
         kick()
     }
 

@@ -36,6 +36,10 @@ import Synchronization
         unsafeMutableAddress { unsafe activeBox }
     }
     private(set) var greetings: [UInt64: Greeting] = [:]
+    /// All ports of the clients and of this host; and those of this host.
+    let broker: PortBroker
+    let ports: PortHome
+    private let portRoute = HostPortRoute()
     /// Keys of `greetings` in the order their deadlines come.
     private var greetingOrder: [UInt64] = []
     private var nextKey: UInt64 = 1
@@ -73,10 +77,14 @@ import Synchronization
         self.options = options
         router = Router(logger: options.logger)
         folder = SocketFolder(options.folder)
+        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
+        ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
         if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
+        broker.setLocal(LocalPorts(ports))
+        portRoute.attach(self)
         if let name { listener = try folder.listen(name, backlog: 512) }
         router.setHostThread { [weak self] job in self?.reactor.submit(job) ?? false }
         if options.builtInRoutes { router.setBuiltIn(BuiltInRoutes.all(of: self)) }
@@ -123,6 +131,7 @@ import Synchronization
         stopListening()
         for key in greetings.keys { dropGreeting(key) }
         for link in Array(links.values) { end(link, .closed) }
+        ports.end(.network("the host has stopped"))
         publish()
     }
 
@@ -150,6 +159,7 @@ import Synchronization
         statistics.links = links.count
         statistics.requests = requestsBefore
         statistics.copiedBytes = copiedBefore
+        statistics.ports = broker.ends
         (statistics.bytesOnLoan, statistics.loans, statistics.blockMemory) = (0, 0, 0)
         for host in links.values {
             statistics.requests += host.requests

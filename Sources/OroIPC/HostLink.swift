@@ -18,6 +18,8 @@ import OroLink
     /// Which of them answers a ticket.
     var answering: [UInt64: UInt64] = [:]
     var streams = HostStreams()
+    /// The ports of this client.
+    private(set) var ports: LinkPorts!
     /// Handlers that have not finished, those that were told to stop included.
     private(set) var atWork = 0
     private var nextSerial: UInt64 = 0
@@ -92,6 +94,7 @@ import OroLink
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State(spare: FrameStorage(client)))
+        ports = LinkPorts(self)
     }
 
     deinit {
@@ -129,6 +132,7 @@ import OroLink
     private func pollBehind(limit: Int) throws(LinkError) -> Int {
         let count = try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
         try flushOutbox()
+        flushPorts()
         return count
     }
 
@@ -263,6 +267,7 @@ import OroLink
         case .chunk: try takeChunk(storage)
         case .end: takeEnd(storage)
         case .credit: header.ticket == 0 ? try takeListening(header) : try takeCredit(header)
+        case .port: try takePort(storage, ring)
         case .goodbye:
             throw .peerGone
         default:
@@ -476,6 +481,7 @@ import OroLink
     func cancelAll() {
         for work in running.values { work.cancel(.abort("the client is gone")) }
         closeStreams(running.values)
+        closePorts()
         running = [:]
         answering = [:]
     }

@@ -21,6 +21,7 @@ public final class Fixture: Sendable {
         let router = host.router
         streams.install(on: router)
         events.install(on: host)
+        Fixture.installPorts(on: host)
         router.map("echo") { message in Result(data: message.value, bytes: message.bytes) }
         router.map("echo.async", async: { message in Result(data: message.value, bytes: message.bytes) })
         router.map("seq") { message in Result(data: .string("\(message.seq)")) }
