@@ -1,60 +1,42 @@
-import OroLink
+/// A command with the types of its request and its response, for the host that answers it and the clients that call it: what
+/// does not fit does not compile.
+///
+/// ```swift
+/// // Shared by both programs:
+/// struct StatRequest: Codable { var path: String }
+/// struct Stat: Codable { var size: Int64 }
+/// let stat = Route<StatRequest, Stat>("fs.stat")
+///
+/// host.router.map(stat) { request in Stat(size: try size(of: request.path)) }
+/// print(try await client.call(stat, StatRequest(path: "notes.txt")).size)
+/// ```
+///
+/// Either type may be `Void`, which is no value; ``Bytes``, which are the payload; ``WithBytes``, which is both; or anything
+/// `Codable`. On the wire a typed route is one like others: untyped calls reach it, and the other way round.
+public struct Route<Request, Response>: Sendable {
+    /// The command.
+    public let name: String
 
-extension Router {
-    /// Answers at once, on the host's own thread: for what takes microseconds. Nothing else is served meanwhile.
-    public typealias SyncHandler = @Sendable (Message) throws -> Result
-    /// Answers from a task of its own, which is cancelled when the client aborts, times out or goes away.
-    public typealias AsyncHandler = @Sendable (Message) async throws -> Result
-    /// Answers in chunks, from a task of its own, which is cancelled when the client gives the stream up or goes away.
-    public typealias StreamHandler = @Sendable (Message, ReplyStream) async throws -> Void
-    /// Answers now or later, from wherever it likes; is called on the host's own thread. An error it throws is the answer.
-    public typealias ReplyHandler = @Sendable (Message, Reply) throws -> Void
+    /// A route with this command: 1 to 255 of `A-Z a-z 0-9 . _ -`.
+    public init(_ name: String) { self.name = name }
+}
 
-    /// What answers a command: a ``SyncRoute``, an ``AsyncRoute``, a ``StreamRoute`` or a ``ReplyRoute``.
-    @usableFromInline
-    class Route: @unchecked Sendable {
-        @usableFromInline final let name: String
-        final let isSync: Bool
+/// A command with the types of its request and of the elements it answers with, one chunk each.
+///
+/// ```swift
+/// let tail = StreamRoute<TailRequest, Line>("logs.tail")
+///
+/// host.router.map(tail) { request, lines in
+///     for await line in log.lines(request.count) { try await lines.send(line) }
+/// }
+/// for try await line in client.stream(tail, TailRequest(count: 10)) { print(line.text) }
+/// ```
+///
+/// What the types may be: see ``Route``.
+public struct StreamRoute<Request, Element>: Sendable {
+    /// The command.
+    public let name: String
 
-        fileprivate init(_ name: String, isSync: Bool) {
-            self.name = name
-            self.isSync = isSync
-        }
-    }
-
-    final class SyncRoute: Route, @unchecked Sendable {
-        let handler: SyncHandler
-
-        init(_ name: String, _ handler: @escaping SyncHandler) {
-            self.handler = handler
-            super.init(name, isSync: true)
-        }
-    }
-
-    final class AsyncRoute: Route, @unchecked Sendable {
-        let handler: AsyncHandler
-
-        init(_ name: String, _ handler: @escaping AsyncHandler) {
-            self.handler = handler
-            super.init(name, isSync: false)
-        }
-    }
-
-    final class StreamRoute: Route, @unchecked Sendable {
-        let handler: StreamHandler
-
-        init(_ name: String, _ handler: @escaping StreamHandler) {
-            self.handler = handler
-            super.init(name, isSync: false)
-        }
-    }
-
-    final class ReplyRoute: Route, @unchecked Sendable {
-        let handler: ReplyHandler
-
-        init(_ name: String, _ handler: @escaping ReplyHandler) {
-            self.handler = handler
-            super.init(name, isSync: false)
-        }
-    }
+    /// A route with this command: 1 to 255 of `A-Z a-z 0-9 . _ -`.
+    public init(_ name: String) { self.name = name }
 }
