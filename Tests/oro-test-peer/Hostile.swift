@@ -229,6 +229,9 @@ final class Hostile {
             for _ in 0..<1 + u(8) { record(frame(kind: 12, deadline: UInt64(u(2)), ticket: 0)) }
             for _ in 0..<1 + u(40) { ask("event.burst", flags: 0, ticket: 1 + dice.next() % 1000) }
             if u(4) == 0 { record(frame(kind: 12, deadline: dice.next() >> 32, ticket: 0)) }
+            // What the host has lent it meanwhile would be in the way of lies about blocks.
+            if u(2) == 0 { notice() }
+            try again()
         case "late replies":
             // Asks for what is answered later or never, and gives up, or does not.
             for _ in 0..<20 {
