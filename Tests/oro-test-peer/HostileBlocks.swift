@@ -184,7 +184,7 @@ extension Hostile {
     }
 
     private struct Answer {
-        /// No event, and no push: those have no ticket.
+        /// No event, and no push, whose seq needs a text.
         let isAsked: Bool
         let flags: UInt8
         let failed: Bool
@@ -211,7 +211,7 @@ extension Hostile {
         wake()
         let payload = (0..<4).reduce(0) { $0 | Int(frame[28 + $1]) << (8 * $1) }
         return Answer(
-            isAsked: frame[8..<16].contains { $0 != 0 }, flags: frame[1], failed: frame[4] != 0,
+            isAsked: frame[0] == 2 && frame[1] & 1 == 0, flags: frame[1], failed: frame[4] != 0,
             value: Array(frame[32..<frame.count - payload]),
             payload: Array(frame.suffix(payload)))
     }
