@@ -132,7 +132,7 @@ import OroLink
         if unsafe state.pointee.isWatched {
             unsafe state.pointee.outcome = result
         } else if let asker = unsafe state.pointee.asker.take() {
-            asker.core?.finish(asker.link, asker.request, asker.wideSeq, serial: asker.serial, result)
+            asker.core?.finishHere(asker.link, asker.request, asker.wideSeq, serial: asker.serial, result)
         }
         // A cancelled task stays so: the next handler must not see it.
         return !Task.isCancelled

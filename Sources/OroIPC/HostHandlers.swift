@@ -6,24 +6,16 @@ extension HostLink {
     /// Starts the handler of a request.
     func start(_ route: Router.Route, _ storage: FrameStorage) throws(LinkError) {
         let header = storage.header
+        if let route = route as? Router.ReplyRoute { return try startReply(route, storage) }
         let stream = route as? Router.StreamRoute
         if let stream, !header.flags.contains(.takesStream) { return try refuseStream(stream, storage) }
-        guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
-            let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
-            guard header.kind == .request else { return }
-            return try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
-        }
-        guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
-            throw .violation("a ticket that is in use")
-        }
         let executor = unsafe route.executor ?? core.options.handlers
         if case .reactor = executor, stream == nil, !header.flags.contains(.hasBody) {
             // What is neither synchronous nor a stream.
             let handler = unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler
             return try answerHere(handler, storage)
         }
-        let serial = takeSerial()
-        if header.flags.contains(.hasBody) { storage.body = openBody(header.ticket, serial: serial) }
+        guard let serial = try admit(storage) else { return }
         let message = Message(storage)
         let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
         let sender = stream == nil ? nil : StreamSender()
@@ -45,13 +37,38 @@ extension HostLink {
         register(header, serial, task, sender)
     }
 
+    /// A number for a handler that will answer `storage` later. `nil`: the client has too many at work, and was told so.
+    func admit(_ storage: FrameStorage) throws(LinkError) -> UInt64? {
+        guard try mayBegin(storage) else { return nil }
+        let serial = takeSerial()
+        let header = storage.header
+        if header.flags.contains(.hasBody) { storage.body = openBody(header.ticket, serial: serial) }
+        return serial
+    }
+
+    /// False: the client has too many handlers at work, and was told so.
+    private func mayBegin(_ storage: FrameStorage) throws(LinkError) -> Bool {
+        let header = storage.header
+        guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
+            let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
+            guard header.kind == .request else { return false }
+            try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
+            return false
+        }
+        guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
+            throw .violation("a ticket that is in use")
+        }
+        return true
+    }
+
+    /// One handler more is at work.
     private func takeSerial() -> UInt64 {
         defer { nextSerial += 1 }
+        atWork += 1
         return nextSerial
     }
 
     private func register(_ request: FrameHeader, _ serial: UInt64, _ task: Task<Void, Never>, _ reply: StreamSender?) {
-        atWork += 1
         running[serial] = Work(task: task, reply: reply, takesStream: request.flags.contains(.takesStream))
         if request.kind == .request { answering[request.ticket] = serial }
     }
@@ -82,7 +99,9 @@ extension HostLink {
     /// but what the handler itself needs.
     private func answerHere(_ handler: @escaping Router.AsyncHandler, _ storage: FrameStorage) throws(LinkError) {
         let header = storage.header
-        guard let (worker, job) = unsafe core.workers.begin(handler, Message(storage)) else { return }
+        guard try mayBegin(storage), let (worker, job) = unsafe core.workers.begin(handler, Message(storage)) else {
+            return
+        }
         unsafe core.workers.run(job)
         var serial: UInt64 = 0
         let result = worker.watched {
@@ -104,7 +123,10 @@ extension HostLink {
         _ sender: StreamSender?
     ) throws(LinkError) {
         let header = message.storage.header
-        guard let (worker, job) = unsafe core.workers.begin(handler, message) else { return }
+        guard let (worker, job) = unsafe core.workers.begin(handler, message) else {
+            atWork -= 1
+            return
+        }
         // First, so that what the handler does with its stream finds it.
         register(header, serial, worker.task, sender)
         unsafe core.workers.run(job)
@@ -138,7 +160,7 @@ extension HostLink {
 
     /// The link is over: nobody waits for these any more.
     func cancelAll() {
-        for work in running.values { work.task.cancel() }
+        for work in running.values { work.cancel(.abort("the client is gone")) }
         closeStreams(running.values)
         closePorts()
         running = [:]

@@ -23,6 +23,10 @@ import OroLink
     /// Handlers that have not finished, those that were told to stop included.
     var atWork = 0
     var nextSerial: UInt64 = 0
+    /// The client, for handlers and for the host's own code.
+    let client: ConnectedClient
+    /// Somebody there listens to events.
+    var listens = false
     /// In the host's list of links that are looked at in every turn.
     var isActive = true
     /// Turns since something came.
@@ -85,10 +89,11 @@ import OroLink
         unsafe self.core = core
         router = core.router
         start = link.start
+        client = ConnectedClient(link, core)
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
-        unsafe state.initialize(to: State(spare: FrameStorage(link.arena, start: start)))
+        unsafe state.initialize(to: State(spare: FrameStorage(client)))
         ports = LinkPorts(self)
     }
 
@@ -140,7 +145,7 @@ import OroLink
     @inline(__always)
     private func receive(_ incoming: Incoming) throws(LinkError) {
         if unsafe !FrameStorage.isFree(&state.pointee.spare) {
-            unsafe state.pointee.spare = FrameStorage(link.arena, start: start)
+            unsafe state.pointee.spare = FrameStorage(client)
         }
         // `spare` keeps it, and is not replaced before this returns: no reference is counted on the way.
         try unsafe Unmanaged.passUnretained(state.pointee.spare).borrowed {
@@ -170,7 +175,7 @@ import OroLink
             if unsafe FrameStorage.isFree(&state.pointee.spare) {
                 unsafe state.pointee.spare.dropPayload()
             } else {
-                unsafe state.pointee.spare = FrameStorage(link.arena, start: start)
+                unsafe state.pointee.spare = FrameStorage(client)
             }
         }
         switch storage.header.kind {
@@ -261,7 +266,7 @@ import OroLink
             if let serial = answering[header.ticket] { try giveUp(header.ticket, serial, .abort()) }
         case .chunk: try takeChunk(storage)
         case .end: takeEnd(storage)
-        case .credit: try takeCredit(header)
+        case .credit: header.ticket == 0 ? try takeListening(header) : try takeCredit(header)
         case .port: try takePort(storage, ring)
         case .goodbye:
             throw .peerGone
@@ -385,7 +390,7 @@ import OroLink
         return nil
     }
 
-    private func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) {
+    func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) {
         let waiting = link.waitingBytes(in: 0) + count
         guard unsafe waiting <= core.options.waitingBytesPerLink else {
             throw .violation("it does not read its results: \(waiting) bytes wait")
