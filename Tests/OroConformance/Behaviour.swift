@@ -35,6 +35,9 @@ public struct Behaviour: Sendable, CustomStringConvertible {
         self.run = run
     }
 
+    /// Those of single calls and of streams, none of which blocks its thread.
+    public static let cooperative: [Behaviour] = answers + names + sequence + givingUp + handlers + payloads + streams
+
     public static let all: [Behaviour] =
         answers + names + sequence + givingUp + handlers + payloads + blocks + crowds + streams + bodies + events
         + replies

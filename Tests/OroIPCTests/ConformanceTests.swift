@@ -24,8 +24,13 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
     var description: String { "\(topology.rawValue) on \(backend.rawValue)" }
 
     static var allCases: [Setup] {
-        Topology.allCases.flatMap { topology in WakeBackend.allCases.map { Setup(topology: topology, backend: $0) } }
+        Topology.allCases.filter { $0 != .tasksOnClient }.flatMap { topology in
+            WakeBackend.allCases.map { Setup(topology: topology, backend: $0) }
+        }
     }
+
+    /// Where tasks must let go of their thread for others to go on.
+    static let onClient = WakeBackend.allCases.map { Setup(topology: .tasksOnClient, backend: $0) }
 
     func run(_ behaviour: Behaviour) async throws {
         switch topology {
@@ -79,6 +84,11 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
 struct ConformanceTests {
     @Test("it holds that", .timeLimit(.minutes(2)), arguments: Behaviour.all, Setup.allCases)
     func holds(_ behaviour: Behaviour, _ setup: Setup) async throws {
+        try await setup.run(behaviour)
+    }
+
+    @Test("on the client's own thread, too,", .timeLimit(.minutes(2)), arguments: Behaviour.cooperative, Setup.onClient)
+    func holdsOnClient(_ behaviour: Behaviour, _ setup: Setup) async throws {
         try await setup.run(behaviour)
     }
 }
