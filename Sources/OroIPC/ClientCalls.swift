@@ -116,7 +116,7 @@ extension ClientCore {
                     unsafe receiving.pointee.patience.arrived()
                     giveUpRole()
                     defer { link.doneWithRing(ring) }
-                    return Result(unsafe rings[ring].spare, command)
+                    return Result(unsafe rings[ring].spare, command, link: link.id)
                 }
                 if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
                 switch unsafe receiving.pointee.patience.advice() {
@@ -232,12 +232,12 @@ extension ClientCore {
                 ).exchanged
                 // Else its result is being delivered this very moment.
                 while !mine {
-                    if let outcome = outcome() { return Result(outcome, command) }
+                    if let outcome = outcome() { return Result(outcome, command, link: link.id) }
                     oro_spin_pause()
                 }
             } else {
                 complete(ticket, seq: nil, .error(error))
-                if let outcome = outcome(), case .frame = outcome { return Result(outcome, command) }
+                if let outcome = outcome(), case .frame = outcome { return Result(outcome, command, link: link.id) }
             }
             sendAbort(ticket, error)
             return Result(err: error, source: command)
@@ -247,7 +247,7 @@ extension ClientCore {
         while true {
             if let outcome = outcome() {
                 if case .error(let error) = outcome, error.name == "AbortError" { sendAbort(ticket, error) }
-                return Result(outcome, command)
+                return Result(outcome, command, link: link.id)
             }
             if link.isOver { return giveUp(IPCError(link.ending ?? .closed)) }
             var left = UInt64.max
@@ -270,7 +270,7 @@ extension ClientCore {
             if ring != nil, spare.header.ticket == ticket, waiter.ticket.load(ordering: .relaxed) == ticket {
                 waiter.ticket.store(0, ordering: .relaxed)
                 giveUpRole()
-                return Result(spare, command)
+                return Result(spare, command, link: link.id)
             }
             giveUpRole()
         }

@@ -61,7 +61,7 @@ extension ClientCore {
     /// Waits for the result of a request that was sent.
     @inline(__always)
     func outcome(of ticket: UInt64, _ options: CallOptions?, _ command: String) async -> Result {
-        if let outcome = pollBriefly(ticket) { return Result(outcome, command) }
+        if let outcome = pollBriefly(ticket) { return Result(outcome, command, link: link.id) }
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
         if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
         return await wait(ticket, options?.signal, command)
@@ -112,7 +112,7 @@ extension ClientCore {
         }
         if let token { signal?.unlisten(token) }
         outcome.takeOver()
-        return Result(outcome, command)
+        return Result(outcome, command, link: link.id)
     }
 
     /// Nobody waits for `ticket` any more.
