@@ -48,7 +48,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         // Conversions for programs that use Foundation; the library itself does not.
-        .target(name: "OroIPCFoundation", dependencies: ["OroIPC"], swiftSettings: swiftSettings),
+        .target(name: "OroIPCFoundation", dependencies: ["OroFrame", "OroIPC"], swiftSettings: swiftSettings),
         .target(name: "CTool"),
         .target(name: "CBench", dependencies: ["CSupport"]),
         .executableTarget(
