@@ -7,7 +7,11 @@ import Synchronization
 extension ClientCore {
     /// The errors that keep a request from being sent at all.
     func refusal(_ command: String, _ options: CallOptions?) -> IPCError? {
-        if let reason = options?.signal?.reason { return .abort(reason) }
+        if let signal = options?.signal, signal.isAborted {
+            // The request would have had this number.
+            if options?.seq == nil { _ = takeSeq() }
+            return .abort(signal)
+        }
         if !CommandName.isValid(command) {
             return .type("a command is 1 to 255 of A-Z a-z 0-9 . _ -, not '\(command.prefix(64))'")
         }
@@ -48,6 +52,16 @@ extension ClientCore {
     /// A request that blocks the calling thread until its result is there.
     func callSync(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
+    ) -> Result {
+        if CallExtras.areWanted(options) {
+            return callSyncWithExtras(command, value, bytes, options, encoded: encoded)
+        }
+        return callSyncPlainly(command, value, bytes, options, encoded: encoded)
+    }
+
+    @inline(__always)
+    func callSyncPlainly(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue?
     ) -> Result {
         do throws(LinkError) {
             if options == nil, value == nil, encoded == nil {
