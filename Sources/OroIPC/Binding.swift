@@ -89,7 +89,11 @@ public struct Binding: Sendable {
     ) async throws(IPCError) -> Result {
         var content = Content(path)
         for (name, argument) in arguments {
-            if let given = argument as? Bytes { try content.take(given) } else { try content.take(argument.value, name) }
+            if let given = argument as? Bytes {
+                try content.take(given)
+            } else {
+                try content.take(argument.value, name)
+            }
         }
         return try await call(content.value, content.bytes)
     }
@@ -108,7 +112,9 @@ public struct Binding: Sendable {
         }
 
         mutating func take(_ value: Value) throws(IPCError) {
-            if self.value != nil { throw .type("'\(path)' takes one value: give several names, or put them into an array") }
+            if self.value != nil {
+                throw .type("'\(path)' takes one value: give several names, or put them into an array")
+            }
             self.value = value
         }
 
@@ -180,7 +186,9 @@ extension Array: BindingArgument where Element: BindingArgument {
 }
 
 extension Dictionary: BindingArgument where Key == String, Value: BindingArgument {
-    public var value: OroFrame.Value { .object(OrderedDictionary(uniqueKeysWithValues: map { ($0.key, $0.value.value) })) }
+    public var value: OroFrame.Value {
+        .object(OrderedDictionary(uniqueKeysWithValues: map { ($0.key, $0.value.value) }))
+    }
 }
 
 extension Client {

@@ -24,7 +24,8 @@ struct CallExtras {
         type = options?.responseType ?? .any
         // What bytes say is no part of a key.
         key = options?.cache == true && bytes == nil ? ResultCache.Key(command, value, encoded) : nil
-        IPC.debug.log("ipc.\(verb): \(command)", ["value": value.map { "\($0)" }, "bytes": bytes.map { "\($0.count)" }])
+        IPC.debug.log(
+            "ipc.\(verb): \(command)", ["value": value.map { "\($0)" }, "bytes": bytes.map { "\($0.count)" }])
     }
 
     /// The result, if it is known already.

@@ -21,7 +21,8 @@ extension Result {
         if type == .any || !isOK { return self }
         var result = self
         switch (type, bytes) {
-        case (.text, let bytes?): result.data = .string(bytes.utf8String ?? String(decoding: [UInt8](bytes), as: UTF8.self))
+        case (.text, let bytes?):
+            result.data = .string(bytes.utf8String ?? String(decoding: [UInt8](bytes), as: UTF8.self))
         case (.text, nil): if let data, data.string == nil { result.data = .string(data.json()) }
         case (.json, let bytes?):
             do throws(JSONError) {

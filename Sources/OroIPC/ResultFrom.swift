@@ -63,7 +63,9 @@ extension Result {
 // As a tuple, a sequence, and JSON.
 extension Result: Sequence {
     /// Error, data, source and headers.
-    public var tuple: (err: IPCError?, data: Value?, source: String?, headers: Headers?) { (err, data, source, headers) }
+    public var tuple: (err: IPCError?, data: Value?, source: String?, headers: Headers?) {
+        (err, data, source, headers)
+    }
 
     /// Error, data, source and headers as values, `null` for what is not there. The error and the headers are as in ``json``.
     public subscript(index: Int) -> Value {

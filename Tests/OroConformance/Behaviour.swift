@@ -36,6 +36,7 @@ public struct Behaviour: Sendable, CustomStringConvertible {
     }
 
     public static let all: [Behaviour] =
-        answers + names + sequence + givingUp + payloads + blocks + crowds + streams + bodies + endings + streamEndings
+        answers + results + callOptions + bindings + names + sequence + givingUp + payloads + blocks + crowds + streams
+        + bodies + endings + streamEndings
         + ports
 }

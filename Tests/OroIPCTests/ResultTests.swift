@@ -38,7 +38,8 @@ struct ResultTests {
         // Only an object that has data or err is an envelope.
         Row(["id": 7], data: ["id": 7]), Row(["source": "s"], data: ["source": "s"]),
         Row(["id": 0, "a": 1], data: ["id": 0, "a": 1]), Row(["headers": ["a": 1]], data: ["headers": ["a": 1]]),
-        Row(["id": 7, "data": 1], id: "7", data: 1), Row(["id": "12", "err": "x"], id: "12", error: IPCError(message: "x")),
+        Row(["id": 7, "data": 1], id: "7", data: 1),
+        Row(["id": "12", "err": "x"], id: "12", error: IPCError(message: "x")),
         Row(["id": 0, "data": 1], data: 1), Row(["id": "", "data": 1], data: 1),
         Row(["source": 5, "data": 1], data: 1), Row(["source": "", "data": 1], source: "c", data: 1, from: "c"),
         Row(.null, err: ["message": "x"], error: IPCError(message: "x")),
