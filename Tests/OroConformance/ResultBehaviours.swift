@@ -233,11 +233,12 @@ extension Behaviour {
             try expectEqual(try await sync(1).data, 1)
         },
         Behaviour("a binding refuses what it cannot send") { subject in
-            let echo = try subject.client().createBinding("echo")
+            let client = try subject.client()
+            let echo = client.createBinding("echo")
             let calls: [@Sendable () async throws -> Result] = [
                 { try await echo(1, 2) }, { try await echo(Bytes([1]), Bytes([2])) }, { try await echo(a: 1, a: 2) },
                 { try await echo(1, b: 2) }, { try await echo["a b"]() },
-                { try await subject.client().createBinding()(1) },
+                { try await client.createBinding()(1) },
             ]
             for (index, call) in calls.enumerated() {
                 do {
