@@ -39,7 +39,7 @@ public struct Behaviour: Sendable, CustomStringConvertible {
     public static let cooperative: [Behaviour] = answers + names + sequence + givingUp + handlers + payloads + streams
 
     public static let all: [Behaviour] =
-        answers + names + sequence + givingUp + handlers + payloads + blocks + crowds + streams + bodies + events
-        + replies
-        + endings + streamEndings + ports + shutdowns
+        answers + results + callOptions + bindings + names + sequence + givingUp + handlers + payloads + blocks + crowds
+        + streams
+        + bodies + events + replies + endings + streamEndings + ports + shutdowns
 }
