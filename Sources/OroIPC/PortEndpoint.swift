@@ -257,9 +257,10 @@ import Synchronization
     /// A look without the lock of anybody who only wants to know whether to look again.
     var hasNews: Bool { withLock { _ in isReady || isOver || !isOwned } }
 
-    /// What came, to be sent another way.
+    /// What came, to be sent another way, in which everything is counted from the beginning.
     func takeInbox() -> Deque<Arrival> {
         defer { inbox = [] }
+        (received, consumed, said, unsaidCost) = (0, 0, 0, 0)
         return inbox
     }
 
