@@ -249,6 +249,11 @@ extension Behaviour {
                 try await until("the close") { why.withLock { $0 != nil } }
                 try expect(why.withLock { $0 ?? "" }.contains("nobody accepts"), why.withLock { $0 ?? "" })
             },
+            Behaviour("a port keeps the link of a client that nobody refers to") { subject in
+                let port = try subject.client().openPort("echo")
+                try port.postMessage("still here")
+                try expectEqual(await port.next()?.data.string, "still here")
+            },
             Behaviour("a port goes from client to client, and each speaks at its turn", clients: 4) { subject in
                 let clients = try (0..<4).map { _ in try subject.client() }
                 let roads = try (0..<3).map { index in

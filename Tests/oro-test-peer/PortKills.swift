@@ -46,6 +46,7 @@ func portVictim(_ arguments: Arguments) throws {
             takePort(from: road)
             oro_mark()
         }
+        client.close()
         exit(0)
     }
     thread.start()
