@@ -43,11 +43,12 @@ let package = Package(
             dependencies: [
                 "OroFrame", "OroLink", "OroURI",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
         // Conversions for programs that use Foundation; the library itself does not.
-        .target(name: "OroIPCFoundation", dependencies: ["OroIPC"], swiftSettings: swiftSettings),
+        .target(name: "OroIPCFoundation", dependencies: ["OroFrame", "OroIPC"], swiftSettings: swiftSettings),
         .target(name: "CTool"),
         .target(name: "CBench", dependencies: ["CSupport"]),
         .executableTarget(

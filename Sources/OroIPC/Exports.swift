@@ -1,8 +1,12 @@
 // What users of `import OroIPC` see of the modules below it.
 @_exported import struct OroFrame.FrameLimits
 @_exported import enum OroFrame.FrameError
+@_exported import enum OroFrame.StructuredError
+@_exported import struct OroFrame.StructuredGraph
 @_exported import struct OroFrame.Seq
 @_exported import enum OroFrame.Value
+@_exported import struct OroFrame.ValueDecoder
+@_exported import struct OroFrame.ValueEncoder
 @_exported import struct OroFrame.ValueView
 @_exported import enum OroLink.IdlePolicy
 @_exported import enum OroLink.LinkError

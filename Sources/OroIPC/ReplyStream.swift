@@ -53,7 +53,7 @@ public final class ReplyStream: Sendable {
         do throws(FrameError) {
             cost = try frame.measure(limits: limits).frameBytes
         } catch {
-            throw IPCError(name: "RangeError", message: "the chunk does not fit a message: \(error)")
+            throw IPCError(.range, "the chunk does not fit a message: \(error)")
         }
         try await sender.reserve()
         sender.queued(cost)

@@ -59,7 +59,7 @@ final class StreamCall: Sendable {
         core.suspended.add(1, ordering: .sequentiallyConsistent)
         do throws(IPCError) {
             guard StreamReceiver.windows.contains(window) else {
-                throw IPCError(name: "RangeError", message: "'window' must be between 1 and 1024")
+                throw IPCError(.range, "'window' must be between 1 and 1024")
             }
             ticket = try core.begin(
                 command, value, bytes, options, RequestStreams(answer: receiver, body: sender), encoded: encoded)
@@ -108,11 +108,16 @@ final class StreamCall: Sendable {
     func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool { receiver.whenReady(action) }
 
     func next() async throws(IPCError) -> StreamChunk? {
+        try await next { (storage) throws(IPCError) in try StreamChunk(storage) }
+    }
+
+    /// The next chunk as `make` sees it; an error of that ends the stream.
+    func next<T>(_ make: (FrameStorage) throws(IPCError) -> T) async throws(IPCError) -> T? {
         let item = await receiver.next { client.core.grant(ticket, $0) }
         switch item {
         case .chunk(let storage):
             do throws(IPCError) {
-                return try StreamChunk(storage)
+                return try make(storage)
             } catch {
                 client.core.abandon(ticket, error)
                 throw error

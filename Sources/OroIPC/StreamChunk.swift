@@ -9,10 +9,19 @@ public struct StreamChunk: Sendable, Hashable {
     /// The bytes; `nil` when there are none. A chunk without name and value always has bytes, perhaps none of them.
     public var bytes: Bytes?
 
+    /// The value, where it is encoded already.
+    private var encoded: EncodedValue?
+
     public init(name: String? = nil, value: Value? = nil, bytes: Bytes? = nil) {
         self.name = name
         self.value = value
         self.bytes = bytes
+    }
+
+    /// What carries a typed element.
+    init(_ content: TypedContent) {
+        encoded = content.encoded
+        bytes = content.bytes
     }
 
     /// What a peer sent. Throws an `EncodingError` where it is not what a chunk can be.
@@ -23,7 +32,7 @@ public struct StreamChunk: Sendable, Hashable {
             name = try view.name()
             value = try view.value()?.decode()
         } catch {
-            throw IPCError(name: "EncodingError", message: "\(error)", code: "ENCODING_ERR")
+            throw IPCError(.encoding, "\(error)")
         }
         if name == nil && value == nil && bytes == nil && storage.header.kind == .chunk { bytes = Bytes([]) }
     }
@@ -34,6 +43,7 @@ public struct StreamChunk: Sendable, Hashable {
         frame.ticket = ticket
         frame.name = name
         frame.value = value
+        frame.encoded = encoded
         frame.payloadBytes = bytes?.count ?? 0
         return frame
     }
@@ -44,9 +54,9 @@ extension IPCError {
     init?(ending storage: FrameStorage) {
         guard storage.header.flags.contains(.failed) else { return nil }
         do throws(FrameError) {
-            self.init(try storage.view.value()?.decode() ?? .null)
+            self.init(received: try storage.view.value()?.decode())
         } catch {
-            self.init(name: "EncodingError", message: "\(error)", code: "ENCODING_ERR")
+            self.init(.encoding, "\(error)")
         }
     }
 }
