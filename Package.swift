@@ -36,7 +36,10 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ],
             swiftSettings: swiftSettings),
-        .target(name: "OroLink", dependencies: ["CSupport"], swiftSettings: swiftSettings),
+        .target(
+            name: "OroLink",
+            dependencies: ["CSupport", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: swiftSettings),
         .target(name: "OroURI", swiftSettings: swiftSettings),
         .target(
             name: "OroIPC",
