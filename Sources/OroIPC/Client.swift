@@ -35,7 +35,10 @@ public final class Client: Sendable {
         self.init(try ClientCore(link, options))
     }
 
-    private init(_ core: ClientCore) { self.core = core }
+    private init(_ core: ClientCore) {
+        self.core = core
+        core.ports.withLock { core.ports.keeper = self }
+    }
 
     deinit { close() }
 

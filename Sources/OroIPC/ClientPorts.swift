@@ -28,7 +28,7 @@ final class ClientPortRoute: PortRoute {
             case .open(let number, let name, let opening):
                 var frame = PortOperation.open.frame(number)
                 frame.name = name
-                frame.value = .int(opening.rawValue)
+                frame.value = opening.value
                 try send(frame, nil)
             case .channel(let first, let second):
                 var frame = PortOperation.channel.frame(first)
@@ -130,17 +130,24 @@ extension Client {
 }
 
 extension ClientCore {
-    fileprivate func openPort(_ name: String, _ opening: PortOpening) throws(IPCError) -> IPCMessagePort {
+    func openPort(_ name: String, _ opening: PortOpening) throws(IPCError) -> IPCMessagePort {
+        try ports.openPort(name, opening)
+    }
+}
+
+extension PortHome {
+    /// A new port, whose other end goes to whoever answers to the name.
+    func openPort(_ name: String, _ opening: PortOpening) throws(IPCError) -> IPCMessagePort {
         guard (1...255).contains(name.utf8.count) else {
             throw .type("the name of a port is 1 to 255 bytes long, not \(name.utf8.count)")
         }
-        let home = ports
-        return try home.withLock { () throws(IPCError) in
-            if let ending = home.ending { throw ending }
-            let port = PortEndpoint(home: home, id: PortEndpoint.randomID())
-            let number = home.takeNumber()
-            try home.send(.open(number, name: name, opening))
-            home.enter(port, number: number)
+        return try withLock { () throws(IPCError) in
+            if let ending { throw ending }
+            let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
+            if case .broadcast(_, .latest) = opening { port.saysAtOnce = true }
+            let number = takeNumber()
+            try send(.open(number, name: name, opening))
+            enter(port, number: number)
             return port.own()
         }
     }

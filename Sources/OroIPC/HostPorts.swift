@@ -9,6 +9,8 @@ public struct PortOptions: Sendable, Hashable {
     /// Clients may open conversations with each other by name (``Client/meet(_:)``). Whoever knows the name may come, so
     /// names are no secrets; the host's `policy` says who may connect at all.
     public var allowsMeetings = false
+    /// Clients may subscribe to broadcasts, and post to them: ``IPCBroadcastChannel``. Whoever is connected may take any name.
+    public var allowsBroadcasts = true
 
     public init() {}
 }

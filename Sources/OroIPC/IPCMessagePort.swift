@@ -14,12 +14,18 @@ import OroLink
 ///
 /// A port that was closed, or given away, does nothing any more and says nothing about it: its methods return at once. What
 /// came and was not taken goes with a port that is given away. A port that nobody refers to is closed, unless it has
-/// listeners: then it lives until it is closed, given away, or its other end is gone.
+/// listeners: then it lives until it is closed, given away, or its other end is gone. A port that a client opened, or that came to
+/// it, keeps the client's link until then, unless the client is closed.
 // Sendable: constant; what changes is in the endpoint.
 public final class IPCMessagePort: Sendable {
     let endpoint: PortEndpoint
+    /// The client it came over, which lives as long as this.
+    private let keeper: (any Sendable)?
 
-    init(_ endpoint: PortEndpoint) { self.endpoint = endpoint }
+    init(_ endpoint: PortEndpoint) {
+        self.endpoint = endpoint
+        keeper = endpoint.home.keeper
+    }
 
     deinit {
         let endpoint = endpoint

@@ -14,6 +14,7 @@ import OroLink
 final class PortBroker {
     /// Who listens to which name, in the host itself.
     private(set) var local: PortMember?
+    private var hubBox: BroadcastHub?
     private let options: PortOptions
     /// First ends that wait for somebody who says the same name.
     private var meetings: [String: PortEnd] = [:]
@@ -25,6 +26,7 @@ final class PortBroker {
     init(_ options: PortOptions, longestMessage: Int) {
         self.options = options
         self.longestMessage = longestMessage
+        hubBox = BroadcastHub(self)
     }
 
     func setLocal(_ member: PortMember) { local = member }
@@ -73,7 +75,7 @@ final class PortBroker {
     private func open(
         _ number: UInt64, _ name: String, _ opening: PortOpening, _ member: PortMember
     ) throws(LinkError) {
-        if opening == .meeting, options.allowsMeetings, let waiting = meetings.removeValue(forKey: name) {
+        if case .meeting = opening, options.allowsMeetings, let waiting = meetings.removeValue(forKey: name) {
             // The end that was left for whoever comes.
             waiting.meeting = nil
             try member.enter(waiting, number: number)
@@ -93,6 +95,11 @@ final class PortBroker {
             guard options.allowsMeetings else { return refuse(end, "clients do not meet at this host") }
             meetings[name] = other
             other.meeting = name
+        case .broadcast(let origin, let keeping):
+            guard options.allowsBroadcasts, let hub = hubBox else { return refuse(end, "this host has no broadcasts") }
+            let number = hub.takeNumber()
+            hub.give(other, number: number)
+            hub.subscribe(number, name: name, origin: origin, keeping: keeping)
         }
     }
 

@@ -39,6 +39,8 @@ import Synchronization
     var consumed: UInt64 = 0
     var said: UInt64 = 0
     private var unsaidCost = 0
+    /// Each message is said to be taken at once: the other end waits for that.
+    var saysAtOnce = false
     private(set) var inbox: Deque<Arrival> = []
     /// The other end is closed: nothing comes behind what is in the inbox.
     private var ending: Ending?
@@ -230,7 +232,7 @@ import Synchronization
         unsaidCost += arrival.content.cost
         let holds = arrival.content.allBuffers.contains { $0.isBorrowed } || !arrival.carried.isEmpty
         guard
-            holds || consumed - said >= PortLimits.sayAfter || unsaidCost >= PortLimits.sayAfterBytes
+            holds || saysAtOnce || consumed - said >= PortLimits.sayAfter || unsaidCost >= PortLimits.sayAfterBytes
         else { return }
         try? home.send(.consumed(number, count: consumed))
         noteSaid()
@@ -257,9 +259,10 @@ import Synchronization
     /// A look without the lock of anybody who only wants to know whether to look again.
     var hasNews: Bool { withLock { _ in isReady || isOver || !isOwned } }
 
-    /// What came, to be sent another way.
+    /// What came, to be sent another way, in which everything is counted from the beginning.
     func takeInbox() -> Deque<Arrival> {
         defer { inbox = [] }
+        (received, consumed, said, unsaidCost) = (0, 0, 0, 0)
         return inbox
     }
 

@@ -69,6 +69,7 @@ enum PortWriter {
         }
         switch message.content.form {
         case .value(let value): frame.value = value
+        case .encoded(let encoded): frame.encoded = encoded
         case .frame(let storage): frame.encoded = storage.encodedValue
         }
         try send(frame, buffers.last)
@@ -134,8 +135,8 @@ struct PortReader {
                     carried: carries ? carried : []))
         case .open:
             do {
-                let mode = try storage.view.value()?.int ?? 0
-                guard let name = try storage.view.name(), let opening = PortOpening(rawValue: mode) else {
+                let mode = try storage.view.value()?.decode() ?? .null
+                guard let name = try storage.view.name(), let opening = PortOpening(mode) else {
                     throw LinkError.violation("a port is opened without a name, or in an unknown way")
                 }
                 return .open(header.ticket, name: name, opening)

@@ -26,6 +26,8 @@ protocol PortRoute: AnyObject, Sendable {
     /// The way to the broker; `nil` for channels of this process alone, and once the link is over.
     private(set) weak var route: (any PortRoute)?
     let isLocal: Bool
+    /// The client or host whose ports these are: a port that was opened or came over a link keeps the link.
+    weak var keeper: (any AnyObject & Sendable)?
     private(set) var ending: IPCError?
     /// Ports whose messages somebody waits for.
     private var watched = 0

@@ -14,11 +14,36 @@ enum PortOrder: Sendable {
 }
 
 /// Who is to get the other end of a port that is opened by name.
-enum PortOpening: Int64, Sendable {
+enum PortOpening: Sendable {
     /// What the host listens with, ``Host/acceptPorts(_:_:)``.
-    case host = 0
+    case host
     /// The next client that says the same name.
-    case meeting = 1
+    case meeting
+    /// The hub: it is a subscription to this name.
+    case broadcast(origin: String, BroadcastKeeping)
+
+    /// As a frame has it.
+    var value: Value {
+        switch self {
+        case .host: .int(0)
+        case .meeting: .int(1)
+        case .broadcast(let origin, let keeping): .array([.int(2), .string(origin), .int(keeping.rawValue)])
+        }
+    }
+
+    /// UNTRUSTED.
+    init?(_ value: Value) {
+        switch value {
+        case .int(0): self = .host
+        case .int(1): self = .meeting
+        case .array(let parts):
+            guard parts.count == 3, parts[0] == .int(2), case .string(let origin) = parts[1], origin.utf8.count <= 255,
+                case .int(let number) = parts[2], let keeping = BroadcastKeeping(rawValue: number)
+            else { return nil }
+            self = .broadcast(origin: origin, keeping)
+        default: return nil
+        }
+    }
 }
 
 /// A message on its way from a port.
@@ -79,6 +104,7 @@ struct PortContent: Sendable {
         /// As it came: value and last buffer stand in the frame.
         case frame(FrameStorage)
         case value(Value)
+        case encoded(EncodedValue)
     }
     var form: Form
     /// Buffers, in the order of their numbers; without the one in a frame.
@@ -88,8 +114,7 @@ struct PortContent: Sendable {
     var cost: Int {
         var sum = 64
         if case .frame(let storage) = form { sum += Int(storage.header.valueBytes) }
-        for buffer in buffers where !buffer.isBorrowed { sum += buffer.count }
-        if case .frame(let storage) = form, let payload = storage.payload, !payload.isBorrowed { sum += payload.count }
+        for buffer in allBuffers where buffer.place == .ours { sum += buffer.count }
         return sum
     }
 
@@ -105,6 +130,7 @@ struct PortContent: Sendable {
             let value: Value
             switch form {
             case .value(let content): value = content
+            case .encoded(let content): value = try content.decode()
             case .frame(let storage): value = try storage.view.value()?.decode() ?? .null
             }
             let (graph, root) = try StructuredGraph.decode(value, buffers: buffers.map(\.count), ports: ports.count)

@@ -56,6 +56,8 @@ struct Serve: ParsableCommand {
         options.idle = idle
         options.backend = backend
         options.folder = folder
+        // For `oro-ipc port`.
+        options.ports.allowsMeetings = true
         // Clients that break the protocol, and the like; routine is not told.
         options.logger = Logger(label: "oro-ipc", factory: { label in StreamLogHandler.standardError(label: label) })
         options.logger.logLevel = .warning

@@ -20,7 +20,8 @@ struct Tool: AsyncParsableCommand {
             """,
         version: RuntimeVersion.library.full,
         subcommands: [
-            Serve.self, Send.self, Request.self, Stream.self, Events.self, Ping.self, Bench.self, BenchPeerCommand.self,
+            Serve.self, Send.self, Request.self, Stream.self, Listen.self, Broadcast.self, Port.self, Events.self,
+            Ping.self, Bench.self, BenchPeerCommand.self,
             Doctor.self,
             Demo.self,
         ])

@@ -37,5 +37,5 @@ public struct Behaviour: Sendable, CustomStringConvertible {
 
     public static let all: [Behaviour] =
         answers + results + callOptions + bindings + names + sequence + givingUp + payloads + blocks + crowds + streams
-        + bodies + events + replies + endings + streamEndings + ports + shutdowns
+        + bodies + events + replies + endings + streamEndings + ports + shutdowns + broadcasts
 }

@@ -41,6 +41,22 @@ struct DriverTests {
         _ = try await run(["blockkills", "--rounds", "5", "--backend", backend.rawValue])
     }
 
+    @Test(
+        "ports that wander between processes lose nothing, and keep the order", .timeLimit(.minutes(3)),
+        arguments: WakeBackend.allCases)
+    func portTraffic(_ backend: WakeBackend) async throws {
+        _ = try await run([
+            "ports", "--transfers", "1000", "--messages", "40000", "--backend", backend.rawValue,
+        ])
+    }
+
+    @Test(
+        "whoever is killed while a port moves, the others hear of it", .timeLimit(.minutes(3)),
+        arguments: WakeBackend.allCases)
+    func portKills(_ backend: WakeBackend) async throws {
+        _ = try await run(["portkills", "--count", "15", "--backend", backend.rawValue])
+    }
+
     @Test("no wake-up is lost", .timeLimit(.minutes(2)), arguments: WakeBackend.allCases, [IdlePolicy.park, .adaptive])
     func wakeups(_ backend: WakeBackend, _ idle: IdlePolicy) async throws {
         _ = try await run(["wakeups", "--count", "20000", "--backend", backend.rawValue, "--idle", idle.rawValue])

@@ -1,0 +1,102 @@
+import OroFrame
+import OroLink
+
+/// Everybody who subscribes to a name hears what the others post to it, and never what he posts himself.
+///
+/// ```swift
+/// let news = try IPCBroadcastChannel("news", over: client)
+/// news.onmessage = { event in print(event.data) }
+/// try news.postMessage(["headline": "…"])
+/// ```
+///
+/// Messages of one sender come in the order he posted them. A large payload is written once, however many subscribe. A
+/// subscriber that does not take its messages keeps nobody waiting: ``BroadcastKeeping`` says what it gets. A channel lives
+/// until it is closed, or nobody refers to it and it has no listeners.
+public final class IPCBroadcastChannel: Sendable {
+    /// The name it shares with the others.
+    public let name: String
+    /// Its own origin: it hears what is posted for this one, and for `*`.
+    public let origin: String
+    private let port: IPCMessagePort
+
+    /// The origin of those who give none.
+    public static let usualOrigin = "oro://localhost"
+
+    /// Subscribes to `name` in the host of `client`. Throws when the link is over, or the name is not 1 to 255 bytes long.
+    /// What is posted after this returns is heard; a host that allows no broadcasts answers with a `close` event.
+    public init(
+        _ name: String, origin: String = usualOrigin, over client: Client, keeping: BroadcastKeeping = .all
+    ) throws(IPCError) {
+        self.name = name
+        self.origin = origin
+        port = try client.core.openPort(name, .broadcast(origin: origin, keeping))
+    }
+
+    /// The same for a host's own part in a conversation of its clients.
+    public init(
+        _ name: String, origin: String = usualOrigin, in host: Host, keeping: BroadcastKeeping = .all
+    ) throws(IPCError) {
+        self.name = name
+        self.origin = origin
+        port = try host.core.ports.openPort(name, .broadcast(origin: origin, keeping))
+    }
+
+    /// Closed, or its link is over.
+    public var closed: Bool { port.closed }
+
+    /// Posts to all other subscribers of this name with this origin; `*`: with any. Throws a `QuotaExceededError` while
+    /// the host is behind, and a `DataCloneError` for a value with ports.
+    public func postMessage(_ value: StructuredValue, origin: String? = nil) throws(IPCError) {
+        try port.postMessage(.array([.string(origin ?? self.origin), value]))
+    }
+
+    /// The same, waiting for room.
+    public func post(_ value: StructuredValue, origin: String? = nil) async throws(IPCError) {
+        try await port.post(.array([.string(origin ?? self.origin), value]))
+    }
+
+    public typealias Handler = IPCMessagePort.Handler
+
+    /// Called with each message, one after the other, in a task.
+    public var onmessage: Handler? {
+        get { port.onmessage }
+        set {
+            guard let handler = newValue else { return port.onmessage = nil }
+            let port = port
+            port.onmessage = { event in
+                let event = IPCBroadcastChannel.event(event)
+                if event.type == "message" { handler(event) } else { port.dispatchEvent(event) }
+            }
+        }
+    }
+
+    /// Called with each message that could not be read.
+    public var onmessageerror: Handler? {
+        get { port.onmessageerror }
+        set { port.onmessageerror = newValue }
+    }
+
+    /// Calls `handler` with each event of this type: `missed`, whose data is how many messages did not come, `messageerror`, and
+    /// `close`, when the link is over. (`message` is for ``onmessage``.) The token is for ``removeEventListener(_:)``.
+    @discardableResult
+    public func addEventListener(_ type: String, once: Bool = false, _ handler: @escaping Handler) -> UInt64? {
+        port.addEventListener(type, once: once, handler)
+    }
+
+    @discardableResult
+    public func removeEventListener(_ token: UInt64) -> Bool { port.removeEventListener(token) }
+
+    /// The messages, and `missed` events, as they come; ends when the channel is closed. In place of ``onmessage``.
+    public var messages: AsyncMapSequence<IPCMessagePort.Messages, IPCMessageEvent> {
+        port.messages.map { IPCBroadcastChannel.event($0) }
+    }
+
+    /// Nothing comes any more, and nothing can be posted.
+    public func close() { port.close() }
+
+    /// As the hub sends it: `[origin, data]`, or `[null, count]` for messages that did not come.
+    private static func event(_ event: IPCMessageEvent) -> IPCMessageEvent {
+        guard event.type == "message", let origin = event.data[0], let data = event.data[1] else { return event }
+        return IPCMessageEvent(type: origin.isNull ? "missed" : "message", data: data)
+    }
+}
