@@ -14,6 +14,7 @@ let package = Package(
     products: [
         .library(name: "OroIPC", targets: ["OroIPC"]),
         .library(name: "OroIPCFoundation", targets: ["OroIPCFoundation"]),
+        .library(name: "OroABI", type: .static, targets: ["OroABI"]),
         .executable(name: "oro-ipc", targets: ["oro-ipc"]),
     ],
     dependencies: [
@@ -47,6 +48,12 @@ let package = Package(
             swiftSettings: swiftSettings),
         // Conversions for programs that use Foundation; the library itself does not.
         .target(name: "OroIPCFoundation", dependencies: ["OroIPC"], swiftSettings: swiftSettings),
+        // The C interface: the header is the contract, Swift implements it. `tools/install` makes the libraries.
+        .systemLibrary(name: "COroIPC", path: "Sources/OroABI/include"),
+        .target(
+            name: "OroABI",
+            dependencies: ["COroIPC", "OroIPC", .product(name: "Logging", package: "swift-log")],
+            exclude: ["include"], swiftSettings: swiftSettings),
         .target(name: "CTool"),
         .target(name: "CBench", dependencies: ["CSupport"]),
         .executableTarget(

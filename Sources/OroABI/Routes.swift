@@ -1,0 +1,65 @@
+import COroIPC
+import OroIPC
+import OroLink
+
+/// A route that a function of C's answers.
+@safe final class RouteToC: @unchecked Sendable {
+    // Sendable: `message` and `result` belong to the host's thread; the rest is constant.
+
+    private let handler: oroipc_handler
+    private let kept: Kept
+    /// Used again for the next request, so that a steady exchange allocates nothing.
+    private var message: MessageHandle? = MessageHandle()
+    private var result: ResultHandle? = ResultHandle()
+
+    init(_ handler: oroipc_handler, _ kept: Kept) {
+        unsafe self.handler = handler
+        self.kept = kept
+    }
+
+    /// Answers on the host's thread, when the handler has returned.
+    func answer(_ received: Message) -> Result {
+        // Taken out: a handler may end up here again.
+        var message = message.take() ?? MessageHandle()
+        var result = result.take() ?? ResultHandle()
+        message.fill(received)
+        result.isHandlers = true
+        unsafe handler(message.lent, result.lent, kept.context)
+        let answer = result.result
+        // What C has retained is its own from now on.
+        if isKnownUniquelyReferenced(&message) {
+            message.empty()
+            self.message = message
+        }
+        if isKnownUniquelyReferenced(&result) {
+            result.empty()
+            self.result = result
+        } else {
+            result.isSent = true
+        }
+        return answer
+    }
+}
+
+@c @implementation
+public func oroipc_host_map(
+    _ pointer: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ kind: Int32, _ handler: oroipc_handler?,
+    _ context: UnsafeMutableRawPointer?, _ destroy: oroipc_done?
+) -> oroipc_status {
+    let kept = unsafe Kept(context, destroy)
+    return status { () throws(Failure) in
+        let router = try unsafe host(pointer).host.router
+        let name = try unsafe required(name, "name")
+        guard let handler = unsafe handler else { throw .null("handler") }
+        let route = unsafe RouteToC(handler, kept)
+        switch Int(kind) {
+        case OROIPC_ROUTE_SYNC: router.map(name) { message in route.answer(message) }
+        default: throw .invalid("\(kind) is no kind of route")
+        }
+    }
+}
+
+@c @implementation
+public func oroipc_host_unmap(_ pointer: OpaquePointer?, _ name: UnsafePointer<CChar>?) -> oroipc_status {
+    status { () throws(Failure) in try unsafe host(pointer).host.router.unmap(required(name, "name")) }
+}
