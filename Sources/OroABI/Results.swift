@@ -1,6 +1,7 @@
 import COroIPC
 import OroFrame
 import OroIPC
+import Synchronization
 
 /// A result as C fills and reads it. One thread at a time, but for its ``answer``.
 @safe final class ResultHandle: Handle, @unchecked Sendable {
@@ -13,17 +14,33 @@ import OroIPC
     /// What keeps an encoded value in place that was read.
     private var read: AnyObject?
     /// How it is answered, in a handler.
-    var answer: Answer?
-    /// It was sent, or its handler has returned.
-    var isSent = false
+    let answer: (any Answer)?
+    let room = Notice()
+    let cancellation = Notice()
+    private let sent = Atomic(false)
     /// It belongs to a handler: nobody else fills it.
     var isHandlers = false
 
-    init() {}
+    /// One that C fills, and that `answer` sends.
+    init(_ answer: (any Answer)? = nil) {
+        self.answer = answer
+        isHandlers = answer != nil
+    }
 
-    init(_ result: consuming Result) { self.result = result }
+    init(_ result: consuming Result) {
+        self.result = result
+        answer = nil
+    }
 
-    deinit { answer?.drop() }
+    deinit {
+        if !isSent { answer?.drop() }
+    }
+
+    /// It was sent, or its handler has returned: nobody fills it any more.
+    var isSent: Bool { sent.load(ordering: .acquiring) }
+
+    /// True once: for who sends it.
+    func claim() -> Bool { !sent.exchange(true, ordering: .acquiringAndReleasing) }
 
     /// Takes everything out, and lets go of what was received.
     func empty() {

@@ -10,18 +10,28 @@ import OroLink
     private let kept: Kept
     /// Used again for the next request, so that a steady exchange allocates nothing.
     private var message: MessageHandle? = MessageHandle()
-    private var result: ResultHandle? = ResultHandle()
+    private var result: ResultHandle? = ResultHandle(nil)
 
     init(_ handler: oroipc_handler, _ kept: Kept) {
         unsafe self.handler = handler
         self.kept = kept
     }
 
+    /// Lets the handler answer later, on the host's thread.
+    func begin(_ received: Message, _ answer: any Answer) {
+        let message = MessageHandle(.message(received))
+        let result = ResultHandle(answer)
+        result.seq = "\(received.seq)"
+        // The handler owns the result.
+        unsafe handler(message.lent, result.handOut(), kept.context)
+        withExtendedLifetime(message) {}
+    }
+
     /// Answers on the host's thread, when the handler has returned.
     func answer(_ received: Message) -> Result {
         // Taken out: a handler may end up here again.
         var message = message.take() ?? MessageHandle()
-        var result = result.take() ?? ResultHandle()
+        var result = result.take() ?? ResultHandle(nil)
         message.fill(received)
         result.isHandlers = true
         unsafe handler(message.lent, result.lent, kept.context)
@@ -35,7 +45,7 @@ import OroLink
             result.empty()
             self.result = result
         } else {
-            result.isSent = true
+            _ = result.claim()
         }
         return answer
     }
@@ -48,12 +58,22 @@ public func oroipc_host_map(
 ) -> oroipc_status {
     let kept = unsafe Kept(context, destroy)
     return status { () throws(Failure) in
-        let router = try unsafe host(pointer).host.router
+        let host = try unsafe OroABI.host(pointer).host
         let name = try unsafe required(name, "name")
         guard let handler = unsafe handler else { throw .null("handler") }
         let route = unsafe RouteToC(handler, kept)
         switch Int(kind) {
-        case OROIPC_ROUTE_SYNC: router.map(name) { message in route.answer(message) }
+        case OROIPC_ROUTE_SYNC: host.router.map(name) { message in route.answer(message) }
+        case OROIPC_ROUTE_LATER:
+            host.router.map(name, async: { [weak host] message in
+                let answer = TaskAnswer(nil, host)
+                return await answer.run { host?.onThread { route.begin(message, answer) } }
+            })
+        case OROIPC_ROUTE_STREAM:
+            host.router.map(name, stream: { [weak host] message, stream in
+                let answer = TaskAnswer(stream, host)
+                if let error = await answer.run({ host?.onThread { route.begin(message, answer) } }).err { throw error }
+            })
         default: throw .invalid("\(kind) is no kind of route")
         }
     }

@@ -78,6 +78,10 @@ public final class Host: Sendable {
         return core.reactor.turn()
     }
 
+    /// Runs `job` on the host's thread, soon: in the next turn of one that is turned. False: it has stopped.
+    @discardableResult
+    package func onThread(_ job: @escaping @Sendable () -> Void) -> Bool { core.reactor.submit(job) }
+
     // MARK: Clients without a name
 
     /// A client of this host in the same process. The host must be started.
