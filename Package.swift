@@ -38,10 +38,11 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .target(name: "OroLink", dependencies: ["CSupport"], swiftSettings: swiftSettings),
+        .target(name: "OroURI", swiftSettings: swiftSettings),
         .target(
             name: "OroIPC",
             dependencies: [
-                "OroFrame", "OroLink",
+                "OroFrame", "OroLink", "OroURI",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -64,8 +65,19 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
+        // Values and texts made at random from a seed.
+        .target(
+            name: "TestGenerators",
+            dependencies: [
+                "OroFrame",
+                .product(name: "BigInt", package: "BigInt"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ],
+            path: "Tests/TestGenerators", swiftSettings: testSettings),
         .testTarget(
-            name: "OroFrameTests", dependencies: ["OroFrame"], swiftSettings: swiftSettings),
+            name: "OroFrameTests", dependencies: ["OroFrame", "TestGenerators"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "OroURITests", dependencies: ["OroURI", "OroFrame", "TestGenerators"], swiftSettings: testSettings),
         .testTarget(
             name: "ToolTests", dependencies: ["OroIPC", "oro-ipc"], swiftSettings: swiftSettings),
         // What tests need of C: other processes, tracing, seccomp, counts of allocations and system calls.

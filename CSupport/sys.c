@@ -394,6 +394,17 @@ uint64_t oro_thread_token(void) {
     return token;
 }
 
+// A part of the Swift runtime's binary interface. Its Swift face, withUnsafeCurrentTask, copies and destroys a value whose
+// layout the compiler does not know: some 500 instructions for the same answer.
+#if defined(__has_attribute)
+#if __has_attribute(swiftcall)
+__attribute__((swiftcall))
+#endif
+#endif
+extern void *swift_task_getCurrent(void);
+
+bool oro_in_task(void) { return swift_task_getCurrent() != NULL; }
+
 int oro_random(void *bytes, size_t count) {
     size_t done = 0;
     while (done < count) {

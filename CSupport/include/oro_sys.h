@@ -90,6 +90,7 @@ void oro_yield(void);
 uint64_t oro_now(void);            // CLOCK_MONOTONIC, nanoseconds
 uint64_t oro_thread_token(void);   // never 0 or 1, and no two threads of a process ever have the same; no system call
 int32_t oro_thread_id(void);       // the kernel's
+bool oro_in_task(void);            // the calling thread runs a Swift task; a few instructions
 bool oro_thread_lives(int32_t id); // of this process
 void oro_thread_name(const char *name);  // names the calling thread; at most 15 bytes count
 int oro_random(void *bytes, size_t count);

@@ -53,7 +53,7 @@ extension Value {
     /// Reads a JSON text (RFC 8259).
     ///
     /// Integers become `int` when they fit 64 bits and `bigint` when not, exactly; numbers with fraction or exponent
-    /// become `double`. A lone surrogate (`"\ud800"`) becomes U+FFFD. Of two members with one name the last one
+    /// become `double`, and so does `-0`. A lone surrogate (`"\ud800"`) becomes U+FFFD. Of two members with one name the last one
     /// counts, in the place of the first. O(n), but quadratic in the length of a large integer; `limits` bounds that
     /// length, the depth and the number of items.
     public init(json text: String, limits: FrameLimits = .default) throws(JSONError) {
@@ -199,6 +199,8 @@ extension JSONParser {
             }
             return .double(number)
         }
+        // An integer has no sign at zero.
+        if isNegative, integerEnd - firstDigit == 1, text[firstDigit] == UInt8(ascii: "0") { return .double(-0.0) }
         if let number = Int64(digits) { return .int(number) }
         // log10(256) = 2.4082…, rounded up so that every bigint within its limit can be read back.
         let limit = limits.maxBigIntBytes * 241 / 100 + 1

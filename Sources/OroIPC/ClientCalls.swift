@@ -97,32 +97,12 @@ extension ClientCore {
     private func callWithBlock(_ command: String, _ bytes: Bytes) throws(LinkError) -> Result? {
         guard bytes.extent > Link.inlineBytes, let ring = link.ownRing, !link.isBackedUp(ring) else { return nil }
         let number = unsafe rings[ring].numbers.recall(command)
-        guard number != 0, let placed = try placed(bytes, .copy, nil), link.arena.canLend(placed),
-            let seq = takeSeq().small
-        else { return nil }
-        let lent: Lent
-        do throws(LinkError) {
-            guard let found = try link.arena.lend(placed) else { return nil }
-            lent = found
-        } catch .noBlocks, .busy {
-            return nil
-        }
+        guard number != 0, let placed = try placed(bytes, .copy, nil), let seq = takeSeq().small else { return nil }
         unsafe rings[ring].generation &+= 1
         let ticket = unsafe UInt64(rings[ring].generation) << 32 | UInt64(ring)
-        let header = FrameHeader(
-            kind: .request, flags: .lent, route: number, ticket: ticket, seq: seq,
-            payloadBytes: UInt32(BlockReference.byteCount))
+        let header = FrameHeader(kind: .request, route: number, ticket: ticket, seq: seq)
         unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
-        let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + BlockReference.byteCount) { place in
-            // The record has room for both.
-            unsafe BlockReference(lent).write(to: place + FrameHeader.byteCount)
-            unsafe header.write(to: place)
-        }
-        guard case .sent = outcome else {
-            link.arena.takeBack(lent)
-            return nil
-        }
-        return try await_(ring, ticket, command)
+        return try writeLent(header, placed, ring: ring) ? try await_(ring, ticket, command) : nil
     }
 
     /// Waits, as a thread with a ring of its own.

@@ -45,6 +45,10 @@ extension ClientCore {
                     try waitForRoom(ring)
                 }
             }
+            if let bytes = copy bytes {
+                let header = FrameHeader(kind: .post, route: number, seq: seq)
+                if try writeLent(header, bytes, ring: ring, hold: true) { return }
+            }
         }
         link.flush(ring)
         try postOne(command, value, try placed(copy bytes, .copy, nil), ring: ring)

@@ -5,7 +5,7 @@ import OroLink
 // Requests on their way out: a frame in one record, in several, or waiting for room.
 extension ClientCore {
     /// Tasks change threads; their messages keep their order by going through one ring.
-    var isInTask: Bool { unsafe withUnsafeCurrentTask { unsafe $0 != nil } }
+    var isInTask: Bool { oro_in_task() }
 
     /// A request on its way.
     struct Request {
@@ -50,7 +50,41 @@ extension ClientCore {
                 return
             }
         }
+        if number != 0, request.value == nil, let seq = request.seq.small, let bytes = request.bytes {
+            let header = FrameHeader(
+                kind: request.kind, flags: request.flags, route: number, deadline: request.deadline,
+                ticket: request.ticket, seq: seq)
+            if try writeLent(header, bytes, ring: ring) { return }
+        }
         try sendInFull(request, ring: ring, mayBlock: mayBlock)
+    }
+
+    /// A request whose payload lies where the host can be shown it, in one record. False: it does not, or there is no room.
+    @inline(__always)
+    func writeLent(
+        _ header: FrameHeader, _ payload: borrowing Bytes, ring: Int, hold: Bool = false
+    ) throws(LinkError) -> Bool {
+        guard !link.isBackedUp(ring), link.arena.canLend(payload) else { return false }
+        let lent: Lent
+        do throws(LinkError) {
+            guard let found = try link.arena.lend(copy payload) else { return false }
+            lent = found
+        } catch .noBlocks, .busy {
+            return false
+        }
+        var header = header
+        header.flags.insert(.lent)
+        header.payloadBytes = UInt32(BlockReference.byteCount)
+        let outcome = unsafe try link.write(
+            ring, count: FrameHeader.byteCount + BlockReference.byteCount, hold: hold
+        ) { place in
+            // The record has room for both.
+            unsafe BlockReference(lent).write(to: place + FrameHeader.byteCount)
+            unsafe header.write(to: place)
+        }
+        if case .sent = outcome { return true }
+        link.arena.takeBack(lent)
+        return false
     }
 
     /// A request of any shape.
@@ -156,9 +190,11 @@ extension ClientCore {
         try waitForPeer(until: .max, ring) { link.roomCame(in: ring) }
     }
 
-    /// A block, after waiting for one until `deadline` (`oro_now`). Blocks the calling thread.
-    func takeBlock(_ count: Int, until deadline: UInt64) throws(LinkError) -> OwnBlock {
+    /// A block, after waiting for one until `limit` (`oro_now`), which is asked for when none is free. Blocks the calling
+    /// thread.
+    func takeBlock(_ count: Int, until limit: @autoclosure () -> UInt64) throws(LinkError) -> OwnBlock {
         let arena = link.arena
+        var deadline: UInt64?
         // Where blocks come back stands on the socket, which nobody may have read yet.
         if arena.expectsReturns, takeRole() {
             defer { giveUpRole() }
@@ -173,12 +209,13 @@ extension ClientCore {
                 case .noBlocks, .busy: break
                 default: throw error
                 }
-                if oro_now() >= deadline { throw error }
+                if deadline == nil { deadline = limit() }
+                if oro_now() >= deadline! { throw error }
             }
             // A block that another thread of this process gives up must end the sleep, too.
             let token = arena.whenChanged(from: seen, isServed: true) { [weak self] in self?.kick() }
             defer { arena.cancelWait(token) }
-            try waitForPeer(until: deadline, nil) { arena.changes != seen || arena.hasReturns }
+            try waitForPeer(until: deadline!, nil) { arena.changes != seen || arena.hasReturns }
         }
     }
 

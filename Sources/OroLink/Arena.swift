@@ -380,7 +380,7 @@ package struct Lent: Sendable {
     private mutating func takeSlot(_ memory: OwnMemory) throws(LinkError) -> Int32 {
         tellUntold()
         // What is kept for later makes way.
-        while slotsTaken >= peer.memories, let spare = spares.popLast() ?? heap.idle { forget(spare) }
+        while slotsTaken >= peer.memories, let spare = spares.popLast() ?? heap.idle() { forget(spare) }
         lastSerial &+= 1
         slotsTaken += 1
         let held = Held(memory: memory, serial: lastSerial)
@@ -531,11 +531,9 @@ package struct Lent: Sendable {
     mutating func drop(_ id: Int32) {
         guard isOpen, heap.drop(id) else { return }
         isFreed = true
-        let slot = heap.memory(of: id)
-        guard let held = memories[slot] else { return }
-        if held.isStranger {
-            strangers[ObjectIdentifier(held.memory)] = nil
-            bytesOut -= held.memory.bytes
+        if let stranger = strangerMemory(of: id) {
+            strangers[ObjectIdentifier(stranger)] = nil
+            bytesOut -= stranger.bytes
             return forget(id)
         }
         bytesOut -= heap.count(of: id) * Arena.grain
@@ -544,8 +542,16 @@ package struct Lent: Sendable {
             if spare > own.keptBytes { forget(id) } else { spares.append(id) }
             return
         }
-        let free = heap.give(id)
-        if spare > own.keptBytes && heap.isAll(free) { forget(free) }
+        if spare <= own.keptBytes { return heap.give(id) }
+        let free = heap.giveJoined(id)
+        if heap.isAll(free) { forget(free) }
+    }
+
+    /// The memory of the block, where it belongs to no link.
+    private func strangerMemory(of id: Int32) -> OwnMemory? {
+        // Looked at in place: a copy would count a reference for each block that comes back.
+        guard strangers.count > 0, let held = memories[heap.memory(of: id)], held.isStranger else { return nil }
+        return held.memory
     }
 
     /// Lets the memory go of which the block is all.

@@ -4,6 +4,9 @@
 /// two, and two levels of bits that say which lists are not empty. Taking and giving back are O(1), and neighbours that are
 /// free become one. The bookkeeping stands outside the memory, which a peer can read.
 ///
+/// The last few that were given back wait a while as they are, before they join their free neighbours: traffic of one
+/// size takes them again at once, and the newest, whose lines are nearest, first.
+///
 /// What is wasted: a taken stretch is as long as was asked for. A free stretch is found when it is at least 1/16 longer than
 /// asked for, or the first of its list; so at most a sixteenth of it is passed over for being in the list below.
 struct BlockHeap {
@@ -33,6 +36,9 @@ struct BlockHeap {
     /// A bit for each row of lists that has one that is not empty, and for each of a row's lists.
     private var rows: UInt64 = 0
     private var columns = [UInt16](repeating: 0, count: 48)
+    /// Given back last, and not joined yet; the newest is the last.
+    private var recent: [Int32] = []
+    private static let mostRecent = 8
 
     // MARK: Memories
 
@@ -54,7 +60,24 @@ struct BlockHeap {
 
     /// A stretch of `count` grains, with one holder; `nil` when there is none.
     mutating func take(_ count: Int) -> Int32? {
-        guard let id = find(count) else { return nil }
+        var index = recent.count - 1
+        while index >= 0 {
+            let id = recent[index]
+            if stretches[Int(id)].count == count {
+                recent.remove(at: index)
+                stretches[Int(id)].holders = 1
+                return id
+            }
+            index -= 1
+        }
+        if let id = find(count) { return cut(id, count) }
+        if recent.isEmpty { return nil }
+        settle()
+        return find(count).map { cut($0, count) }
+    }
+
+    /// Takes `count` grains of a free stretch.
+    private mutating func cut(_ id: Int32, _ count: Int) -> Int32 {
         unlink(id)
         let rest = stretches[Int(id)].count - count
         if rest > 0 {
@@ -79,21 +102,36 @@ struct BlockHeap {
         return stretches[Int(id)].holders == 0
     }
 
-    /// Nobody has the stretch any more. Answers the stretch it is part of now; whether that is all of its memory
-    /// ``isAll(_:)`` tells.
-    mutating func give(_ id: Int32) -> Int32 {
+    /// Nobody has the stretch any more.
+    mutating func give(_ id: Int32) {
+        if recent.count == BlockHeap.mostRecent { _ = join(recent.removeFirst()) }
+        recent.append(id)
+    }
+
+    /// The same, at once. Answers the stretch it is part of now; whether that is all of its memory ``isAll(_:)`` tells.
+    mutating func giveJoined(_ id: Int32) -> Int32 {
+        settle()
+        return join(id)
+    }
+
+    /// Joins what waits to be.
+    mutating func settle() {
+        while let id = recent.popLast() { _ = join(id) }
+    }
+
+    private mutating func join(_ id: Int32) -> Int32 {
         var id = id
         let (before, after) = (stretches[Int(id)].before, stretches[Int(id)].after)
         if after != BlockHeap.none, stretches[Int(after)].isFree {
             unlink(after)
             stretches[Int(id)].count += stretches[Int(after)].count
-            join(id, stretches[Int(after)].after)
+            link(id, stretches[Int(after)].after)
             unused.append(after)
         }
         if before != BlockHeap.none, stretches[Int(before)].isFree {
             unlink(before)
             stretches[Int(before)].count += stretches[Int(id)].count
-            join(before, stretches[Int(id)].after)
+            link(before, stretches[Int(id)].after)
             unused.append(id)
             id = before
         }
@@ -102,8 +140,9 @@ struct BlockHeap {
     }
 
     /// A memory nobody has anything of: the free stretch that is all of it. O(n), for when no other can be opened.
-    var idle: Int32? {
-        stretches.indices.first { stretches[$0].isFree && isAll(Int32($0)) }.map { Int32($0) }
+    mutating func idle() -> Int32? {
+        settle()
+        return stretches.indices.first { stretches[$0].isFree && isAll(Int32($0)) }.map { Int32($0) }
     }
 
     func isAll(_ id: Int32) -> Bool {
@@ -125,7 +164,7 @@ struct BlockHeap {
         return Int32(stretches.count - 1)
     }
 
-    private mutating func join(_ id: Int32, _ after: Int32) {
+    private mutating func link(_ id: Int32, _ after: Int32) {
         stretches[Int(id)].after = after
         if after != BlockHeap.none { stretches[Int(after)].before = id }
     }

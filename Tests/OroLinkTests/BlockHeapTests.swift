@@ -53,7 +53,7 @@ struct BlockHeapTests {
             guard isLast else { return }
             let gone = held.remove(at: index)
             for grain in gone.range { isTaken[gone.memory][grain] = false }
-            _ = heap.give(gone.id)
+            if random(4) == 0 { _ = heap.giveJoined(gone.id) } else { heap.give(gone.id) }
         }
         for step in 0..<100_000 {
             // It fills up, and empties again.
@@ -80,6 +80,7 @@ struct BlockHeapTests {
         #expect(overlaps == 0 && wrong == 0 && lostRoom == 0, "\(overlaps) \(wrong) \(lostRoom)")
         #expect(misses > 100, "it was never full")
         while !held.isEmpty { give(random(held.count)) }
+        heap.settle()
         // One free stretch for each memory, however much happened.
         #expect(try stretches(heap) == memories)
         let whole = (0..<memories).map { _ in heap.take(grains) }
@@ -90,9 +91,27 @@ struct BlockHeapTests {
             #expect(heap.isAll(id))
             let isLast = heap.drop(id)
             #expect(isLast)
-            heap.remove(heap.give(id))
+            heap.remove(heap.giveJoined(id))
         }
         #expect(try stretches(heap) == 0)
+    }
+
+    @Test("the newest of what was given back is taken first, and room is found although nothing was joined")
+    func recent() {
+        var heap = BlockHeap()
+        heap.add(memory: 0, count: 100)
+        let taken = (0..<10).compactMap { _ in heap.take(10) }
+        for id in taken {
+            let isLast = heap.drop(id)
+            #expect(isLast)
+            heap.give(id)
+        }
+        let again = heap.take(10)
+        #expect(again == taken.last)
+        let none = heap.take(100)
+        #expect(none == nil)
+        let most = heap.take(90)
+        #expect(most.map { heap.count(of: $0) } == 90)
     }
 
     @Test("a memory that is one block is never divided")

@@ -1,14 +1,14 @@
-import BigInt
+public import BigInt
 import OrderedCollections
-import OroFrame
+public import OroFrame
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same seed gives the same test everywhere.
-struct SeededGenerator: RandomNumberGenerator {
+public struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    public init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -19,7 +19,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
 extension SeededGenerator {
     /// A value of any kind, nested up to `depth` levels.
-    mutating func value(depth: Int = 4) -> Value {
+    public mutating func value(depth: Int = 4) -> Value {
         switch Int.random(in: 0..<(depth > 0 ? 12 : 8), using: &self) {
         case 0: .null
         case 1: .bool(Bool.random(using: &self))
@@ -34,19 +34,19 @@ extension SeededGenerator {
     }
 
     /// An integer of every width, often at a boundary.
-    mutating func integer() -> Int64 {
+    public mutating func integer() -> Int64 {
         let any = Int64(truncatingIfNeeded: next()) >> Int64.random(in: 0..<64, using: &self)
         let edge =
             (Int64(1) << Int64.random(in: 0..<63, using: &self)) &+ Int64.random(in: -2...2, using: &self)
         return [any, edge, ~edge].randomElement(using: &self) ?? 0
     }
 
-    mutating func double() -> Double {
+    public mutating func double() -> Double {
         [Double(bitPattern: next()), 0, -0.0, .nan, .infinity, -.infinity, 1.5, .leastNonzeroMagnitude, 1e21]
             .randomElement(using: &self) ?? 0
     }
 
-    mutating func string() -> String {
+    public mutating func string() -> String {
         let scalars: [UnicodeScalar] = [
             "a", "Z", " ", "\"", "\\", "\u{0}", "\u{1F}", "é", "€", "\u{FFFD}", "😀", "\u{10FFFF}",
         ]
@@ -55,11 +55,11 @@ extension SeededGenerator {
         }
     }
 
-    mutating func bytes() -> [UInt8] {
+    public mutating func bytes() -> [UInt8] {
         (0..<length()).map { _ in UInt8.random(in: 0...255, using: &self) }
     }
 
-    mutating func bigint() -> BigInt {
+    public mutating func bigint() -> BigInt {
         let words = (0..<UInt64.random(in: 0..<5, using: &self)).map { _ in UInt(next()) }
         let magnitude = BigUInt(words: words) >> Int.random(in: 0..<64, using: &self)
         return BigInt(sign: Bool.random(using: &self) ? .minus : .plus, magnitude: magnitude)
@@ -76,35 +76,5 @@ extension SeededGenerator {
         case 1...5: Int.random(in: 28..<36, using: &self)
         default: Int.random(in: 0..<5, using: &self)
         }
-    }
-}
-
-extension SeededGenerator {
-    /// A frame with any of its parts, and its payload.
-    mutating func frame() -> (Frame, payload: [UInt8]) {
-        var frame = Frame(FrameKind.allCases.randomElement(using: &self) ?? .request)
-        frame.deadline =
-            frame.kind == .result
-            ? UInt32.random(in: 0...1, using: &self) : UInt32(truncatingIfNeeded: next())
-        frame.ticket = next()
-        frame.seq = Bool.random(using: &self) ? Seq(next()) : Seq(bigint())
-        frame.failed = (frame.kind == .result || frame.kind == .end) && Bool.random(using: &self)
-        if frame.kind == .request { frame.requestFlags = FrameFlags(rawValue: UInt8(next() % 4) << 6) }
-        if frame.kind == .name || Bool.random(using: &self) { frame.name = "command.\(next() % 100)" }
-        if frame.kind == .name || frame.name == nil { frame.route = UInt16(1 + next() % 65535) }
-        if Bool.random(using: &self) { frame.source = "source" }
-        if Bool.random(using: &self) { frame.value = value(depth: 2) }
-        if Bool.random(using: &self) {
-            frame.headers = (0..<Int.random(in: 0..<4, using: &self)).map { _ in (string(), string()) }
-        }
-        if Int.random(in: 0..<4, using: &self) == 0 {
-            frame.block = BlockReference(
-                slot: UInt32(truncatingIfNeeded: next()), serial: UInt32(truncatingIfNeeded: next()), loan: next(),
-                offset: next(), count: next())
-            return (frame, [])
-        }
-        let payload = bytes()
-        frame.payloadBytes = payload.count
-        return (frame, payload)
     }
 }
