@@ -31,7 +31,7 @@ extension Failure {
 
 /// The answer of a route whose handler a task stands for: sending it ends the task.
 final class TaskAnswer: Answer {
-    private struct State {
+    @safe private struct State {
         var ending: UnsafeContinuation<Result, Never>?
         var isOver = false
         var isCancelled = false
@@ -65,11 +65,11 @@ final class TaskAnswer: Answer {
 
     /// True for the first who ends it.
     private func end(_ result: Result, isCancelled: Bool) -> Bool {
-        let (isFirst, ending, actions) = state.withLock { state in
-            if state.isOver { return (false, nil as UnsafeContinuation<Result, Never>?, [@Sendable () -> Void]()) }
+        let (isFirst, ending, actions) = unsafe state.withLock { state in
+            if state.isOver { return unsafe (false, nil as UnsafeContinuation<Result, Never>?, [@Sendable () -> Void]()) }
             let actions = isCancelled ? state.onCancel : []
             let ending = unsafe state.ending
-            state = State(isOver: true, isCancelled: isCancelled)
+            state = unsafe State(isOver: true, isCancelled: isCancelled)
             return unsafe (true, ending, actions)
         }
         unsafe ending?.resume(returning: result)
@@ -190,7 +190,7 @@ public func oroipc_result_is_cancelled(_ result: OpaquePointer?) -> Int32 {
 
 /// Whom to tell once about a result.
 final class Notice: Sendable {
-    private struct State {
+    @safe private struct State {
         var callback: Callback<oroipc_notice>?
         /// Somebody will call ``fire(_:)``.
         var isAwaited = false
@@ -202,8 +202,8 @@ final class Notice: Sendable {
     func set(_ function: oroipc_notice?, _ context: UnsafeMutableRawPointer?) -> Bool {
         let callback = unsafe function.map { unsafe Callback(function: $0, context: context) }
         return state.withLock { state in
-            state.callback = callback
-            if callback == nil || state.isAwaited { return false }
+            unsafe state.callback = callback
+            if unsafe callback == nil || state.isAwaited { return false }
             state.isAwaited = true
             return true
         }
@@ -211,11 +211,11 @@ final class Notice: Sendable {
 
     /// On the host's thread.
     func fire(_ handle: ResultHandle) {
-        let callback = state.withLock { state in
+        let callback = unsafe state.withLock { state in
             defer { state = State() }
-            return state.callback
+            return unsafe state.callback
         }
-        if let callback, !handle.isSent { unsafe callback.function(handle.lent, callback.context) }
+        if let callback = unsafe callback, !handle.isSent { unsafe callback.function(handle.lent, callback.context) }
     }
 }
 

@@ -67,12 +67,12 @@ public func oroipc_host_map(
         case OROIPC_ROUTE_LATER:
             host.router.map(name, async: { [weak host] message in
                 let answer = TaskAnswer(nil, host)
-                return await answer.run { host?.onThread { route.begin(message, answer) } }
+                return await answer.run { answer.host?.onThread { route.begin(message, answer) } }
             })
         case OROIPC_ROUTE_STREAM:
             host.router.map(name, stream: { [weak host] message, stream in
                 let answer = TaskAnswer(stream, host)
-                if let error = await answer.run({ host?.onThread { route.begin(message, answer) } }).err { throw error }
+                if let error = await answer.run({ answer.host?.onThread { route.begin(message, answer) } }).err { throw error }
             })
         default: throw .invalid("\(kind) is no kind of route")
         }
