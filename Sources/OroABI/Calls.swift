@@ -26,7 +26,7 @@ struct GivenCall {
         guard let name = unsafe call.command else { throw .null("command") }
         // C says that it ends with a zero byte, or has so many.
         let count = unsafe call.command_size == 0 ? strlen(name) : call.command_size
-        guard count <= mostBytes, let command = unsafe names.name(name, count) else {
+        guard (0...mostBytes).contains(count), let command = unsafe names.name(name, count) else {
             throw .invalid("'command' is not UTF-8")
         }
         self.command = command

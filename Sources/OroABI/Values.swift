@@ -40,7 +40,7 @@ enum GivenValue {
             }
         case OROIPC_ENCODED:
             guard let data = unsafe given.data else { throw .null("data") }
-            guard unsafe given.size <= mostBytes else { throw Failure(OROIPC_TOO_LARGE, "the value is too long") }
+            guard unsafe (0...mostBytes).contains(given.size) else { throw Failure(OROIPC_TOO_LARGE, "the value is too long") }
             do throws(FrameError) {
                 // C says that there are so many.
                 let bytes = unsafe UnsafeRawBufferPointer(start: data, count: given.size).bytes
@@ -55,9 +55,9 @@ enum GivenValue {
     private static func text(_ given: oroipc_value) throws(Failure) -> String {
         guard let data = unsafe given.data else { throw .null("data") }
         let size = unsafe given.size
-        // C says that the text ends with a zero byte, or has so many.
-        let count = unsafe size == .max ? strlen(data.assumingMemoryBound(to: CChar.self)) : size
-        guard count <= mostBytes else { throw Failure(OROIPC_TOO_LARGE, "the value is too long") }
+        // C says that the text ends with a zero byte (SIZE_MAX, which is -1 here), or has so many.
+        let count = unsafe size == -1 ? strlen(data.assumingMemoryBound(to: CChar.self)) : size
+        guard (0...mostBytes).contains(count) else { throw Failure(OROIPC_TOO_LARGE, "the value is too long") }
         return try unsafe OroABI.text(data, count, "data")
     }
 
