@@ -44,6 +44,7 @@ let package = Package(
             dependencies: [
                 "OroFrame", "OroLink", "OroURI",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),

@@ -198,23 +198,3 @@ int tool_open_plain(int directory, const char *path, bool is_directory) {
 }
 
 void tool_close(int fd) { close(fd); }
-
-const char *tool_errno_name(int number) {
-#if defined(__GLIBC__) && defined(__GLIBC_PREREQ)
-#if __GLIBC_PREREQ(2, 32)
-    return strerrorname_np(number);
-#endif
-#endif
-    switch (number) {
-    case EACCES: return "EACCES";
-    case EINVAL: return "EINVAL";
-    case EISDIR: return "EISDIR";
-    case ELOOP: return "ELOOP";
-    case ENAMETOOLONG: return "ENAMETOOLONG";
-    case ENOENT: return "ENOENT";
-    case ENOTDIR: return "ENOTDIR";
-    case EPERM: return "EPERM";
-    case EXDEV: return "EXDEV";
-    default: return NULL;
-    }
-}

@@ -18,3 +18,11 @@ package struct EncodedValue: Hashable, Sendable {
     /// The value as a tree. O(n).
     package func decode() throws(FrameError) -> Value { try Value(encoded: bytes) }
 }
+
+extension EncodedValue {
+    /// Bytes that somebody sent and somebody else will decode: passed on without a look.
+    package init(passingOn bytes: RawSpan) {
+        // The buffer is valid in the closure, which copies it.
+        self.init(wellFormed: unsafe bytes.withUnsafeBytes { buffer in unsafe [UInt8](buffer) })
+    }
+}

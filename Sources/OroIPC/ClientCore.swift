@@ -21,6 +21,9 @@ import Synchronization
     let start: UInt64
     let role = RoleLock()
     let pending = Locked(PendingTable())
+    /// The ports of this client, and how they reach the host.
+    let ports: PortHome
+    private let portRoute = ClientPortRoute()
     let nextSeq = Atomic<UInt64>(1)
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)
@@ -36,6 +39,8 @@ import Synchronization
         var spare = FrameStorage()
         /// Payloads copied out of rings.
         let copied = CopyCount()
+        /// A message of a port that comes in several frames.
+        var ports = PortReader(columns: 5)
     }
     let receiving: UnsafeMutablePointer<Receiving>
     var sleepPoller: Poller?
@@ -82,6 +87,7 @@ import Synchronization
         self.link = link
         self.options = options
         start = link.start
+        ports = PortHome(route: portRoute)
         unsafe receiving = .allocate(capacity: 1)
         unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle)))
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
@@ -89,6 +95,7 @@ import Synchronization
         unsafe rings = .allocate(capacity: Int(ORO_RINGS_MAX))
         for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState()) }
         link.arena.setServer { [weak self] in self?.serveBlocks() }
+        portRoute.attach(self)
     }
 
     deinit {

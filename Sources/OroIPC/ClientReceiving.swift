@@ -114,6 +114,7 @@ extension ClientCore {
         case .chunk: try takeChunk(storage)
         case .end: try takeEnd(storage)
         case .credit: try takeCredit(storage.header)
+        case .port: try takePort(storage)
         case .goodbye: throw .peerGone
         default: throw .violation("a frame that a host does not send: \(storage.header.kind)")
         }
@@ -191,6 +192,7 @@ extension ClientCore {
         link.end(why)
         let error = IPCError(link.ending ?? why)
         for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(error)) }
+        ports.end(error)
         kick()
     }
 

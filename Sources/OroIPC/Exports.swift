@@ -1,6 +1,8 @@
 // What users of `import OroIPC` see of the modules below it.
 @_exported import struct OroFrame.FrameLimits
 @_exported import enum OroFrame.FrameError
+@_exported import enum OroFrame.StructuredError
+@_exported import struct OroFrame.StructuredGraph
 @_exported import struct OroFrame.Seq
 @_exported import enum OroFrame.Value
 @_exported import struct OroFrame.ValueView

@@ -27,6 +27,10 @@ import Synchronization
         unsafeAddress { unsafe UnsafePointer(activeBox) }
         unsafeMutableAddress { unsafe activeBox }
     }
+    /// All ports of the clients and of this host; and those of this host.
+    let broker: PortBroker
+    let ports: PortHome
+    private let portRoute = HostPortRoute()
     private var greetings: [UInt64: Greeting] = [:]
     /// Keys of `greetings` in the order their deadlines come.
     private var greetingOrder: [UInt64] = []
@@ -64,10 +68,14 @@ import Synchronization
         self.name = name
         self.options = options
         folder = SocketFolder(options.folder)
+        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
+        ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
         if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
+        broker.setLocal(LocalPorts(ports))
+        portRoute.attach(self)
         if let name { listener = try folder.listen(name, backlog: 512) }
     }
 
@@ -111,6 +119,7 @@ import Synchronization
         listener = nil
         for key in greetings.keys { dropGreeting(key) }
         for link in Array(links.values) { end(link, .closed) }
+        ports.end(.network("the host has stopped"))
         publish()
     }
 
@@ -130,6 +139,7 @@ import Synchronization
         statistics.links = links.count
         statistics.requests = requestsBefore
         statistics.copiedBytes = copiedBefore
+        statistics.ports = broker.ends
         (statistics.bytesOnLoan, statistics.loans, statistics.blockMemory) = (0, 0, 0)
         for host in links.values {
             statistics.requests += host.requests
@@ -251,7 +261,7 @@ import Synchronization
         return false
     }
 
-    private func activate(_ host: HostLink) {
+    func activate(_ host: HostLink) {
         if host.isActive { return }
         host.link.disarm()
         host.isActive = true

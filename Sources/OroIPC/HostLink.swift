@@ -18,6 +18,8 @@ import OroLink
     /// Which of them answers a ticket.
     var answering: [UInt64: UInt64] = [:]
     var streams = HostStreams()
+    /// The ports of this client.
+    private(set) var ports: LinkPorts!
     /// Handlers that have not finished, those that were told to stop included.
     private var atWork = 0
     private var nextSerial: UInt64 = 0
@@ -87,6 +89,7 @@ import OroLink
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State(spare: FrameStorage(link.arena)))
+        ports = LinkPorts(self)
     }
 
     deinit {
@@ -124,6 +127,7 @@ import OroLink
     private func pollBehind(limit: Int) throws(LinkError) -> Int {
         let count = try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
         try flushOutbox()
+        flushPorts()
         return count
     }
 
@@ -258,6 +262,7 @@ import OroLink
         case .chunk: try takeChunk(storage)
         case .end: takeEnd(storage)
         case .credit: try takeCredit(header)
+        case .port: try takePort(storage, ring)
         case .goodbye:
             throw .peerGone
         default:
@@ -355,7 +360,7 @@ import OroLink
             size = unsafe try frame.measure(limits: core.frameLimits(link))
         } catch {
             if let instead { return IPCError(instead) }
-            return IPCError(name: "RangeError", message: "the result does not fit a message: \(error)")
+            return IPCError(.range, "the result does not fit a message: \(error)")
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         let start = unsafe frame.write(size, into: bytes)
@@ -397,7 +402,7 @@ import OroLink
         guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
             let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
             guard header.kind == .request else { return }
-            return try reply(header, storage, Result(err: IPCError(name: "QuotaExceededError", message: message)))
+            return try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
         }
         guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
             throw .violation("a ticket that is in use")
@@ -462,6 +467,7 @@ import OroLink
     func cancelAll() {
         for work in running.values { work.task.cancel() }
         closeStreams(running.values)
+        closePorts()
         running = [:]
         answering = [:]
     }

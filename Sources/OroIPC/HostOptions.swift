@@ -19,6 +19,8 @@ public struct HostOptions: Sendable {
     public var handshakeMilliseconds = 5000
     /// Most requests of one client that asynchronous handlers work on; another gets a `QuotaExceededError`.
     public var requestsPerLink = 1 << 20
+    /// Message ports: how many, and which.
+    public var ports = PortOptions()
     /// Most bytes of results that wait because a client does not read; then its link is ended.
     public var waitingBytesPerLink = 256 << 20
     /// Who may connect: answers why not, or `nil` for yes. `nil`: processes of the same user, and nobody else. A policy
@@ -50,6 +52,8 @@ public struct HostStatistics: Sendable, Hashable {
     public var loans = 0
     /// Bytes of shared memory for blocks.
     public var blockMemory = 0
+    /// Ends of channels that clients or this host have, or that are on their way between them.
+    public var ports = 0
     /// Requests dropped because their deadline had passed before they were looked at.
     public var expired = 0
 }

@@ -3,62 +3,114 @@ import OroLink
 
 /// What went wrong with a request: the error inside a ``Result``.
 ///
-/// `name` and `code` are those of the module `oro:errors`; `extra` holds whatever else the error carried (`url`, …).
+/// ```swift
+/// let result = await client.request("fs.open", ["path": "a.txt"], options: .deadline)
+/// switch result.err?.kind {
+/// case nil where result.err?.errno == ENOENT: print("no such file")
+/// case .timeout: print("the host did not answer in time")
+/// default: print(result.err ?? result.data ?? .null)
+/// }
+/// ```
+///
+/// `name` and `code` are those of the module `oro:errors`; `extra` holds whatever else the error carried.
 public struct IPCError: Error, Hashable, Sendable {
-    /// The class of error, such as `NotFoundError`.
+    /// The class of error, such as `NotFoundError`; of an error of the system its name, such as `ENOENT`.
     public var name: String
     /// What happened, for people.
     public var message: String
-    /// The code, such as `NOT_FOUND_ERR`; empty when there is none.
-    public var code: String
-    /// Further members, by name.
+    /// The code: a text such as `NOT_FOUND_ERR`, the number of an error of the system, or whatever a peer sent; `nil` when
+    /// there is none.
+    public var code: Value?
+    /// Further members, by name: `url`, …. A `type` here is what a peer called an error that is of no class known here.
     public var extra: [String: Value]
 
-    public init(name: String = "Error", message: String, code: String = "", extra: [String: Value] = [:]) {
+    /// An error of any name. Where it is a class that has a code of its own, that is the code; only an `InternalError` may have
+    /// another.
+    public init(name: String = "Error", message: String, code: Value? = nil, extra: [String: Value] = [:]) {
         self.name = name
         self.message = message
-        self.code = code
         self.extra = extra
+        let kind = Class(rawValue: name)
+        let own = kind?.code.map { Value.string($0) }
+        self.code = kind?.hasFixedCode == true ? own : code ?? own
     }
+
+    /// An error of a class.
+    public init(_ kind: Class, _ message: String, code: Value? = nil, extra: [String: Value] = [:]) {
+        self.init(name: kind.name, message: message, code: code, extra: extra)
+    }
+
+    /// An error of the system: `ENOENT` with code 2. Without a message it is the usual one.
+    ///
+    /// A number that Linux does not have gives a `SystemError`.
+    public static func errno(_ number: Int, _ message: String? = nil) -> IPCError {
+        IPCError(
+            name: Errno.name(number) ?? "SystemError",
+            message: message ?? Errno.message(number) ?? "System error \(number)", code: .int(Int64(number)))
+    }
+
+    // MARK: Looking
+
+    /// The class; `nil` for errors of the system, and for names that are none of the classes.
+    public var kind: Class? { Class(rawValue: name) }
+
+    /// The number of an error of the system; `nil` when it is none.
+    public var errno: Int? {
+        guard let number = code?.int, name == (Errno.name(Int(number)) ?? "SystemError") else { return nil }
+        return Int(number)
+    }
+
+    /// The URI of the request, where the error carries it.
+    public var url: String? { extra["url"]?.string }
+
+    /// What a peer called an error that is of no class known here; `nil` otherwise.
+    public var type: String? { extra["type"]?.string }
+
+    /// Message, name, type and code, empty where there is none, and then the other members.
+    public var json: Value {
+        var members: Value.Members = [
+            "message": .string(message), "name": .string(name), "type": extra["type"] ?? "", "code": code ?? "",
+        ]
+        for (key, value) in extra.sorted(by: { $0.key < $1.key }) where members[key] == nil { members[key] = value }
+        return .object(members)
+    }
+
+    // MARK: Classes
 
     /// No route of this name.
     public static func notFound(_ message: String = "Not found", url: String? = nil) -> IPCError {
         let extra: [String: Value] = if let url { ["url": .string(url)] } else { [:] }
-        return IPCError(name: "NotFoundError", message: message, code: "NOT_FOUND_ERR", extra: extra)
+        return IPCError(.notFound, message, extra: extra)
     }
 
     /// The deadline passed.
-    public static func timeout(_ message: String) -> IPCError {
-        IPCError(name: "TimeoutError", message: message, code: "TIMEOUT_ERR")
+    public static func timeout(_ message: String) -> IPCError { IPCError(.timeout, message) }
+
+    static let abortMessage = "The operation was aborted"
+
+    /// The caller gave up. An empty reason is none.
+    public static func abort(_ reason: String = "") -> IPCError {
+        IPCError(.abort, reason.isEmpty ? abortMessage : reason)
     }
 
-    /// The caller gave up.
-    public static func abort(_ message: String = "The operation was aborted") -> IPCError {
-        IPCError(name: "AbortError", message: message, code: "ABORT_ERR")
-    }
+    /// What a request ends with whose signal was aborted: with the reason as its message, or the default.
+    public static func abort(_ signal: AbortSignal) -> IPCError { abort(signal.reason ?? "") }
 
     /// The peer is gone, or the link was broken.
-    public static func network(_ message: String) -> IPCError {
-        IPCError(name: "NetworkError", message: message, code: "NETWORK_ERR")
-    }
+    public static func network(_ message: String) -> IPCError { IPCError(.network, message) }
 
     /// An argument that cannot be.
-    public static func type(_ message: String) -> IPCError { IPCError(name: "TypeError", message: message) }
+    public static func type(_ message: String) -> IPCError { IPCError(.type, message) }
 
     /// Not allowed: a policy or a limit forbids it.
-    public static func notAllowed(_ message: String) -> IPCError {
-        IPCError(name: "NotAllowedError", message: message, code: "NOT_ALLOWED_ERR")
-    }
+    public static func notAllowed(_ message: String) -> IPCError { IPCError(.notAllowed, message) }
 
     /// A request with this seq waits already.
-    static func inFlight(_ seq: Seq) -> IPCError {
-        IPCError(
-            name: "InvalidAccessError", message: "a request with seq \(seq) is in flight", code: "INVALID_ACCESS_ERR")
-    }
+    static func inFlight(_ seq: Seq) -> IPCError { IPCError(.invalidAccess, "a request with seq \(seq) is in flight") }
 
     /// A limit on requests is reached.
     static func tooMany(_ limit: Int) -> IPCError {
-        IPCError(name: "QuotaExceededError", message: "more than \(limit) requests at once")
+        IPCError(.quotaExceeded, "more than \(limit) requests at once")
     }
 
     /// As an error of a link is told to those who wait for results.
@@ -66,44 +118,14 @@ public struct IPCError: Error, Hashable, Sendable {
         switch error {
         case .timedOut: self = .timeout("timed out")
         case .unencodable(let what): self = .type(what)
-        case .tooLarge: self = IPCError(name: "RangeError", message: error.description)
-        case .busy, .noBlocks: self = IPCError(name: "QuotaExceededError", message: error.description)
+        case .tooLarge: self = IPCError(.range, error.description)
+        case .busy, .noBlocks: self = IPCError(.quotaExceeded, error.description)
         default: self = .network(error.description)
         }
     }
 }
 
 extension IPCError: CustomStringConvertible {
-    /// `NotFoundError: Not found`.
-    public var description: String { "\(name): \(message)" }
-}
-
-extension IPCError {
-    /// The members in the order of the wire: type, message, code, and the others.
-    var value: Value {
-        var members: Value = ["type": .string(name), "message": .string(message)]
-        guard case .object(var object) = members else { return members }
-        if !code.isEmpty { object["code"] = .string(code) }
-        for (key, value) in extra.sorted(by: { $0.key < $1.key }) where object[key] == nil { object[key] = value }
-        members = .object(object)
-        return members
-    }
-
-    /// What a peer sent as an error. A text is the message; other kinds give an error without one.
-    init(_ value: Value) {
-        self.init(message: "")
-        switch value {
-        case .string(let text): message = text
-        case .object(let members):
-            for (key, value) in members {
-                switch (key, value) {
-                case ("type", .string(let text)): name = text
-                case ("message", .string(let text)): message = text
-                case ("code", .string(let text)): code = text
-                default: extra[key] = value
-                }
-            }
-        default: break
-        }
-    }
+    /// `NotFoundError: Not found`; without a message the name alone.
+    public var description: String { message.isEmpty ? name : "\(name): \(message)" }
 }

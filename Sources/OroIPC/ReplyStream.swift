@@ -76,7 +76,7 @@ public final class ReplyStream: Sendable {
         do throws(FrameError) {
             return (frame, chunk.bytes, try frame.measure(limits: limits).frameBytes)
         } catch {
-            throw IPCError(name: "RangeError", message: "the chunk does not fit a message: \(error)")
+            throw IPCError(.range, "the chunk does not fit a message: \(error)")
         }
     }
 

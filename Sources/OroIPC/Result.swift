@@ -70,10 +70,10 @@ import OroLink
                 case .encoded(let encoded): return (nil, try encoded.decode())
                 case .frame(let storage):
                     let value = try storage.view.value()?.decode()
-                    return storage.header.flags.contains(.failed) ? (IPCError(value ?? .null), nil) : (nil, value)
+                    return storage.header.flags.contains(.failed) ? (IPCError(received: value), nil) : (nil, value)
                 }
             } catch {
-                return (IPCError(name: "EncodingError", message: "\(error)", code: "ENCODING_ERR"), nil)
+                return (IPCError(.encoding, "\(error)"), nil)
             }
         }
 
@@ -127,9 +127,9 @@ import OroLink
         content = Content(err, nil)
     }
 
-    /// Failure, from any error: an ``IPCError`` as it is, others by their description.
+    /// Failure, from any error, as ``maybeMakeError(_:)-(Error?)`` makes it.
     public init(catching error: any Error) {
-        self.init(err: error as? IPCError ?? IPCError(message: "\(error)"))
+        self.init(err: IPCError(catching: error))
     }
 
     /// What a host sent in answer to `command`. A value that cannot be decoded is an error of the result.

@@ -59,7 +59,7 @@ final class StreamCall: Sendable {
         core.suspended.add(1, ordering: .sequentiallyConsistent)
         do throws(IPCError) {
             guard StreamReceiver.windows.contains(window) else {
-                throw IPCError(name: "RangeError", message: "'window' must be between 1 and 1024")
+                throw IPCError(.range, "'window' must be between 1 and 1024")
             }
             ticket = try core.begin(
                 command, value, bytes, options, RequestStreams(answer: receiver, body: sender), encoded: encoded)

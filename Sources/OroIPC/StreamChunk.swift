@@ -23,7 +23,7 @@ public struct StreamChunk: Sendable, Hashable {
             name = try view.name()
             value = try view.value()?.decode()
         } catch {
-            throw IPCError(name: "EncodingError", message: "\(error)", code: "ENCODING_ERR")
+            throw IPCError(.encoding, "\(error)")
         }
         if name == nil && value == nil && bytes == nil && storage.header.kind == .chunk { bytes = Bytes([]) }
     }
@@ -44,9 +44,9 @@ extension IPCError {
     init?(ending storage: FrameStorage) {
         guard storage.header.flags.contains(.failed) else { return nil }
         do throws(FrameError) {
-            self.init(try storage.view.value()?.decode() ?? .null)
+            self.init(received: try storage.view.value()?.decode())
         } catch {
-            self.init(name: "EncodingError", message: "\(error)", code: "ENCODING_ERR")
+            self.init(.encoding, "\(error)")
         }
     }
 }

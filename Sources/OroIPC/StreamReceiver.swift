@@ -157,7 +157,7 @@ final class StreamReceiver: Sendable {
         return state.withLock { state in
             if state.reader != nil {
                 let message = "somebody else reads this stream"
-                return (.end(IPCError(name: "InvalidStateError", message: message, code: "INVALID_STATE_ERR")), 0)
+                return (.end(IPCError(.invalidState, message)), 0)
             }
             var grant = 0
             if !state.isOpen && state.ending == nil {

@@ -59,7 +59,7 @@ struct FileRoutes: Sendable {
             let advice =
                 "it has \(entries.count) entries, an answer carries \(FileRoutes.mostEntries): "
                 + "ask for pages with 'offset' and 'limit'"
-            throw IPCError(name: "EFBIG", message: "\(describe(message, path)): \(advice)", code: "\(EFBIG)")
+            throw IPCError.errno(Int(EFBIG), "\(describe(message, path)): \(advice)")
         }
         return Result(data: .array(rest.prefix(limit ?? rest.count).map(FileRoutes.value)))
     }
@@ -90,7 +90,7 @@ struct FileRoutes: Sendable {
                     "it has \(size) bytes, an answer carries \(FileRoutes.mostBytes): "
                     + "ask for pieces with 'offset' and 'length'"
                 return Result(
-                    err: IPCError(name: "EFBIG", message: "\(describe(message, path)): \(advice)", code: "\(EFBIG)"))
+                    err: IPCError.errno(Int(EFBIG), "\(describe(message, path)): \(advice)"))
             }
             // What the file has, not what the caller asks for. Files of /proc say 0 and have contents nevertheless.
             let count =
@@ -136,7 +136,7 @@ struct FileRoutes: Sendable {
     private func number(_ key: String, in message: Message, through most: Int) throws(IPCError) -> Int? {
         guard let value = message[key], !value.isNull else { return nil }
         guard let number = value.int, (0...Int64(most)).contains(number) else {
-            throw IPCError(name: "RangeError", message: "'\(key)' must be between 0 and \(most)")
+            throw IPCError(.range, "'\(key)' must be between 0 and \(most)")
         }
         return Int(number)
     }

@@ -13,10 +13,7 @@ struct RemoteFolder {
     struct Refusal: Error {
         let error: IPCError
         /// The errno, when the host's file system refused.
-        var errno: Int32? {
-            guard let number = Int32(error.code), FileFailure(number).name == error.name else { return nil }
-            return number
-        }
+        var errno: Int32? { error.errno.map { Int32($0) } }
     }
 
     /// Names asked for at once.
@@ -69,6 +66,6 @@ struct RemoteFolder {
     }
 
     private static func strange(_ answer: Result) -> Refusal {
-        Refusal(error: IPCError(name: "EncodingError", message: "not an answer to \(answer.source ?? "the command")"))
+        Refusal(error: IPCError(.encoding, "not an answer to \(answer.source ?? "the command")"))
     }
 }

@@ -49,7 +49,7 @@ struct ResultOutput {
 
     private static func value(_ error: IPCError) -> Value {
         var object: Value = [
-            "name": .string(error.name), "message": .string(error.message), "code": .string(error.code),
+            "name": .string(error.name), "message": .string(error.message), "code": error.code ?? "",
         ]
         for (key, value) in error.extra.sorted(by: { $0.key < $1.key }) where object[key] == nil {
             object.set(key, value)
@@ -60,7 +60,7 @@ struct ResultOutput {
     /// `NotFoundError: Not found (NOT_FOUND_ERR, url: ipc://x)`.
     static func describe(_ error: IPCError) -> String {
         let extra = error.extra.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value.string ?? $0.value.json())" }
-        let more = ([error.code].filter { !$0.isEmpty } + extra).joined(separator: ", ")
+        let more = ((error.code.map { [$0.string ?? $0.json()] } ?? []) + extra).joined(separator: ", ")
         return more.isEmpty ? error.description : "\(error) (\(more))"
     }
 

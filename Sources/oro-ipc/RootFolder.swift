@@ -90,23 +90,16 @@ struct FileFailure: Error {
     }
 
     /// Such as `ENOENT`.
-    var name: String {
-        // A constant string, or NULL.
-        guard let name = unsafe tool_errno_name(number) else { return "SystemError" }
-        return unsafe String(cString: name)
-    }
+    var name: String { Errno.name(Int(number)) ?? "SystemError" }
 
     /// Such as `No such file or directory`.
-    var text: String {
-        if let reason { return reason }
-        return unsafe String(cString: strerror(number))
-    }
+    var text: String { reason ?? Errno.message(Int(number)) ?? "System error \(number)" }
 }
 
 extension IPCError {
     /// An error of the operating system: its name, and its number as the code.
     init(_ failure: FileFailure, _ what: String) {
-        self.init(name: failure.name, message: "\(what): \(failure.text)", code: "\(failure.number)")
+        self = .errno(Int(failure.number), "\(what): \(failure.text)")
     }
 }
 

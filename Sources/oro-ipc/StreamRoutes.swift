@@ -45,8 +45,7 @@ enum StreamRoutes {
     }
 
     private static func outOfRange(_ key: String, _ range: ClosedRange<Int>) -> IPCError {
-        IPCError(
-            name: "RangeError", message: "'\(key)' must be between \(range.lowerBound) and \(range.upperBound)")
+        IPCError(.range, "'\(key)' must be between \(range.lowerBound) and \(range.upperBound)")
     }
 
     private static func name(_ message: Message) throws(IPCError) -> String {

@@ -37,4 +37,5 @@ public struct Behaviour: Sendable, CustomStringConvertible {
 
     public static let all: [Behaviour] =
         answers + names + sequence + givingUp + payloads + blocks + crowds + streams + bodies + endings + streamEndings
+        + ports
 }

@@ -19,6 +19,7 @@ public final class Fixture: Sendable {
     public func install(on host: OroIPC.Host) {
         let router = host.router
         streams.install(on: router)
+        Fixture.installPorts(on: host)
         router.map("ping") { _ in Result(data: "pong") }
         router.map("echo") { message in Result(data: message.value, bytes: message.bytes) }
         router.map("echo.async", async: { message in Result(data: message.value, bytes: message.bytes) })
@@ -27,7 +28,7 @@ public final class Fixture: Sendable {
         router.map("fail") { message in
             throw IPCError(
                 name: message["name"]?.string ?? "Error", message: message["message"]?.string ?? "",
-                code: message["code"]?.string ?? "", extra: ["path": message["path"] ?? .null])
+                code: message["code"], extra: ["path": message["path"] ?? .null])
         }
         router.map("throw.other") { _ in throw Unexpected("other", line: 0) }
         router.map(

@@ -10,9 +10,9 @@ struct GoldenVector: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { meaning }
 
-    /// The rows under a heading of the document.
-    static func table(_ heading: String) -> [GoldenVector] {
-        guard let document = try? String(contentsOf: documentURL, encoding: .utf8) else { return [] }
+    /// The rows under a heading of a document.
+    static func table(_ heading: String, of name: String = "wire-format.md") -> [GoldenVector] {
+        guard let document = try? String(contentsOf: documentURL(name), encoding: .utf8) else { return [] }
         let section = document.components(separatedBy: "\n### \(heading)\n").dropFirst().first ?? ""
         return section.prefix(section: "\n### ").split(separator: "\n")
             .filter { $0.hasPrefix("| ") && !$0.hasPrefix("| bytes |") }
@@ -27,9 +27,9 @@ struct GoldenVector: CustomTestStringConvertible, Sendable {
             }
     }
 
-    private static var documentURL: URL {
+    private static func documentURL(_ name: String) -> URL {
         URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "docs/wire-format.md")
+            .deletingLastPathComponent().appending(path: "docs/\(name)")
     }
 
     /// Bytes written as `61 ff*3`.

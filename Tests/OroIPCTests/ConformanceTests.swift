@@ -28,6 +28,7 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
         case .embedded:
             var options = HostOptions()
             options.backend = backend
+            options.ports.allowsMeetings = true
             let host = try Host.embedded(options: options)
             defer { host.stop() }
             Fixture.install(on: host)
@@ -50,6 +51,7 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
         case .socketpair:
             var options = HostOptions()
             options.backend = backend
+            options.ports.allowsMeetings = true
             let host = try Host.embedded(options: options)
             defer { host.stop() }
             Fixture.install(on: host)

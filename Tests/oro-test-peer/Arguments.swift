@@ -6,7 +6,7 @@ import OroIPC
 struct Arguments {
     static let usage = """
         oro-test-peer serve    --name N [--folder F] [--backend B] [--idle P] [--links K] [--handshake MS]
-        oro-test-peer conform  (--fds K | --name N) [--behaviour TEXT] [--basics]
+        oro-test-peer conform  (--fds K | --name N) [--behaviour NAME] [--containing TEXT] [--basics]
         oro-test-peer attack   [--count K] [--seed S] [--backend B]      a hostile client, a good one, and figures
         oro-test-peer hostile  --name N [--folder F] [--count K] [--seed S] [--table]
         oro-test-peer wakeups  [--count K] [--backend B] [--idle P] [--async]
@@ -52,6 +52,7 @@ struct Arguments {
         options.idle = idle
         options.links = number("links", options.links)
         options.link.loans = number("loans", options.link.loans)
+        options.ports.allowsMeetings = true
         options.handshakes = number("handshakes", options.handshakes)
         options.handshakeMilliseconds = number("handshake", options.handshakeMilliseconds)
         return options

@@ -18,6 +18,7 @@ func serve(_ arguments: Arguments) throws {
 func conform(_ arguments: Arguments) async throws {
     var behaviours = Behaviour.all
     if let only = arguments.text("behaviour") { behaviours = behaviours.filter { $0.name == only } }
+    if let some = arguments.text("containing") { behaviours = behaviours.filter { $0.name.contains(some) } }
     if arguments.has("basics") {
         behaviours = behaviours.filter { !$0.endsHost && $0.name != "64 MiB go both ways unchanged" }
     }

@@ -59,7 +59,5 @@ ssize_t tool_read_at(int fd, void *bytes, size_t count, uint64_t offset);
 // Plain open for reading relative to a directory: no symbolic link as the last step, never waits.
 int tool_open_plain(int directory, const char *path, bool is_directory);
 void tool_close(int fd);
-// The name of an errno, such as ENOENT; NULL when unknown.
-const char *tool_errno_name(int number);
 
 #endif

@@ -1,0 +1,147 @@
+import CSupport
+import OroFrame
+import OroLink
+
+/// How the ports of a client reach the broker in its host: as frames on the ring that tasks share, so that they come in the
+/// order of the orders.
+final class ClientPortRoute: PortRoute {
+    private let client: Locked<Weak>
+
+    private struct Weak {
+        weak var core: ClientCore?
+    }
+
+    init() { client = Locked(Weak()) }
+
+    func attach(_ core: ClientCore) { client.withLock { $0.core = core } }
+
+    private var core: ClientCore? { client.withLock { $0.core } }
+
+    func send(_ order: PortOrder) throws(LinkError) {
+        guard let core else { throw .closed }
+        if core.link.isOver { throw core.link.ending ?? .closed }
+        try core.link.withRing(shared: true) { (ring) throws(LinkError) in
+            func send(_ frame: Frame, _ payload: Bytes?) throws(LinkError) {
+                try core.write(frame, try core.link.placed(payload), ring: ring, mayBlock: false)
+            }
+            switch order {
+            case .open(let number, let name, let opening):
+                var frame = PortOperation.open.frame(number)
+                frame.name = name
+                frame.value = .int(opening.rawValue)
+                try send(frame, nil)
+            case .channel(let first, let second):
+                var frame = PortOperation.channel.frame(first)
+                frame.seq = Seq(second)
+                try send(frame, nil)
+            case .message(let posting):
+                let message = PortFrame.Message(
+                    number: posting.number, seq: posting.seq, consumed: posting.consumed, content: posting.content,
+                    carried: posting.carried.map { [$0.number, $0.consumed, $0.id] })
+                try PortWriter.write(message, send)
+            case .consumed(let number, let count):
+                var frame = PortOperation.consumed.frame(number)
+                frame.seq = Seq(count)
+                try send(frame, nil)
+            case .close(let number):
+                try send(PortOperation.close.frame(number), nil)
+            }
+        }
+    }
+
+    func watch(_ isWanted: Bool) {
+        guard let core else { return }
+        if isWanted {
+            core.attach()
+            core.suspended.add(1, ordering: .sequentiallyConsistent)
+            core.watch()
+        } else {
+            core.suspended.subtract(1, ordering: .relaxed)
+        }
+    }
+
+    var isSpinning: Bool { core.map { $0.options.idle == .spin && !$0.link.isOver } ?? false }
+
+    func read(until came: () -> Bool) { core?.read(until: came) }
+}
+
+extension ClientCore {
+    /// UNTRUSTED: a frame of ports, from the host.
+    func takePort(_ storage: FrameStorage) throws(LinkError) {
+        switch unsafe try receiving.pointee.ports.read(storage) {
+        case nil: break
+        case .message(let message):
+            ports.take(
+                .message(
+                    PortDelivery(
+                        number: message.number, seq: message.seq, consumed: message.consumed,
+                        content: message.content,
+                        carried: message.carried.map {
+                            .init(number: $0[0], received: $0[1], sent: $0[2], acknowledged: $0[3], id: $0[4])
+                        })))
+        case .consumed(let number, let count): ports.take(.consumed(number, count: count))
+        case .close(let number, let reason): ports.take(.closed(number, reason: reason))
+        case .open, .channel: throw .violation("an operation of ports that a host does not ask for")
+        }
+    }
+
+    /// Reads what comes for as long as a thread of this idle policy polls, or until `came`.
+    func read(until came: () -> Bool) {
+        guard takeRole() else {
+            // Somebody else reads, and may read it.
+            for _ in 0..<64 where !came() { oro_spin_pause() }
+            return
+        }
+        defer { giveUpRole() }
+        let began = oro_ticks()
+        var spare = FrameStorage()
+        link.sayProcessor()
+        do throws(LinkError) {
+            while true {
+                if try receive(&spare, mine: 0).count > 0 {
+                    if came() { return }
+                    continue
+                }
+                if link.isOver || options.idle == .park { return }
+                if link.linger(1000) { continue }
+                if link.sharesProcessor || oro_ticks() &- began > briefly { break }
+            }
+            // Polling for long: hear of the peer's end, let others run.
+            if options.idle == .spin {
+                try link.readSocket()
+                oro_yield()
+            }
+        } catch {
+            failAfterReading(error)
+        }
+    }
+}
+
+extension Client {
+    /// Opens a conversation with the host, which takes it under this name (``Host/acceptPorts(_:_:)``). What is posted
+    /// before it has does not get lost. When nobody accepts the name the port is closed, and its `close` event says so.
+    ///
+    /// `name` is 1 to 255 bytes of text. Throws when it is not, and when the link is over.
+    public func openPort(_ name: String) throws(IPCError) -> IPCMessagePort { try core.openPort(name, .host) }
+
+    /// Opens a conversation with the next client that says the same name, where the host allows that
+    /// (``HostOptions/ports``): who comes first waits.
+    public func meet(_ name: String) throws(IPCError) -> IPCMessagePort { try core.openPort(name, .meeting) }
+}
+
+extension ClientCore {
+    fileprivate func openPort(_ name: String, _ opening: PortOpening) throws(IPCError) -> IPCMessagePort {
+        guard (1...255).contains(name.utf8.count) else {
+            throw .type("the name of a port is 1 to 255 bytes long, not \(name.utf8.count)")
+        }
+        let home = ports
+        return try home.withLock { () throws(IPCError) in
+            if let ending = home.ending { throw ending }
+            let port = PortEndpoint(home: home, id: PortEndpoint.randomID())
+            let number = home.takeNumber()
+            try home.send(.open(number, name: name, opening))
+            home.enter(port, number: number)
+            return port.own()
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import OroFrame
+import OroLink
+
+/// How a host deals with ports.
+public struct PortOptions: Sendable, Hashable {
+    /// Most ports that one client has made and that are still open at either end, wherever those are. A further channel is
+    /// closed at once, and its `close` event says why.
+    public var portsPerLink = 16_384
+    /// Clients may open conversations with each other by name (``Client/meet(_:)``). Whoever knows the name may come, so
+    /// names are no secrets; the host's `policy` says who may connect at all.
+    public var allowsMeetings = false
+
+    public init() {}
+}
+
+extension Host {
+    /// Takes conversations that clients open under `name` with ``Client/openPort(_:)``: `accept` gets the other end, and who
+    /// opened it, in a task. `nil` takes none any more. Of two for one name the later counts.
+    ///
+    /// ```swift
+    /// host.acceptPorts("chat") { port, client in
+    ///     port.onmessage = { event in try? port.postMessage(["you said": event.data]) }
+    /// }
+    /// ```
+    public func acceptPorts(_ name: String, _ accept: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {
+        core.ports.setAcceptor(name, accept)
+    }
+}
+
+/// How the ports of a host reach its broker: on the host's thread, in the order they were asked to.
+final class HostPortRoute: PortRoute {
+    private let host: Locked<Weak>
+
+    private struct Weak {
+        weak var core: HostCore?
+    }
+
+    init() { host = Locked(Weak()) }
+
+    func attach(_ core: HostCore) { host.withLock { $0.core = core } }
+
+    func send(_ order: PortOrder) throws(LinkError) {
+        guard let core = host.withLock({ $0.core }) else { throw .closed }
+        let isTaken = core.reactor.submit { [weak core] in
+            // The engine's own orders are none that cannot be.
+            try? core?.broker.takeLocal(order)
+        }
+        if !isTaken { throw .closed }
+    }
+
+    // The host's own thread reads.
+    func watch(_ isWanted: Bool) {}
+    func read(until came: () -> Bool) {}
+    var isSpinning: Bool { false }
+}
+
+/// The host itself, as an owner of ports.
+final class LocalPorts: PortMember {
+    private let home: PortHome
+
+    init(_ home: PortHome) { self.home = home }
+
+    override func deliver(_ delivery: PortDelivery) { home.take(.message(delivery)) }
+    override func tellConsumed(_ number: UInt64, _ count: UInt64) { home.take(.consumed(number, count: count)) }
+    override func tellClosed(_ number: UInt64, reason: String?) { home.take(.closed(number, reason: reason)) }
+    override func accepts(_ name: String) -> Bool { home.accepts(name) }
+    override func opened(_ number: UInt64, name: String, by member: PortMember) {
+        home.take(.opened(number, name: name, member.client))
+    }
+}
+
+/// A client, as an owner of ports.
+final class LinkPorts: PortMember {
+    /// Has this object.
+    private unowned let host: HostLink
+    /// A message that comes in several frames, for each ring.
+    fileprivate var readers: [Int: PortReader] = [:]
+
+    init(_ host: HostLink) { self.host = host }
+
+    override var hasRoom: Bool { !host.link.isBackedUp(0) && !host.link.isOver }
+    override var client: PortClient { PortClient(id: host.link.id, identity: host.link.peer) }
+
+    override func deliver(_ delivery: PortDelivery) {
+        var message = PortFrame.Message(
+            number: delivery.number, seq: delivery.seq, consumed: delivery.consumed, content: delivery.content,
+            carried: delivery.carried.map { [$0.number, $0.received, $0.sent, $0.acknowledged, $0.id] })
+        send { (host) throws(LinkError) in
+            var failure: IPCError?
+            func write() throws(LinkError) {
+                try PortWriter.write(message) { (frame, payload) throws(LinkError) in
+                    if failure == nil { failure = try host.send(frame, payload) }
+                }
+            }
+            try write()
+            guard failure != nil else { return }
+            // This client does not take so much: it is told of a message that cannot be read.
+            failure = nil
+            message.content = .unreadable
+            try write()
+        }
+    }
+
+    override func tellConsumed(_ number: UInt64, _ count: UInt64) {
+        var frame = PortOperation.consumed.frame(number)
+        frame.seq = Seq(count)
+        send(frame)
+    }
+
+    override func tellClosed(_ number: UInt64, reason: String?) {
+        var frame = PortOperation.close.frame(number)
+        frame.value = reason.map { .string($0) }
+        send(frame)
+    }
+
+    private func send(_ frame: Frame) {
+        send { (host) throws(LinkError) in _ = try host.send(frame, nil) }
+    }
+
+    /// What is sent to a client may be the doing of another, which must not suffer for its broken link.
+    private func send(_ body: (HostLink) throws(LinkError) -> Void) {
+        if host.link.isOver { return }
+        let core = unsafe host.core
+        do throws(LinkError) {
+            try body(host)
+            // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
+            if host.link.isBackedUp(0) { core.activate(host) }
+        } catch {
+            let why = error
+            core.submit(to: host.link.id) { (_) throws(LinkError) in throw why }
+        }
+    }
+}
+
+extension PortContent {
+    /// A message that its receiver finds to be none.
+    static var unreadable: PortContent { PortContent(form: .value(.array([.int(-1)]))) }
+}
+
+extension PortBroker {
+    /// An order of the host's own ports.
+    func takeLocal(_ order: PortOrder) throws(LinkError) {
+        guard let local else { return }
+        try take(order, from: local)
+    }
+}
+
+extension HostLink {
+    /// UNTRUSTED: a frame of ports.
+    func takePort(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
+        let broker = unsafe core.broker
+        guard let frame = try ports.readers[ring, default: PortReader(columns: 3)].read(storage) else { return }
+        switch frame {
+        case .open(let number, let name, let opening):
+            try broker.take(.open(number, name: name, opening), from: ports)
+        case .channel(let first, let second): try broker.take(.channel(first, second), from: ports)
+        case .message(let message):
+            let posting = PortPosting(
+                number: message.number, seq: message.seq, consumed: message.consumed, content: message.content,
+                carried: message.carried.map { .init(number: $0[0], consumed: $0[1], id: $0[2]) })
+            try broker.take(.message(posting), from: ports)
+        case .consumed(let number, let count): try broker.take(.consumed(number, count: count), from: ports)
+        case .close(let number, _): try broker.take(.close(number), from: ports)
+        }
+    }
+
+    /// There is room in the ring again.
+    func flushPorts() {
+        for end in ports.takeWaiting() { unsafe core.broker.pump(end) }
+    }
+
+    /// The link is over.
+    func closePorts() { unsafe core.broker.remove(ports) }
+}

@@ -1,0 +1,386 @@
+import DequeModule
+import OroFrame
+import OroLink
+
+/// Where all ports of a host and its clients are known: who has which end, and what was posted and not taken yet.
+///
+/// The broker is the one place through which everything about ports passes, so there is one order of all transfers. It keeps
+/// each message until the port's owner says that it was taken. When an owner gives a port away it says how many it has
+/// taken, and everything behind that cut, including what had been passed on to it already, goes to the next owner. Nobody
+/// reaches an end that was not given to him: numbers mean something in the table of their owner only. See
+/// `docs/decisions/013-port-transfer.md`.
+///
+/// Belongs to the host's thread.
+final class PortBroker {
+    /// Who listens to which name, in the host itself.
+    private(set) var local: PortMember?
+    private let options: PortOptions
+    /// First ends that wait for somebody who says the same name.
+    private var meetings: [String: PortEnd] = [:]
+    /// Ends there are, on both sides of all links and on their way.
+    private(set) var ends = 0
+
+    private let longestMessage: Int
+
+    init(_ options: PortOptions, longestMessage: Int) {
+        self.options = options
+        self.longestMessage = longestMessage
+    }
+
+    func setLocal(_ member: PortMember) { local = member }
+
+    // MARK: Orders
+
+    /// UNTRUSTED: an order of an owner. Throws when it cannot be one of the engine's.
+    func take(_ order: PortOrder, from member: PortMember) throws(LinkError) {
+        switch order {
+        case .open(let number, let name, let opening): try open(number, name, opening, member)
+        case .channel(let first, let second):
+            let (one, other) = try makeChannel(member)
+            try member.enter(one, number: first)
+            try member.enter(other, number: second)
+            try checkQuota(member, one)
+        case .message(let posting): try post(posting, member)
+        case .consumed(let number, let count): consume(try member.end(number), count)
+        case .close(let number): close(try member.end(number))
+        }
+    }
+
+    private func makeChannel(_ creator: PortMember) throws(LinkError) -> (PortEnd, PortEnd) {
+        let (one, other) = (PortEnd(), PortEnd())
+        one.peer = other
+        other.peer = one
+        for end in [one, other] {
+            end.creator = creator
+            creator.created += 1
+            ends += 1
+        }
+        return (one, other)
+    }
+
+    /// A client with more ports than it may have loses the new channel, and is told so.
+    private func checkQuota(_ member: PortMember, _ end: PortEnd) throws(LinkError) {
+        guard member.created > options.portsPerLink, let other = end.peer else { return }
+        // It may not have heard of that yet; but at some time it has.
+        guard member.created <= 2 * options.portsPerLink else { throw .violation("\(member.created) ports") }
+        for end in [end, other] {
+            end.closing = "QuotaExceededError: more than \(options.portsPerLink) ports"
+            end.peer = nil
+            if end.owner == nil { close(end) } else { pump(end) }
+        }
+    }
+
+    private func open(
+        _ number: UInt64, _ name: String, _ opening: PortOpening, _ member: PortMember
+    ) throws(LinkError) {
+        if opening == .meeting, options.allowsMeetings, let waiting = meetings.removeValue(forKey: name) {
+            // The end that was left for whoever comes.
+            waiting.meeting = nil
+            try member.enter(waiting, number: number)
+            return pump(waiting)
+        }
+        let (end, other) = try makeChannel(member)
+        try member.enter(end, number: number)
+        try checkQuota(member, end)
+        guard end.peer != nil else { return }
+        switch opening {
+        case .host:
+            guard let local, local.accepts(name) else { return refuse(end, "nobody accepts ports named '\(name)'") }
+            let number = local.takeNumber()
+            local.give(other, number: number)
+            local.opened(number, name: name, by: member)
+        case .meeting:
+            guard options.allowsMeetings else { return refuse(end, "clients do not meet at this host") }
+            meetings[name] = other
+            other.meeting = name
+        }
+    }
+
+    private func refuse(_ end: PortEnd, _ why: String) {
+        guard let other = end.peer else { return }
+        end.closing = "NotFoundError: \(why)"
+        close(other)
+    }
+
+    private func post(_ posting: PortPosting, _ member: PortMember) throws(LinkError) {
+        let end = try member.end(posting.number)
+        // What passes the message on tells the other end.
+        let more = (posting.consumed &- UInt32(truncatingIfNeeded: end.base)) & PortOperation.countMask
+        consume(end, end.base + UInt64(more), telling: false)
+        guard posting.seq == end.posted else { throw .violation("a message of a port out of turn") }
+        end.posted += 1
+        var carried: [PortEnd] = []
+        // First all are looked up, then all are taken: a bad list moves nothing.
+        for item in posting.carried {
+            let port = try member.end(item.number)
+            guard port !== end, !carried.contains(where: { $0 === port }) else {
+                throw .violation("a port goes along with its own message, or twice")
+            }
+            guard item.consumed >= port.base, item.consumed <= port.passedOn else {
+                throw .violation("more messages taken of a port than it was given")
+            }
+            carried.append(port)
+        }
+        for (item, port) in zip(posting.carried, carried) {
+            consume(port, item.consumed)
+            port.id = item.id
+            leave(port)
+        }
+        guard let target = end.peer else {
+            // Posted before the end of the other side was known here.
+            for port in carried { close(port) }
+            return
+        }
+        if carried.contains(where: { target.isHeld(by: $0) }) {
+            // A port inside its own queue could never be reached again: as if the message had been taken and lost.
+            for port in carried { close(port) }
+            return lose(target)
+        }
+        let cost = posting.content.cost
+        guard target.queue.count < 2 * Int(PortLimits.window),
+            target.queuedCost < 2 * PortLimits.windowBytes + longestMessage
+        else { throw .violation("more messages for a port than it may be sent") }
+        for port in carried { port.holder = target }
+        target.append(PortParcel(seq: posting.seq, content: posting.content, carried: carried, cost: cost))
+        pump(target)
+    }
+
+    /// A message that nobody will ever take.
+    private func lose(_ target: PortEnd) {
+        target.append(PortParcel(seq: target.peer.map { $0.posted - 1 } ?? 0, content: nil, carried: [], cost: 0))
+        pump(target)
+    }
+
+    // MARK: Taking
+
+    /// Its owner has taken so many messages in all. UNTRUSTED: a count that cannot be says nothing.
+    private func consume(_ end: PortEnd, _ count: UInt64, telling: Bool = true) {
+        guard count > end.base, count <= end.passedOn else { return }
+        while let first = end.queue.first, first.seq < count {
+            end.queue.removeFirst()
+            end.queuedCost -= first.cost
+            end.passed -= 1
+            for port in first.carried { port.holder = nil }
+        }
+        end.base = count
+        if telling, let peer = end.peer, let owner = peer.owner { owner.tellConsumed(peer.number, count) }
+    }
+
+    // MARK: Passing on
+
+    /// Gives the owner of a port what is there for it, as long as the owner's link has room.
+    func pump(_ first: PortEnd) {
+        var waiting = [first]
+        while let end = waiting.popLast() {
+            guard let owner = end.owner else { continue }
+            while end.passed < end.queue.count {
+                guard owner.hasRoom else {
+                    owner.wait(end)
+                    break
+                }
+                let parcel = end.queue[end.passed]
+                end.passed += 1
+                var rows: [PortDelivery.Carried] = []
+                for port in parcel.carried {
+                    let number = owner.takeNumber()
+                    owner.give(port, number: number)
+                    rows.append(
+                        .init(
+                            number: number, received: port.base, sent: port.posted,
+                            acknowledged: port.peer?.base ?? port.posted, id: port.id))
+                }
+                let consumed = UInt32(truncatingIfNeeded: end.peer?.base ?? end.posted) & PortOperation.countMask
+                owner.deliver(
+                    PortDelivery(
+                        number: end.number, seq: parcel.seq, consumed: consumed,
+                        content: parcel.content ?? .unreadable, carried: rows))
+                waiting += parcel.carried
+            }
+            if end.peer == nil, end.passed == end.queue.count, !end.isEndTold {
+                end.isEndTold = true
+                owner.tellClosed(end.number, reason: end.closing)
+            }
+        }
+    }
+
+    /// A port is on its way: its owner knows it no more. What it was given and has not taken, and the ports in that, are as
+    /// if they had never been passed on.
+    private func leave(_ first: PortEnd) {
+        var waiting = [first]
+        while let end = waiting.popLast() {
+            end.owner?.forget(end)
+            end.owner = nil
+            for index in 0..<end.passed { waiting += end.queue[index].carried }
+            end.passed = 0
+            end.isEndTold = false
+        }
+    }
+
+    // MARK: Ending
+
+    /// The owner closes its end, or is gone.
+    func close(_ first: PortEnd) {
+        var waiting = [first]
+        while let end = waiting.popLast() {
+            if end.isClosed { continue }
+            end.isClosed = true
+            end.owner?.forget(end)
+            end.owner = nil
+            if let meeting = end.meeting, meetings[meeting] === end { meetings[meeting] = nil }
+            for parcel in end.queue {
+                for port in parcel.carried {
+                    port.holder = nil
+                    waiting.append(port)
+                }
+            }
+            end.queue = []
+            end.creator?.created -= 1
+            ends -= 1
+            if let peer = end.peer {
+                end.peer = nil
+                peer.peer = nil
+                if peer.meeting != nil {
+                    // Nobody waits at the other side of a meeting any more.
+                    waiting.append(peer)
+                } else {
+                    pump(peer)
+                }
+            }
+        }
+    }
+
+    /// An owner is gone, and with it all its ends.
+    func remove(_ member: PortMember) {
+        for end in member.all { close(end) }
+    }
+}
+
+/// One end of a channel, as the broker knows it.
+final class PortEnd {
+    /// The other end; `nil` when it is closed.
+    var peer: PortEnd?
+    /// Who has it; `nil` while it is on its way.
+    weak var owner: PortMember?
+    /// What the owner calls it.
+    var number: UInt64 = 0
+    /// Whose quota it counts for.
+    weak var creator: PortMember?
+    /// What owners show as its name.
+    var id: UInt64 = 0
+    /// In whose queue it is, or was passed on from without having been taken.
+    weak var holder: PortEnd?
+    /// The name it waits under for somebody to come.
+    var meeting: String?
+
+    /// Messages that were posted from this end.
+    var posted: UInt64 = 0
+
+    /// What was posted to this end and not taken; the first `passed` of these its owner was given.
+    var queue: Deque<PortParcel> = []
+    var passed = 0
+    /// Messages that were taken.
+    var base: UInt64 = 0
+    var queuedCost = 0
+    /// Why it is closed, where the other end did not close it by itself.
+    var closing: String?
+    var isEndTold = false
+    var isClosed = false
+    /// It is in its owner's list of those that wait for room.
+    var isWaiting = false
+
+    /// Messages that its owner was given.
+    var passedOn: UInt64 { base + UInt64(passed) }
+
+    func append(_ parcel: PortParcel) {
+        queue.append(parcel)
+        queuedCost += parcel.cost
+    }
+
+    /// It could only be reached by taking `port` first, or is `port` itself.
+    func isHeld(by port: PortEnd) -> Bool {
+        var end: PortEnd? = self
+        while let next = end {
+            if next === port { return true }
+            end = next.holder
+        }
+        return false
+    }
+}
+
+/// A message that waits for its taker.
+struct PortParcel {
+    let seq: UInt64
+    /// `nil`: lost, because it carried a port into itself.
+    let content: PortContent?
+    let carried: [PortEnd]
+    let cost: Int
+}
+
+/// An owner of ports: a client, or the host itself.
+class PortMember {
+    /// Its ends by the numbers it knows them by.
+    private var table: [UInt64: PortEnd] = [:]
+    private var nextNumber: UInt64 = 2
+    private var lastOwn: UInt64 = 0
+    /// Ends that count for its quota.
+    var created = 0
+    private var waiting: [PortEnd] = []
+
+    var all: [PortEnd] { Array(table.values) }
+    var count: Int { table.count }
+
+    /// UNTRUSTED: the end that the owner calls so.
+    func end(_ number: UInt64) throws(LinkError) -> PortEnd {
+        guard let end = table[number] else { throw .violation("a port that it does not have: \(number)") }
+        return end
+    }
+
+    /// UNTRUSTED: a number the owner has chosen: odd, and greater than all before.
+    func enter(_ end: PortEnd, number: UInt64) throws(LinkError) {
+        guard number & 1 == 1, number > lastOwn else { throw .violation("a port's number out of turn") }
+        lastOwn = number
+        give(end, number: number)
+    }
+
+    func give(_ end: PortEnd, number: UInt64) {
+        end.owner = self
+        end.number = number
+        table[number] = end
+    }
+
+    /// A number of the broker's.
+    func takeNumber() -> UInt64 {
+        defer { nextNumber += 2 }
+        return nextNumber
+    }
+
+    func forget(_ end: PortEnd) {
+        table[end.number] = nil
+        if end.isWaiting {
+            end.isWaiting = false
+            waiting.removeAll { $0 === end }
+        }
+    }
+
+    func wait(_ end: PortEnd) {
+        if end.isWaiting { return }
+        end.isWaiting = true
+        waiting.append(end)
+    }
+
+    /// Those that wait for room, once; in the order they came.
+    func takeWaiting() -> [PortEnd] {
+        defer { waiting = [] }
+        for end in waiting { end.isWaiting = false }
+        return waiting
+    }
+
+    // What each kind of owner does in its own way.
+    var hasRoom: Bool { true }
+    func deliver(_ delivery: PortDelivery) {}
+    func tellConsumed(_ number: UInt64, _ count: UInt64) {}
+    func tellClosed(_ number: UInt64, reason: String?) {}
+    func accepts(_ name: String) -> Bool { false }
+    func opened(_ number: UInt64, name: String, by member: PortMember) {}
+    var client: PortClient { PortClient(id: 0, identity: nil) }
+}

@@ -1,0 +1,414 @@
+import CSupport
+import DequeModule
+import OroFrame
+import OroLink
+import Synchronization
+
+/// One end of a channel, as the process that owns it knows it.
+///
+/// Users have it as an ``IPCMessagePort``, which loses it when it is closed or given away.
+// Sendable: all that changes belongs to whoever has the lock of its home; `homeBox` has a lock of its own.
+@safe final class PortEndpoint: @unchecked Sendable {
+    let id: UInt64
+    private let homeBox: Locked<PortHome>
+
+    /// What the broker calls it; 0 while it is known in this process alone.
+    var number: UInt64 = 0
+    /// The other end, while both are known in this process alone.
+    var other: PortEndpoint?
+    /// The handle that may use it; `nil` while it travels, and when it is closed.
+    private(set) weak var owner: IPCMessagePort?
+    /// The same, while it has listeners: a port that somebody listens to lives until it is closed.
+    private var kept: IPCMessagePort?
+    private(set) var isOwned = false
+    private(set) var isOver = false
+
+    // What goes out.
+    var sent: UInt64 = 0
+    var acknowledged: UInt64 = 0
+    /// What the messages count for that were sent and not acknowledged, and since when that is known.
+    private var costs: Deque<Int> = []
+    private var costSum = 0
+    private var roomWaiters: [UInt64: SuspendedTask] = [:]
+    private var lastWaiter: UInt64 = 0
+
+    // What comes in.
+    /// The next message that is expected.
+    var received: UInt64 = 0
+    /// Messages that were taken, and how many of these the other end knows of.
+    var consumed: UInt64 = 0
+    var said: UInt64 = 0
+    private var unsaidCost = 0
+    private(set) var inbox: Deque<Arrival> = []
+    /// The other end is closed: nothing comes behind what is in the inbox.
+    private var ending: Ending?
+
+    private(set) var isStarted = false
+    let listeners = PortListeners()
+    private var isDispatching = false
+    private var reader: SuspendedTask?
+    private var thread: ThreadWaiter?
+    private var isWatched = false
+
+    struct Ending {
+        var reason: String?
+        var isTold = false
+    }
+
+    /// A message that has come.
+    struct Arrival: Sendable {
+        var content: PortContent
+        /// The ports that came with it.
+        var carried: [PortEndpoint]
+    }
+
+    init(home: PortHome, id: UInt64) {
+        homeBox = Locked(home)
+        self.id = id
+    }
+
+    static func randomID() -> UInt64 {
+        var id: UInt64 = 0
+        // 8 bytes are there. Without randomness ids repeat, which gives nobody a port.
+        _ = unsafe oro_random(&id, 8)
+        return id
+    }
+
+    var home: PortHome { homeBox.withLock { $0 } }
+
+    /// Runs `body` with the lock of the home, which changes once, when the channel leaves its process.
+    func withLock<R: Sendable, E: Error>(_ body: (PortHome) throws(E) -> R) throws(E) -> R {
+        while true {
+            let home = home
+            let result = try home.withLock { () throws(E) -> R? in
+                guard self.home === home else { return nil }
+                return try body(home)
+            }
+            if let result { return result }
+        }
+    }
+
+    /// With the locks of both homes.
+    func move(to home: PortHome) { homeBox.withLock { $0 = home } }
+
+    // MARK: Owning (with the lock)
+
+    /// A new handle, which may use it from now on.
+    func own() -> IPCMessagePort {
+        let handle = IPCMessagePort(self)
+        owner = handle
+        isOwned = true
+        IPCMessagePort.register(handle)
+        return handle
+    }
+
+    func isOwned(by handle: IPCMessagePort) -> Bool { isOwned && owner === handle && !isOver }
+
+    /// The handle nobody listens to is gone: so is the port. (Its weak reference is, too.)
+    func abandon() { if isOwned && owner == nil { closeHere() } }
+
+    /// The handle may not use it any more: it is on its way to somebody else.
+    func disown() {
+        isOwned = false
+        if let owner { IPCMessagePort.unregister(owner) }
+        owner = nil
+        isStarted = false
+        let gone = listeners.removeAll()
+        home.later { _ = gone }
+        wakeAll()
+        refreshWatch()
+    }
+
+    // MARK: Sending (with the lock)
+
+    /// A further message has to wait.
+    var isFull: Bool {
+        let waiting = other.map { UInt64($0.inbox.count) } ?? (sent - acknowledged)
+        return waiting >= PortLimits.window || (costSum >= PortLimits.windowBytes && waiting > 0)
+    }
+
+    func note(sent cost: Int) {
+        sent += 1
+        costs.append(cost)
+        costSum += cost
+    }
+
+    /// The same, of which only the low bits are known.
+    func acknowledge(low: UInt32) {
+        acknowledge(acknowledged + UInt64((low &- UInt32(truncatingIfNeeded: acknowledged)) & PortOperation.countMask))
+    }
+
+    /// The other end has taken so many messages in all.
+    func acknowledge(_ count: UInt64) {
+        // UNTRUSTED: a count that cannot be says nothing.
+        guard count > acknowledged, count <= sent else { return }
+        var taken = count - acknowledged
+        acknowledged = count
+        // Messages of an earlier owner have no cost here.
+        while UInt64(costs.count) > sent - acknowledged, taken > 0 {
+            costSum -= costs.popFirst() ?? 0
+            taken -= 1
+        }
+        wakeForRoom()
+    }
+
+    func wakeForRoom() {
+        guard !roomWaiters.isEmpty, !isFull || isOver || !isOwned || ending != nil else { return }
+        let waiting = Array(roomWaiters.values)
+        roomWaiters = [:]
+        home.later { for task in waiting { task.resume() } }
+        refreshWatch()
+    }
+
+    /// Waits for room; `nil` when there is some. The token takes it back.
+    func waitForRoom(_ task: SuspendedTask) -> UInt64? {
+        guard isFull, isOwned, !isOver, ending == nil else { return nil }
+        lastWaiter += 1
+        roomWaiters[lastWaiter] = task
+        refreshWatch()
+        return lastWaiter
+    }
+
+    func cancelRoom(_ token: UInt64) {
+        guard let task = roomWaiters.removeValue(forKey: token) else { return }
+        home.later { task.resume() }
+        refreshWatch()
+    }
+
+    // MARK: Receiving (with the lock)
+
+    func arrive(_ arrival: Arrival) {
+        inbox.append(arrival)
+        wakeReader()
+    }
+
+    /// Something may be there for whoever reads.
+    private func wakeReader() {
+        if let reader {
+            self.reader = nil
+            home.later { reader.resume() }
+            refreshWatch()
+        }
+        if let thread { home.later { thread.word.change() } }
+        dispatchIfNeeded()
+    }
+
+    private var isReady: Bool { !inbox.isEmpty || (ending.map { !$0.isTold } ?? false) }
+
+    private func dispatchIfNeeded() {
+        guard isOwned, isReady, !isDispatching, isStarted || inbox.isEmpty, !listeners.isEmpty else { return }
+        isDispatching = true
+        home.later { [self] in
+            // Handlers run one after the other, on no thread that reads a link.
+            Task.detached { self.dispatch() }
+        }
+    }
+
+    enum Taken: Sendable {
+        case message(Arrival)
+        /// The other end is closed.
+        case closed(reason: String?)
+    }
+
+    /// The next thing that came; `nil` when there is none.
+    func takeNext() -> Taken? {
+        if let arrival = inbox.popFirst() {
+            consumed += 1
+            other?.wakeForRoom()
+            if number != 0 { say(arrival) }
+            return .message(arrival)
+        }
+        guard let ending, !ending.isTold else { return nil }
+        self.ending?.isTold = true
+        let reason = ending.reason
+        closeHere()
+        return .closed(reason: reason)
+    }
+
+    /// Tells the other end how far this one is, now and then; at once when somebody's memory is held.
+    private func say(_ arrival: Arrival) {
+        unsaidCost += arrival.content.cost
+        let holds = arrival.content.allBuffers.contains { $0.isBorrowed } || !arrival.carried.isEmpty
+        guard
+            holds || consumed - said >= PortLimits.sayAfter || unsaidCost >= PortLimits.sayAfterBytes
+        else { return }
+        try? home.send(.consumed(number, count: consumed))
+        noteSaid()
+    }
+
+    func noteSaid() {
+        said = consumed
+        unsaidCost = 0
+    }
+
+    /// The other end is closed. What came before is still delivered.
+    func otherClosed(_ reason: String?) {
+        guard ending == nil, !isOver else { return }
+        ending = Ending(reason: reason)
+        other = nil
+        wakeForRoom()
+        // One that nobody has yet is told when somebody has it.
+        wakeReader()
+    }
+
+    /// Nothing comes any more.
+    var isAtEnd: Bool { ending != nil && inbox.isEmpty }
+
+    /// A look without the lock of anybody who only wants to know whether to look again.
+    var hasNews: Bool { withLock { _ in isReady || isOver || !isOwned } }
+
+    /// What came, to be sent another way.
+    func takeInbox() -> Deque<Arrival> {
+        defer { inbox = [] }
+        return inbox
+    }
+
+    /// It has become known to a broker: whoever waits does so in another way.
+    func moved() {
+        refreshWatch()
+        wakeReader()
+        wakeForRoom()
+    }
+
+    // MARK: Reading
+
+    /// A reader that finds nothing waits. False: there is something.
+    func wait(_ task: SuspendedTask) -> Bool {
+        if isReady || !isOwned || isOver { return false }
+        reader = task
+        refreshWatch()
+        return true
+    }
+
+    func stopWaiting() {
+        guard let reader else { return }
+        self.reader = nil
+        home.later { reader.resume() }
+        refreshWatch()
+    }
+
+    /// A thread that sleeps until something is there; `nil` takes it back. False: there is something.
+    func setThread(_ waiter: ThreadWaiter?) -> Bool {
+        if waiter != nil, isReady || !isOwned || isOver { return false }
+        thread = waiter
+        refreshWatch()
+        return true
+    }
+
+    func start() {
+        isStarted = true
+        refreshWatch()
+        dispatchIfNeeded()
+    }
+
+    func listenersChanged() {
+        refreshWatch()
+        dispatchIfNeeded()
+    }
+
+    /// Hands what has come to the listeners, in order; in a task.
+    private func dispatch() {
+        while true {
+            let next = withLock { _ -> Taken? in
+                guard isOwned, isStarted || inbox.isEmpty, !listeners.isEmpty, let taken = takeNext() else {
+                    isDispatching = false
+                    return nil
+                }
+                return taken
+            }
+            guard let taken = next else { return }
+            listeners.dispatch(IPCMessageEvent(taken))
+            if case .closed = taken {
+                withLock { home in
+                    isDispatching = false
+                    let gone = listeners.removeAll()
+                    home.later { _ = gone }
+                }
+                return
+            }
+        }
+    }
+
+    private func refreshWatch() {
+        let wasKept = kept
+        kept = listeners.isEmpty || !isOwned ? nil : owner
+        if wasKept !== kept { home.later { _ = wasKept } }
+        let wanted =
+            number != 0 && isOwned && !isOver
+            && (reader != nil || thread != nil || !roomWaiters.isEmpty || !listeners.isEmpty)
+        if wanted == isWatched { return }
+        isWatched = wanted
+        home.countWatched(wanted ? 1 : -1)
+    }
+
+    private func wakeAll() {
+        let waiting = Array(roomWaiters.values) + (reader.map { [$0] } ?? [])
+        roomWaiters = [:]
+        reader = nil
+        let thread = thread
+        home.later {
+            for task in waiting { task.resume() }
+            thread?.word.change()
+        }
+    }
+
+    // MARK: Ending (with the lock)
+
+    /// It is closed on this side; what came and nobody took goes.
+    func closeHere() {
+        if isOver { return }
+        isOver = true
+        if let other {
+            self.other = nil
+            other.otherClosed(nil)
+        } else if number != 0 {
+            try? home.send(.close(number))
+            home.forget(self)
+        }
+        // The listeners of a port that its other end closed hear of that first.
+        if ending == nil || ending?.isTold == false {
+            let gone = listeners.removeAll()
+            home.later { _ = gone }
+        }
+        let handle = owner
+        if let handle { IPCMessagePort.unregister(handle) }
+        home.later { _ = handle }
+        isOwned = isOwned && ending?.isTold == true && !listeners.isEmpty
+        discardInbox()
+        wakeAll()
+        refreshWatch()
+    }
+
+    /// Its end is on its way to somebody else: what came and was not taken is given to whoever gets it.
+    func leave() {
+        disown()
+        if number != 0 {
+            isOver = true
+            home.forget(self)
+            discardInbox()
+        }
+    }
+
+    /// Ports in messages that nobody took: the broker knows what becomes of those it has; the others are closed.
+    func discardInbox() {
+        let all = inbox
+        inbox = []
+        home.later { _ = all }
+        for arrival in all {
+            for port in arrival.carried { port.discard(with: home) }
+        }
+    }
+
+    private func discard(with home: PortHome) {
+        guard self.home === home else {
+            // Of another home, whose lock this is not.
+            let port = self
+            return home.later { port.withLock { _ in port.closeHere() } }
+        }
+        if number == 0 { return closeHere() }
+        isOver = true
+        home.forget(self)
+        discardInbox()
+        refreshWatch()
+    }
+}

@@ -1,0 +1,64 @@
+import OroFrame
+
+/// Makes a channel that only this process knows known to a broker.
+enum PortExport {
+    /// Both ends of the channel of `port` belong to `home` afterwards, and what was on its way between them goes through the
+    /// broker: so its order is that of all that is posted later, wherever the two ends then are.
+    static func export(_ port: PortEndpoint, to home: PortHome) throws(IPCError) {
+        try PortHome.local.withLock { () throws(IPCError) in
+            try home.withLock { () throws(IPCError) in try move(port, home) }
+        }
+    }
+
+    /// With both locks.
+    private static func move(_ port: PortEndpoint, _ home: PortHome) throws(IPCError) {
+        // Somebody else was faster.
+        guard port.home.isLocal, !port.isOver else { return }
+        let other = port.other
+        let (mine, theirs) = (home.takeNumber(), home.takeNumber())
+        try home.send(.channel(mine, theirs))
+        let (toPort, toOther) = (port.takeInbox(), other?.takeInbox() ?? [])
+        port.other = nil
+        port.move(to: home)
+        home.enter(port, number: mine)
+        if let other {
+            other.other = nil
+            other.move(to: home)
+            home.enter(other, number: theirs)
+        }
+        for arrival in toOther { try post(arrival, from: port, home) }
+        var sent: UInt64 = 0
+        for arrival in toPort {
+            if let other {
+                try post(arrival, from: other, home)
+            } else {
+                // Nobody is there any more to post it, but it was posted.
+                try home.send(.message(try posting(arrival, number: theirs, seq: sent, home)))
+                sent += 1
+            }
+        }
+        if other == nil { try home.send(.close(theirs)) }
+        port.moved()
+        other?.moved()
+    }
+
+    private static func post(
+        _ arrival: PortEndpoint.Arrival, from port: PortEndpoint, _ home: PortHome
+    ) throws(IPCError) {
+        try home.send(.message(try posting(arrival, number: port.number, seq: port.sent, home)))
+        port.note(sent: arrival.content.cost)
+    }
+
+    private static func posting(
+        _ arrival: PortEndpoint.Arrival, number: UInt64, seq: UInt64, _ home: PortHome
+    ) throws(IPCError) -> PortPosting {
+        var carried: [PortPosting.Carried] = []
+        for port in arrival.carried {
+            try move(port, home)
+            guard port.home === home else { throw .dataClone("port \(port.id) belongs to another link") }
+            carried.append(.init(number: port.number, consumed: port.consumed, id: port.id))
+            port.leave()
+        }
+        return PortPosting(number: number, seq: seq, consumed: 0, content: arrival.content, carried: carried)
+    }
+}

@@ -1,0 +1,177 @@
+import OroFrame
+import OroLink
+
+/// What a frame of ports says: the high four bits of the field *deadline*. `docs/wire-format.md` has the table.
+enum PortOperation: UInt32 {
+    case open = 1
+    case channel = 2
+    /// A buffer of the next message, other than its last.
+    case part = 3
+    /// Ports that go with the next message.
+    case carry = 4
+    case message = 5
+    case consumed = 6
+    case close = 7
+
+    /// The low bits of that field: a count, modulo this.
+    static let countMask: UInt32 = (1 << 28) - 1
+
+    /// In the field *route* of a message: a carry came before it. The other bits count its parts.
+    static let carriesBit: UInt16 = 1 << 15
+
+    init?(_ header: FrameHeader) { self.init(rawValue: header.deadline >> 28) }
+
+    /// A frame about the port with this number.
+    func frame(_ number: UInt64, count: UInt32 = 0) -> Frame {
+        var frame = Frame(.port)
+        frame.deadline = rawValue << 28 | count & PortOperation.countMask
+        frame.ticket = number
+        return frame
+    }
+}
+
+/// What a peer said about ports, in one frame or several.
+enum PortFrame {
+    case open(UInt64, name: String, PortOpening)
+    case channel(UInt64, UInt64)
+    case message(Message)
+    case consumed(UInt64, count: UInt64)
+    case close(UInt64, reason: String?)
+
+    struct Message {
+        var number: UInt64
+        var seq: UInt64
+        var consumed: UInt32
+        var content: PortContent
+        /// One row of numbers for each port that goes along.
+        var carried: [[UInt64]]
+    }
+}
+
+/// Writes messages of ports: parts, ports, and then the message itself.
+enum PortWriter {
+    /// `send` sends one frame.
+    static func write<E: Error>(
+        _ message: PortFrame.Message, _ send: (Frame, Bytes?) throws(E) -> Void
+    ) throws(E) {
+        let buffers = message.content.allBuffers
+        for (index, buffer) in buffers.dropLast().enumerated() {
+            try send(PortOperation.part.frame(message.number, count: UInt32(index)), buffer)
+        }
+        var frame = PortOperation.message.frame(message.number, count: message.consumed)
+        frame.seq = Seq(message.seq)
+        frame.route = UInt16(max(0, buffers.count - 1))
+        if !message.carried.isEmpty {
+            var carry = PortOperation.carry.frame(message.number)
+            carry.value = .array(message.carried.map { .array($0.map { .int(Int64(bitPattern: $0)) }) })
+            try send(carry, nil)
+            frame.route |= PortOperation.carriesBit
+        }
+        switch message.content.form {
+        case .value(let value): frame.value = value
+        case .frame(let storage): frame.encoded = storage.encodedValue
+        }
+        try send(frame, buffers.last)
+    }
+}
+
+extension FrameStorage {
+    /// The bytes of the value, to be passed on.
+    var encodedValue: EncodedValue {
+        guard let view = try? view else { return EncodedValue(passingOn: RawSpan()) }
+        return EncodedValue(passingOn: view.bytes.extracting(view.layout.value))
+    }
+}
+
+/// Puts together what a peer says about ports on one ring.
+struct PortReader {
+    private var number: UInt64 = 0
+    private var parts: [Bytes] = []
+    private var carried: [[UInt64]] = []
+    /// Numbers in the row of a port that goes along.
+    private let columns: Int
+
+    /// From a host rows have five numbers, from a client three.
+    init(columns: Int) { self.columns = columns }
+
+    /// UNTRUSTED: every field is checked for its form; what numbers stand for is for the caller to know. `nil`: more is to come.
+    mutating func read(_ storage: FrameStorage) throws(LinkError) -> PortFrame? {
+        let header = storage.header
+        guard let operation = PortOperation(header) else { throw .violation("an unknown operation of ports") }
+        let allowed: FrameFlags =
+            switch operation {
+            case .part, .message: .lent
+            case .open: .inlineName
+            default: []
+            }
+        guard header.flags.subtracting(allowed).isEmpty, header.route == 0 || operation == .message else {
+            throw .violation("a frame of ports with parts that do not belong there")
+        }
+        let count = header.deadline & PortOperation.countMask
+        switch operation {
+        case .part:
+            if count == 0 { begin(header.ticket) }
+            guard header.ticket == number, parts.count == count, count < PortLimits.buffers,
+                let payload = storage.payload
+            else { throw .violation("a buffer out of turn, too many, or none") }
+            parts.append(payload)
+            return nil
+        case .carry:
+            if header.ticket != number { begin(header.ticket) }
+            carried = try rows(storage)
+            return nil
+        case .message:
+            let wanted = Int(header.route & ~PortOperation.carriesBit)
+            let carries = header.route & PortOperation.carriesBit != 0
+            defer { begin(0) }
+            guard header.valueBytes > 0, wanted == 0 || (header.ticket == number && wanted == parts.count),
+                !carries || (header.ticket == number && !carried.isEmpty)
+            else { throw .violation("a message without the buffers or ports that belong to it") }
+            return .message(
+                .init(
+                    number: header.ticket, seq: header.seq, consumed: count,
+                    content: PortContent(form: .frame(storage), buffers: wanted == 0 ? [] : parts),
+                    carried: carries ? carried : []))
+        case .open:
+            do {
+                let mode = try storage.view.value()?.int ?? 0
+                guard let name = try storage.view.name(), let opening = PortOpening(rawValue: mode) else {
+                    throw LinkError.violation("a port is opened without a name, or in an unknown way")
+                }
+                return .open(header.ticket, name: name, opening)
+            } catch {
+                throw error as? LinkError ?? .violation("a malformed frame: \(error)")
+            }
+        case .channel: return .channel(header.ticket, header.seq)
+        case .consumed: return .consumed(header.ticket, count: header.seq)
+        case .close:
+            let reason = header.valueBytes == 0 ? nil : (try? storage.view.value()?.decode())?.string
+            return .close(header.ticket, reason: reason)
+        }
+    }
+
+    private mutating func begin(_ number: UInt64) {
+        self.number = number
+        parts = []
+        carried = []
+    }
+
+    private func rows(_ storage: FrameStorage) throws(LinkError) -> [[UInt64]] {
+        guard case .array(let rows) = (try? storage.view.value()?.decode()) ?? .null,
+            (1...PortLimits.carried).contains(rows.count)
+        else { throw .violation("a list of ports that is none, or too long") }
+        var all: [[UInt64]] = []
+        for row in rows {
+            guard case .array(let numbers) = row, numbers.count == columns else {
+                throw .violation("a port without its numbers")
+            }
+            var flat: [UInt64] = []
+            for number in numbers {
+                guard case .int(let number) = number else { throw .violation("a port without its numbers") }
+                flat.append(UInt64(bitPattern: number))
+            }
+            all.append(flat)
+        }
+        return all
+    }
+}

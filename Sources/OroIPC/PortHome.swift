@@ -1,0 +1,162 @@
+import OroFrame
+import OroLink
+import Synchronization
+
+/// How the ports of one owner reach their broker. Called with the home's lock, so that orders stay in their order.
+protocol PortRoute: AnyObject, Sendable {
+    func send(_ order: PortOrder) throws(LinkError)
+    /// Somebody waits for what comes to a port, or nobody does any more. Without the lock.
+    func watch(_ isWanted: Bool)
+    /// Reads for a moment what comes, on the calling thread; until `came`, which is asked all the time. Without the lock.
+    func read(until came: () -> Bool)
+    /// Whoever waits polls for as long as it takes.
+    var isSpinning: Bool { get }
+}
+
+/// All ports of one owner: of one client, of one host, or those of this process that no link knows.
+///
+/// One lock for all of them, because a message may move several at once, and what one port sends before another is moved
+/// has to leave before it.
+// Sendable: everything that changes, here and in its ports, belongs to whoever has `lock`.
+@safe final class PortHome: @unchecked Sendable {
+    private let lock = Locked(true)
+    /// Ports that the broker knows, by number.
+    private(set) var table: [UInt64: PortEndpoint] = [:]
+    private var nextNumber: UInt64 = 1
+    /// The way to the broker; `nil` for channels of this process alone, and once the link is over.
+    private(set) weak var route: (any PortRoute)?
+    let isLocal: Bool
+    private(set) var ending: IPCError?
+    /// Ports whose messages somebody waits for.
+    private var watched = 0
+    /// Who answers to which name; for hosts.
+    private var acceptors: [String: @Sendable (IPCMessagePort, PortClient) -> Void] = [:]
+    /// What has to be done when the lock has been given back: resume tasks, let go of what users gave us.
+    private var afterwards: [() -> Void] = []
+
+    /// Channels inside this process.
+    static let local = PortHome(route: nil)
+
+    init(route: (any PortRoute)?) {
+        self.route = route
+        isLocal = route == nil
+    }
+
+    /// Runs `body` with the lock, and afterwards what it has left to do.
+    func withLock<R: Sendable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+        var later: [() -> Void] = []
+        defer { for action in later { action() } }
+        return try lock.withLock { (_) throws(E) in
+            defer {
+                later = afterwards
+                if !afterwards.isEmpty { afterwards = [] }
+            }
+            return try body()
+        }
+    }
+
+    // MARK: With the lock
+
+    func later(_ action: @escaping () -> Void) { afterwards.append(action) }
+
+    /// Not for ports: client numbers are odd, those of the broker even.
+    func takeNumber() -> UInt64 {
+        defer { nextNumber += 2 }
+        return nextNumber
+    }
+
+    func enter(_ port: PortEndpoint, number: UInt64) {
+        port.number = number
+        table[number] = port
+    }
+
+    func forget(_ port: PortEndpoint) {
+        if table[port.number] === port { table[port.number] = nil }
+    }
+
+    func send(_ order: PortOrder) throws(IPCError) {
+        guard let route else { throw ending ?? .network("the link is over") }
+        do throws(LinkError) {
+            try route.send(order)
+        } catch {
+            throw IPCError(error)
+        }
+    }
+
+    func countWatched(_ difference: Int) {
+        let before = watched
+        watched += difference
+        // Counted above zero, it starts threads and takes other locks: afterwards.
+        if (before == 0) != (watched == 0) {
+            let isWanted = watched > 0
+            later { [weak route] in route?.watch(isWanted) }
+        }
+    }
+
+    // MARK: News
+
+    /// From the broker, or whoever reads the link.
+    func take(_ news: PortNews) {
+        withLock {
+            switch news {
+            case .message(let delivery): take(delivery)
+            case .consumed(let number, let count): table[number]?.acknowledge(count)
+            case .closed(let number, let reason): table[number]?.otherClosed(reason)
+            case .opened(let number, let name, let client): accept(number, name, client)
+            }
+        }
+    }
+
+    private func take(_ delivery: PortDelivery) {
+        // One that was given away or closed here meanwhile: the broker gives the message to the new owner.
+        guard let port = table[delivery.number] else { return }
+        port.acknowledge(low: delivery.consumed)
+        guard delivery.seq == port.received else { return }
+        let carried = delivery.carried.map { carried in
+            let port = PortEndpoint(home: self, id: carried.id)
+            port.received = carried.received
+            port.consumed = carried.received
+            port.said = carried.received
+            port.sent = carried.sent
+            port.acknowledged = carried.acknowledged
+            enter(port, number: carried.number)
+            return port
+        }
+        port.received += 1
+        port.arrive(PortEndpoint.Arrival(content: delivery.content, carried: carried))
+    }
+
+    private func accept(_ number: UInt64, _ name: String, _ client: PortClient) {
+        let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
+        enter(port, number: number)
+        guard let acceptor = acceptors[name] else { return port.closeHere() }
+        let handle = port.own()
+        // On no thread that reads a link.
+        later { Task.detached { acceptor(handle, client) } }
+    }
+
+    func setAcceptor(_ name: String, _ acceptor: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {
+        withLock {
+            let before = acceptors.removeValue(forKey: name)
+            acceptors[name] = acceptor
+            later { _ = before }
+        }
+    }
+
+    func accepts(_ name: String) -> Bool { withLock { acceptors[name] != nil } }
+
+    /// The link is over: all ports are closed, after what has come already.
+    func end(_ why: IPCError) {
+        withLock {
+            if ending != nil { return }
+            ending = why
+            for port in Array(table.values) { port.otherClosed(why.message) }
+            let all = acceptors
+            acceptors = [:]
+            later { _ = all }
+        }
+    }
+
+    /// How many ports there are.
+    var count: Int { withLock { table.count } }
+}

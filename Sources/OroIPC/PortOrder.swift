@@ -1,0 +1,172 @@
+import OroFrame
+public import OroLink
+
+/// What the owner of ports tells the broker. From a client these are frames (`PortFrame.swift`), in the host calls.
+enum PortOrder: Sendable {
+    /// A new port, whose other end goes to whoever answers to this name.
+    case open(UInt64, name: String, PortOpening)
+    /// A new channel; both ends belong to the sender.
+    case channel(UInt64, UInt64)
+    case message(PortPosting)
+    /// So many messages that came to this port were taken by its owner.
+    case consumed(UInt64, count: UInt64)
+    case close(UInt64)
+}
+
+/// Who is to get the other end of a port that is opened by name.
+enum PortOpening: Int64, Sendable {
+    /// What the host listens with, ``Host/acceptPorts(_:_:)``.
+    case host = 0
+    /// The next client that says the same name.
+    case meeting = 1
+}
+
+/// A message on its way from a port.
+struct PortPosting: Sendable {
+    /// The port that posts it, as its owner calls it.
+    var number: UInt64
+    /// Its place among all messages that were ever posted at this end of the channel, by whomever.
+    var seq: UInt64
+    /// How many messages that came to this port were taken: the low bits.
+    var consumed: UInt32
+    var content: PortContent
+    /// Ports that go with it.
+    var carried: [Carried] = []
+
+    struct Carried: Sendable {
+        var number: UInt64
+        /// How many messages that came to that port were taken: what comes after goes to its new owner. This is the cut at
+        /// which a transfer divides what is on its way.
+        var consumed: UInt64
+        var id: UInt64
+    }
+}
+
+/// What the broker tells the owner of ports.
+enum PortNews: Sendable {
+    case message(PortDelivery)
+    case consumed(UInt64, count: UInt64)
+    /// The other end is closed, after so many messages in all; `nil`: nobody knows how many there were.
+    case closed(UInt64, reason: String?)
+    /// Somebody opened a port by name; this is its other end.
+    case opened(UInt64, name: String, PortClient)
+}
+
+/// A message on its way to a port.
+struct PortDelivery: Sendable {
+    var number: UInt64
+    var seq: UInt64
+    /// How many of this port's own messages were taken at the other end: the low bits.
+    var consumed: UInt32
+    var content: PortContent
+    var carried: [Carried] = []
+
+    /// A port that comes with it.
+    struct Carried: Sendable {
+        var number: UInt64
+        /// The first message that will come.
+        var received: UInt64
+        /// Messages posted from that end so far, and how many of them were taken.
+        var sent: UInt64
+        var acknowledged: UInt64
+        var id: UInt64
+    }
+}
+
+/// What a message says, encoded.
+struct PortContent: Sendable {
+    enum Form: Sendable {
+        /// As it came: value and last buffer stand in the frame.
+        case frame(FrameStorage)
+        case value(Value)
+    }
+    var form: Form
+    /// Buffers, in the order of their numbers; without the one in a frame.
+    var buffers: [Bytes] = []
+
+    /// What it counts for in the books of who has to keep it: bytes of private memory.
+    var cost: Int {
+        var sum = 64
+        if case .frame(let storage) = form { sum += Int(storage.header.valueBytes) }
+        for buffer in buffers where !buffer.isBorrowed { sum += buffer.count }
+        if case .frame(let storage) = form, let payload = storage.payload, !payload.isBorrowed { sum += payload.count }
+        return sum
+    }
+
+    /// All buffers.
+    var allBuffers: [Bytes] {
+        if case .frame(let storage) = form, let payload = storage.payload { buffers + [payload] } else { buffers }
+    }
+
+    /// UNTRUSTED: the value, whose ports are `ports`, once.
+    func decode(ports: [IPCMessagePort]) throws(IPCError) -> StructuredValue {
+        let buffers = allBuffers
+        do {
+            let value: Value
+            switch form {
+            case .value(let content): value = content
+            case .frame(let storage): value = try storage.view.value()?.decode() ?? .null
+            }
+            let (graph, root) = try StructuredGraph.decode(value, buffers: buffers.map(\.count), ports: ports.count)
+            return StructuredValue(graph: graph, root: root, buffers: buffers, ports: ports)
+        } catch {
+            throw IPCError(name: "DataCloneError", message: "\(error)", code: "DATA_CLONE_ERR")
+        }
+    }
+
+    /// Encodes a value; `transfer` are the ports that go along, in their order.
+    init(_ value: StructuredValue, transfer: [IPCMessagePort]) throws(IPCError) {
+        let buffers = value.buffers
+        // Small ones stand in the value, unless there is just one; a frame's payload is never empty.
+        let most = buffers.count > 1 ? PortContent.smallBuffer : 0
+        let encoding: StructuredEncoding
+        do throws(StructuredError) {
+            encoding = try value.graph.encoded(
+                from: value.root,
+                inline: { index in
+                    buffers[index].count <= most ? [UInt8](buffers[index]) : nil
+                },
+                port: { index in transfer.firstIndex { $0 === value.ports[index] } })
+        } catch {
+            throw IPCError(name: "DataCloneError", message: "\(error)", code: "DATA_CLONE_ERR")
+        }
+        form = .value(encoding.value)
+        self.buffers = encoding.buffers.map { buffers[$0] }
+        guard self.buffers.count <= PortLimits.buffers else {
+            throw IPCError(
+                name: "DataCloneError",
+                message: "\(self.buffers.count) buffers of more than \(PortContent.smallBuffer) bytes in one message; "
+                    + "at most \(PortLimits.buffers)", code: "DATA_CLONE_ERR")
+        }
+    }
+
+    init(form: Form, buffers: [Bytes] = []) {
+        self.form = form
+        self.buffers = buffers
+    }
+
+    private static let smallBuffer = 1024
+}
+
+/// Bounds of ports and channels that both sides know.
+enum PortLimits {
+    /// Messages of one direction of a channel that were posted and not taken yet; a further one has to wait.
+    static let window: UInt64 = 1024
+    /// Bytes of private memory of these; one message may always be posted.
+    static let windowBytes = 4 << 20
+    /// Buffers beside one message.
+    static let buffers = 64
+    /// Ports that one message carries.
+    static let carried = 256
+    /// An owner says that it has taken messages after so many, or so many bytes.
+    static let sayAfter: UInt64 = 128
+    static let sayAfterBytes = 256 << 10
+}
+
+/// Who opened a port.
+public struct PortClient: Sendable, Hashable {
+    /// The link it came over; random, and never another client's.
+    public let id: UInt64
+    /// Who that is, as the kernel says; `nil` for the host itself.
+    public let identity: PeerIdentity?
+}

@@ -1,0 +1,545 @@
+/*
+ * Hosts, as JavaScript has them: an external value, and functions that take it first. `lib/host-link.js` makes a class of it.
+ *
+ * A request gets a slot when it comes, and keeps it until it is answered. As in clients, what comes is queued while the
+ * library is turned, and handed over when it has returned.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "addon.h"
+#include "record.h"
+#include "watch.h"
+
+enum { ORO_NO_SLOT = UINT32_MAX };
+
+/* What happens to a request besides that it comes. */
+typedef enum arrival_kind { ARRIVED, CANCELLED, ROOM } arrival_kind;
+
+typedef struct arrival {
+    arrival_kind kind;
+    uint32_t slot;
+} arrival;
+
+typedef struct host host;
+
+/* What a route's handler is told: whose it is, and its number in JavaScript. */
+typedef struct route {
+    host *host;
+    uint32_t tag;
+} route;
+
+/* A request that was not answered yet. Free slots are linked by `next`. */
+typedef struct request {
+    oroipc_message *message;
+    oroipc_result *result;
+    uint32_t tag;
+    uint32_t next;
+} request;
+
+struct host {
+    napi_env env;
+    oroipc_host *host;
+    oro_watch *watch;
+    napi_async_cleanup_hook_handle hook;
+    napi_async_context async;
+    /* JavaScript's: deliver(count, extras), tell(slot, whether there is room); and the memory of records. */
+    napi_ref deliver, tell, numbers, inbox;
+    oro_records records;
+    request *requests;
+    size_t request_count;
+    uint32_t free_slot;
+    arrival *arrivals;
+    size_t arrival_count, arrival_capacity;
+    int owners;
+};
+
+/* ------------------------------------------------------------------------------------------------------ what comes */
+
+static void queue(host *self, arrival_kind kind, uint32_t slot) {
+    if (self->arrival_count == self->arrival_capacity) {
+        self->arrival_capacity = self->arrival_capacity == 0 ? 64 : self->arrival_capacity * 2;
+        self->arrivals = oro_grow(self->arrivals, self->arrival_capacity, sizeof *self->arrivals);
+    }
+    self->arrivals[self->arrival_count++] = (arrival){kind, slot};
+}
+
+static uint32_t take_slot(host *self) {
+    if (self->free_slot == ORO_NO_SLOT) {
+        size_t count = self->request_count == 0 ? 64 : self->request_count * 2;
+        self->requests = oro_grow(self->requests, count, sizeof *self->requests);
+        for (size_t i = count; i > self->request_count; i--) {
+            self->requests[i - 1] = (request){.next = self->free_slot};
+            self->free_slot = (uint32_t)(i - 1);
+        }
+        self->request_count = count;
+    }
+    uint32_t slot = self->free_slot;
+    self->free_slot = self->requests[slot].next;
+    return slot;
+}
+
+static void on_request(oroipc_message *message, oroipc_result *result, void *context) {
+    const route *to = context;
+    uint32_t slot = take_slot(to->host);
+    to->host->requests[slot] =
+        (request){.message = oroipc_message_retain(message), .result = result, .tag = to->tag, .next = ORO_NO_SLOT};
+    queue(to->host, ARRIVED, slot);
+}
+
+/* The host that is turned on this thread: notices have a slot as their context. */
+static _Thread_local host *turned;
+
+static void on_cancel(oroipc_result *result, void *slot) {
+    (void)result;
+    queue(turned, CANCELLED, (uint32_t)(uintptr_t)slot);
+}
+
+static void on_room(oroipc_result *result, void *slot) {
+    (void)result;
+    queue(turned, ROOM, (uint32_t)(uintptr_t)slot);
+}
+
+/* --------------------------------------------------------------------------------------------------- to JavaScript */
+
+static size_t deliver_requests(host *self, const arrival *arrivals, size_t count) {
+    size_t taken = 0;
+    napi_value arguments[2];
+    oro_records_clear(&self->records);
+    while (taken < count && arrivals[taken].kind == ARRIVED) {
+        uint32_t slot = arrivals[taken].slot;
+        const request *next = &self->requests[slot];
+        if (!oro_records_add_message(self->env, &self->records, slot, next->tag, next->message)) break;
+        taken += 1;
+    }
+    if (napi_create_uint32(self->env, (uint32_t)self->records.count, &arguments[0]) == napi_ok) {
+        arguments[1] = oro_records_extras(self->env, &self->records);
+        oro_call_back(self->env, self->async, self->deliver, 2, arguments);
+    }
+    return taken;
+}
+
+static void tell(host *self, const arrival *what) {
+    napi_value arguments[2];
+    if (napi_create_uint32(self->env, what->slot, &arguments[0]) != napi_ok ||
+        napi_get_boolean(self->env, what->kind == ROOM, &arguments[1]) != napi_ok) {
+        return;
+    }
+    oro_call_back(self->env, self->async, self->tell, 2, arguments);
+}
+
+static int turn(void *context) {
+    host *self = context;
+    int wait = -1;
+    host *outer = turned;
+    turned = self;
+    oroipc_host_turn(self->host, &wait);
+    turned = outer;
+    for (size_t i = 0; i < self->arrival_count;) {
+        napi_handle_scope scope;
+        if (napi_open_handle_scope(self->env, &scope) != napi_ok) break;
+        if (self->arrivals[i].kind == ARRIVED) {
+            i += deliver_requests(self, self->arrivals + i, self->arrival_count - i);
+        } else {
+            arrival what = self->arrivals[i++];
+            tell(self, &what);
+        }
+        napi_close_handle_scope(self->env, scope);
+    }
+    self->arrival_count = 0;
+    return wait;
+}
+
+/* ---------------------------------------------------------------------------------------------------- coming and going */
+
+static void disown(void *context) {
+    host *self = context;
+    if (--self->owners > 0) return;
+    free(self->requests);
+    free(self->arrivals);
+    free(self);
+}
+
+static void stopped(void *context) {
+    host *self = context;
+    napi_remove_async_cleanup_hook(self->hook);
+    disown(self);
+}
+
+static void stop(host *self) {
+    if (self->watch == NULL) return;
+    for (size_t i = 0; i < self->request_count; i++) {
+        oroipc_message_release(self->requests[i].message);
+        oroipc_result_release(self->requests[i].result);
+        self->requests[i] = (request){0};
+    }
+    self->arrival_count = 0;
+    oroipc_host_stop(self->host);
+    oroipc_host_release(self->host);
+    self->host = NULL;
+    napi_ref *references[] = {&self->deliver, &self->tell, &self->numbers, &self->inbox};
+    for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
+        if (*references[i] != NULL) napi_delete_reference(self->env, *references[i]);
+        *references[i] = NULL;
+    }
+    if (self->async != NULL) napi_async_destroy(self->env, self->async);
+    self->async = NULL;
+    oro_watch *watch = self->watch;
+    self->watch = NULL;
+    oro_watch_stop(watch, stopped, self);
+}
+
+static void on_cleanup(napi_async_cleanup_hook_handle hook, void *context) {
+    (void)hook;
+    stop(context);
+}
+
+static void on_finalize(napi_env env, void *data, void *hint) {
+    (void)env;
+    (void)hint;
+    stop(data);
+    disown(data);
+}
+
+static bool take_references(host *self, const napi_value *functions, napi_value numbers, napi_value inbox) {
+    napi_env env = self->env;
+    napi_value name;
+    return napi_create_reference(env, functions[0], 1, &self->deliver) == napi_ok &&
+           napi_create_reference(env, functions[1], 1, &self->tell) == napi_ok &&
+           napi_create_reference(env, numbers, 1, &self->numbers) == napi_ok &&
+           napi_create_reference(env, inbox, 1, &self->inbox) == napi_ok &&
+           napi_create_string_utf8(env, "oro-ipc host", NAPI_AUTO_LENGTH, &name) == napi_ok &&
+           napi_async_init(env, NULL, name, &self->async) == napi_ok;
+}
+
+/* hostOpen(name, folder, copies, numbers, inbox, deliver, tell) → host */
+static napi_value host_open(napi_env env, napi_callback_info info) {
+    napi_value arguments[7], external;
+    size_t count = 7;
+    char name[256], folder[4096];
+    oroipc_host_options options = OROIPC_HOST_OPTIONS_INIT;
+    oro_records records = {0};
+    ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
+    bool has_name = !oro_is_nothing(env, arguments[0]);
+    bool has_folder = !oro_is_nothing(env, arguments[1]);
+    if ((has_name && !oro_text_argument(env, arguments[0], name, sizeof name)) ||
+        (has_folder && !oro_text_argument(env, arguments[1], folder, sizeof folder))) {
+        return NULL;
+    }
+    if (has_folder) options.folder = folder;
+    ORO_TRY(env, napi_get_value_bool(env, arguments[2], &records.copies));
+    if (!oro_records_use(env, &records, arguments[3], arguments[4])) return NULL;
+
+    oroipc_host *opened = NULL;
+    oroipc_status status = oroipc_host_create(has_name ? name : NULL, &options, &opened);
+    if (status != OROIPC_OK) {
+        oro_throw_status(env, status);
+        return NULL;
+    }
+    host *self = oro_grow(NULL, 1, sizeof *self);
+    *self = (host){.env = env, .host = opened, .records = records, .free_slot = ORO_NO_SLOT, .owners = 1};
+    if (!take_references(self, arguments + 5, arguments[3], arguments[4])) {
+        oro_throw_pending(env);
+    } else {
+        self->watch = oro_watch_start(env, oroipc_host_descriptor(opened), turn, self);
+    }
+    if (self->watch == NULL) {
+        oroipc_host_release(opened);
+        disown(self);
+        return NULL;
+    }
+    self->owners += 1;
+    oro_watch_keep(self->watch, true);
+    napi_add_async_cleanup_hook(env, on_cleanup, self, &self->hook);
+    if (napi_create_external(env, self, on_finalize, NULL, &external) != napi_ok) {
+        stop(self);
+        disown(self);
+        oro_throw_pending(env);
+        return NULL;
+    }
+    return external;
+}
+
+/* Reads the arguments of a function, the first of which is a host; NULL, with an exception, when it is none. */
+static host *host_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *arguments) {
+    void *data = NULL;
+    if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok ||
+        napi_get_value_external(env, arguments[0], &data) != napi_ok) {
+        oro_throw_pending(env);
+        return NULL;
+    }
+    host *self = data;
+    if (self->watch != NULL) return self;
+    napi_throw_error(env, NULL, "the host is closed");
+    return NULL;
+}
+
+/* hostClose(host) */
+static napi_value host_close(napi_env env, napi_callback_info info) {
+    napi_value arguments[1];
+    host *self = host_arguments(env, info, 1, arguments);
+    if (self != NULL) stop(self);
+    return NULL;
+}
+
+/* hostKeep(host, keeps) */
+static napi_value host_keep(napi_env env, napi_callback_info info) {
+    napi_value arguments[2];
+    bool keeps;
+    host *self = host_arguments(env, info, 2, arguments);
+    if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_bool(env, arguments[1], &keeps));
+    oro_watch_keep(self->watch, keeps);
+    return NULL;
+}
+
+/* hostPeer(host) → a descriptor for another process */
+static napi_value host_peer(napi_env env, napi_callback_info info) {
+    napi_value arguments[1], number;
+    int descriptor = -1;
+    host *self = host_arguments(env, info, 1, arguments);
+    if (self == NULL) return NULL;
+    oroipc_status status = oroipc_host_make_peer(self->host, &descriptor);
+    if (status != OROIPC_OK) {
+        oro_throw_status(env, status);
+        return NULL;
+    }
+    oro_watch_poke(self->watch);
+    ORO_TRY(env, napi_create_int32(env, descriptor, &number));
+    return number;
+}
+
+/* -------------------------------------------------------------------------------------------------------------- routes */
+
+/* hostMap(host, name, tag, isStream) */
+static napi_value host_map(napi_env env, napi_callback_info info) {
+    napi_value arguments[4];
+    char name[257];
+    uint32_t tag;
+    bool is_stream;
+    host *self = host_arguments(env, info, 4, arguments);
+    if (self == NULL || !oro_text_argument(env, arguments[1], name, sizeof name)) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &tag));
+    ORO_TRY(env, napi_get_value_bool(env, arguments[3], &is_stream));
+    route *to = oro_grow(NULL, 1, sizeof *to);
+    *to = (route){self, tag};
+    /* Also a handler that answers at once does so after the turn. */
+    int32_t kind = is_stream ? OROIPC_ROUTE_STREAM : OROIPC_ROUTE_LATER;
+    oroipc_status status = oroipc_host_map(self->host, name, kind, on_request, to, free);
+    if (status != OROIPC_OK) oro_throw_status(env, status);
+    return NULL;
+}
+
+/* hostUnmap(host, name) */
+static napi_value host_unmap(napi_env env, napi_callback_info info) {
+    napi_value arguments[2];
+    char name[257];
+    host *self = host_arguments(env, info, 2, arguments);
+    if (self == NULL || !oro_text_argument(env, arguments[1], name, sizeof name)) return NULL;
+    oroipc_status status = oroipc_host_unmap(self->host, name);
+    if (status != OROIPC_OK) oro_throw_status(env, status);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- requests */
+
+/* The request of a slot; NULL, with an exception, when there is none. */
+static request *request_argument(napi_env env, host *self, napi_value value, uint32_t *slot) {
+    if (napi_get_value_uint32(env, value, slot) == napi_ok && *slot < self->request_count &&
+        self->requests[*slot].result != NULL) {
+        return &self->requests[*slot];
+    }
+    napi_throw_range_error(env, NULL, "the request was answered");
+    return NULL;
+}
+
+/* hostDescribe(host, slot) → [name, seq, client] */
+static napi_value host_describe(napi_env env, napi_callback_info info) {
+    napi_value arguments[2], parts[3], array;
+    uint32_t slot;
+    host *self = host_arguments(env, info, 2, arguments);
+    const request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
+    if (asked == NULL) return NULL;
+    const char *name = oroipc_message_name(asked->message);
+    const char *seq = oroipc_message_seq(asked->message);
+    ORO_TRY(env, napi_create_string_utf8(env, name == NULL ? "" : name, NAPI_AUTO_LENGTH, &parts[0]));
+    ORO_TRY(env, napi_create_string_utf8(env, seq == NULL ? "" : seq, NAPI_AUTO_LENGTH, &parts[1]));
+    ORO_TRY(env, napi_create_bigint_uint64(env, oroipc_message_client(asked->message), &parts[2]));
+    ORO_TRY(env, napi_create_array_with_length(env, 3, &array));
+    for (uint32_t i = 0; i < 3; i++) ORO_TRY(env, napi_set_element(env, array, i, parts[i]));
+    return array;
+}
+
+/* hostWatch(host, slot): tell(slot, false) is called when nobody waits for the answer any more. */
+static napi_value host_watch(napi_env env, napi_callback_info info) {
+    napi_value arguments[2];
+    uint32_t slot;
+    host *self = host_arguments(env, info, 2, arguments);
+    const request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
+    if (asked == NULL) return NULL;
+    oroipc_status status = oroipc_result_on_cancel(asked->result, on_cancel, (void *)(uintptr_t)slot);
+    if (status != OROIPC_OK) oro_throw_status(env, status);
+    return NULL;
+}
+
+/* Reads (value, valueSize). */
+static bool read_value(napi_env env, const napi_value *arguments, oroipc_value *value) {
+    const void *bytes;
+    size_t room;
+    uint32_t size;
+    *value = oroipc_none();
+    if (!oro_bytes_argument(env, arguments[0], &bytes, &room)) return false;
+    if (napi_get_value_uint32(env, arguments[1], &size) != napi_ok || size > room) {
+        napi_throw_range_error(env, NULL, "a value is longer than its memory");
+        return false;
+    }
+    if (size > 0) *value = oroipc_encoded(bytes, size);
+    return true;
+}
+
+/* The bytes in a block of the client's link, copied once; in a message where there is no block. NULL for none. */
+static oroipc_status make_payload(const request *asked, const void *bytes, size_t size, oroipc_bytes **out) {
+    *out = NULL;
+    if (size == 0) return OROIPC_OK;
+    oroipc_loan *loan = NULL;
+    if (size <= ORO_RECORD_SHORT_BYTES || oroipc_message_loan(asked->message, size, &loan) != OROIPC_OK) {
+        return oroipc_bytes_create(bytes, size, out);
+    }
+    memcpy(oroipc_loan_data(loan), bytes, size);
+    oroipc_status status = oroipc_loan_finish(loan, size, out);
+    oroipc_loan_release(loan);
+    return status;
+}
+
+/* Sets the headers of a result from a flat array of names and values. */
+static bool set_headers(napi_env env, oroipc_result *result, napi_value headers) {
+    uint32_t count = 0;
+    char name[257], value[8193];
+    if (oro_is_nothing(env, headers)) return true;
+    if (napi_get_array_length(env, headers, &count) != napi_ok) {
+        oro_throw_pending(env);
+        return false;
+    }
+    for (uint32_t i = 0; i + 1 < count; i += 2) {
+        napi_value texts[2];
+        if (napi_get_element(env, headers, i, &texts[0]) != napi_ok ||
+            napi_get_element(env, headers, i + 1, &texts[1]) != napi_ok) {
+            oro_throw_pending(env);
+            return false;
+        }
+        if (!oro_text_argument(env, texts[0], name, sizeof name) || !oro_text_argument(env, texts[1], value, sizeof value)) {
+            return false;
+        }
+        oroipc_status status = oroipc_result_set_header(result, name, value);
+        if (status != OROIPC_OK) {
+            oro_throw_status(env, status);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void free_request(host *self, uint32_t slot) {
+    oroipc_message_release(self->requests[slot].message);
+    self->requests[slot] = (request){.next = self->free_slot};
+    self->free_slot = slot;
+}
+
+/* hostReply(host, slot, failed, value, valueSize, body, headers) → whether somebody waited for it */
+static napi_value host_reply(napi_env env, napi_callback_info info) {
+    napi_value arguments[7], answer;
+    uint32_t slot;
+    bool failed;
+    oroipc_value value;
+    const void *body;
+    size_t size;
+    host *self = host_arguments(env, info, 7, arguments);
+    request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
+    if (asked == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_bool(env, arguments[2], &failed));
+    if (!read_value(env, arguments + 3, &value) || !oro_bytes_argument(env, arguments[5], &body, &size) ||
+        !set_headers(env, asked->result, arguments[6])) {
+        return NULL;
+    }
+    oroipc_bytes *payload = NULL;
+    oroipc_status status = failed ? oroipc_result_set_error_value(asked->result, &value) : OROIPC_OK;
+    if (!failed && value.kind != OROIPC_NONE) status = oroipc_result_set_data(asked->result, &value);
+    if (status == OROIPC_OK && !failed) status = make_payload(asked, body, size, &payload);
+    if (status == OROIPC_OK && payload != NULL) status = oroipc_result_set_payload(asked->result, payload);
+    oroipc_bytes_release(payload);
+    if (status != OROIPC_OK) {
+        oro_throw_status(env, status);
+        return NULL;
+    }
+    status = oroipc_result_send(asked->result);
+    free_request(self, slot);
+    ORO_TRY(env, napi_get_boolean(env, status == OROIPC_OK, &answer));
+    return answer;
+}
+
+/* hostChunk(host, slot, name, value, valueSize, body) → 1 sent, 0 not now: tell(slot, true) is called when there is room,
+ * -1 nobody reads any more */
+static napi_value host_chunk(napi_env env, napi_callback_info info) {
+    napi_value arguments[6], answer;
+    uint32_t slot;
+    oroipc_value value;
+    const void *body;
+    size_t size;
+    char name[257];
+    host *self = host_arguments(env, info, 6, arguments);
+    const request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
+    if (asked == NULL) return NULL;
+    bool has_name = !oro_is_nothing(env, arguments[2]);
+    if ((has_name && !oro_text_argument(env, arguments[2], name, sizeof name)) ||
+        !read_value(env, arguments + 3, &value) || !oro_bytes_argument(env, arguments[5], &body, &size)) {
+        return NULL;
+    }
+    oroipc_bytes *payload = NULL;
+    oroipc_status status = make_payload(asked, body, size, &payload);
+    if (status == OROIPC_OK) {
+        status = oroipc_result_send_event(asked->result, has_name ? name : NULL, &value, payload);
+    }
+    oroipc_bytes_release(payload);
+    if (status == OROIPC_BUSY) oroipc_result_on_room(asked->result, on_room, (void *)(uintptr_t)slot);
+    if (status != OROIPC_OK && status != OROIPC_BUSY && status != OROIPC_ABORTED) {
+        oro_throw_status(env, status);
+        return NULL;
+    }
+    ORO_TRY(env, napi_create_int32(env, status == OROIPC_OK ? 1 : status == OROIPC_BUSY ? 0 : -1, &answer));
+    return answer;
+}
+
+/* hostEmit(host, client, name, value, valueSize, body) */
+static napi_value host_emit(napi_env env, napi_callback_info info) {
+    napi_value arguments[6];
+    uint64_t to;
+    bool is_exact;
+    char name[257];
+    oroipc_value value;
+    const void *body;
+    size_t size;
+    host *self = host_arguments(env, info, 6, arguments);
+    if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_bigint_uint64(env, arguments[1], &to, &is_exact));
+    if (!oro_text_argument(env, arguments[2], name, sizeof name) || !read_value(env, arguments + 3, &value) ||
+        !oro_bytes_argument(env, arguments[5], &body, &size)) {
+        return NULL;
+    }
+    oroipc_bytes *payload = NULL;
+    oroipc_status status = size == 0 ? OROIPC_OK : oroipc_bytes_create(body, size, &payload);
+    if (status == OROIPC_OK) status = oroipc_host_emit(self->host, to, name, &value, payload);
+    oroipc_bytes_release(payload);
+    if (status != OROIPC_OK) oro_throw_status(env, status);
+    oro_watch_poke(self->watch);
+    return NULL;
+}
+
+bool oro_add_host(napi_env env, napi_value exports) {
+    static const oro_function functions[] = {
+        {"hostOpen", host_open},         {"hostClose", host_close}, {"hostKeep", host_keep},
+        {"hostPeer", host_peer},         {"hostMap", host_map},     {"hostUnmap", host_unmap},
+        {"hostDescribe", host_describe}, {"hostWatch", host_watch}, {"hostReply", host_reply},
+        {"hostChunk", host_chunk},       {"hostEmit", host_emit},
+    };
+    return oro_add_functions(env, exports, functions, sizeof functions / sizeof *functions);
+}

@@ -1,0 +1,4 @@
+import host from './lib/host.js'
+
+export const { Host, Reply, Request, Result } = host
+export default host

@@ -1,0 +1,4 @@
+import oro from './index.js'
+
+export const { connect, disconnect, errors, events } = oro
+export default oro

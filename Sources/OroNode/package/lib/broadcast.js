@@ -1,0 +1,139 @@
+'use strict'
+
+const { hostHub, localHub } = require('./broadcast-hubs.js')
+const connection = require('./connection.js')
+const { ErrorEvent } = require('./events.js')
+const { findIPCMessageTransfers, inflateIPCMessageTransfers } = require('./ipc-transfers.js')
+const { randomId } = require('./ids.js')
+
+/** The origin of a realm that has none of its own. */
+const NO_LOCATION = 'oro://node'
+const ownOrigin = () => globalThis.location?.origin ?? globalThis.origin ?? NO_LOCATION
+
+/** Reaches all other channels of its name and origin. */
+class IPCBroadcastChannel extends EventTarget {
+  /** The subscriptions of this realm's channels, by their key. */
+  static subscriptions = new Map()
+
+  #name
+  #target
+  #token = randomId()
+  #subscription = null
+  #starting = null
+  #isClosed = false
+  #posted = Promise.resolve()
+  #handlers = { message: null, messageerror: null, error: null }
+
+  /**
+   * @param {string} name
+   * @param {{ origin?: string }} [options] `*`: messages of all origins
+   */
+  constructor (name, options = undefined) {
+    super()
+    this.#name = String(name)
+    this.#target = options?.origin ?? null
+  }
+
+  get name () { return this.#name }
+  get origin () { return this.#subscription?.origin ?? this.#target ?? ownOrigin() }
+  get key () { return new URL(this.#name, this.origin).href }
+  /** What marks this channel's own messages. */
+  get token () { return this.#token }
+
+  get onmessage () { return this.#handlers.message }
+  set onmessage (handler) { this.#setHandler('message', handler) }
+  get onmessageerror () { return this.#handlers.messageerror }
+  set onmessageerror (handler) { this.#setHandler('messageerror', handler) }
+  get onerror () { return this.#handlers.error }
+  set onerror (handler) { this.#setHandler('error', handler) }
+
+  #setHandler (type, handler) {
+    if (this.#handlers[type]) this.removeEventListener(type, this.#handlers[type])
+    this.#handlers[type] = typeof handler === 'function' ? handler : null
+    if (this.#handlers[type]) this.addEventListener(type, this.#handlers[type])
+  }
+
+  /** Begins to hear others; once, however often it is called. After a failure it may be tried again. */
+  async startMessages () {
+    if (this.#isClosed) return
+    this.#starting ??= this.#subscribe()
+    try {
+      await this.#starting
+    } catch (error) {
+      this.#starting = null
+      throw error
+    }
+  }
+
+  async #subscribe () {
+    const hub = connection.isOpen() ? hostHub : localHub
+    const subscription = await hub.subscribe({ name: this.#name, origin: this.origin }, message => this.#hear(message))
+    this.#subscription = subscription
+    if (this.#isClosed) return this.#unsubscribe()
+    const { subscriptions } = IPCBroadcastChannel
+    subscriptions.set(this.#entry, subscription)
+  }
+
+  get #entry () { return `${this.#name} ${this.origin} ${this.#token}` }
+
+  #hear ({ origin, token, data }) {
+    if (this.#isClosed || token === this.#token) return
+    if (origin !== '*' && this.origin !== '*' && origin !== this.origin) return
+    this.dispatchEvent(new MessageEvent('message', { data: inflateIPCMessageTransfers(data), origin }))
+  }
+
+  /** Registers a listener; the first for messages begins to hear them. */
+  addEventListener (type, callback, options = undefined) {
+    super.addEventListener(type, callback, options)
+    if (type !== 'message') return
+    this.startMessages().catch(error => { this.dispatchEvent(new ErrorEvent('error', { error })) })
+  }
+
+  /**
+   * Posts a message to all others. Posts of one channel arrive in order; one that fails does not stop later ones.
+   * @param {any} message
+   * @param {{ origin?: string, transfer?: any[] } | any[]} [optionsOrTransferList]
+   * @returns {Promise<any>} the message as it was sent; `null` where it could not be, with an event `messageerror`
+   */
+  postMessage (message, optionsOrTransferList = undefined) {
+    if (this.#isClosed) return Promise.resolve(null)
+    const given = optionsOrTransferList?.origin
+    const origin = typeof given === 'string' ? given : ownOrigin()
+    let sent
+    try {
+      sent = { origin, token: this.#token, name: this.#name, data: describe(message) }
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    const post = async () => {
+      try {
+        return await (connection.isOpen() ? hostHub : localHub).post(sent)
+      } catch (error) {
+        this.dispatchEvent(new ErrorEvent('messageerror', { error }))
+        return null
+      }
+    }
+    this.#posted = this.#posted.then(post)
+    return this.#posted
+  }
+
+  /** Hears and posts nothing any more. */
+  close () {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (this.#subscription) this.#unsubscribe()
+  }
+
+  async #unsubscribe () {
+    IPCBroadcastChannel.subscriptions.delete(this.#entry)
+    await this.#subscription.close()
+  }
+}
+
+/** The message with its buffers and ports described. */
+function describe (message) {
+  const replaced = findIPCMessageTransfers(new Set(), message)
+  return JSON.parse(JSON.stringify({ replaced }, (key, value) => value === undefined ? null : value)).replaced
+}
+
+module.exports = { IPCBroadcastChannel }

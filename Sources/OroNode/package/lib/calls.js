@@ -1,0 +1,233 @@
+'use strict'
+/** The calls: `send`, `request`, `write`, `sendSync`. Whatever goes wrong with one is the `err` of its result. */
+
+const { args } = require('./args.js')
+const { viewBytes } = require('./bytes.js')
+const { cached, keep, keyOf } = require('./cache.js')
+const connection = require('./connection.js')
+const { TIMEOUT } = require('./constants.js')
+const { debug } = require('./debug.js')
+const { AbortError, NetworkError, TimeoutError } = require('./errors.js')
+const { waiting } = require('./events.js')
+const { askExtension, askExtensionSync, extensionFor } = require('./extension.js')
+const { isBufferLike, isPlainObject } = require('./kinds.js')
+const { dataOf, errorOf } = require('./reply.js')
+const { Result } = require('./result.js')
+const { IPCSearchParams } = require('./search-params.js')
+const { nextSeq } = require('./seq.js')
+
+const COMMAND = /^[A-Za-z0-9._-]{1,255}$/
+
+const OWN_TIMEOUT = /^ipc\.\w+ timed out$/
+
+const failed = (err, source) => new Result(null, err, null, source)
+
+/** Why nothing can be sent under this name; `null` when it can. */
+function problemOf (command) {
+  if (typeof command === 'string' && COMMAND.test(command)) return null
+  return new TypeError(`'${String(command)}' is no command: 1 to 255 of A-Z a-z 0-9 . _ -`)
+}
+
+/** Milliseconds a call waits; 0 is for ever. */
+function timeoutOf ({ timeout }) {
+  if (!timeout) return 0
+  return typeof timeout === 'number' && timeout > 0 ? Math.min(Math.ceil(timeout), 0xffffffff) : TIMEOUT
+}
+
+/** The caller's own sequence number: its digits, where the parameter `seq` is one. */
+function ownSeq (value) {
+  if (!isPlainObject(value) || value.seq === undefined || value.seq === null) return null
+  return /^R?(\d+)$/.exec(String(value.seq))?.[1] ?? null
+}
+
+/** A call that is under way, as far as it does not matter how it waits. */
+class Call {
+  /**
+   * @param {'send' | 'request' | 'write' | 'sendSync'} verb
+   * @param {string} command
+   * @param {any} value
+   * @param {any} body
+   * @param {object} options
+   */
+  constructor (verb, command, value, body, options) {
+    this.verb = verb
+    this.command = command
+    this.value = value
+    this.body = body
+    this.options = options
+    this.key = null
+  }
+
+  /** The result when there is nothing to be sent: a wrong command, a kept result, values that cannot travel. */
+  early () {
+    const { command, options } = this
+    const problem = problemOf(command)
+    if (problem) return failed(problem, typeof command === 'string' ? command : null)
+    if (options.cache !== true || this.verb === 'write') return null
+    try {
+      this.key = keyOf(command, this.value)
+    } catch (error) {
+      return failed(error, command)
+    }
+    return cached(this.key) ?? null
+  }
+
+  /** Takes the call's sequence number. */
+  begin () {
+    this.ownSeq = ownSeq(this.value)
+    this.seq = this.ownSeq === null ? nextSeq() : String(this.value.seq)
+    if (debug.enabled) debug.log(`ipc.${this.verb}:`, this.command, this.value, this.seq)
+  }
+
+  /** The URL that a host which is asked by URL would see. */
+  get url () {
+    const isSync = this.verb === 'sendSync'
+    const params = new IPCSearchParams(this.value, this.verb === 'send' ? null : Date.now(), this.seq)
+    if (isSync) params.append('__sync__', 'true')
+    return `ipc://${this.command}${this.verb === 'send' ? '' : '/'}?${params}`
+  }
+
+  /** Makes the result of what the host answered. */
+  finish (reply) {
+    const { command } = this
+    const result = new Result(null, null, null, command, reply.headers.length ? reply.headers : null)
+    if (reply.problem) {
+      result.err = reply.problem
+    } else if (reply.failed) {
+      result.err = this.name(errorOf(reply.value, command, () => this.url))
+    } else {
+      result.data = dataOf(reply, this.options.responseType ?? '')
+    }
+    if (debug.enabled) debug.log(`ipc.${this.verb}: (resolved)`, command, result)
+    return this.key === null ? result : keep(this.key, result)
+  }
+
+  /** The engine's own timeout, by the name of the call it was here. */
+  name (err) {
+    return OWN_TIMEOUT.test(err.message) ? new TimeoutError(`ipc.${this.verb} timed out`) : err
+  }
+}
+
+/** The open link, or why there is none. */
+function openLink () {
+  try {
+    return { link: connection.open(), problem: null }
+  } catch (error) {
+    return { link: null, problem: error }
+  }
+}
+
+/** The result of a reply; what goes wrong with it is its error. */
+function finished (call, reply) {
+  try {
+    return call.finish(reply)
+  } catch (error) {
+    return failed(error, call.command)
+  }
+}
+
+/** Starts an asynchronous call. */
+function start (call) {
+  return new Promise(settle => {
+    const { command, options } = call
+    const early = call.early()
+    if (early) return settle(early)
+    call.begin()
+    const { signal } = options
+    const handler = extensionFor(command, options, false)
+    if (handler) return settle(askExtension(handler, call.url, call.body ?? null, command))
+    if (signal?.aborted) return settle(failed(new AbortError(signal), command))
+    const { link, problem } = openLink()
+    if (!link) return settle(failed(problem, command))
+
+    let ticket = null
+    const isWaiting = call.verb === 'send'
+    const end = result => {
+      signal?.removeEventListener('abort', onAbort)
+      if (isWaiting) waiting.delete(call.seq)
+      settle(result)
+    }
+    const onAbort = () => {
+      link.abort(ticket)
+      end(failed(new AbortError(signal), command))
+    }
+    try {
+      ticket = link.call(command, call.value, viewBytes(call.body), timeoutOf(options), call.ownSeq, reply => end(finished(call, reply)))
+    } catch (error) {
+      return settle(failed(error, command))
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (isWaiting) {
+      // `resolve(seq, value)` may answer in the host's place.
+      waiting.set(call.seq, value => {
+        link.abort(ticket)
+        end(Result.from(value, null, command))
+      })
+    }
+  })
+}
+
+/**
+ * Sends a command; waits for its result as long as it takes, unless `options` say otherwise.
+ * @param {string} command
+ * @param {any} [value]
+ * @param {object} [options] `bytes`, `cache`, `timeout`, `signal`, `responseType`
+ * @returns {Promise<Result>}
+ */
+function send (command, value = undefined, options = undefined) {
+  options ??= {}
+  return start(new Call('send', command, value, options.bytes || null, options))
+}
+
+/**
+ * Sends a command and asks for its result.
+ * @param {string} command
+ * @param {any} [value]
+ * @param {object} [options] `timeout`, `signal`, `responseType`, `cache`
+ * @returns {Promise<Result>}
+ */
+function request (command, value = undefined, options = undefined) {
+  return start(new Call('request', command, value, null, options ?? {}))
+}
+
+/**
+ * Sends a command with bytes.
+ * @param {string} command
+ * @param {any} [value]
+ * @param {any} [buffer]
+ * @param {object} [options] `timeout`, `signal`, `responseType`
+ * @returns {Promise<Result>}
+ */
+function write (command, value = undefined, buffer = null, options = undefined) {
+  return start(new Call('write', command, value, buffer || null, options ?? {}))
+}
+
+const isBody = value => isBufferLike(value) || typeof value === 'string' || Array.isArray(value)
+
+/**
+ * Sends a command and blocks this thread until its result is there.
+ * @param {string} command
+ * @param {any} [value]
+ * @param {any} [options] `cache`, `timeout`, `responseType`; bytes, a text or an array are the body
+ * @param {any} [buffer]
+ * @returns {Result}
+ */
+function sendSync (command, value = '', options = null, buffer = null) {
+  if (isBody(options)) [options, buffer] = [isPlainObject(buffer) ? buffer : null, isPlainObject(buffer) || !buffer ? options : buffer]
+  options ??= {}
+  const call = new Call('sendSync', command, value, buffer, options)
+  const early = call.early()
+  if (early) return early
+  call.begin()
+  const handler = extensionFor(command, options, true)
+  if (handler) return askExtensionSync(handler, call.url, buffer, command)
+  const { link, problem } = openLink()
+  if (!link) return failed(problem, command)
+  try {
+    return call.finish(link.callSync(command, value, viewBytes(buffer), timeoutOf(options), call.ownSeq))
+  } catch (error) {
+    return failed(error, command)
+  }
+}
+
+module.exports = { send, request, write, sendSync }

@@ -1,0 +1,95 @@
+'use strict'
+/**
+ * The realm's connection to its host: named by `connect`, or by the environment variable `ORO_IPC_HOST`, which holds a name
+ * or `fd:N`. A worker has a link of its own to the host that its parent named.
+ */
+
+const { getEnvironmentData, isMainThread, setEnvironmentData } = require('node:worker_threads')
+const { NetworkError } = require('./errors.js')
+const { Link } = require('./link.js')
+
+const INHERITED = 'oro-ipc.host'
+
+let target = null
+let link = null
+const watchers = new Set()
+
+/** A target of the text that names it. */
+function parse (text) {
+  const descriptor = /^fd:(\d+)$/.exec(text)?.[1]
+  return descriptor === undefined ? { name: text } : { fd: Number(descriptor) }
+}
+
+/** Whom this realm is to connect to; `null` when nobody said. */
+function findTarget () {
+  if (target) return target
+  const inherited = isMainThread ? null : getEnvironmentData(INHERITED)
+  if (inherited) target = inherited
+  else if (process.env.ORO_IPC_HOST) target = parse(process.env.ORO_IPC_HOST)
+  return target
+}
+
+/** Opens a link to `to`, and makes it the realm's. */
+function openTo (to) {
+  if (to.fd !== undefined) {
+    if (!isMainThread && to.isTaken) throw new NetworkError('the descriptor of the host is used by the main thread; give workers the name of a host')
+    if (to.isTaken) throw new NetworkError(`the link over descriptor ${to.fd} is over, and cannot be opened again`)
+    to.isTaken = true
+  }
+  const opened = new Link(to.name ?? to.fd, to)
+  link = opened
+  for (const watcher of watchers) watcher(opened)
+  return opened
+}
+
+/**
+ * The realm's link, opened when there is none; a host that was started again under its name is found again.
+ * Throws a NetworkError that says what is wrong.
+ * @returns {Link}
+ */
+function open () {
+  if (link && !link.ending) return link
+  const to = findTarget()
+  if (!to) {
+    throw new NetworkError("there is no host: name one in the environment variable ORO_IPC_HOST, or call connect() of 'oro-ipc'")
+  }
+  return openTo(to)
+}
+
+/** Whether a host is reached. Never throws. */
+function isOpen () {
+  try {
+    return Boolean(open())
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Connects this realm, and workers it starts later, to a host. An earlier link is closed.
+ * @param {string | { name?: string, fd?: number, folder?: string, copy?: boolean }} host a name, or `fd:N`
+ * @returns {Link}
+ */
+function connect (host) {
+  const to = typeof host === 'string' ? parse(host) : { ...host }
+  if ((to.name === undefined) === (to.fd === undefined)) throw new TypeError('connect() takes the name of a host, or a descriptor')
+  const earlier = link
+  const opened = openTo(to)
+  target = to
+  setEnvironmentData(INHERITED, to)
+  earlier?.close()
+  return opened
+}
+
+/** Closes the realm's link, and forgets its host. */
+function disconnect () {
+  link?.close()
+  link = null
+  target = null
+  setEnvironmentData(INHERITED, undefined)
+}
+
+/** Calls `watcher` with each link the realm opens from now on. */
+const onOpen = watcher => { watchers.add(watcher) }
+
+module.exports = { connect, disconnect, isOpen, onOpen, open, current: () => link }

@@ -1,0 +1,211 @@
+'use strict'
+/** Hosts: commands that a Node program answers. */
+
+const { viewBytes } = require('./bytes.js')
+const { isBufferLike } = require('./kinds.js')
+const { native } = require('./native.js')
+const { NetworkError } = require('./errors.js')
+const { Records } = require('./records.js')
+const { Result } = require('./result.js')
+const { encodeValue, encoded } = require('./value-encoder.js')
+
+/** An answer with data and bytes, and headers. What a handler returns otherwise is one of these alone. */
+class Reply {
+  /** @param {{ data?: any, bytes?: any, headers?: any }} parts */
+  constructor ({ data = undefined, bytes = null, headers = null }) {
+    this.data = data
+    this.bytes = bytes
+    this.headers = headers
+  }
+}
+
+/** A command as a handler receives it. */
+class Request {
+  #host
+  #slot
+  #about = null
+  #controller = null
+
+  constructor (host, slot, value, bytes) {
+    this.#host = host
+    this.#slot = slot
+    /** What was sent: an object of parameters, or any other value; `undefined` for none. */
+    this.value = value
+    /** The bytes that came along, or `null`. */
+    this.bytes = bytes
+  }
+
+  get #description () { return (this.#about ??= native().hostDescribe(this.#host, this.#slot)) }
+
+  /** The command. To be asked for before it is answered, like `seq` and `client`. */
+  get name () { return this.#description[0] }
+  /** The client's number for the request, in decimal. */
+  get seq () { return this.#description[1] }
+  /** The number of the client, for `emit`. */
+  get client () { return this.#description[2] }
+
+  /** Aborted when the client gives the request up, its time is over, or it goes away. */
+  get signal () {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      native().hostWatch(this.#host, this.#slot)
+    }
+    return this.#controller.signal
+  }
+
+  /** @internal */
+  cancel () { this.#controller?.abort() }
+}
+
+/** What a handler's answer consists of. */
+function partsOf (answer) {
+  if (answer instanceof Result) {
+    if (answer.err) return { failed: true, value: answer.err, bytes: null, headers: answer.headers }
+    return { ...partsOf(answer.data), headers: answer.headers }
+  }
+  if (answer instanceof Reply) return { failed: false, value: answer.data, bytes: viewBytes(answer.bytes), headers: answer.headers }
+  if (isBufferLike(answer)) return { failed: false, value: undefined, bytes: viewBytes(answer), headers: null }
+  return { failed: false, value: answer, bytes: null, headers: null }
+}
+
+const asError = thrown => thrown instanceof Error ? thrown : new Error(String(thrown))
+
+/** Answers commands of other processes, under a name. */
+class Host {
+  #host
+  #records = new Records()
+  #routes = []
+  /** By slot: the requests that wait for their answer, and what waits for room in a stream. */
+  #requests = new Map()
+  #rooms = new Map()
+
+  /**
+   * @param {string | null} [name] what clients connect to; `null`: none, for `makePeer`
+   * @param {{ folder?: string, copy?: boolean }} [options]
+   */
+  constructor (name = null, options = {}) {
+    try {
+      this.#host = native().hostOpen(
+        name, options.folder ?? null, Boolean(options.copy), this.#records.numbers, this.#records.inbox,
+        (count, extras) => this.#deliver(count, extras), (slot, hasRoom) => this.#tell(slot, hasRoom))
+    } catch (cause) {
+      if (!cause.status) throw cause
+      throw Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
+    }
+  }
+
+  /**
+   * Answers a command with what `handler` returns, or what its promise becomes: bytes for a Buffer, otherwise data; a
+   * Reply or a Result has both. What it throws is the error. An asynchronous generator answers with a stream: what it
+   * yields are chunks, bytes or values.
+   * @param {string} name
+   * @param {(request: Request) => any} handler
+   * @returns {this}
+   */
+  map (name, handler) {
+    if (typeof handler !== 'function') throw new TypeError(`the handler of '${name}' is no function`)
+    const isStream = Object.prototype.toString.call(handler) === '[object AsyncGeneratorFunction]'
+    const tag = this.#routes.push({ handler, isStream }) - 1
+    native().hostMap(this.#host, name, tag, isStream)
+    return this
+  }
+
+  /** Answers a command no more. */
+  unmap (name) {
+    native().hostUnmap(this.#host, name)
+    return this
+  }
+
+  /**
+   * Sends an event to all clients that listen, or to one.
+   * @param {string} name
+   * @param {any} [value]
+   * @param {{ to?: bigint, bytes?: any }} [options] `to`: the `client` of a request
+   */
+  emit (name, value = undefined, { to = 0n, bytes = null } = {}) {
+    const size = encodeValue(value)
+    native().hostEmit(this.#host, to, name, encoded(), size, viewBytes(bytes))
+  }
+
+  /** One end of a new connection to this host, for a child process: a descriptor that the caller owns. */
+  makePeer () { return native().hostPeer(this.#host) }
+
+  /** Keeps the process alive as long as the host is open: how it is at first. */
+  ref () { native().hostKeep(this.#host, true) }
+
+  /** Does not keep the process alive. */
+  unref () { native().hostKeep(this.#host, false) }
+
+  /** Ends all links, and gives the name free. Requests that wait fail at their clients. */
+  close () {
+    for (const request of this.#requests.values()) request.cancel()
+    this.#requests.clear()
+    native().hostClose(this.#host)
+    for (const goOn of this.#rooms.values()) goOn()
+  }
+
+  #deliver (count, extras) {
+    const arrived = []
+    this.#records.begin(extras)
+    for (let i = 0; i < count; i++) arrived.push(this.#records.take())
+    for (const { slot, tag, value, bytes, problem } of arrived) {
+      const request = new Request(this.#host, slot, value, bytes)
+      this.#requests.set(slot, request)
+      if (problem) this.#answer(slot, new Result(null, problem))
+      else this.#run(slot, request, this.#routes[tag])
+    }
+  }
+
+  #run (slot, request, { handler, isStream }) {
+    let answer
+    try {
+      answer = isStream ? this.#stream(slot, request, handler(request)) : handler(request)
+    } catch (thrown) {
+      return this.#answer(slot, new Result(null, asError(thrown)))
+    }
+    if (typeof answer?.then !== 'function') return this.#answer(slot, answer)
+    answer.then(value => this.#answer(slot, value), thrown => this.#answer(slot, new Result(null, asError(thrown))))
+  }
+
+  #answer (slot, answer) {
+    if (!this.#requests.delete(slot)) return
+    try {
+      this.#reply(slot, partsOf(answer))
+    } catch (problem) {
+      // What cannot be sent is told to who waits for it.
+      this.#reply(slot, { failed: true, value: asError(problem), bytes: null, headers: null })
+    }
+  }
+
+  #reply (slot, { failed, value, bytes, headers }) {
+    const flat = headers ? [...new Headers(headers)].flat() : null
+    const size = encodeValue(value)
+    native().hostReply(this.#host, slot, failed, encoded(), size, bytes, flat)
+  }
+
+  async #stream (slot, request, chunks) {
+    for await (const chunk of chunks) {
+      const { value, bytes } = partsOf(chunk)
+      if (!await this.#send(slot, value, bytes)) break
+    }
+  }
+
+  /** Sends a chunk, as soon as the client takes it; false when nobody reads any more. */
+  async #send (slot, value, bytes) {
+    while (this.#requests.has(slot)) {
+      const size = encodeValue(value)
+      const outcome = native().hostChunk(this.#host, slot, null, encoded(), size, bytes)
+      if (outcome !== 0) return outcome > 0
+      await new Promise(resolve => this.#rooms.set(slot, resolve))
+      this.#rooms.delete(slot)
+    }
+    return false
+  }
+
+  #tell (slot, hasRoom) {
+    if (hasRoom) this.#rooms.get(slot)?.()
+    else this.#requests.get(slot)?.cancel()
+  }
+}
+
+module.exports = { Host, Reply, Request, Result }

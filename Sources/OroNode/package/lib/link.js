@@ -1,0 +1,155 @@
+'use strict'
+
+const { encodeValue, encoded } = require('./value-encoder.js')
+const { native } = require('./native.js')
+const { NetworkError } = require('./errors.js')
+const { Records } = require('./records.js')
+
+/**
+ * A link to a host: calls go out, replies come back by the slot they were called from. All of it on one thread; replies of
+ * asynchronous calls come in batches from the event loop.
+ */
+class Link {
+  #client
+  #records = new Records()
+  /** By slot: who waits. Free slots are kept in a list of their own. */
+  #waiting = []
+  #free = []
+  #count = 0
+  #isKept = false
+  #onEvent = null
+  #ending = null
+  #isReleased = false
+
+  /**
+   * @param {string | number} target a host's name, or the number of a descriptor that leads to one
+   * @param {{ folder?: string, copy?: boolean }} [options]
+   */
+  constructor (target, options = {}) {
+    /** Called once when the link is over, with the reason. */
+    this.onend = null
+    try {
+      this.#client = native().connect(
+        target, options.folder ?? null, Boolean(options.copy), this.#records.numbers, this.#records.inbox,
+        (count, extras) => this.#deliver(count, extras), reason => this.#end(reason), (name, extras) => this.#hear(name, extras))
+    } catch (cause) {
+      if (!cause.status) throw cause
+      throw Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
+    }
+  }
+
+  /** Why the link is over; `null` while it stands. */
+  get ending () { return this.#ending }
+
+  /** How many calls wait for their reply. */
+  get pending () { return this.#count }
+
+  /** What the engine has counted. */
+  get statistics () { return this.#isReleased ? null : native().statistics(this.#client) }
+
+  /**
+   * Sends a command; `done` is called with the reply from the event loop, and never before this returns.
+   * @returns {number} for `abort`
+   */
+  call (command, value, body, timeout, seq, done) {
+    const size = encodeValue(value)
+    const slot = this.#free.pop() ?? this.#waiting.length
+    try {
+      native().call(this.#client, slot, command, encoded(), size, body, timeout, seq)
+    } catch (error) {
+      this.#free.push(slot)
+      throw error
+    }
+    this.#waiting[slot] = done
+    this.#count += 1
+    if (this.#count === 1) this.#keep()
+    return slot
+  }
+
+  /** Sends a command and blocks until its reply is there. */
+  callSync (command, value, body, timeout, seq) {
+    const size = encodeValue(value)
+    const extras = native().callSync(this.#client, command, encoded(), size, body, timeout, seq)
+    this.#records.begin(extras)
+    const reply = this.#records.take()
+    // A program that never lets the event loop run must still see that the link is over.
+    if (reply.failed) this.#ending ??= native().ending(this.#client) ?? null
+    return reply
+  }
+
+  /** Nobody wants this call's reply any more; the host is told. */
+  abort (slot) {
+    if (!this.#waiting[slot]) return
+    // Its slot is free when the engine has answered, as it does for every call.
+    this.#waiting[slot] = ignore
+    native().abort(this.#client, slot)
+  }
+
+  /** Hears the host's events: `listener(name, detail, bytes, headers)`. */
+  listen (listener) {
+    if (!this.#onEvent) native().listen(this.#client)
+    this.#onEvent = listener
+  }
+
+  /** Keeps the process alive as long as the link stands, also while nothing is pending. */
+  ref () {
+    this.#isKept = true
+    this.#keep()
+  }
+
+  /** Only pending calls keep the process alive: how it is at first. */
+  unref () {
+    this.#isKept = false
+    this.#keep()
+  }
+
+  /** Ends the link: what is pending fails with a NetworkError. */
+  close () {
+    if (this.#isReleased) return
+    native().close(this.#client)
+    this.#ending ??= native().ending(this.#client)
+  }
+
+  #keep () {
+    if (!this.#isReleased) native().keep(this.#client, this.#isKept || this.#count > 0)
+  }
+
+  #deliver (count, extras) {
+    const replies = []
+    this.#records.begin(extras)
+    // All are read before anybody is told: who is told may call again, and use the same memory.
+    for (let i = 0; i < count; i++) replies.push(this.#records.take())
+    for (const reply of replies) {
+      const done = this.#waiting[reply.slot]
+      this.#waiting[reply.slot] = undefined
+      this.#free.push(reply.slot)
+      this.#count -= 1
+      done(reply)
+    }
+    if (this.#count === 0) this.#rest()
+  }
+
+  #hear (name, extras) {
+    this.#records.begin(extras)
+    const { value, bytes, headers } = this.#records.take()
+    this.#onEvent?.(name, value, bytes, headers)
+  }
+
+  #end (reason) {
+    this.#ending ??= reason
+    this.onend?.(reason)
+    if (this.#count === 0) this.#rest()
+  }
+
+  /** Nothing is pending any more; after the end of the link there is nothing left to wait for. */
+  #rest () {
+    this.#keep()
+    if (this.#ending === null || this.#isReleased) return
+    this.#isReleased = true
+    native().release(this.#client)
+  }
+}
+
+const ignore = () => {}
+
+module.exports = { Link }

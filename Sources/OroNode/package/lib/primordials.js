@@ -1,0 +1,20 @@
+'use strict'
+
+const { sendSync } = require('./calls.js')
+const connection = require('./connection.js')
+const { isPlainObject } = require('./kinds.js')
+
+/**
+ * What the host says about itself and the machine; `{}` without a host.
+ * @returns {Readonly<Record<string, any>>}
+ */
+function readPrimordials () {
+  const data = connection.isOpen() ? sendSync('platform.primordials').data : null
+  const primordials = isPlainObject(data) ? { ...data } : {}
+  if (typeof primordials.cwd === 'string') primordials.cwd = primordials.cwd.replace(/\\$/, '')
+  const overrides = globalThis.__RUNTIME_PRIMORDIAL_OVERRIDES__
+  if (overrides && typeof overrides === 'object') Object.assign(primordials, overrides)
+  return Object.freeze(primordials)
+}
+
+module.exports = { readPrimordials }

@@ -1,0 +1,221 @@
+'use strict'
+/**
+ * JavaScript values as the bytes that travel: `docs/wire-format.md`, "Value".
+ *
+ * A realm has one piece of memory that each value is written into, from its start; who calls takes the bytes from there
+ * before the next value is encoded.
+ */
+
+const { types } = require('node:util')
+
+const DEPTH = 64
+const BIGINT_BYTES = 16 * 1024
+// Longer texts are written by the engine in one go; shorter ones are cheaper here.
+const SHORT = 24
+
+let memory = Buffer.allocUnsafeSlow(64 * 1024)
+let doubles = new DataView(memory.buffer)
+let end = 0
+
+/** The memory that holds the value encoded last. */
+const encoded = () => memory
+
+/** Makes room for `count` bytes more. */
+function reserve (count) {
+  if (end + count <= memory.length) return
+  const larger = Buffer.allocUnsafeSlow(Math.max(memory.length * 2, end + count))
+  memory.copy(larger, 0, 0, end)
+  memory = larger
+  doubles = new DataView(memory.buffer)
+}
+
+/** A tag with a length behind it, as wide as it needs to be. */
+function putLength (tag, length) {
+  reserve(5)
+  if (length < 0x100) {
+    memory[end++] = tag
+    memory[end++] = length
+  } else if (length < 0x10000) {
+    memory[end++] = tag + 1
+    end = memory.writeUInt16LE(length, end)
+  } else {
+    memory[end++] = tag + 2
+    end = memory.writeUInt32LE(length, end)
+  }
+}
+
+function putInteger (value) {
+  reserve(9)
+  if (value >= 0 && value < 0x80) {
+    memory[end++] = value
+  } else if (value < 0 && value >= -32) {
+    memory[end++] = value + 0xc0
+  } else if (value >= -0x80 && value < 0x80) {
+    memory[end++] = 0xc4
+    memory[end++] = value
+  } else if (value >= -0x8000 && value < 0x8000) {
+    memory[end++] = 0xc5
+    end = memory.writeInt16LE(value, end)
+  } else if (value >= -0x80000000 && value < 0x80000000) {
+    memory[end++] = 0xc6
+    end = memory.writeInt32LE(value, end)
+  } else {
+    memory[end++] = 0xc7
+    const high = Math.floor(value / 0x100000000)
+    memory.writeInt32LE(high, end + 4)
+    memory.writeUInt32LE(value - high * 0x100000000, end)
+    end += 8
+  }
+}
+
+function putNumber (value) {
+  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return putInteger(value)
+  reserve(9)
+  memory[end] = 0xc3
+  // All NaN are one on the wire.
+  if (Number.isNaN(value)) doubles.setBigUint64(end + 1, 0x7ff8000000000000n, true)
+  else doubles.setFloat64(end + 1, value, true)
+  end += 9
+}
+
+function putBigInt (value) {
+  const isNegative = value < 0n
+  const digits = (isNegative ? -value : value).toString(16)
+  const magnitude = value === 0n ? Buffer.alloc(0) : Buffer.from(digits.length % 2 ? `0${digits}` : digits, 'hex').reverse()
+  if (magnitude.length > BIGINT_BYTES) throw new TypeError(`a bigint of ${magnitude.length} bytes is longer than ${BIGINT_BYTES}`)
+  putLength(isNegative ? 0xcc : 0xc8, magnitude.length)
+  putRaw(magnitude)
+}
+
+function putRaw (bytes) {
+  reserve(bytes.length)
+  memory.set(bytes, end)
+  end += bytes.length
+}
+
+function putText (text) {
+  const { length } = text
+  reserve(length * 3 + 5)
+  if (length < SHORT) {
+    const start = end
+    memory[end++] = 0x80 + length
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit > 0x7f) { end = start; return putLongText(text) }
+      memory[end++] = unit
+    }
+    return
+  }
+  putLongText(text)
+}
+
+function putLongText (text) {
+  const count = Buffer.byteLength(text)
+  if (count < 32) memory[end++] = 0x80 + count
+  else putLength(0xd0, count)
+  end += memory.utf8Write(text, end)
+}
+
+/** What `put` writes, behind its length and `count()`, which are known only afterwards. */
+function putContainer (tag, put) {
+  reserve(3)
+  const start = end
+  end += 3
+  const count = put()
+  const length = end - start - 3
+  const width = length < 0x100 ? 0 : length < 0x10000 ? 1 : 2
+  if (width > 0) {
+    // The room kept for two lengths of one byte is too small: what was written moves up.
+    const more = (2 << width) - 2
+    reserve(more)
+    memory.copyWithin(start + 3 + more, start + 3, end)
+    end += more
+  }
+  memory[start] = tag + width
+  memory.writeUIntLE(length, start + 1, 1 << width)
+  memory.writeUIntLE(count, start + 1 + (1 << width), 1 << width)
+}
+
+function putArray (array, depth) {
+  putContainer(0xd8, () => {
+    for (const element of array) put(element === undefined || isUnsayable(element) ? null : element, depth)
+    return array.length
+  })
+}
+
+function putMembers (pairs, depth) {
+  putContainer(0xdc, () => {
+    let count = 0
+    for (const [key, value] of pairs) {
+      if (value === undefined || isUnsayable(value)) continue
+      putText(key)
+      put(value, depth)
+      count += 1
+    }
+    return count
+  })
+}
+
+// As in JSON: left out of objects, `null` in arrays.
+const isUnsayable = value => typeof value === 'function' || typeof value === 'symbol'
+
+/** An error as the other side makes one of it again. */
+function errorMembers (error) {
+  const { name, message, code } = error
+  return Object.entries({ type: name, message, ...(code ? { code } : {}), ...error })
+}
+
+/** What an object says of itself, by `toJSON`; a buffer is bytes, whatever it says. */
+function putObject (value, depth) {
+  if (depth > DEPTH) throw new TypeError(`the value is nested deeper than ${DEPTH}, or refers to itself`)
+  if (ArrayBuffer.isView(value)) {
+    putLength(0xd4, value.byteLength)
+    return putRaw(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  }
+  if (types.isAnyArrayBuffer(value)) {
+    putLength(0xd4, value.byteLength)
+    return putRaw(new Uint8Array(value))
+  }
+  if (Array.isArray(value)) return putArray(value, depth + 1)
+  if (typeof value.toJSON === 'function') {
+    const said = value.toJSON()
+    return put(said === undefined ? null : said, depth + 1)
+  }
+  if (value instanceof Error) return putMembers(errorMembers(value), depth + 1)
+  if (types.isMap(value)) return putMembers([...value].map(([key, member]) => [String(key), member]), depth + 1)
+  if (types.isSet(value)) return putArray([...value], depth + 1)
+  if (types.isBoxedPrimitive(value)) return put(value.valueOf(), depth + 1)
+  putMembers(Object.entries(value), depth + 1)
+}
+
+function put (value, depth) {
+  switch (typeof value) {
+    case 'string': return putText(value)
+    case 'number': return putNumber(value)
+    case 'boolean':
+      reserve(1)
+      memory[end++] = value ? 0xc2 : 0xc1
+      return
+    case 'bigint': return putBigInt(value)
+    case 'object':
+      if (value !== null) return putObject(value, depth)
+      reserve(1)
+      memory[end++] = 0xc0
+      return
+    default:
+      throw new TypeError(`a ${typeof value} cannot be sent`)
+  }
+}
+
+/**
+ * Writes a value to the start of the memory. Members and elements that are functions or symbols are left out as in JSON.
+ * @param {any} value
+ * @returns {number} how many bytes it has; 0 for `undefined`, which is no value
+ */
+function encodeValue (value) {
+  end = 0
+  if (value !== undefined) put(value, 0)
+  return end
+}
+
+module.exports = { encodeValue, encoded }

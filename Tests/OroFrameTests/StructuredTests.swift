@@ -1,0 +1,84 @@
+import OroFrame
+import Testing
+
+@Suite("Structured values")
+struct StructuredTests {
+    private static let document = "structured-values.md"
+    private static let buffers = [16, 16]
+
+    private func decode(_ value: Value) throws(StructuredError) -> (StructuredGraph, StructuredGraph.Reference) {
+        let (graph, root) = try StructuredGraph.decode(
+            value, buffers: StructuredTests.buffers, ports: 2, descriptors: 2)
+        return (graph, root)
+    }
+
+    @Test("the document has its tables")
+    func tables() {
+        #expect(GoldenVector.table("Structured values", of: StructuredTests.document).count >= 25)
+        #expect(GoldenVector.table("Refused structured values", of: StructuredTests.document).count >= 20)
+    }
+
+    @Test(
+        "documented bytes are the documented value, and it encodes to them",
+        arguments: GoldenVector.table("Structured values", of: document))
+    func vector(_ vector: GoldenVector) throws {
+        let (graph, root) = try decode(try Value(encoded: vector.bytes))
+        #expect(graph.description(of: root) == vector.meaning)
+        #expect(try graph.encoded(from: root).value.encoded() == vector.bytes)
+    }
+
+    @Test(
+        "documented junk is refused with the documented error",
+        arguments: GoldenVector.table("Refused structured values", of: document))
+    func refused(_ vector: GoldenVector) throws {
+        let value = try Value(encoded: vector.bytes)
+        let error = #expect(throws: StructuredError.self) { _ = try decode(value) }
+        #expect(error?.description == vector.meaning)
+    }
+
+    @Test("any value is a structured value or an error, and what is one encodes to what it came from")
+    func totality() throws {
+        var random = SystemRandomNumberGenerator()
+        var accepted = 0
+        for _ in 0..<20_000 {
+            let value = junk(4, using: &random)
+            guard let (graph, root) = try? decode(value) else { continue }
+            accepted += 1
+            _ = graph.description(of: root)
+            let again = try graph.encoded(from: root, port: { $0 }, descriptor: { $0 })
+            // Buffers are numbered anew, in their order.
+            let lengths = again.buffers.map { StructuredTests.buffers[$0] }
+            let (copy, copyRoot) = try StructuredGraph.decode(
+                again.value, buffers: lengths, ports: 2, descriptors: 2)
+            #expect(try copy.encoded(from: copyRoot).value == again.value)
+        }
+        #expect(accepted > 1000)
+    }
+
+    /// Values whose arrays mostly begin with a form.
+    private func junk(_ depth: Int, using random: inout some RandomNumberGenerator) -> Value {
+        switch Int.random(in: 0..<(depth == 0 ? 5 : 9), using: &random) {
+        case 0: return .int(Int64.random(in: -1...16, using: &random))
+        case 1: return .string(["", "a", "g"].randomElement(using: &random) ?? "")
+        case 2: return .double(Double.random(in: -1...1, using: &random))
+        case 3: return [.null, .bool(true), .bigint(5)].randomElement(using: &random) ?? .null
+        case 4: return .bytes([1, 2, 3, 4])
+        case 5: return ["a": junk(depth - 1, using: &random), "b": junk(depth - 1, using: &random)]
+        default:
+            let count = Int.random(in: 0...5, using: &random)
+            let parts = (0..<count).map { _ in junk(depth - 1, using: &random) }
+            return .array([.int(Int64.random(in: 0...13, using: &random))] + parts)
+        }
+    }
+
+    @Test("a value with more levels than a frame may have is refused, at once")
+    func depth() throws {
+        var graph = StructuredGraph()
+        var root = graph.add(.null)
+        for _ in 0..<62 { root = graph.add(.array([root])) }
+        #expect(try graph.encoded(from: root).value.encoded().isEmpty == false)
+        for _ in 0..<10_000 { root = graph.add(.array([root])) }
+        let error = #expect(throws: StructuredError.self) { _ = try graph.encoded(from: root) }
+        #expect(error == .tooDeep(limit: 63))
+    }
+}
