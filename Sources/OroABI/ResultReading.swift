@@ -54,7 +54,9 @@ public func oroipc_result_error_message(_ result: OpaquePointer?) -> UnsafePoint
 
 @c @implementation
 public func oroipc_result_error_code(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
-    unsafe text(result, .errorCode) { $0.err?.code }
+    unsafe text(result, .errorCode) { result in
+        result.err.map { error in error.code.map { $0.string ?? $0.json() } ?? "" }
+    }
 }
 
 @c @implementation

@@ -127,7 +127,7 @@ public func oroipc_result_set_error(
         let name = try unsafe text(name, "name") ?? "Error"
         let message = try unsafe text(message, "message") ?? ""
         if let code = try unsafe text(code, "code") {
-            handle.result = Result(err: IPCError(name: name, message: message, code: code))
+            handle.result = Result(err: IPCError(name: name, message: message, code: .string(code)))
         } else {
             handle.result = Result(err: IPCError(name: name, message: message))
         }

@@ -32,7 +32,7 @@ extension Result {
     package var errorValue: Value? { err?.value }
 
     /// Failure, from an error's members, or a text that is its message.
-    package init(errorValue value: Value) { self.init(err: IPCError(value)) }
+    package init(errorValue value: Value) { self.init(err: maybeMakeError(value) ?? IPCError(message: "")) }
 
     /// Success, with a value that is encoded already.
     package init(encoded: EncodedValue, bytes: Bytes?) { self.init(encoded, bytes: bytes) }

@@ -375,7 +375,8 @@ OROIPC_API oroipc_status oroipc_result_create(oroipc_result **out);
 /* Another reference; answers `result`. */
 OROIPC_API oroipc_result *oroipc_result_retain(oroipc_result *result);
 
-/* Gives a reference back. A handler that releases its last one without having sent it answers with an InternalError. */
+/* Gives a reference back. A handler that releases its last one without having sent it answers with an
+ * InternalError. */
 OROIPC_API void oroipc_result_release(oroipc_result *result);
 
 /* A copy that is independent of the original; bytes are shared. */
@@ -463,8 +464,9 @@ OROIPC_API oroipc_status oroipc_result_header_at(
 /* Answering. For a result that a handler received; OROIPC_STATE for others. ---------------------------------------- */
 
 /* Sends the result of an OROIPC_ROUTE_LATER, or ends the stream of an OROIPC_ROUTE_STREAM, and gives the handler's
- * reference back whatever it answers. Any thread.
- * Fails with OROIPC_ABORTED when nobody waits for it any more, OROIPC_STATE the second time. */
+ * reference back, unless it answers OROIPC_STATE. Any thread.
+ * Fails with OROIPC_ABORTED when nobody waits for it any more; OROIPC_STATE when it was sent before, or is no
+ * handler's to send. */
 OROIPC_API oroipc_status oroipc_result_send(oroipc_result *result);
 
 /* Sends a chunk of bytes, which are copied. Any thread, one at a time.
