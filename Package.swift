@@ -49,7 +49,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         // Conversions for programs that use Foundation; the library itself does not.
-        .target(name: "OroIPCFoundation", dependencies: ["OroIPC"], swiftSettings: swiftSettings),
+        .target(name: "OroIPCFoundation", dependencies: ["OroFrame", "OroIPC"], swiftSettings: swiftSettings),
         // The C interface: the header is the contract, Swift implements it. `tools/install` makes the libraries.
         .systemLibrary(name: "COroIPC", path: "Sources/OroABI/include"),
         .target(

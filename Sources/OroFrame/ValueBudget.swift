@@ -1,10 +1,16 @@
 /// What encoding or decoding one value may still use: the same count on both sides, so that they refuse the same.
 struct ValueBudget {
     let limits: FrameLimits
-    private var depth = 0
-    private var items = 0
+    private var depth: Int
+    /// Elements and members so far.
+    private(set) var items: Int
 
-    init(_ limits: FrameLimits) { self.limits = limits }
+    /// `depth` and `items`: what stands around the value.
+    init(_ limits: FrameLimits, depth: Int = 0, items: Int = 0) {
+        self.limits = limits
+        self.depth = depth
+        self.items = items
+    }
 
     /// Goes one level down, to `count` elements or members.
     mutating func enter(_ count: Int) throws(FrameError) {

@@ -15,15 +15,21 @@ extension Value {
 }
 
 extension ValueView {
+    /// A part of a larger value; answers how many items there are with this part.
+    func decode(budget: ValueBudget) throws(FrameError) -> (value: Value, items: Int) {
+        var decoder = TreeDecoder(budget: budget)
+        return (try decoder.decode(self), decoder.budget.items)
+    }
+
     /// The value in memory of its own, all of it checked. O(n); memory and depth are bounded by `limits`.
     public func decode(limits: FrameLimits = .default) throws(FrameError) -> Value {
-        var decoder = ValueDecoder(budget: ValueBudget(limits))
+        var decoder = TreeDecoder(budget: ValueBudget(limits))
         return try decoder.decode(self)
     }
 }
 
 /// Decodes one value; recursion is no deeper than the budget.
-private struct ValueDecoder {
+private struct TreeDecoder {
     var budget: ValueBudget
 
     mutating func decode(_ view: borrowing ValueView) throws(FrameError) -> Value {

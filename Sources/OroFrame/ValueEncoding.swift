@@ -9,6 +9,12 @@ extension Value {
         return try size.count(self)
     }
 
+    /// The same for a part of a larger value; answers how many items there are with this part.
+    func encodedCount(budget: ValueBudget) throws(FrameError) -> (bytes: Int, items: Int) {
+        var size = ValueSize(budget: budget)
+        return (try size.count(self), size.budget.items)
+    }
+
     /// Fills `destination`, whose length is this value's ``encodedCount(limits:)``. Does not allocate.
     package func encode(into destination: UnsafeMutableRawBufferPointer) {
         // The caller vouches for the buffer during the call; the span checks every store.
@@ -50,14 +56,19 @@ private struct ValueSize {
 
     private func string(_ text: String) throws(FrameError) -> Int {
         let count = text.utf8.count
-        return count <= ValueTag.longestShortString ? 1 + count : try long(count)
+        try check(content: count)
+        return ValueTag.stringHeaderBytes(count) + count
     }
 
     /// Tag, length field and content.
     private func long(_ content: Int, lengthFields: Int = 1) throws(FrameError) -> Int {
+        try check(content: content)
+        return ValueTag.headerBytes(content, lengthFields: lengthFields) + content
+    }
+
+    private func check(content: Int) throws(FrameError) {
         let limit = budget.limits.frameBytes
         guard content <= limit else { throw .overLimit(.frameBytes, value: content, limit: limit) }
-        return 1 + lengthFields * ValueTag.lengthWidth(content) + content
     }
 
     private func bigint(_ value: BigInt) throws(FrameError) -> Int {
@@ -88,26 +99,23 @@ private struct ValueSize {
 
 extension BigUInt {
     /// Bytes of the magnitude without leading zeros.
-    fileprivate var magnitudeBytes: Int { (bitWidth + 7) / 8 }
+    var magnitudeBytes: Int { (bitWidth + 7) / 8 }
 }
 
 /// A container's length stands before its content, and the width of that length depends on the content: so values
 /// are written from their last byte to their first, in one pass, with `front` the first byte already written.
 extension MutableRawSpan {
-    fileprivate mutating func prepend(_ value: Value, _ front: inout Int) {
+    mutating func prepend(_ value: Value, _ front: inout Int) {
         switch value {
         case .null: prepend(ValueTag.null, &front)
         case .bool(let value): prepend(value ? ValueTag.true : ValueTag.false, &front)
         case .int(let value): prepend(int: value, &front)
-        case .double(let value):
-            prepend((value.isNaN ? .nan : value).bitPattern, &front)
-            prepend(ValueTag.double, &front)
+        case .double(let value): prepend(double: value, &front)
         case .bigint(let value): prepend(bigint: value, &front)
         case .string(let text): prepend(string: text, &front)
         case .bytes(let bytes):
             // Bytes have no padding that could leak.
-            unsafe prepend(bytes.span.bytes, &front)
-            prepend(ValueTag.bytes, bytes.count, &front)
+            unsafe prepend(bytes: bytes.span.bytes, &front)
         case .array(let elements):
             let end = front
             for element in elements.reversed() { prepend(element, &front) }
@@ -122,7 +130,7 @@ extension MutableRawSpan {
         }
     }
 
-    private mutating func prepend(int value: Int64, _ front: inout Int) {
+    mutating func prepend(int value: Int64, _ front: inout Int) {
         switch ValueTag.integerWidth(value) {
         case 0: prepend(UInt8(truncatingIfNeeded: value < 0 ? value + 0xC0 : value), &front)
         case 1:
@@ -140,7 +148,7 @@ extension MutableRawSpan {
         }
     }
 
-    private mutating func prepend(bigint value: BigInt, _ front: inout Int) {
+    mutating func prepend(bigint value: BigInt, _ front: inout Int) {
         let magnitude = value.magnitude
         let count = magnitude.magnitudeBytes
         let words = magnitude.words
@@ -151,7 +159,7 @@ extension MutableRawSpan {
         prepend(tag, count, &front)
     }
 
-    private mutating func prepend(string text: String, _ front: inout Int) {
+    mutating func prepend(string text: String, _ front: inout Int) {
         let utf8 = text.utf8
         // Bytes have no padding that could leak.
         unsafe prepend(utf8.span.bytes, &front)
@@ -162,8 +170,18 @@ extension MutableRawSpan {
         }
     }
 
+    mutating func prepend(double value: Double, _ front: inout Int) {
+        prepend((value.isNaN ? .nan : value).bitPattern, &front)
+        prepend(ValueTag.double, &front)
+    }
+
+    mutating func prepend(bytes: RawSpan, _ front: inout Int) {
+        prepend(bytes, &front)
+        prepend(ValueTag.bytes, bytes.byteCount, &front)
+    }
+
     /// The tag of a group with its length and, for containers, count.
-    private mutating func prepend(_ group: UInt8, _ length: Int, count: Int? = nil, _ front: inout Int) {
+    mutating func prepend(_ group: UInt8, _ length: Int, count: Int? = nil, _ front: inout Int) {
         switch ValueTag.lengthWidth(length) {
         case 1:
             if let count { prepend(UInt8(count), &front) }
@@ -180,7 +198,7 @@ extension MutableRawSpan {
         }
     }
 
-    private mutating func prepend<T: FixedWidthInteger & BitwiseCopyable>(_ number: T, _ front: inout Int) {
+    mutating func prepend<T: FixedWidthInteger & BitwiseCopyable>(_ number: T, _ front: inout Int) {
         front -= MemoryLayout<T>.size
         storeBytes(of: number.littleEndian, toByteOffset: front, as: T.self)
     }

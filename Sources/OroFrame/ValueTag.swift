@@ -38,6 +38,18 @@ enum ValueTag {
         length <= 0xFF ? 1 : length <= 0xFFFF ? 2 : 4
     }
 
+    /// Bytes of the tag and the length field (two for containers: length and count) before `length` bytes of content.
+    @inlinable
+    static func headerBytes(_ length: Int, lengthFields: Int = 1) -> Int {
+        1 + lengthFields * lengthWidth(length)
+    }
+
+    /// The same for a string of `count` bytes, whose length the tag alone may say.
+    @inlinable
+    static func stringHeaderBytes(_ count: Int) -> Int {
+        count <= longestShortString ? 1 : headerBytes(count)
+    }
+
     /// Bytes of the shortest two's complement form of `value` after an ``int`` tag, 0 when the tag says it all.
     @inlinable
     static func integerWidth(_ value: Int64) -> Int {

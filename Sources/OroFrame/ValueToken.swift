@@ -1,7 +1,7 @@
 /// The tag of one encoded value and the fields behind it, read once into private memory and checked against the
 /// bytes that are there. The only place that reads tags.
 @usableFromInline
-struct ValueToken {
+struct ValueToken: Sendable {
     @usableFromInline let kind: ValueKind
     /// Tag, length and count; for numbers and `bool` the whole value.
     @usableFromInline let headerBytes: Int

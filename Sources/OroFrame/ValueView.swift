@@ -26,6 +26,14 @@ public struct ValueView: ~Escapable {
         self.init(encoded, at: 0, token: token, origin: 0)
     }
 
+    /// The value of this token, whose content stands at `origin` of the outermost value.
+    @_lifetime(copy content)
+    init(_ content: RawSpan, token: ValueToken, origin: Int) {
+        self.content = content
+        self.token = token
+        self.origin = origin
+    }
+
     /// The value of this token at `start` of `bytes`, which stand at `origin` of the outermost value.
     @_lifetime(copy bytes)
     @inlinable

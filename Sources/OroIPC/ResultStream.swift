@@ -108,11 +108,16 @@ final class StreamCall: Sendable {
     func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool { receiver.whenReady(action) }
 
     func next() async throws(IPCError) -> StreamChunk? {
+        try await next { (storage) throws(IPCError) in try StreamChunk(storage) }
+    }
+
+    /// The next chunk as `make` sees it; an error of that ends the stream.
+    func next<T>(_ make: (FrameStorage) throws(IPCError) -> T) async throws(IPCError) -> T? {
         let item = await receiver.next { client.core.grant(ticket, $0) }
         switch item {
         case .chunk(let storage):
             do throws(IPCError) {
-                return try StreamChunk(storage)
+                return try make(storage)
             } catch {
                 client.core.abandon(ticket, error)
                 throw error

@@ -9,10 +9,19 @@ public struct StreamChunk: Sendable, Hashable {
     /// The bytes; `nil` when there are none. A chunk without name and value always has bytes, perhaps none of them.
     public var bytes: Bytes?
 
+    /// The value, where it is encoded already.
+    private var encoded: EncodedValue?
+
     public init(name: String? = nil, value: Value? = nil, bytes: Bytes? = nil) {
         self.name = name
         self.value = value
         self.bytes = bytes
+    }
+
+    /// What carries a typed element.
+    init(_ content: TypedContent) {
+        encoded = content.encoded
+        bytes = content.bytes
     }
 
     /// What a peer sent. Throws an `EncodingError` where it is not what a chunk can be.
@@ -34,6 +43,7 @@ public struct StreamChunk: Sendable, Hashable {
         frame.ticket = ticket
         frame.name = name
         frame.value = value
+        frame.encoded = encoded
         frame.payloadBytes = bytes?.count ?? 0
         return frame
     }

@@ -1,4 +1,5 @@
 import Foundation
+import OroFrame
 import OroIPC
 
 extension Data {
@@ -21,5 +22,13 @@ extension Loan {
         // Bounded by the buffer, as checked.
         unsafe withUnsafeMutableBytes { buffer in _ = unsafe data.copyBytes(to: buffer) }
         return bytes(data.count)
+    }
+}
+
+/// ``ValueDecoder`` makes data of a value's bytes at once, and not one by one.
+extension Data: DecodableFromBytes {
+    package init(decoding bytes: RawSpan) {
+        // The buffer is valid in the closure, which copies it.
+        self = unsafe bytes.withUnsafeBytes { buffer in unsafe Data(buffer) }
     }
 }

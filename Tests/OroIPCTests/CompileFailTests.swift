@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// What the compiler must refuse: it is the compiler that keeps spans from outliving their memory.
+/// What the compiler must refuse: it is the compiler that keeps spans from outliving their memory, and both ends of a typed
+/// route to its types.
 @Suite("The compiler refuses")
 struct CompileFailTests {
     struct Snippet: Sendable, CustomTestStringConvertible {
@@ -12,7 +13,26 @@ struct CompileFailTests {
         var testDescription: String { name }
     }
 
+    /// What host and client of a typed route share.
+    private static let shared = """
+        struct Request: Codable { var path: String }
+        struct Response: Codable { var size: Int }
+        let route = Route<Request, Response>("fs.stat")
+        let lines = StreamRoute<Request, String>("lines")
+
+        """
+
     static let good = [
+        Snippet(
+            name: "a typed route that is answered and called with its types",
+            code: shared + """
+                func serve(_ host: Host, _ client: Client) async throws -> Int {
+                    host.router.map(route) { request in Response(size: request.path.count) }
+                    host.router.map(lines) { request, stream in try await stream.send(request.path) }
+                    for try await line in try client.stream(lines, Request(path: "a")) { print(line) }
+                    return try await client.call(route, Request(path: "a")).size
+                }
+                """, error: ""),
         Snippet(
             name: "reading a span while its bytes are there",
             code: """
@@ -42,6 +62,37 @@ struct CompileFailTests {
     ]
 
     static let bad = [
+        Snippet(
+            name: "a typed route that is called with another request",
+            code: shared + """
+                func call(_ client: Client) async throws { _ = try await client.call(route, "notes.txt") }
+                """, error: "cannot convert value of type 'String' to expected argument type 'Request'"),
+        Snippet(
+            name: "a typed route's response that is taken for another",
+            code: shared + """
+                func call(_ client: Client) throws -> String { try client.callSync(route, Request(path: "a")) }
+                """, error: "cannot convert return expression of type 'Response' to return type 'String'"),
+        Snippet(
+            name: "a handler that answers another response",
+            code: shared + """
+                func serve(_ host: Host) {
+                    host.router.map(route) { (request: Request) -> String in request.path }
+                }
+                """, error: "declared closure result 'String' is incompatible with contextual type 'Response'"),
+        Snippet(
+            name: "a handler that takes another request",
+            code: shared + """
+                func serve(_ host: Host) {
+                    host.router.map(route, async: { (path: String) in Response(size: path.count) })
+                }
+                """, error: "cannot convert value of type 'Route<Request, Response>' to expected argument type"),
+        Snippet(
+            name: "an element of another type in a typed stream",
+            code: shared + """
+                func serve(_ host: Host) {
+                    host.router.map(lines) { (request: Request, stream: TypedReplyStream<Int>) in try await stream.send(1) }
+                }
+                """, error: "cannot convert value of type '@Sendable (Request, TypedReplyStream<Int>)"),
         Snippet(
             name: "a span that leaves the function without its bytes",
             code: """
@@ -109,7 +160,7 @@ struct CompileFailTests {
         #expect(status == 0, "\(errors)")
     }
 
-    @Test("what would outlive its memory, or have two owners", arguments: bad)
+    @Test("what would outlive its memory, have two owners, or not fit a route", arguments: bad)
     func isRefused(_ snippet: Snippet) async throws {
         let (status, errors) = try await compile(snippet)
         #expect(status != 0, "it compiles")
