@@ -29,8 +29,31 @@ extension Failure {
     }
 }
 
-/// The answer of a route whose handler a task stands for: sending it ends the task.
-final class TaskAnswer: Answer {
+/// The answer of a route with OROIPC_ROUTE_LATER.
+final class LaterAnswer: Answer {
+    private let reply: Reply
+    private weak let weakHost: Host?
+
+    init(_ reply: Reply, _ host: Host?) {
+        self.reply = reply
+        weakHost = host
+    }
+
+    func send(_ result: Result) throws(Failure) {
+        do throws(IPCError) { try reply.send(result) } catch { throw Failure(sending: error) }
+    }
+
+    // The reply answers by itself when it goes.
+    func drop() {}
+
+    func onCancel(_ action: @escaping @Sendable () -> Void) { reply.onCancel(action) }
+    var isCancelled: Bool { reply.isCancelled }
+    var stream: ReplyStream? { nil }
+    var host: Host? { weakHost }
+}
+
+/// The answer of a route with OROIPC_ROUTE_STREAM: sending it ends the task that stands for the handler.
+final class StreamAnswer: Answer {
     @safe private struct State {
         var ending: UnsafeContinuation<Result, Never>?
         var isOver = false
@@ -39,15 +62,15 @@ final class TaskAnswer: Answer {
     }
 
     private let state = Locked(State())
-    let stream: ReplyStream?
+    private let replyStream: ReplyStream
     private weak let weakHost: Host?
 
-    init(_ stream: ReplyStream?, _ host: Host?) {
-        self.stream = stream
+    init(_ stream: ReplyStream, _ host: Host?) {
+        replyStream = stream
         weakHost = host
     }
 
-    /// Calls `start`, and waits for the answer.
+    /// Calls `start`, and waits for the end of the stream.
     func run(_ start: @Sendable () -> Void) async -> Result {
         await withTaskCancellationHandler {
             unsafe await withUnsafeContinuation { (ending: UnsafeContinuation<Result, Never>) in
@@ -99,6 +122,7 @@ final class TaskAnswer: Answer {
     }
 
     var isCancelled: Bool { state.withLock { $0.isCancelled } }
+    var stream: ReplyStream? { replyStream }
     var host: Host? { weakHost }
 }
 

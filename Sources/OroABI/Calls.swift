@@ -49,6 +49,15 @@ struct GivenCall {
         }
     }
 
+    /// The value, whatever it was.
+    func tree() throws(Failure) -> Value? {
+        if let encoded { return try GivenValue.encoded(encoded).tree() }
+        return value
+    }
+
+    /// The bytes for longer than the call that they were handed to.
+    var keptBytes: Bytes? { bytes.map { $0.isKept(by: NobodysMemory.shared) ? $0.copy() : $0 } }
+
     private static func options(_ call: oroipc_call) throws(Failure) -> CallOptions {
         var options = CallOptions()
         if let seq = try unsafe text(call.seq, "seq") {
@@ -141,7 +150,64 @@ public func oroipc_client_post(_ pointer: OpaquePointer?, _ call: UnsafePointer<
     status { () throws(Failure) in
         let handle = try unsafe client(pointer)
         let given = try unsafe GivenCall(call, handle.commands)
-        let value = try given.encoded.map { encoded throws(Failure) in try GivenValue.encoded(encoded).tree() } ?? given.value
+        let value = try given.tree()
         try Failure.of { () throws(LinkError) in try handle.client.post(given.command, value, bytes: given.bytes) }
+    }
+}
+
+@c @implementation
+public func oroipc_client_stream(
+    _ pointer: OpaquePointer?, _ call: UnsafePointer<oroipc_call>?, _ window: UInt32, _ receiver: oroipc_receiver?,
+    _ context: UnsafeMutableRawPointer?, _ ticket: UnsafeMutablePointer<UInt64>?
+) -> oroipc_status {
+    status { () throws(Failure) in
+        // C says that it points to a number, or is NULL.
+        if let ticket = unsafe ticket { unsafe ticket.pointee = 0 }
+        let handle = try unsafe client(pointer)
+        let given = try unsafe GivenCall(call, handle.commands)
+        guard let receiver = unsafe receiver else { throw .null("receiver") }
+        guard window <= 1024 else { throw .invalid("'window' must be between 1 and 1024, or 0 for 16") }
+        let stream = handle.client.polledStream(
+            given.command, given.value, given.bytes, given.options, window: window == 0 ? 16 : Int(window),
+            encoded: given.encoded)
+        if let ticket = unsafe ticket { unsafe ticket.pointee = stream.ticket }
+        let reader = unsafe StreamToC(stream, Callback(function: receiver, context: context), handle.deliveries)
+        handle.deliveries.add { reader.read() }
+    }
+}
+
+/// Hands the chunks of a stream to a function of C's, as they come.
+@safe private final class StreamToC: Sendable {
+    // Sendable: used by the client's thread, one call at a time.
+    private let stream: PolledStream
+    private let callback: Callback<oroipc_receiver>
+    private let deliveries: Deliveries
+
+    init(_ stream: PolledStream, _ callback: Callback<oroipc_receiver>, _ deliveries: Deliveries) {
+        self.stream = stream
+        unsafe self.callback = unsafe callback
+        self.deliveries = deliveries
+    }
+
+    /// Most chunks handed on before other callbacks get their turn.
+    private static let mostAtOnce = 64
+
+    func read() {
+        for _ in 0..<StreamToC.mostAtOnce {
+            switch stream.poll() {
+            case .chunk(let chunk)?:
+                let handle = MessageHandle(.chunk(chunk))
+                unsafe callback.function(handle.lent, nil, callback.context)
+                withExtendedLifetime(handle) {}
+            case .end(let error)?:
+                let handle = ResultHandle(error.map { Result(err: $0) } ?? Result())
+                unsafe callback.function(nil, handle.lent, callback.context)
+                withExtendedLifetime(handle) {}
+                return
+            case nil:
+                if stream.whenReady({ [self] in deliveries.add { self.read() } }) { return }
+            }
+        }
+        deliveries.add { self.read() }
     }
 }

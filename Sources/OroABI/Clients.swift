@@ -15,13 +15,16 @@ final class ClientHandle: Handle, Sendable {
     let deliveries: Deliveries
     let isTurned: Bool
     let commands = CommandNames()
+    let ending = Locked(Ending())
     private let isTurning = Atomic(false)
 
     init(_ client: Client, isTurned: Bool) throws(Failure) {
         self.client = client
         self.isTurned = isTurned
         if isTurned { try Failure.of { () throws(LinkError) in try client.beTurned() } }
-        deliveries = Deliveries(client, isTurned: isTurned)
+        let deliveries = Deliveries(client, isTurned: isTurned)
+        self.deliveries = deliveries
+        client.callListeners { deliveries.add($0) }
     }
 
     deinit {

@@ -15,6 +15,9 @@ final class CommandNames: Sendable {
 
     private let known = Locked([String](repeating: "", count: slots))
 
+    /// For who calls seldom.
+    static let none = CommandNames()
+
     /// The command that is `count` bytes at `base`; `nil` when they are not UTF-8.
     func name(_ base: UnsafeRawPointer, _ count: Int) -> String? {
         // C says that there are so many.

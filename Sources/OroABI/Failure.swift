@@ -34,7 +34,7 @@ struct Failure: Error {
             case .refused: OROIPC_REFUSED
             case .handshakeTimeout, .timedOut: OROIPC_TIMED_OUT
             case .violation: OROIPC_VIOLATION
-            case .peerGone: OROIPC_PEER_GONE
+            case .peerGone, .goodbye: OROIPC_PEER_GONE
             case .closed: OROIPC_CLOSED
             case .tooLarge: OROIPC_TOO_LARGE
             case .unencodable: OROIPC_MALFORMED

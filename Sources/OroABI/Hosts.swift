@@ -33,6 +33,8 @@ final class HostHandle: Handle, Sendable {
         }
     }
 
+    var isTurned: Bool { mode.withLock { $0 == .turned } }
+
     func stop() {
         mode.withLock { $0 = .stopped }
         host.stop()
@@ -144,6 +146,21 @@ public func oroipc_host_run(_ pointer: OpaquePointer?) -> oroipc_status {
 @c @implementation
 public func oroipc_host_stop(_ pointer: OpaquePointer?) -> oroipc_status {
     status { () throws(Failure) in try unsafe host(pointer).stop() }
+}
+
+@c @implementation
+public func oroipc_host_shutdown(_ pointer: OpaquePointer?, _ within: UInt32, _ reason: UnsafePointer<CChar>?) -> oroipc_status {
+    status { () throws(Failure) in
+        let handle = try unsafe host(pointer)
+        let reason = try unsafe text(reason, "reason") ?? "the host has shut down"
+        if handle.isTurned {
+            handle.host.beginShutdown(within: .milliseconds(Int(within)), reason: reason)
+            return
+        }
+        if handle.host.isOnThread { throw .state("the host's own thread cannot wait for the end of what it serves") }
+        handle.host.shutdownSync(within: .milliseconds(Int(within)), reason: reason)
+        handle.stop()
+    }
 }
 
 @c @implementation

@@ -10,6 +10,7 @@ import OroIPC
         case nothing
         case message(Message)
         case chunk(StreamChunk)
+        case event(Event)
     }
 
     private(set) var content = Content.nothing
@@ -33,6 +34,7 @@ import OroIPC
         case .nothing: nil
         case .message(let message): message.name
         case .chunk(let chunk): chunk.name
+        case .event(let event): event.name
         }
     }
 
@@ -41,7 +43,22 @@ import OroIPC
         case .nothing: nil
         case .message(let message): message.bytes
         case .chunk(let chunk): chunk.bytes
+        case .event(let event): event.bytes
         }
+    }
+
+    /// The whole value as it came, in place; `nil` when it has to be encoded.
+    var encodedPart: EncodedPart? {
+        switch content {
+        case .message(let message): message.encodedPart
+        case .event(let event): event.encodedPart
+        case .nothing, .chunk: nil
+        }
+    }
+
+    /// The headers of an event; a command has none.
+    var headers: Headers {
+        if case .event(let event) = content { event.headers } else { Headers() }
     }
 
     /// The message behind it, where it is one.
@@ -54,6 +71,7 @@ import OroIPC
         switch content {
         case .nothing: return nil
         case .chunk(let chunk): return key.map { chunk.value?[$0] } ?? chunk.value
+        case .event(let event): return key.map { event[$0] } ?? event.detail
         case .message(let message):
             if let key { return message[key] }
             do throws(FrameError) {
@@ -126,9 +144,7 @@ public func oroipc_message_value(
     guard let message = unsafe MessageHandle.at(message) else {
         return unsafe answerNull("message", out)
     }
-    if unsafe Int(form) == OROIPC_ENCODED && key == nil, let out = unsafe out,
-        case .message(let received) = message.content, let part = received.encodedPart
-    {
+    if unsafe Int(form) == OROIPC_ENCODED && key == nil, let out = unsafe out, let part = message.encodedPart {
         // In place: the message keeps it.
         unsafe out.pointee = oroipc_value(part)
         return oroipc_status(OROIPC_OK)
@@ -176,6 +192,57 @@ public func oroipc_message_loan(_ message: OpaquePointer?, _ size: Int, _ out: U
         guard let message = unsafe MessageHandle.at(message) else { throw .null("message") }
         guard let received = message.message else { throw .state("only a handler's message has a link to lend from") }
         return try loan(of: size) { count throws(LinkError) in try received.loan(count) }
+    }
+}
+
+@c @implementation
+public func oroipc_message_index(_ message: OpaquePointer?) -> Int64 {
+    guard let message = unsafe MessageHandle.at(message), let index = try? message.value("index") else { return -1 }
+    return index.int ?? index.string.flatMap { Int64($0) } ?? -1
+}
+
+@c @implementation
+public func oroipc_message_header(_ message: OpaquePointer?, _ name: UnsafePointer<CChar>?) -> UnsafePointer<CChar>? {
+    guard let message = unsafe MessageHandle.at(message), let name = try? unsafe text(name, "name") else { return nil }
+    return unsafe message.texts.text(.header(name.lowercased())) { message.headers.get(name) }
+}
+
+@c @implementation
+public func oroipc_message_header_at(
+    _ message: OpaquePointer?, _ index: Int, _ name: UnsafeMutablePointer<UnsafePointer<CChar>?>?,
+    _ value: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+) -> oroipc_status {
+    status { () throws(Failure) in
+        guard let name = unsafe name, let value = unsafe value else { throw .null("name or value") }
+        // C says that they point to pointers.
+        unsafe (name.pointee, value.pointee) = (nil, nil)
+        guard let message = unsafe MessageHandle.at(message) else { throw .null("message") }
+        unsafe (name.pointee, value.pointee) = try unsafe headerTexts(message.headers, index, message.texts)
+    }
+}
+
+/// Name and value of header number `index`.
+func headerTexts(_ headers: Headers, _ index: Int, _ texts: Texts) throws(Failure) -> (
+    UnsafePointer<CChar>?, UnsafePointer<CChar>?
+) {
+    let entries = headers.entries
+    guard entries.indices.contains(index) else { throw Failure(OROIPC_NOT_FOUND, "there are \(entries.count) headers") }
+    return unsafe (
+        texts.text(.headerName(index)) { entries[index].name }, texts.text(.headerValue(index)) { entries[index].value }
+    )
+}
+
+@c @implementation
+public func oroipc_message_client(_ message: OpaquePointer?) -> UInt64 {
+    unsafe MessageHandle.at(message)?.message?.client?.id ?? 0
+}
+
+@c @implementation
+public func oroipc_message_peer(_ message: OpaquePointer?, _ out: UnsafeMutablePointer<oroipc_peer>?) -> oroipc_status {
+    unsafe give(out, "out") { () throws(Failure) in
+        guard let message = unsafe MessageHandle.at(message) else { throw .null("message") }
+        guard let client = message.message?.client else { throw Failure(OROIPC_NOT_FOUND, "no client has sent it") }
+        return oroipc_peer(client.peer)
     }
 }
 

@@ -158,3 +158,25 @@ public func oroipc_result_set_bytes(_ result: OpaquePointer?, _ bytes: UnsafeRaw
 public func oroipc_result_set_payload(_ result: OpaquePointer?, _ payload: OpaquePointer?) -> oroipc_status {
     unsafe fill(result) { handle throws(Failure) in handle.result.bytes = unsafe BytesHandle.at(payload)?.bytes }
 }
+
+@c @implementation
+public func oroipc_result_set_json(_ result: OpaquePointer?, _ json: UnsafePointer<CChar>?) -> oroipc_status {
+    unsafe fill(result) { handle throws(Failure) in
+        guard let json = unsafe json else { throw .null("json") }
+        var given = unsafe oroipc_value.none
+        unsafe given.kind = Int32(OROIPC_JSON)
+        unsafe given.data = UnsafeRawPointer(json)
+        unsafe given.size = -1
+        let value = try unsafe GivenValue(given).tree() ?? .null
+        let bytes = handle.result.bytes
+        guard case .object(let members) = value, members["data"] != nil || members["err"] != nil else {
+            handle.result = Result(data: value, bytes: bytes)
+            return
+        }
+        if let error = members["err"], error != .null {
+            handle.result = Result(errorValue: error)
+        } else {
+            handle.result = Result(data: members["data"], bytes: bytes)
+        }
+    }
+}

@@ -65,13 +65,12 @@ public func oroipc_host_map(
         switch Int(kind) {
         case OROIPC_ROUTE_SYNC: host.router.map(name) { message in route.answer(message) }
         case OROIPC_ROUTE_LATER:
-            host.router.map(name, async: { [weak host] message in
-                let answer = TaskAnswer(nil, host)
-                return await answer.run { answer.host?.onThread { route.begin(message, answer) } }
+            host.router.map(name, reply: { [weak host] message, reply in
+                route.begin(message, LaterAnswer(reply, host))
             })
         case OROIPC_ROUTE_STREAM:
             host.router.map(name, stream: { [weak host] message, stream in
-                let answer = TaskAnswer(stream, host)
+                let answer = StreamAnswer(stream, host)
                 if let error = await answer.run({ answer.host?.onThread { route.begin(message, answer) } }).err { throw error }
             })
         default: throw .invalid("\(kind) is no kind of route")
@@ -82,4 +81,51 @@ public func oroipc_host_map(
 @c @implementation
 public func oroipc_host_unmap(_ pointer: OpaquePointer?, _ name: UnsafePointer<CChar>?) -> oroipc_status {
     status { () throws(Failure) in try unsafe host(pointer).host.router.unmap(required(name, "name")) }
+}
+
+@c @implementation
+public func oroipc_host_listen(
+    _ pointer: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ listener: oroipc_listener?,
+    _ context: UnsafeMutableRawPointer?, _ destroy: oroipc_done?, _ token: UnsafeMutablePointer<UInt64>?
+) -> oroipc_status {
+    let kept = unsafe Kept(context, destroy)
+    return status { () throws(Failure) in
+        let router = try unsafe host(pointer).host.router
+        let name = try unsafe required(name, "name")
+        let call = try unsafe ListenerInC(listener, kept)
+        guard let token = unsafe token else { throw .null("token") }
+        // C says that it points to a number.
+        unsafe token.pointee = router.listen(name) { message in call(.message(message)) }
+    }
+}
+
+@c @implementation
+public func oroipc_host_unlisten(_ pointer: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ token: UInt64)
+    -> oroipc_status
+{
+    status { () throws(Failure) in
+        let name = try unsafe required(name, "name")
+        guard try unsafe host(pointer).host.router.unlisten(name, token) else {
+            throw Failure(OROIPC_NOT_FOUND, "no listener with token \(token) hears of '\(name)'")
+        }
+    }
+}
+
+/// A function of C's that hears of requests or events.
+@safe final class ListenerInC: @unchecked Sendable {
+    // Sendable: constant.
+    private let function: oroipc_listener
+    private let kept: Kept
+
+    init(_ function: oroipc_listener?, _ kept: Kept) throws(Failure) {
+        guard let function = unsafe function else { throw .null("listener") }
+        unsafe self.function = function
+        self.kept = kept
+    }
+
+    func callAsFunction(_ content: MessageHandle.Content) {
+        let handle = MessageHandle(content)
+        unsafe function(handle.lent, kept.context)
+        withExtendedLifetime(handle) {}
+    }
 }

@@ -28,6 +28,8 @@ import Synchronization
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)
     let late = Atomic<Int>(0)
+    /// Called once when the link is over.
+    let atEnd = Locked<(@Sendable () -> Void)?>(nil)
     let rings: UnsafeMutablePointer<RingState>
 
     /// What the holder of the role keeps, outside the object: no access of the hot path needs a check for exclusivity.

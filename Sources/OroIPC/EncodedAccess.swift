@@ -21,6 +21,11 @@ extension Message {
     package var encodedPart: EncodedPart? { EncodedPart(storage) }
 }
 
+extension Event {
+    /// The whole value as it came; `nil` when there is none, or the event was made here.
+    package var encodedPart: EncodedPart? { received.flatMap { EncodedPart($0) } }
+}
+
 extension Result {
     /// The data or the error as it came; `nil` when it was not received, has neither, or was decoded already.
     package var encodedPart: EncodedPart? { content?.frame.flatMap { EncodedPart($0) } }
@@ -43,6 +48,9 @@ extension Bytes {
     package init(_ base: UnsafeRawPointer, _ count: Int, keptBy owner: AnyObject) {
         unsafe self.init(owner: owner, base: base, count: count)
     }
+
+    /// It is `owner` that keeps them.
+    package func isKept(by owner: AnyObject) -> Bool { self.owner === owner }
 }
 
 extension Client {

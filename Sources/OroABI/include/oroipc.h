@@ -660,9 +660,10 @@ OROIPC_API oroipc_status oroipc_host_start(oroipc_host *host);
  * is stopped. */
 OROIPC_API oroipc_status oroipc_host_run(oroipc_host *host);
 
-/* Stops in good order: takes no new requests, gives those that run `within_ms` milliseconds to finish, tells the
- * clients `reason` (which may be NULL), and then stops. Waits for it, except in a host that is turned, which has to
- * be turned on meanwhile. Not on the host's thread. */
+/* Stops in good order: takes no new requests, gives those that run `within_ms` milliseconds to finish, tells the clients
+ * `reason` (which may be NULL), and then stops. Waits for it. A host that is turned only begins with it here, is turned
+ * on until its statistics say that it has no links, and is then stopped.
+ * Any thread. Fails with OROIPC_STATE on the thread of a host that was started or runs. */
 OROIPC_API oroipc_status oroipc_host_shutdown(oroipc_host *host, uint32_t within_ms, const char *reason);
 
 /* Ends all links and gives the name free: clients see OROIPC_PEER_GONE. Waits for the library's thread, unless
