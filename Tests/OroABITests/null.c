@@ -54,7 +54,6 @@ static void messages(void) {
     CHECK(oroipc_message_name(NULL) == NULL);
     CHECK(oroipc_message_seq(NULL) == NULL);
     CHECK(oroipc_message_index(NULL) == -1);
-    CHECK(oroipc_message_uri(NULL) == NULL);
     CHECK(oroipc_message_get(NULL, NULL) == NULL);
     CHECK(oroipc_message_get(NULL, "key") == NULL);
     CHECK(oroipc_message_json(NULL) == NULL);
@@ -87,7 +86,6 @@ static void results(void) {
     INVALID(oroipc_result_set_json(NULL, NULL));
     INVALID(oroipc_result_set_bytes(NULL, NULL, 0));
     INVALID(oroipc_result_set_payload(NULL, NULL));
-    INVALID(oroipc_result_set_header(NULL, NULL, NULL));
     CHECK(oroipc_result_is_ok(NULL) == 0);
     CHECK(oroipc_result_json(NULL) == NULL);
     INVALID(oroipc_result_data(NULL, NULL, OROIPC_NATIVE, NULL));
@@ -101,8 +99,6 @@ static void results(void) {
     CHECK(oroipc_result_bytes(NULL) == NULL);
     CHECK(oroipc_result_bytes_size(NULL) == 0);
     OUT(oroipc_bytes, oroipc_result_take_bytes(NULL, &out));
-    CHECK(oroipc_result_header(NULL, NULL) == NULL);
-    INVALID(oroipc_result_header_at(NULL, 0, NULL, NULL));
     INVALID(oroipc_result_send(NULL));
     INVALID(oroipc_result_send_chunk(NULL, NULL, 1));
     INVALID(oroipc_result_send_event(NULL, NULL, NULL, NULL));
@@ -116,7 +112,6 @@ static void results(void) {
     OK(oroipc_result_create(&result));
     CHECK(oroipc_result_is_ok(result) == 1);
     CHECK(oroipc_result_json(result) == NULL);
-    CHECK(oroipc_result_header(result, NULL) == NULL);
     CHECK(oroipc_result_error_name(result) == NULL);
     STATUS(OROIPC_NOT_FOUND, oroipc_result_data(result, NULL, OROIPC_NATIVE, &value));
     INVALID(oroipc_result_data(result, NULL, OROIPC_NATIVE, NULL));
@@ -145,8 +140,6 @@ static void results(void) {
     STATUS(OROIPC_MALFORMED, oroipc_result_set_json(result, "nothing"));
     INVALID(oroipc_result_set_bytes(result, NULL, 1));
     STATUS(OROIPC_TOO_LARGE, oroipc_result_set_bytes(result, "", SIZE_MAX));
-    INVALID(oroipc_result_set_header(result, NULL, "value"));
-    INVALID(oroipc_result_set_header(result, "a b", "value"));
     OK(oroipc_result_set_error(result, NULL, NULL, NULL));
     CHECK(oroipc_result_is_ok(result) == 0);
     oroipc_result_release(result);

@@ -306,9 +306,6 @@ OROIPC_API const char *oroipc_message_seq(const oroipc_message *message);
 /* The parameter `index`, or -1. */
 OROIPC_API int64_t oroipc_message_index(const oroipc_message *message);
 
-/* The message as a URI: ipc://name?parameters. Made when it is first asked for. */
-OROIPC_API const char *oroipc_message_uri(const oroipc_message *message);
-
 /* The value of the message, or its member `key`, as text: a text as it is, others as JSON. NULL when it is missing
  * or empty. `key` NULL: the parameter `value`, which is the whole value where that is no object. */
 OROIPC_API const char *oroipc_message_get(const oroipc_message *message, const char *key);
@@ -411,10 +408,6 @@ OROIPC_API oroipc_status oroipc_result_set_bytes(oroipc_result *result, const vo
  * stays the caller's to release; NULL takes them away. */
 OROIPC_API oroipc_status oroipc_result_set_payload(oroipc_result *result, oroipc_bytes *payload);
 
-/* A header. A second one of the same name replaces the first, except set-cookie. `value` NULL takes it away. Fails
- * with OROIPC_INVALID for what cannot be a header. */
-OROIPC_API oroipc_status oroipc_result_set_header(oroipc_result *result, const char *name, const char *value);
-
 /* Reading. --------------------------------------------------------------------------------------------------------- */
 
 /* 1 when it holds no error, else 0. */
@@ -453,13 +446,6 @@ OROIPC_API size_t oroipc_result_bytes_size(const oroipc_result *result);
 
 /* The bytes alone, to be kept without the result. Fails with OROIPC_NOT_FOUND when there are none. */
 OROIPC_API oroipc_status oroipc_result_take_bytes(const oroipc_result *result, oroipc_bytes **out);
-
-/* The header `name`, in any case; NULL when there is none. */
-OROIPC_API const char *oroipc_result_header(const oroipc_result *result, const char *name);
-
-/* Header number `index`, 0 and up, sorted by name. Fails with OROIPC_NOT_FOUND behind the last. */
-OROIPC_API oroipc_status oroipc_result_header_at(
-    const oroipc_result *result, size_t index, const char **name, const char **value);
 
 /* Answering. For a result that a handler received; OROIPC_STATE for others. ---------------------------------------- */
 
