@@ -322,15 +322,17 @@ extension ClientCore {
     /// Tells the host that nobody waits for `ticket` any more. Best effort: a host that cannot be told sends a late result.
     /// With `shared` it goes the way of the requests of tasks, so that it cannot come before one of those.
     func sendAbort(_ ticket: UInt64, _ why: IPCError, shared: Bool = false) {
-        if link.isOver { return }
         var frame = Frame(.abort)
         frame.ticket = ticket
         frame.value = .string(why.name)
         sendBriefly(frame, shared: shared)
     }
 
-    /// Sends a frame of a few bytes. Best effort, and in order with the caller's own requests where there is room.
-    func sendBriefly(_ frame: Frame, shared: Bool = false) {
+    /// Sends a frame of a few bytes. Best effort, and in order with the caller's own requests where there is room; also with
+    /// those that come after it where the thread has no ring yet, with `claiming`.
+    func sendBriefly(_ frame: Frame, shared: Bool = false, claiming: Bool = false) {
+        if link.isOver { return }
+        if claiming, !isInTask { try? link.withRing(shared: false) { _ in } }
         // A ring of the thread's own has nobody who would write the rest of it later.
         if !shared, !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? frame.encoded() {
             let outcome = unsafe try? link.write(ring, count: bytes.count) { place in
