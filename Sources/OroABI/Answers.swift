@@ -89,7 +89,9 @@ final class StreamAnswer: Answer {
     /// True for the first who ends it.
     private func end(_ result: Result, isCancelled: Bool) -> Bool {
         let (isFirst, ending, actions) = unsafe state.withLock { state in
-            if state.isOver { return unsafe (false, nil as UnsafeContinuation<Result, Never>?, [@Sendable () -> Void]()) }
+            if state.isOver {
+                return unsafe (false, nil as UnsafeContinuation<Result, Never>?, [@Sendable () -> Void]())
+            }
             let actions = isCancelled ? state.onCancel : []
             let ending = unsafe state.ending
             state = unsafe State(isOver: true, isCancelled: isCancelled)
@@ -109,7 +111,8 @@ final class StreamAnswer: Answer {
 
     func drop() {
         let lost = IPCError(
-            name: "InternalError", message: "the handler has dropped its result without sending it", code: "INTERNAL_ERR")
+            name: "InternalError", message: "the handler has dropped its result without sending it",
+            code: "INTERNAL_ERR")
         _ = end(Result(err: lost), isCancelled: false)
     }
 
@@ -158,7 +161,8 @@ private func send(_ chunk: StreamChunk, _ pointer: OpaquePointer?) throws(Failur
 }
 
 @c @implementation
-public func oroipc_result_send_chunk(_ result: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ size: Int) -> oroipc_status {
+public func oroipc_result_send_chunk(_ result: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ size: Int) -> oroipc_status
+{
     status { () throws(Failure) in
         // Not copied before there is credit; the engine keeps chunks that wait for room.
         let given = try unsafe passing(bytes, size)

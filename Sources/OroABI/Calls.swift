@@ -135,7 +135,9 @@ public func oroipc_client_call_async(
 }
 
 @c @implementation
-public func oroipc_client_abort(_ pointer: OpaquePointer?, _ ticket: UInt64, _ reason: UnsafePointer<CChar>?) -> oroipc_status {
+public func oroipc_client_abort(_ pointer: OpaquePointer?, _ ticket: UInt64, _ reason: UnsafePointer<CChar>?)
+    -> oroipc_status
+{
     status { () throws(Failure) in
         let client = try unsafe client(pointer).client
         let reason = try unsafe text(reason, "reason")

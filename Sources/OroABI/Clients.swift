@@ -48,7 +48,9 @@ final class ClientHandle: Handle, Sendable {
 
 extension ClientOptions {
     /// As C wants them; NULL: the defaults. And whether a foreign loop turns the client.
-    static func wanted(_ pointer: UnsafePointer<oroipc_client_options>?) throws(Failure) -> (ClientOptions, isTurned: Bool) {
+    static func wanted(_ pointer: UnsafePointer<oroipc_client_options>?) throws(Failure) -> (
+        ClientOptions, isTurned: Bool
+    ) {
         var options = ClientOptions()
         guard let pointer = unsafe pointer else { return (options, true) }
         let wanted = try unsafe whole(pointer, "options", oroipc_client_options())

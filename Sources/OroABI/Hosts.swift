@@ -149,7 +149,9 @@ public func oroipc_host_stop(_ pointer: OpaquePointer?) -> oroipc_status {
 }
 
 @c @implementation
-public func oroipc_host_shutdown(_ pointer: OpaquePointer?, _ within: UInt32, _ reason: UnsafePointer<CChar>?) -> oroipc_status {
+public func oroipc_host_shutdown(_ pointer: OpaquePointer?, _ within: UInt32, _ reason: UnsafePointer<CChar>?)
+    -> oroipc_status
+{
     status { () throws(Failure) in
         let handle = try unsafe host(pointer)
         let reason = try unsafe text(reason, "reason") ?? "the host has shut down"

@@ -45,7 +45,9 @@ func whole<Struct>(_ pointer: UnsafePointer<Struct>, _ what: String, _ zero: Str
 }
 
 /// Fills a struct of C's as far as it knows it, and leaves its size alone.
-func give<Struct>(_ out: UnsafeMutablePointer<Struct>?, _ what: String, _ make: () throws(Failure) -> Struct) -> oroipc_status {
+func give<Struct>(_ out: UnsafeMutablePointer<Struct>?, _ what: String, _ make: () throws(Failure) -> Struct)
+    -> oroipc_status
+{
     status { () throws(Failure) in
         guard let out = unsafe out else { throw .null(what) }
         // As above.
@@ -81,7 +83,9 @@ func backend(_ wanted: Int32) throws(Failure) -> WakeBackend? {
 }
 
 /// A logger whose lines go to a function of C's.
-func logger(_ label: String, _ log: oroipc_log?, _ context: UnsafeMutableRawPointer?, from level: Int32) throws(Failure) -> Logger? {
+func logger(_ label: String, _ log: oroipc_log?, _ context: UnsafeMutableRawPointer?, from level: Int32) throws(Failure)
+    -> Logger?
+{
     guard let log = unsafe log else { return nil }
     let lowest: Logger.Level
     switch Int(level) {

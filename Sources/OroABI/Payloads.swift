@@ -23,7 +23,9 @@ func passing(_ base: UnsafeRawPointer?, _ size: Int) throws(Failure) -> Bytes? {
 }
 
 /// A copy of `size` bytes at `base`.
-func copied(_ base: UnsafeRawPointer?, _ size: Int) throws(Failure) -> Bytes { try unsafe passing(base, size)?.copy() ?? [] }
+func copied(_ base: UnsafeRawPointer?, _ size: Int) throws(Failure) -> Bytes {
+    try unsafe passing(base, size)?.copy() ?? []
+}
 
 @c @implementation
 public func oroipc_bytes_create(_ bytes: UnsafeRawPointer?, _ size: Int, _ out: UnsafeMutablePointer<OpaquePointer?>?)
@@ -46,7 +48,8 @@ public func oroipc_bytes_borrow(
 }
 
 @c @implementation
-public func oroipc_bytes_from_memfd(_ descriptor: Int32, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> oroipc_status {
+public func oroipc_bytes_from_memfd(_ descriptor: Int32, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> oroipc_status
+{
     unsafe put(out) { () throws(Failure) in
         guard descriptor >= 0 else { throw .invalid("\(descriptor) is no descriptor") }
         return BytesHandle(try Failure.of { () throws(LinkError) in try Bytes(memfd: descriptor) })
@@ -116,7 +119,9 @@ public func oroipc_loan_data(_ loan: OpaquePointer?) -> UnsafeMutableRawPointer?
 public func oroipc_loan_size(_ loan: OpaquePointer?) -> Int { unsafe LoanHandle.at(loan)?.count ?? 0 }
 
 @c @implementation
-public func oroipc_loan_finish(_ loan: OpaquePointer?, _ size: Int, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> oroipc_status {
+public func oroipc_loan_finish(_ loan: OpaquePointer?, _ size: Int, _ out: UnsafeMutablePointer<OpaquePointer?>?)
+    -> oroipc_status
+{
     unsafe put(out) { () throws(Failure) in
         guard let loan = unsafe LoanHandle.at(loan) else { throw .null("loan") }
         return BytesHandle(try loan.finish(size))

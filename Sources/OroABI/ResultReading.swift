@@ -71,7 +71,8 @@ public func oroipc_result_error(
         unsafe out.pointee = oroipc_value(part)
         return oroipc_status(OROIPC_OK)
     }
-    return unsafe answer(out, as: form, handle.texts, .error(as: form)) { () throws(Failure) in handle.result.errorValue }
+    return unsafe answer(out, as: form, handle.texts, .error(as: form)) { () throws(Failure) in handle.result.errorValue
+    }
 }
 
 @c @implementation

@@ -90,7 +90,8 @@ public func oroipc_result_retain(_ result: OpaquePointer?) -> OpaquePointer? { u
 public func oroipc_result_release(_ result: OpaquePointer?) { unsafe ResultHandle.release(result) }
 
 @c @implementation
-public func oroipc_result_copy(_ result: OpaquePointer?, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> oroipc_status {
+public func oroipc_result_copy(_ result: OpaquePointer?, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> oroipc_status
+{
     unsafe put(out) { () throws(Failure) in
         guard let original = unsafe ResultHandle.at(result) else { throw .null("result") }
         let copy = ResultHandle(original.result)
@@ -148,7 +149,8 @@ public func oroipc_result_set_error_value(_ result: OpaquePointer?, _ error: Uns
 }
 
 @c @implementation
-public func oroipc_result_set_bytes(_ result: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ size: Int) -> oroipc_status {
+public func oroipc_result_set_bytes(_ result: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ size: Int) -> oroipc_status
+{
     unsafe fill(result) { handle throws(Failure) in
         handle.result.bytes = try unsafe passing(bytes, size)?.copy()
     }

@@ -65,14 +65,20 @@ public func oroipc_host_map(
         switch Int(kind) {
         case OROIPC_ROUTE_SYNC: host.router.map(name) { message in route.answer(message) }
         case OROIPC_ROUTE_LATER:
-            host.router.map(name, reply: { [weak host] message, reply in
-                route.begin(message, LaterAnswer(reply, host))
-            })
+            host.router.map(
+                name,
+                reply: { [weak host] message, reply in
+                    route.begin(message, LaterAnswer(reply, host))
+                })
         case OROIPC_ROUTE_STREAM:
-            host.router.map(name, stream: { [weak host] message, stream in
-                let answer = StreamAnswer(stream, host)
-                if let error = await answer.run({ answer.host?.onThread { route.begin(message, answer) } }).err { throw error }
-            })
+            host.router.map(
+                name,
+                stream: { [weak host] message, stream in
+                    let answer = StreamAnswer(stream, host)
+                    if let error = await answer.run({ answer.host?.onThread { route.begin(message, answer) } }).err {
+                        throw error
+                    }
+                })
         default: throw .invalid("\(kind) is no kind of route")
         }
     }

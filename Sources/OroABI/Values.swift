@@ -40,7 +40,9 @@ enum GivenValue {
             }
         case OROIPC_ENCODED:
             guard let data = unsafe given.data else { throw .null("data") }
-            guard unsafe (0...mostBytes).contains(given.size) else { throw Failure(OROIPC_TOO_LARGE, "the value is too long") }
+            guard unsafe (0...mostBytes).contains(given.size) else {
+                throw Failure(OROIPC_TOO_LARGE, "the value is too long")
+            }
             do throws(FrameError) {
                 // C says that there are so many.
                 let bytes = unsafe UnsafeRawBufferPointer(start: data, count: given.size).bytes

@@ -146,8 +146,9 @@ static void count_on(oroipc_result *result, void *context) {
         }
         OK(status);
     }
+    int end = counting->end;
     free(counting);
-    if (counting->end == 13) OK(oroipc_result_set_error(result, "RangeError", "thirteen", NULL));
+    if (end == 13) OK(oroipc_result_set_error(result, "RangeError", "thirteen", NULL));
     OK(oroipc_result_send(result));
 }
 

@@ -18,7 +18,7 @@
  *   link       The connection itself: memory that both share, and a socket that tells of the other's death.
  *   route      A command that a host answers, by name; names are compared without regard to case.
  *   message    What came from the other side: a command with its value and bytes, an event, or a chunk of a stream.
- *   result     What a command came to: data and bytes, or an error; and headers.
+ *   result     What a command came to: data and bytes, or an error.
  *   value      A JSON value, and more: integers of any size, bytes. Read and written as text, as a number, as JSON, or
  *              in the encoded form of docs/wire-format.md.
  *   bytes      A payload beside the value. Large ones lie in shared memory and are not copied.
@@ -741,7 +741,7 @@ OROIPC_API oroipc_status oroipc_host_unlisten(oroipc_host *host, const char *nam
 OROIPC_API oroipc_status oroipc_host_emit(
     oroipc_host *host, uint64_t client, const char *name, const oroipc_value *value, oroipc_bytes *payload);
 
-/* Sends a result that nobody asked for, its data, bytes and headers: the client sees an event named "data". `client`
+/* Sends a result that nobody asked for, its data and bytes: the client sees an event named "data". `client`
  * as in oroipc_host_emit. Any thread. Fails as oroipc_host_emit, and with OROIPC_INVALID for a result that is an
  * error. */
 OROIPC_API oroipc_status oroipc_host_push(oroipc_host *host, uint64_t client, const oroipc_result *result);
@@ -771,7 +771,7 @@ enum {
 
 typedef struct oroipc_client_options {
     size_t size;
-    /* OROIPC_IDLE_… and OROIPC_BACKEND_…. */
+    /* OROIPC_IDLE_… and OROIPC_BACKEND_…; with OROIPC_DELIVER_TURN it is always epoll. */
     int32_t idle;
     int32_t backend;
     /* OROIPC_DELIVER_…. */
