@@ -14,6 +14,7 @@ let package = Package(
     products: [
         .library(name: "OroIPC", targets: ["OroIPC"]),
         .library(name: "OroIPCFoundation", targets: ["OroIPCFoundation"]),
+        .library(name: "OroABI", type: .static, targets: ["OroABI"]),
         .library(name: "OroIPCService", targets: ["OroIPCService"]),
         .library(name: "OroIPCMetrics", targets: ["OroIPCMetrics"]),
         .executable(name: "oro-ipc", targets: ["oro-ipc"]),
@@ -56,6 +57,12 @@ let package = Package(
             swiftSettings: swiftSettings),
         // Conversions for programs that use Foundation; the library itself does not.
         .target(name: "OroIPCFoundation", dependencies: ["OroFrame", "OroIPC"], swiftSettings: swiftSettings),
+        // The C interface: the header is the contract, Swift implements it. `tools/install` makes the libraries.
+        .systemLibrary(name: "COroIPC", path: "Sources/OroABI/include"),
+        .target(
+            name: "OroABI",
+            dependencies: ["COroIPC", "OroIPC", .product(name: "Logging", package: "swift-log")],
+            exclude: ["include"], swiftSettings: swiftSettings),
         // A host among the services of a server; how often its routes are called, for whoever collects that.
         .target(
             name: "OroIPCService",

@@ -79,6 +79,11 @@ public struct Event: Sendable {
         }
     }
 
+    /// The frame it came in.
+    var received: FrameStorage? {
+        if case .received(let storage) = content { storage } else { nil }
+    }
+
     /// For ThreadSanitizer, which does not see the way from the thread that read it to the one that looks at it.
     func takeOver() {
         if case .received(let storage) = content { Outcome.frame(storage).takeOver() }
