@@ -416,6 +416,9 @@ int oro_random(void *bytes, size_t count) {
 }
 
 uint32_t oro_user_id(void) { return (uint32_t)geteuid(); }
+uint32_t oro_group_id(void) { return (uint32_t)getegid(); }
+int32_t oro_process_id(void) { return (int32_t)getpid(); }
+bool oro_working_directory(char *path, size_t size) { return getcwd(path, size) != NULL; }
 
 void oro_futex_wait_value(const void *word, uint32_t value, uint64_t timeout_ns) {
     struct timespec limit = {.tv_sec = (time_t)(timeout_ns / 1000000000u), .tv_nsec = (long)(timeout_ns % 1000000000u)};

@@ -95,6 +95,9 @@ bool oro_thread_lives(int32_t id); // of this process
 void oro_thread_name(const char *name);  // names the calling thread; at most 15 bytes count
 int oro_random(void *bytes, size_t count);
 uint32_t oro_user_id(void);
+uint32_t oro_group_id(void);
+int32_t oro_process_id(void);
+bool oro_working_directory(char *path, size_t size); // false: it is longer, or gone
 // Private futexes on a word that Swift's `Atomic<UInt32>` owns. A limit of 0 is none.
 void oro_futex_wait_value(const void *word, uint32_t value, uint64_t timeout_ns);
 void oro_futex_wake_value(const void *word, int count);

@@ -43,7 +43,7 @@ extension ClientCore {
         }
         var progressed = false
         do throws(LinkError) {
-            progressed = unsafe try receive(&receiving.pointee.spare, mine: 0).count > 0
+            progressed = unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count > 0
             if link.hasWaiting, try pumpWaiting() { progressed = true }
             if link.arena.isWanted, try link.arena.serve() { progressed = true }
         } catch {

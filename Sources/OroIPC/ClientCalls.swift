@@ -9,7 +9,7 @@ extension ClientCore {
     func refusal(_ command: String, _ options: CallOptions?) -> IPCError? {
         if let reason = options?.signal?.reason { return .abort(reason) }
         if !CommandName.isValid(command) {
-            return .type("a command is 1 to 255 of A-Z a-z 0-9 . _ -, not '\(command.prefix(64))'")
+            return CommandName.refusal(command)
         }
         return nil
     }
@@ -284,7 +284,7 @@ extension ClientCore {
         link.sayProcessor()
         var looks = 0
         while true {
-            let (count, gotMine) = try receive(&spare, mine: isRing ? ticket : 0)
+            let (count, gotMine) = try receive(&spare, mine: isRing ? ticket : ClientCore.nobody)
             if gotMine || waiter.outcome.withLock({ $0 != nil }) {
                 unsafe receiving.pointee.patience.arrived()
                 return
@@ -326,9 +326,13 @@ extension ClientCore {
         var frame = Frame(.abort)
         frame.ticket = ticket
         frame.value = .string(why.name)
-        let abort = frame
+        sendBriefly(frame, shared: shared)
+    }
+
+    /// Sends a frame of a few bytes. Best effort, and in order with the caller's own requests where there is room.
+    func sendBriefly(_ frame: Frame, shared: Bool = false) {
         // A ring of the thread's own has nobody who would write the rest of it later.
-        if !shared, !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? abort.encoded() {
+        if !shared, !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? frame.encoded() {
             let outcome = unsafe try? link.write(ring, count: bytes.count) { place in
                 unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) }
             }
@@ -336,7 +340,7 @@ extension ClientCore {
         }
         // The shared ring: what does not fit it now is written in the background.
         try? link.withRing(shared: true) { (ring) throws(LinkError) in
-            try write(abort, nil, ring: ring, mayBlock: false)
+            try write(frame, nil, ring: ring, mayBlock: false)
         }
     }
 }

@@ -60,6 +60,11 @@ import Synchronization
     /// Tasks that are suspended until their results are there, and streams whose end has not come.
     let suspended = Atomic<Int>(0)
 
+    /// Who hears what the host tells without being asked.
+    let events = EventDispatcher()
+    /// The host knows that somebody listens.
+    let listening = Locked(false)
+
     /// Somebody depends on the background thread: a task that is suspended, a stream, a message that waits for room. While nobody
     /// does, the link is left alone by it, and tasks that poll for their own results have the processor to themselves.
     var needsWatch: Bool {
@@ -95,6 +100,7 @@ import Synchronization
         unsafe rings = .allocate(capacity: Int(ORO_RINGS_MAX))
         for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState()) }
         link.arena.setServer { [weak self] in self?.serveBlocks() }
+        events.onListeningChanged { [weak self] in self?.listeningChanged() }
         portRoute.attach(self)
     }
 

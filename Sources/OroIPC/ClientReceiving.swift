@@ -114,8 +114,9 @@ extension ClientCore {
         case .chunk: try takeChunk(storage)
         case .end: try takeEnd(storage)
         case .credit: try takeCredit(storage.header)
+        case .event: try takeEvent(storage)
         case .port: try takePort(storage)
-        case .goodbye: throw .peerGone
+        case .goodbye: throw goodbye(storage)
         default: throw .violation("a frame that a host does not send: \(storage.header.kind)")
         }
     }
@@ -123,12 +124,12 @@ extension ClientCore {
     /// Gives a result to whoever waits for it. A result nobody waits for any more is counted and dropped.
     func deliver(_ storage: FrameStorage) {
         let ticket = storage.header.ticket
+        if ticket == 0 { return takePush(storage) }
         let index = Int(UInt32(truncatingIfNeeded: ticket))
         if index < PendingTable.firstIndex {
             let waiter = unsafe rings[index].waiter
             let claimed =
-                ticket != 0
-                && waiter.ticket.compareExchange(
+                waiter.ticket.compareExchange(
                     expected: ticket, desired: 0, ordering: .acquiringAndReleasing
                 ).exchanged
             guard claimed else { return countLate() }
@@ -192,17 +193,23 @@ extension ClientCore {
         link.end(why)
         let error = IPCError(link.ending ?? why)
         for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(error)) }
+        events.close()
         ports.end(error)
         kick()
     }
 
     /// What came before the end is still delivered.
     func failAfterReading(_ why: LinkError) {
+        var last = why
         if case .peerGone = why {
             var spare = FrameStorage()
-            while let read = try? receive(&spare, mine: 0), read.count > 0 {}
+            do throws(LinkError) {
+                while try receive(&spare, mine: ClientCore.nobody).count > 0 {}
+            } catch {
+                if case .goodbye = error { last = error }
+            }
         }
-        fail(why)
+        fail(last)
         link.forgetPeerMemories()
     }
 }

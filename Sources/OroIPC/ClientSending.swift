@@ -247,7 +247,7 @@ extension ClientCore {
             }
             do throws(LinkError) {
                 var spare = FrameStorage()
-                let count = try receive(&spare, mine: 0).count
+                let count = try receive(&spare, mine: ClientCore.nobody).count
                 if sleeps && count == 0 {
                     if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) && !came() {
                         try sleepOnLink(nanoseconds: deadline == .max ? .max : deadline - now)

@@ -1,5 +1,10 @@
 /// What may name a command: 1 to 255 of `A-Z a-z 0-9 . _ -`. Anything else could be mistaken for a part of a URI.
 enum CommandName {
+    /// What somebody is told who has named one that cannot be.
+    static func refusal(_ name: String) -> IPCError {
+        .type("a command is 1 to 255 of A-Z a-z 0-9 . _ -, not '\(name.prefix(64))'")
+    }
+
     static func isValid(_ name: String) -> Bool {
         var name = name
         return name.withUTF8 { text in

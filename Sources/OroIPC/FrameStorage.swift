@@ -23,8 +23,8 @@ import OroLink
         @usableFromInline var route: Unmanaged<Router.Route>?
         /// The payload, where the peer lent it.
         @usableFromInline var borrowed: BorrowedBlock?
-        /// Whose blocks a handler may fill for its result; set by the host.
-        var arena: Arena?
+        /// Who sent it, and whose blocks a handler may fill for its result; set by the host.
+        @usableFromInline var client: ConnectedClient?
         /// The body that follows the request with ``bodyTicket``; set by the host. Of another request it means nothing.
         var body: MessageBody?
         var bodyTicket: UInt64 = 0
@@ -44,10 +44,30 @@ import OroLink
     }()
 
     @usableFromInline
-    init(_ arena: Arena? = nil) {
+    init(_ client: ConnectedClient? = nil) {
         unsafe fields = .allocate(capacity: 1)
         let base = UnsafeMutableRawPointer.allocate(byteCount: FrameStorage.smallestRoom + 64, alignment: 64)
-        unsafe fields.initialize(to: Fields(base: base, room: FrameStorage.smallestRoom, arena: arena))
+        unsafe fields.initialize(to: Fields(base: base, room: FrameStorage.smallestRoom, client: client))
+    }
+
+    /// A frame of this process's own, as if it had come.
+    convenience init(_ plain: Frame, _ payload: Bytes?) throws(FrameError) {
+        var frame = plain
+        frame.payloadBytes = payload?.count ?? 0
+        var limits = FrameStorage.limits
+        limits.maxFrameBytes = Int(UInt32.max)
+        let size = try frame.measure(limits: limits)
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes + 64, alignment: 64)
+        let record = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<size.frameBytes])
+        let start = unsafe frame.write(size, into: record)
+        // The frame was measured with room for the payload at its end.
+        unsafe payload?.withUnsafeBytes { source in
+            unsafe UnsafeMutableRawBufferPointer(rebasing: record[start...]).copyMemory(from: source)
+        }
+        self.init()
+        // A frame has 32 bytes at least.
+        unsafe fill(Incoming(owning: bytes.baseAddress!, count: size.frameBytes))
+        try readHeader()
     }
 
     deinit {

@@ -5,7 +5,7 @@ import OroLink
 ///
 /// ```swift
 /// let host = try Host(name: "demo")
-/// host.router.map("ping") { _ in Result(data: "pong") }
+/// host.router.map("add") { message in Result(data: .int((message["a"]?.int ?? 0) + (message["b"]?.int ?? 0))) }
 /// host.router.map("sleep", async: { message in
 ///     try await Task.sleep(for: .milliseconds(message["ms"]?.int ?? 0))
 ///     return Result()
@@ -13,7 +13,8 @@ import OroLink
 /// try host.start()
 /// ```
 ///
-/// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own.
+/// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own. Some routes,
+/// such as `ping`, every host has (``HostOptions/builtInRoutes``).
 public final class Host: Sendable {
     let core: HostCore
 
@@ -65,6 +66,45 @@ public final class Host: Sendable {
     /// Stops serving: clients see the link close, handlers at work are cancelled, the name is free. Waits for the host's
     /// thread, unless called on it. May be called again.
     public func stop() { core.stop() }
+
+    // MARK: Telling clients something
+
+    /// Who is connected now, in no order.
+    public var clients: [ConnectedClient] { core.clients.withLock { Array($0.values) } }
+
+    /// The client with this ``ConnectedClient/id``; `nil` when it is gone.
+    public func client(_ id: UInt64) -> ConnectedClient? { core.clients.withLock { $0[id] } }
+
+    /// Sends an event to every client that is connected: ``Client/events`` hears `name` with `value` as its detail.
+    ///
+    /// It is encoded once, and large bytes are copied once, however many clients there are. Who has a full ring gets it when
+    /// there is room, in order; who is not known to listen, and has a full ring, does not get it. Does not wait. Throws as
+    /// ``ConnectedClient/emit(_:_:bytes:headers:)``.
+    public func emit(
+        _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
+    ) throws(IPCError) {
+        try emitToAll(try Outgoing.event(name, value, bytes, headers, limit: FrameLimits.default.maxFrameBytes))
+    }
+
+    /// Sends every client that is connected a result that it has not asked for, with the seq -1. Otherwise as
+    /// ``emit(_:_:bytes:headers:)``.
+    public func push(
+        _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
+    ) throws(IPCError) {
+        try emitToAll(try Outgoing.push(value, bytes, headers, limit: FrameLimits.default.maxFrameBytes))
+    }
+
+    private func emitToAll(_ plain: Outgoing) throws(IPCError) {
+        if core.clients.withLock({ $0.isEmpty }) { return }
+        var outgoing = plain
+        // In memory that every client can be shown.
+        if let bytes = outgoing.bytes, outgoing.encoded.isLent, bytes.place != .memory,
+            let shared = try? Bytes.shared(bytes)
+        {
+            outgoing.bytes = shared
+        }
+        try core.emit(outgoing, to: nil)
+    }
 
     // MARK: In a foreign event loop
 

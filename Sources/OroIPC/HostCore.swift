@@ -13,13 +13,21 @@ import Synchronization
 /// The host behind ``Host``: accepts clients and serves their links, on one reactor thread.
 // Sendable: everything but `router`, `options`, `reactor` and `published` belongs to the reactor's thread.
 @safe final class HostCore: ReactorService, @unchecked Sendable {
-    let router = Router()
+    let router: Router
     let options: HostOptions
     private let name: String?
     private let folder: SocketFolder
-    private var listener: Descriptor?
+    var listener: Descriptor?
     private var reactorBox: Reactor?
-    private var links: [UInt64: HostLink] = [:]
+    var links: [UInt64: HostLink] = [:]
+    /// The clients connected now, for other threads.
+    let clients = Locked<[UInt64: ConnectedClient]>([:])
+    let outgoingQueue = Locked(OutgoingQueue())
+    /// Set while it shuts down.
+    var shutdown: HostShutdown?
+    /// Some thread has begun to serve.
+    let isServing = Atomic<Bool>(false)
+    let hasStopped = Atomic<Bool>(false)
     /// Those of `links` that are looked at in every turn; outside the object, so that no access needs a check for
     /// exclusivity, and without references of their own, so that none is counted on the way to a message.
     private let activeBox: UnsafeMutablePointer<ContiguousArray<Unmanaged<HostLink>>>
@@ -27,11 +35,11 @@ import Synchronization
         unsafeAddress { unsafe UnsafePointer(activeBox) }
         unsafeMutableAddress { unsafe activeBox }
     }
+    private(set) var greetings: [UInt64: Greeting] = [:]
     /// All ports of the clients and of this host; and those of this host.
     let broker: PortBroker
     let ports: PortHome
     private let portRoute = HostPortRoute()
-    private var greetings: [UInt64: Greeting] = [:]
     /// Keys of `greetings` in the order their deadlines come.
     private var greetingOrder: [UInt64] = []
     private var nextKey: UInt64 = 1
@@ -54,7 +62,7 @@ import Synchronization
     }
 
     /// A client that has connected and not yet shaken hands.
-    private final class Greeting {
+    final class Greeting {
         let socket: Int32
         let deadline: UInt64
         /// Closes the socket unless the handshake takes it over.
@@ -67,6 +75,7 @@ import Synchronization
     init(name: String?, options: HostOptions) throws(LinkError) {
         self.name = name
         self.options = options
+        router = Router(logger: options.logger)
         folder = SocketFolder(options.folder)
         broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
         ports = PortHome(route: portRoute)
@@ -77,6 +86,8 @@ import Synchronization
         broker.setLocal(LocalPorts(ports))
         portRoute.attach(self)
         if let name { listener = try folder.listen(name, backlog: 512) }
+        router.setHostThread { [weak self] job in self?.reactor.submit(job) ?? false }
+        if options.builtInRoutes { router.setBuiltIn(BuiltInRoutes.all(of: self)) }
     }
 
     deinit {
@@ -91,6 +102,7 @@ import Synchronization
 
     /// Watches the listening socket, the first time; on the reactor's thread.
     func open() {
+        isServing.store(true, ordering: .relaxed)
         guard !isOpen, let listener = listener?.number else { return }
         isOpen = true
         watch(listener, Source.listener)
@@ -101,6 +113,7 @@ import Synchronization
 
     /// Any thread, several at once.
     func stop() {
+        hasStopped.store(true, ordering: .relaxed)
         if reactor.isReactorThread {
             reactor.stop()
             close()
@@ -115,12 +128,19 @@ import Synchronization
 
     /// Stops accepting and ends all links. On the reactor's thread, or after it has ended.
     private func close() {
-        if let name, listener != nil { folder.remove(name) }
-        listener = nil
+        stopListening()
         for key in greetings.keys { dropGreeting(key) }
         for link in Array(links.values) { end(link, .closed) }
         ports.end(.network("the host has stopped"))
         publish()
+    }
+
+    /// Lets go of the name: another host may take it.
+    func stopListening() {
+        guard let socket = listener?.number else { return }
+        if isOpen { reactor.poller.remove(socket, key: Source.listener + 4) }
+        if let name { folder.remove(name) }
+        listener = nil
     }
 
     func frameLimits(_ link: Link) -> FrameLimits {
@@ -331,6 +351,11 @@ import Synchronization
 
     /// Begins the handshake with whoever holds the other end of `socket`. On the reactor's thread.
     func adopt(_ socket: consuming Descriptor) {
+        if shutdown != nil {
+            Rendezvous.refuse(socket, .busy)
+            statistics.refused += 1
+            return
+        }
         if links.count + greetings.count >= options.links || greetings.count >= options.handshakes {
             Rendezvous.refuse(socket, links.count >= options.links ? .full : .busy)
             statistics.refused += 1
@@ -366,6 +391,7 @@ import Synchronization
             statistics.accepted += 1
             let host = HostLink(link, core: self)
             links[key] = host
+            clients.withLock { $0[key] = host.client }
             link.arena.setServer { [weak self] in self?.serveBlocks(key) }
             host.activeIndex = unsafe active.count
             unsafe active.append(.passUnretained(host))
@@ -373,6 +399,7 @@ import Synchronization
             // The socket is watched since it came, under the same key.
             if let pidfd = link.pidfd { watch(pidfd, key | Source.pidfd) }
             options.logger.debug("link \(link.id): process \(link.peer.processID) connected")
+            options.onConnect?(host.client)
         case .refused(let refusal):
             unwatch(greeting, key)
             statistics.refused += 1
@@ -395,19 +422,21 @@ import Synchronization
         forget(key)
     }
 
-    private func dropGreeting(_ key: UInt64) {
+    func dropGreeting(_ key: UInt64) {
         guard let greeting = greetings[key] else { return }
         unwatch(greeting, key)
         oro_close(greeting.socket)
     }
 
     func reactorNextDeadline() -> UInt64 {
-        guard let first = greetingOrder.first, let greeting = greetings[first] else { return acceptAgain }
-        return min(greeting.deadline, acceptAgain)
+        let other = min(acceptAgain, shutdown?.nextLook ?? .max)
+        guard let first = greetingOrder.first, let greeting = greetings[first] else { return other }
+        return min(greeting.deadline, other)
     }
 
     func reactorTicks(_ now: UInt64) {
         if acceptAgain <= now { acceptAll() }
+        if shutdown != nil { goOnShuttingDown(now) }
         while let first = greetingOrder.first, let greeting = greetings[first], greeting.deadline <= now {
             statistics.refused += 1
             dropGreeting(first)
@@ -415,9 +444,11 @@ import Synchronization
     }
 
     /// Ends a link and forgets everything about its client.
-    private func end(_ host: HostLink, _ why: LinkError) {
+    func end(_ host: HostLink, _ why: LinkError) {
         let key = host.link.id
         guard links.removeValue(forKey: key) != nil else { return }
+        clients.withLock { $0[key] = nil }
+        host.client.setGone()
         // The first reason counts; a thread that looked at returned blocks may have had one.
         let why = host.link.ending ?? why
         requestsBefore += host.requests
@@ -435,5 +466,6 @@ import Synchronization
         reactor.poller.remove(host.link.socket.number, key: (key | Source.socket) + 4)
         if let pidfd = host.link.pidfd { reactor.poller.remove(pidfd, key: (key | Source.pidfd) + 4) }
         publish()
+        options.onDisconnect?(host.client)
     }
 }

@@ -21,8 +21,12 @@ import OroLink
     /// The ports of this client.
     private(set) var ports: LinkPorts!
     /// Handlers that have not finished, those that were told to stop included.
-    private var atWork = 0
+    private(set) var atWork = 0
     private var nextSerial: UInt64 = 0
+    /// The client, for handlers and for the host's own code.
+    let client: ConnectedClient
+    /// Somebody there listens to events.
+    var listens = false
     /// In the host's list of links that are looked at in every turn.
     var isActive = true
     /// Turns since something came.
@@ -85,10 +89,11 @@ import OroLink
         unsafe self.core = core
         router = core.router
         start = link.start
+        client = ConnectedClient(link, core)
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
-        unsafe state.initialize(to: State(spare: FrameStorage(link.arena)))
+        unsafe state.initialize(to: State(spare: FrameStorage(client)))
         ports = LinkPorts(self)
     }
 
@@ -140,7 +145,7 @@ import OroLink
     @inline(__always)
     private func receive(_ incoming: Incoming) throws(LinkError) {
         if unsafe !FrameStorage.isFree(&state.pointee.spare) {
-            unsafe state.pointee.spare = FrameStorage(link.arena)
+            unsafe state.pointee.spare = FrameStorage(client)
         }
         // `spare` keeps it, and is not replaced before this returns: no reference is counted on the way.
         try unsafe Unmanaged.passUnretained(state.pointee.spare).borrowed {
@@ -170,7 +175,7 @@ import OroLink
             if unsafe FrameStorage.isFree(&state.pointee.spare) {
                 unsafe state.pointee.spare.dropPayload()
             } else {
-                unsafe state.pointee.spare = FrameStorage(link.arena)
+                unsafe state.pointee.spare = FrameStorage(client)
             }
         }
         switch storage.header.kind {
@@ -261,7 +266,7 @@ import OroLink
             if let serial = answering[header.ticket] { try giveUp(header.ticket, serial, .abort()) }
         case .chunk: try takeChunk(storage)
         case .end: takeEnd(storage)
-        case .credit: try takeCredit(header)
+        case .credit: header.ticket == 0 ? try takeListening(header) : try takeCredit(header)
         case .port: try takePort(storage, ring)
         case .goodbye:
             throw .peerGone
@@ -311,7 +316,7 @@ import OroLink
     }
 
     /// A result of any shape.
-    private func replyInFull(_ request: FrameHeader, wideSeq: Seq?, _ result: Result) throws(LinkError) {
+    func replyInFull(_ request: FrameHeader, wideSeq: Seq?, _ result: Result) throws(LinkError) {
         var frame = Frame(.result)
         frame.ticket = request.ticket
         frame.seq = wideSeq ?? Seq(request.seq)
@@ -385,7 +390,7 @@ import OroLink
         return nil
     }
 
-    private func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) {
+    func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) {
         let waiting = link.waitingBytes(in: 0) + count
         guard unsafe waiting <= core.options.waitingBytesPerLink else {
             throw .violation("it does not read its results: \(waiting) bytes wait")
@@ -397,20 +402,10 @@ import OroLink
 
     private func start(_ route: Router.Route, _ storage: FrameStorage) throws(LinkError) {
         let header = storage.header
+        if let route = route as? Router.ReplyRoute { return try startReply(route, storage) }
         let stream = route as? Router.StreamRoute
         if let stream, !header.flags.contains(.takesStream) { return try refuseStream(stream, storage) }
-        guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
-            let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
-            guard header.kind == .request else { return }
-            return try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
-        }
-        guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
-            throw .violation("a ticket that is in use")
-        }
-        let serial = nextSerial
-        nextSerial += 1
-        atWork += 1
-        if header.flags.contains(.hasBody) { storage.body = openBody(header.ticket, serial: serial) }
+        guard let serial = try admit(storage) else { return }
         let message = Message(storage)
         let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
         let sender = stream == nil ? nil : StreamSender()
@@ -444,6 +439,25 @@ import OroLink
         if header.kind == .request { answering[header.ticket] = serial }
     }
 
+    /// A number for a handler that will answer `storage` later. `nil`: the client has too many at work, and was told so.
+    func admit(_ storage: FrameStorage) throws(LinkError) -> UInt64? {
+        let header = storage.header
+        guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
+            let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
+            guard header.kind == .request else { return nil }
+            try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
+            return nil
+        }
+        guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
+            throw .violation("a ticket that is in use")
+        }
+        let serial = nextSerial
+        nextSerial += 1
+        atWork += 1
+        if header.flags.contains(.hasBody) { storage.body = openBody(header.ticket, serial: serial) }
+        return serial
+    }
+
     /// The handler of `request` has finished. A request that was aborted meanwhile is answered no more.
     func finish(
         _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result
@@ -465,7 +479,7 @@ import OroLink
 
     /// The link is over: nobody waits for these any more.
     func cancelAll() {
-        for work in running.values { work.task.cancel() }
+        for work in running.values { work.cancel(.abort("the client is gone")) }
         closeStreams(running.values)
         closePorts()
         running = [:]

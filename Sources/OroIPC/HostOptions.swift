@@ -21,11 +21,20 @@ public struct HostOptions: Sendable {
     public var requestsPerLink = 1 << 20
     /// Message ports: how many, and which.
     public var ports = PortOptions()
-    /// Most bytes of results that wait because a client does not read; then its link is ended.
+    /// Most bytes of results and events that wait because a client does not read; then its link is ended.
     public var waitingBytesPerLink = 256 << 20
     /// Who may connect: answers why not, or `nil` for yes. `nil`: processes of the same user, and nobody else. A policy
     /// takes the place of that rule, so it looks at `userID` itself.
     public var policy: (@Sendable (PeerIdentity) -> Refusal?)?
+    /// The routes that every host has: `ping`, `platform.primordials`, `platform.event` and `diagnostics.*`. They can be
+    /// neither replaced nor removed.
+    public var builtInRoutes = true
+    /// What `platform.primordials` shows as the version: that of the program, where it has one.
+    public var version = RuntimeVersion.library
+    /// Called on the host's thread when a client has connected, and before anything it sends is looked at.
+    public var onConnect: (@Sendable (ConnectedClient) -> Void)?
+    /// Called when a client is gone: on the host's thread, or on that which stops the host.
+    public var onDisconnect: (@Sendable (ConnectedClient) -> Void)?
     /// Where the host says what it does. Silent by default.
     public var logger = Logger(label: "oro-ipc.host", factory: { _ in SwiftLogNoOpLogHandler() })
 
@@ -56,4 +65,6 @@ public struct HostStatistics: Sendable, Hashable {
     public var ports = 0
     /// Requests dropped because their deadline had passed before they were looked at.
     public var expired = 0
+    /// Events and pushes that a client did not get: it is not known to listen and had no room, or they are too long for it.
+    public var droppedEvents = 0
 }

@@ -4,11 +4,20 @@ import OroLink
 
 /// A handler at work in a task of its own.
 struct Work {
-    let task: Task<Void, Never>
+    /// `nil`: it answers with a ``Reply``.
+    var task: Task<Void, Never>?
+    /// Where its ``Reply`` is told that nobody waits any more.
+    var pending: PendingReply?
     /// The stream it answers with, in a ``Router/StreamRoute``.
     let reply: StreamSender?
     /// The client waits for a result or an end, even after it has given up.
     let takesStream: Bool
+
+    /// Nobody waits for its answer any more.
+    func cancel(_ why: IPCError) {
+        task?.cancel()
+        pending?.cancel(why)
+    }
 }
 
 /// What streams a link has, besides the handlers that answer with them.
@@ -96,7 +105,7 @@ extension HostLink {
     func giveUp(_ ticket: UInt64, _ serial: UInt64, _ why: IPCError) throws(LinkError) {
         let work = running[serial]
         forget(ticket, serial)
-        work?.task.cancel()
+        work?.cancel(why)
         work?.reply?.close(why)
         if work?.takesStream == true { try end(ticket, why) }
     }

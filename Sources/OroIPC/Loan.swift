@@ -73,6 +73,16 @@ extension Bytes {
         return unsafe Bytes(memory, UnsafeRawPointer(memory.base), count, in: .memory)
     }
 
+    /// A copy in a memfd of its own, which any number of peers can be sent.
+    static func shared(_ bytes: Bytes) throws(LinkError) -> Bytes {
+        let memory = try OwnMemory.create(bytes: OwnMemory.room(max(1, bytes.count), huge: false))
+        unsafe bytes.withUnsafeBytes { source in
+            // The memory has that many bytes, and is nobody else's yet.
+            if let start = source.baseAddress { unsafe memory.base.copyMemory(from: start, byteCount: source.count) }
+        }
+        return unsafe Bytes(memory, UnsafeRawPointer(memory.base), bytes.count, in: .memory)
+    }
+
     /// The contents of an existing memfd, which is passed on without a copy. `descriptor` stays the caller's.
     ///
     /// The memfd is sealed for good: its size, and writing by anybody; where somebody has it mapped for writing, new

@@ -191,8 +191,8 @@ extension Link {
         returns.withLock { $0 }?.close()
     }
 
-    /// The same, from inside the arena: whoever serves the link hears of it and ends the rest.
-    func halt(_ why: LinkError) {
+    /// The same, where the rest has to wait: whoever serves the link hears of it and ends it.
+    package func halt(_ why: LinkError) {
         reason.withLock { reason in
             guard reason == nil else { return }
             reason = why

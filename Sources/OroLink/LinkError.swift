@@ -16,6 +16,8 @@ public enum LinkError: Error, Hashable, Sendable {
     case violation(String)
     /// The peer has died or closed the link.
     case peerGone
+    /// The peer has ended the link, and said why.
+    case goodbye(String)
     /// This side closed the link.
     case closed
     /// A message of `bytes` is longer than the peer accepts.
@@ -60,6 +62,7 @@ extension LinkError: CustomStringConvertible {
         case .handshakeTimeout: "the peer did not finish the handshake in time"
         case .violation(let what): "the peer broke the protocol: \(what)"
         case .peerGone: "the peer is gone"
+        case .goodbye(let reason): "the peer has ended the link" + (reason.isEmpty ? "" : ": \(reason)")
         case .closed: "the link is closed"
         case .tooLarge(let bytes, let limit): "a message of \(bytes) bytes is over the limit of \(limit)"
         case .badOptions(let what): "these options cannot be: \(what)"

@@ -213,14 +213,21 @@ extension Link {
     /// Writes what waits, as far as there is room. True when it wrote something.
     package func pump(_ ring: Int) throws(LinkError) -> Bool {
         var progressed = false
-        while let first = unsafe outs[ring].waiting.first {
+        while unsafe outs[ring].written < outs[ring].waiting.count {
+            let first = unsafe outs[ring].waiting[outs[ring].written]!
             let before = first.sent
             let whole = unsafe try writeSome(ring, unsafe UnsafeRawBufferPointer(first.bytes), from: &first.sent)
             if first.sent != before { progressed = true }
             guard whole else { return progressed }
-            unsafe outs[ring].waiting.removeFirst()
+            unsafe outs[ring].waiting[outs[ring].written] = nil
+            unsafe outs[ring].written += 1
             unsafe outs[ring].waitingBytes -= first.bytes.count
             waitingMessages.subtract(1, ordering: .sequentiallyConsistent)
+            // Taken out when half of them are gone: the front of an array is dear.
+            if unsafe outs[ring].written * 2 >= outs[ring].waiting.count {
+                unsafe outs[ring].waiting.removeFirst(outs[ring].written)
+                unsafe outs[ring].written = 0
+            }
         }
         return progressed
     }

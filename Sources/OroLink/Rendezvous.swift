@@ -13,6 +13,17 @@ public struct PeerIdentity: Sendable, Hashable {
     public let userID: UInt32
     public let groupID: UInt32
 
+    /// This process.
+    public static var current: PeerIdentity {
+        PeerIdentity(processID: oro_process_id(), userID: oro_user_id(), groupID: oro_group_id())
+    }
+
+    private init(processID: Int32, userID: UInt32, groupID: UInt32) {
+        self.processID = processID
+        self.userID = userID
+        self.groupID = groupID
+    }
+
     init(of socket: borrowing Descriptor) throws(LinkError) {
         var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
         let status = unsafe oro_peer_credentials(socket.number, &pid, &uid, &gid)

@@ -33,7 +33,9 @@ public struct LinkLimits: Sendable, Hashable {
     /// Longest payload of one record.
     @usableFromInline package var recordLimit = 0
     /// Messages that wait for room, oldest first; while there are some, nothing else is written.
-    @usableFromInline package var waiting: [WaitingMessage] = []
+    @usableFromInline package var waiting: [WaitingMessage?] = []
+    /// How many of them, from the front, are written and gone.
+    var written = 0
     var waitingBytes = 0
 }
 
@@ -41,7 +43,7 @@ public struct LinkLimits: Sendable, Hashable {
 @usableFromInline
 @safe package final class WaitingMessage {
     let bytes: UnsafeMutableRawBufferPointer
-    var sent = 0
+    package var sent = 0
 
     /// Takes over `bytes`, which came from `UnsafeMutableRawBufferPointer.allocate`; `sent` of them are written already.
     package init(adopting bytes: UnsafeMutableRawBufferPointer, sent: Int) {
@@ -73,6 +75,11 @@ public struct LinkLimits: Sendable, Hashable {
     @usableFromInline package let count: Int
     /// The bytes are private memory that now belongs to the receiver, who frees it.
     @usableFromInline package let owned: Bool
+
+    /// A message that did not come through a ring. `bytes` is from `allocate`, and has 64 more than `count`.
+    package init(owning bytes: UnsafeMutableRawPointer, count: Int) {
+        unsafe self.init(ring: 0, bytes: UnsafeRawPointer(bytes), count: count, owned: true)
+    }
 
     @inlinable init(ring: Int, bytes: UnsafeRawPointer, count: Int, owned: Bool) {
         self.ring = ring

@@ -99,7 +99,7 @@ struct EngineCounters {
     var backend: String
 
     init(_ client: Client) async throws {
-        let result = await client.request("diagnostics.engine", options: .deadline)
+        let result = await client.request("diagnostics.query", options: .deadline)
         guard let calls = result.data?["systemCalls"]?.int, let copied = result.data?["copiedBytes"]?.int,
             let backend = result.data?["backend"]?.string
         else {

@@ -73,7 +73,6 @@ enum Probes {
             options.backend = backend
             let host = try Host.embedded(options: options)
             defer { host.stop() }
-            host.router.map("ping") { _ in Result(data: "pong") }
             let client = try host.connect()
             defer { client.close() }
             let result = client.sendSync("ping", options: CallOptions(timeout: .seconds(5)))

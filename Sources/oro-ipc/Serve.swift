@@ -8,8 +8,8 @@ struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve commands under a name until Ctrl-C.",
         discussion: """
-            Routes: ping, platform.primordials, diagnostics.stream.sse and .chunks; with --root also fs.stat, fs.readFile and fs.readdir below that folder,
-            which nothing escapes: '..' and symbolic links that lead out of it are errors (EXDEV).
+            Routes: ping, platform.primordials, diagnostics.*; with --root also fs.stat, fs.readFile and fs.readdir below that
+            folder, which nothing escapes: '..' and symbolic links that lead out of it are errors (EXDEV).
 
               oro-ipc serve --name demo --root /usr/include
               oro-ipc request demo fs.stat '{"path": "stdio.h"}'
@@ -37,7 +37,6 @@ struct Serve: ParsableCommand {
     func run() throws {
         tool_catch_stop()
         let host = try makeHost()
-        HostRoutes.map(on: host)
         if let root {
             do throws(FileFailure) {
                 FileRoutes(root: try RootFolder(root)).map(on: host.router)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import OroIPC
 
 /// The command `oro-ipc`.
 struct Tool: AsyncParsableCommand {
@@ -17,9 +18,10 @@ struct Tool: AsyncParsableCommand {
 
             Exit codes: 0 success, 1 the result is an error, 2 wrong usage, 3 no link to the host.
             """,
-        version: ToolVersion.full,
+        version: RuntimeVersion.library.full,
         subcommands: [
-            Serve.self, Send.self, Request.self, Stream.self, Ping.self, Bench.self, BenchPeerCommand.self, Doctor.self,
+            Serve.self, Send.self, Request.self, Stream.self, Events.self, Ping.self, Bench.self, BenchPeerCommand.self,
+            Doctor.self,
             Demo.self,
         ])
 }
@@ -63,12 +65,4 @@ enum Main {
             Tool.exit(withError: ExitCode(ToolError.Code.usage.rawValue))
         }
     }
-}
-
-/// What this tool calls itself.
-enum ToolVersion {
-    static let short = "0.1.0"
-    /// The commit of a release; a build from a working copy does not know it.
-    static let hash = "00000000"
-    static let full = "\(short) (\(hash))"
 }

@@ -11,6 +11,7 @@ public final class Fixture: Sendable {
     private let received = Atomic<Int>(0)
     private let kept = Mutex<[Bytes]>([])
     private let streams = StreamFixture()
+    private let events = EventFixture()
 
     public init() {}
 
@@ -19,8 +20,8 @@ public final class Fixture: Sendable {
     public func install(on host: OroIPC.Host) {
         let router = host.router
         streams.install(on: router)
+        events.install(on: host)
         Fixture.installPorts(on: host)
-        router.map("ping") { _ in Result(data: "pong") }
         router.map("echo") { message in Result(data: message.value, bytes: message.bytes) }
         router.map("echo.async", async: { message in Result(data: message.value, bytes: message.bytes) })
         router.map("seq") { message in Result(data: .string("\(message.seq)")) }

@@ -1,0 +1,86 @@
+import OroFrame
+import OroLink
+import Synchronization
+
+/// A client, as its host sees it: who it is, and a way to tell it something it has not asked for.
+///
+/// ```swift
+/// host.router.map("logs.follow") { message in
+///     if let client = message.client { followers.add(client) }
+///     return Result()
+/// }
+/// …
+/// for client in followers.all { try? client.emit("logs.line", ["text": .string(line)]) }
+/// ```
+///
+/// It stays what it is when the client has gone; then nothing can be sent to it any more.
+public final class ConnectedClient: Sendable {
+    /// The host's number for it; no two clients of a host have the same.
+    public let id: UInt64
+    /// The process, as the kernel says.
+    public let peer: PeerIdentity
+    /// Whose blocks hold what is sent to it.
+    let arena: Arena
+    private let isGone = Atomic<Bool>(false)
+    private weak let core: HostCore?
+    /// Longest message it accepts.
+    private let messageBytes: Int
+
+    init(_ link: Link, _ core: HostCore) {
+        id = link.id
+        peer = link.peer
+        arena = link.arena
+        messageBytes = link.peerMessageBytes
+        self.core = core
+    }
+
+    /// False once the link is over.
+    public var isConnected: Bool { !isGone.load(ordering: .relaxed) }
+
+    func setGone() { isGone.store(true, ordering: .relaxed) }
+
+    /// Sends it an event: ``Client/events`` hears `name` with `value` as its detail.
+    ///
+    /// Events, pushes and the results of its requests reach it in the order in which they were sent; in a synchronous handler
+    /// that is before the handler's own result. `name` has 1 to 255 bytes of UTF-8. Does not wait. Throws a `NetworkError`
+    /// when the client is gone; a `RangeError` when the event is longer than a message may be; a `TypeError` when it has
+    /// no form on the wire; a `QuotaExceededError` when more than ``HostOptions/waitingBytesPerLink`` wait to be sent.
+    public func emit(
+        _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
+    ) throws(IPCError) {
+        try put(try Outgoing.event(name, value, bytes, headers, limit: messageBytes))
+    }
+
+    /// Sends it a result that it has not asked for, with the seq -1: ``Client/events`` hears `data`, with `value` as its
+    /// detail. Throws as ``emit(_:_:bytes:headers:)``.
+    public func push(
+        _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
+    ) throws(IPCError) {
+        try put(try Outgoing.push(value, bytes, headers, limit: messageBytes))
+    }
+
+    /// Ends the link. The client sees `LinkError.goodbye` with this reason, and so does everything that waits there.
+    public func disconnect(_ reason: String = "") {
+        core?.submit(to: id) { (host) throws(LinkError) in
+            host.sayGoodbye(reason)
+            throw .closed
+        }
+    }
+
+    private func put(_ outgoing: Outgoing) throws(IPCError) {
+        guard let core, isConnected else { throw .network("the client is gone") }
+        // A large payload is copied on the caller's thread; where no block is free, in parts through the ring.
+        var outgoing = outgoing
+        if let bytes = outgoing.bytes, bytes.count > Link.inlineBytes, !arena.canLend(bytes),
+            let placed = try? arena.place(bytes)
+        {
+            outgoing.bytes = placed
+        }
+        try core.emit(outgoing, to: id)
+    }
+}
+
+extension ConnectedClient: Hashable {
+    public static func == (left: ConnectedClient, right: ConnectedClient) -> Bool { left === right }
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}
