@@ -120,3 +120,17 @@ let package = Package(
     ],
     cLanguageStandard: .c17
 )
+
+// The fuzzers; tools/fuzz builds them, with flags of their own for everything below them.
+if Context.environment["ORO_IPC_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "oro-fuzz",
+            dependencies: [
+                "OroFrame", "OroURI", "OroIPC", "TestGenerators", .product(name: "BigInt", package: "BigInt"),
+            ],
+            path: "Fuzz",
+            swiftSettings: testSettings + [
+                .enableExperimentalFeature("Lifetimes"), .unsafeFlags(["-parse-as-library"]),
+            ]))
+}

@@ -2,7 +2,7 @@ import OroFrame
 
 extension Frame {
     /// Everything a received frame says, in memory of its own.
-    static func decoded(_ bytes: [UInt8]) throws(FrameError) -> (Frame, payload: [UInt8]) {
+    package static func decoded(_ bytes: [UInt8]) throws(FrameError) -> (Frame, payload: [UInt8]) {
         // Bytes have no padding that could leak.
         let view = try unsafe FrameView(bytes.span.bytes)
         var frame = Frame(view.header.kind)
