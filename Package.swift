@@ -42,6 +42,7 @@ let package = Package(
             name: "OroIPC",
             dependencies: [
                 "OroFrame", "OroLink", "OroURI",
+                .product(name: "BigInt", package: "BigInt"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -86,7 +87,7 @@ let package = Package(
         .testTarget(
             name: "OroLinkTests", dependencies: ["OroLink", "CTestSupport"], swiftSettings: testSettings),
         .testTarget(
-            name: "OroIPCTests", dependencies: ["OroIPC", "OroIPCFoundation", "OroConformance", "CTestSupport"],
+            name: "OroIPCTests", dependencies: ["OroIPC", "OroIPCFoundation", "OroConformance", "CTestSupport", "TestGenerators"],
             swiftSettings: testSettings),
     ],
     cLanguageStandard: .c17
