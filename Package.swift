@@ -14,6 +14,8 @@ let package = Package(
     products: [
         .library(name: "OroIPC", targets: ["OroIPC"]),
         .library(name: "OroIPCFoundation", targets: ["OroIPCFoundation"]),
+        .library(name: "OroIPCService", targets: ["OroIPCService"]),
+        .library(name: "OroIPCMetrics", targets: ["OroIPCMetrics"]),
         .executable(name: "oro-ipc", targets: ["oro-ipc"]),
     ],
     dependencies: [
@@ -21,6 +23,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     ],
     targets: [
         .systemLibrary(
@@ -50,6 +54,15 @@ let package = Package(
             swiftSettings: swiftSettings),
         // Conversions for programs that use Foundation; the library itself does not.
         .target(name: "OroIPCFoundation", dependencies: ["OroFrame", "OroIPC"], swiftSettings: swiftSettings),
+        // A host among the services of a server; how often its routes are called, for whoever collects that.
+        .target(
+            name: "OroIPCService",
+            dependencies: ["OroIPC", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "OroIPCMetrics",
+            dependencies: ["OroIPC", .product(name: "Metrics", package: "swift-metrics")],
+            swiftSettings: swiftSettings),
         .target(name: "CTool"),
         .target(name: "CBench", dependencies: ["CSupport"]),
         .executableTarget(
@@ -87,7 +100,14 @@ let package = Package(
         .testTarget(
             name: "OroLinkTests", dependencies: ["OroLink", "CTestSupport"], swiftSettings: testSettings),
         .testTarget(
-            name: "OroIPCTests", dependencies: ["OroIPC", "OroIPCFoundation", "OroConformance", "CTestSupport", "TestGenerators"],
+            name: "OroIPCTests",
+            dependencies: [
+                "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
+                "TestGenerators",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: testSettings),
     ],
     cLanguageStandard: .c17

@@ -57,6 +57,12 @@ public struct EventTarget: Sendable {
     @discardableResult
     public func dispatch(_ event: Event) -> Bool { dispatcher.dispatch(event) }
 
+    /// Has listeners called by whoever runs what `run` is given, once, soon, and one at a time: the turn of a foreign event
+    /// loop, in place of a task.
+    package func setScheduler(_ run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) {
+        dispatcher.setScheduler(run)
+    }
+
     /// Most events that wait for slow listeners.
     public static let mostWaiting = 16_384
 

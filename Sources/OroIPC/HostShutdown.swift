@@ -25,11 +25,17 @@ extension Host {
     ///    `reason`, and what still waits there fails with that.
     /// 4. The host stops. Handlers that are still at work are cancelled.
     ///
+    /// Cancelling the task brings the deadline to now. Another call waits with the first; the shorter deadline counts.
+    ///
     /// Work that goes on for ever, such as a stream without an end, takes all of the deadline: it may watch for the end
     /// of the program by itself.
     public func shutdown(within deadline: Duration = .seconds(30), reason: String = "the host has shut down") async {
-        await withCheckedContinuation { continuation in
-            core.shutDown(reason, within: deadline.nanoseconds) { continuation.resume() }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                core.shutDown(reason, within: deadline.nanoseconds) { continuation.resume() }
+            }
+        } onCancel: {
+            core.shutDown(reason, within: 0) {}
         }
         stop()
     }

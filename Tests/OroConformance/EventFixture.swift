@@ -47,6 +47,16 @@ final class EventFixture: @unchecked Sendable {
             let name = try message.string("name")
             return try each(message) { try host?.emit(name, $0, bytes: $1, headers: $2) }
         }
+        // For whoever cannot say parameters: some events and pushes, small and large.
+        host.router.map("event.burst") { [weak host] message in
+            for number in 0..<20 {
+                let bytes = Bytes(pattern(1 << (number % 16), seed: UInt64(number)))
+                try message.client?.emit("burst", .int(Int64(number)), bytes: bytes)
+                try message.client?.push(.int(Int64(number)), bytes: bytes)
+            }
+            try host?.emit("burst.all")
+            return Result()
+        }
         // Answers, and sends them afterwards, `gap` milliseconds apart.
         host.router.map("event.soon") { message in
             let name = try message.string("name")

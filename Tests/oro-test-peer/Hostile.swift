@@ -146,6 +146,7 @@ final class Hostile {
         [
             "words", "ring header", "extent", "cursor", "attention", "notices", "frames", "bad route", "abort",
             "result", "chunks", "ends", "credits", "stream", "body", "many bodies",
+            "events", "listening", "late replies",
             "garbage packet",
             "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
             "eventfd", "deep epoll",
@@ -216,6 +217,28 @@ final class Hostile {
             if u(2) == 0 { record(frame(kind: 7, ticket: ticket)) }
         case "many bodies":
             for _ in 0..<50 { ask(["body.read", "stream.echo", "body.none"][u(3)], flags: 0xC0, ticket: dice.next()) }
+        case "events":
+            // What only a host sends: events, pushes, results for requests that nobody made.
+            let name = bytes([(1, 2)]) + Array("e".utf8)
+            record(frame(kind: 3, flags: 2, ticket: 0, body: name))
+            for ticket in [0, 1, dice.next()] {
+                record(frame(kind: 2, ticket: ticket, value: u(3), body: random(u(3))))
+            }
+        case "listening":
+            // Says that it listens, or does not, or both; asks for events, and does not read them.
+            for _ in 0..<1 + u(8) { record(frame(kind: 12, deadline: UInt64(u(2)), ticket: 0)) }
+            for _ in 0..<1 + u(40) { ask("event.burst", flags: 0, ticket: 1 + dice.next() % 1000) }
+            if u(4) == 0 { record(frame(kind: 12, deadline: dice.next() >> 32, ticket: 0)) }
+            // What the host has lent it meanwhile would be in the way of lies about blocks.
+            if u(2) == 0 { notice() }
+            try again()
+        case "late replies":
+            // Asks for what is answered later or never, and gives up, or does not.
+            for _ in 0..<20 {
+                let ticket = 1 + dice.next() % 1000
+                ask(["reply.later", "reply.never", "reply.drop", "reply.now"][u(4)], flags: 0, ticket: ticket)
+                if u(2) == 0 { record(frame(kind: 5, ticket: ticket)) }
+            }
         case "garbage packet": say(random(1 + u(300)))
         case "empty packet": say([])
         case "hello twice":

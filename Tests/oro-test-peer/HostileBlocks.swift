@@ -184,6 +184,8 @@ extension Hostile {
     }
 
     private struct Answer {
+        /// No event, and no push, whose seq needs a text.
+        let isAsked: Bool
         let flags: UInt8
         let failed: Bool
         let value: [UInt8]
@@ -209,14 +211,18 @@ extension Hostile {
         wake()
         let payload = (0..<4).reduce(0) { $0 | Int(frame[28 + $1]) << (8 * $1) }
         return Answer(
-            flags: frame[1], failed: frame[4] != 0, value: Array(frame[32..<frame.count - payload]),
+            isAsked: frame[0] == 2 && frame[1] & 1 == 0, flags: frame[1], failed: frame[4] != 0,
+            value: Array(frame[32..<frame.count - payload]),
             payload: Array(frame.suffix(payload)))
     }
 
     private func answer() throws -> Answer {
         let end = oro_clock_ns() + 10_000_000_000
         while oro_clock_ns() < end {
-            if let answer = try nextAnswer() { return answer }
+            if let answer = try nextAnswer() {
+                if answer.isAsked { return answer }
+                continue
+            }
             if !drainHere() { throw Unexpected("the host hung up on what was right") }
             usleep(20)
         }
