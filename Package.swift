@@ -50,6 +50,7 @@ let package = Package(
             name: "OroIPC",
             dependencies: [
                 "OroFrame", "OroLink", "OroURI",
+                .product(name: "BigInt", package: "BigInt"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -112,6 +113,7 @@ let package = Package(
             name: "OroIPCTests",
             dependencies: [
                 "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
+                "TestGenerators",
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),

@@ -35,7 +35,7 @@ public struct Event: Sendable {
     /// parameters. O(n): decoded at each look.
     public var detail: Value? {
         switch content {
-        case .received(let storage): storage.header.valueBytes == 0 ? nil : Message(storage).value
+        case .received(let storage): storage.header.valueBytes == 0 ? nil : Message(storage).wholeValue
         case .made(let detail, _, _): detail
         }
     }

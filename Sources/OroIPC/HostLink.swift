@@ -302,7 +302,7 @@ import OroLink
             }
         }
         try replyInFull(
-            request, wideSeq: request.flags.contains(.wideSeq) ? Message(storage).seq : nil, copy result)
+            request, wideSeq: request.flags.contains(.wideSeq) ? storage.seq : nil, copy result)
     }
 
     private func answerNotFound(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
@@ -311,7 +311,7 @@ import OroLink
         let number = Int(header.route)
         // A number was checked when its route was looked up.
         let name = number == 0 ? try inlineName(storage) : unsafe tables[ring].names[number - 1]
-        let url = "ipc://\(name)?index=0&seq=\(Message(storage).seq.rText)"
+        let url = "ipc://\(name)?index=0&seq=\(storage.seq.rText)"
         try reply(header, storage, Result(err: .notFound(url: url)))
     }
 
@@ -409,7 +409,7 @@ import OroLink
         if let stream, !header.flags.contains(.takesStream) { return try refuseStream(stream, storage) }
         guard let serial = try admit(storage) else { return }
         let message = Message(storage)
-        let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
+        let wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
         let sender = stream == nil ? nil : StreamSender()
         let handler: Router.AsyncHandler
         if let stream, let sender {

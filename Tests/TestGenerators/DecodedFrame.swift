@@ -9,7 +9,8 @@ extension Frame {
         frame.route = view.header.route
         frame.deadline = view.header.deadline
         frame.ticket = view.header.ticket
-        frame.failed = view.header.flags.contains(.failed)
+        let isRequest = frame.kind == .request || frame.kind == .post
+        frame.failed = !isRequest && view.header.flags.contains(.failed)
         frame.seq = try view.seq()
         frame.name = try view.name()
         frame.source = try view.source()
@@ -22,6 +23,10 @@ extension Frame {
         // The buffer is valid in the closure, which copies it.
         let payload = unsafe view.payload.withUnsafeBytes { unsafe [UInt8]($0) }
         frame.requestFlags = view.header.flags.intersection(.ofRequests)
+        if isRequest, view.header.flags.contains(.pairs) {
+            frame.requestFlags.insert(.pairs)
+            _ = try view.pairs()
+        }
         if view.header.flags.contains(.lent) {
             // As above.
             frame.block = unsafe payload.withUnsafeBytes { unsafe BlockReference($0) }
