@@ -14,6 +14,7 @@ let package = Package(
     products: [
         .library(name: "OroIPC", targets: ["OroIPC"]),
         .library(name: "OroIPCFoundation", targets: ["OroIPCFoundation"]),
+        .library(name: "OroABI", type: .static, targets: ["OroABI"]),
         .library(name: "OroIPCService", targets: ["OroIPCService"]),
         .library(name: "OroIPCMetrics", targets: ["OroIPCMetrics"]),
         .executable(name: "oro-ipc", targets: ["oro-ipc"]),
@@ -40,12 +41,16 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ],
             swiftSettings: swiftSettings),
-        .target(name: "OroLink", dependencies: ["CSupport"], swiftSettings: swiftSettings),
+        .target(
+            name: "OroLink",
+            dependencies: ["CSupport", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: swiftSettings),
         .target(name: "OroURI", swiftSettings: swiftSettings),
         .target(
             name: "OroIPC",
             dependencies: [
                 "OroFrame", "OroLink", "OroURI",
+                .product(name: "BigInt", package: "BigInt"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -53,6 +58,12 @@ let package = Package(
             swiftSettings: swiftSettings),
         // Conversions for programs that use Foundation; the library itself does not.
         .target(name: "OroIPCFoundation", dependencies: ["OroFrame", "OroIPC"], swiftSettings: swiftSettings),
+        // The C interface: the header is the contract, Swift implements it. `tools/install` makes the libraries.
+        .systemLibrary(name: "COroIPC", path: "Sources/OroABI/include"),
+        .target(
+            name: "OroABI",
+            dependencies: ["COroIPC", "OroIPC", .product(name: "Logging", package: "swift-log")],
+            exclude: ["include"], swiftSettings: swiftSettings),
         // A host among the services of a server; how often its routes are called, for whoever collects that.
         .target(
             name: "OroIPCService",
@@ -102,6 +113,7 @@ let package = Package(
             name: "OroIPCTests",
             dependencies: [
                 "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
+                "TestGenerators",
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
@@ -110,3 +122,17 @@ let package = Package(
     ],
     cLanguageStandard: .c17
 )
+
+// The fuzzers; tools/fuzz builds them, with flags of their own for everything below them.
+if Context.environment["ORO_IPC_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "oro-fuzz",
+            dependencies: [
+                "OroFrame", "OroURI", "OroIPC", "TestGenerators", .product(name: "BigInt", package: "BigInt"),
+            ],
+            path: "Fuzz",
+            swiftSettings: testSettings + [
+                .enableExperimentalFeature("Lifetimes"), .unsafeFlags(["-parse-as-library"]),
+            ]))
+}

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "oro_attention.h"
+#include "oro_clock.h"
 #include "oro_returns.h"
 #include "oro_tsan.h"
 
@@ -87,7 +88,6 @@ bool oro_membarrier_register(void);
 // Makes every running thread of every registered process pass a full barrier. False when the kernel could not.
 bool oro_membarrier(void);
 void oro_yield(void);
-uint64_t oro_now(void);            // CLOCK_MONOTONIC, nanoseconds
 uint64_t oro_thread_token(void);   // never 0 or 1, and no two threads of a process ever have the same; no system call
 int32_t oro_thread_id(void);       // the kernel's
 bool oro_in_task(void);            // the calling thread runs a Swift task; a few instructions
@@ -118,19 +118,5 @@ static inline uint32_t oro_cpu(void) {
 #endif
     return 0;
 }
-
-// A cheap clock for budgets: ticks that only go forward on one machine; see oro_ticks_per_us.
-static inline uint64_t oro_ticks(void) {
-#if defined(__x86_64__)
-    return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-    uint64_t t;
-    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
-    return t;
-#else
-    return oro_now();
-#endif
-}
-uint64_t oro_ticks_per_us(void);
 
 #endif

@@ -3,6 +3,8 @@
 package struct EncodedValue: Hashable, Sendable {
     /// The one encoding of the value.
     @usableFromInline package let bytes: [UInt8]
+    /// The value is an array of names and values in turn (``FrameFlags/pairs``).
+    @usableFromInline package internal(set) var isPairs = false
 
     /// Only for bytes that are one well-formed value within the default limits: nobody looks at them again.
     init(wellFormed bytes: [UInt8]) { self.bytes = bytes }

@@ -14,6 +14,7 @@ extension Frame {
         }
         var flags: FrameFlags = failed ? .failed : []
         flags.formUnion(requestFlags)
+        if let encoded, encoded.isPairs { flags.insert(.pairs) }
         var partBytes = 0
         if seq.small == nil {
             let text = seq.description

@@ -39,6 +39,8 @@ public enum FrameError: Error, Hashable, Sendable {
     case invalidUTF8(FramePart, offset: Int)
     /// An object's key is not a string.
     case keyNotString(offset: Int)
+    /// The value of a frame that says so is not an array of names and values in turn.
+    case notPairs
     /// An object has this key twice.
     case duplicateKey(offset: Int)
     /// `count` bytes follow where the part should have ended.
@@ -66,6 +68,7 @@ extension FrameError: CustomStringConvertible {
         case .notCanonical(let offset): "the value at offset \(offset) is not in its only accepted encoding"
         case .invalidUTF8(let part, let offset): "\(part) at offset \(offset) is not valid UTF-8"
         case .keyNotString(let offset): "the object key at offset \(offset) is not a string"
+        case .notPairs: "the value is not an array of names and values in turn"
         case .duplicateKey(let offset): "the object key at offset \(offset) occurred before"
         case .trailingBytes(let part, let offset, let count):
             "\(count) bytes follow the end of \(part) at offset \(offset)"

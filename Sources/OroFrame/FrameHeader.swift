@@ -99,7 +99,9 @@ extension FrameHeader {
     /// The rules between kind, flags, route and status; off the hot path, which has no flags.
     @usableFromInline
     func checkCombination() throws(FrameError) {
-        if flags.contains(.failed) && kind != .result && kind != .end {
+        // The same bit: `pairs`, which needs a value.
+        let hasPairs = (kind == .request || kind == .post) && valueBytes > 0
+        if flags.contains(.failed) && kind != .result && kind != .end && !hasPairs {
             throw .misplacedFlag(FrameFlags.failed.rawValue, kind: kind.byte)
         }
         let ofRequests = flags.intersection(.ofRequests)

@@ -80,6 +80,8 @@ package struct FrameFlags: OptionSet, Hashable, Sendable {
     @inlinable package static var inlineName: FrameFlags { FrameFlags(rawValue: 1 << 1) }
     /// A result, or a stream's end, whose value is an error object.
     @inlinable package static var failed: FrameFlags { FrameFlags(rawValue: 1 << 2) }
+    /// A request or a post whose value is an array of names and values in turn: parameters of which two have one name.
+    @inlinable package static var pairs: FrameFlags { FrameFlags(rawValue: 1 << 2) }
     /// The name of the result's or event's source stands in the body.
     @inlinable package static var hasSource: FrameFlags { FrameFlags(rawValue: 1 << 3) }
     /// Header pairs stand in the body.

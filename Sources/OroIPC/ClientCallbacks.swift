@@ -58,7 +58,7 @@ extension Client {
             return 0
         }
         if let signal = options?.signal {
-            let token = signal.listen { [weak core] reason in core?.giveUp(ticket, .abort(reason)) }
+            let token = signal.listen { [weak core] reason in core?.giveUpInOrder(ticket, .abort(reason)) }
             callback.afterwards { signal.unlisten(token) }
         }
         core.watch()
@@ -70,8 +70,17 @@ extension Client {
     /// Nobody wants the result, or the chunks, of this request any more. False: it is over already.
     package func abandon(_ ticket: UInt64, _ error: IPCError) -> Bool {
         guard core.pending.withLock({ $0.isTaken(ticket) }) else { return false }
-        core.giveUp(ticket, error)
+        core.giveUpInOrder(ticket, error)
         return true
+    }
+}
+
+extension ClientCore {
+    /// As ``giveUp(_:_:)``; the abort goes the way of the request, so that it cannot come before it.
+    fileprivate func giveUpInOrder(_ ticket: UInt64, _ error: IPCError) {
+        if takesStream(ticket) { return abandon(ticket, error) }
+        complete(ticket, seq: nil, .error(error))
+        sendAbort(ticket, error, shared: true)
     }
 }
 

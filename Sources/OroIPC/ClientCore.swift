@@ -28,6 +28,8 @@ import Synchronization
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)
     let late = Atomic<Int>(0)
+    /// Called once when the link is over.
+    let atEnd = Locked<(@Sendable () -> Void)?>(nil)
     /// Results of calls that may use an earlier one.
     let cache: Locked<ResultCache>
     /// What the host said it is, once it was asked.

@@ -50,8 +50,11 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     /// One without a thread, for a single client: a foreign event loop calls ``turn()``.
+    ///
+    /// With epoll: threads that block between two turns have the bell rung, and what io_uring reports of that while nobody takes
+    /// it would outgrow its queue.
     static func turned(_ options: ClientOptions) throws(LinkError) -> ClientReactor {
-        try ClientReactor(options.backend, options.idle, isTurned: true)
+        try ClientReactor(.epoll, options.idle, isTurned: true)
     }
 
     private init(_ backend: WakeBackend?, _ idle: IdlePolicy, isTurned: Bool = false) throws(LinkError) {

@@ -196,6 +196,7 @@ extension ClientCore {
         for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(error)) }
         events.close()
         ports.end(error)
+        atEnd.withLock { $0.take() }?()
         kick()
     }
 

@@ -21,6 +21,19 @@ extension Client {
         core.background.withLock { $0 }?.submit(job)
     }
 
+    /// Calls `action` once, on whatever thread, when the link is over; at once when it is. It only hands on.
+    package func onEnd(_ action: @escaping @Sendable () -> Void) {
+        core.attach()
+        core.atEnd.withLock { $0 = action }
+        // Over meanwhile: whoever ended it may have looked before.
+        if core.link.isOver { core.atEnd.withLock { $0.take() }?() }
+    }
+
+    /// Calls listeners of ``events`` by way of `run`, which runs what it is given once, soon, one at a time.
+    package func callListeners(by run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) {
+        core.events.setScheduler(run)
+    }
+
     /// Nobody turns it any more. Closed, and no thread in ``turn()``.
     package func endTurns() { core.background.withLock { $0 }?.retire() }
 }

@@ -35,7 +35,7 @@ public struct Event: Sendable {
     /// parameters. O(n): decoded at each look.
     public var detail: Value? {
         switch content {
-        case .received(let storage): storage.header.valueBytes == 0 ? nil : Message(storage).value
+        case .received(let storage): storage.header.valueBytes == 0 ? nil : Message(storage).wholeValue
         case .made(let detail, _, _): detail
         }
     }
@@ -77,6 +77,11 @@ public struct Event: Sendable {
             return headers
         case .made(_, _, let headers): return headers
         }
+    }
+
+    /// The frame it came in.
+    var received: FrameStorage? {
+        if case .received(let storage) = content { storage } else { nil }
     }
 
     /// For ThreadSanitizer, which does not see the way from the thread that read it to the one that looks at it.

@@ -28,6 +28,8 @@ import OroLink
         /// The body that follows the request with ``bodyTicket``; set by the host. Of another request it means nothing.
         var body: MessageBody?
         var bodyTicket: UInt64 = 0
+        /// What a message says that was made here: there is no frame then.
+        var made: MadeMessage?
     }
 
     @usableFromInline let fields: UnsafeMutablePointer<Fields>
@@ -70,9 +72,27 @@ import OroLink
         try readHeader()
     }
 
+    /// A message that is made here, with no memory for a frame. `other`: the received one it comes from, whose route, client
+    /// and body are its own then.
+    init(_ made: MadeMessage, from other: FrameStorage? = nil) {
+        unsafe fields = .allocate(capacity: 1)
+        let base = unsafe UnsafeMutableRawPointer(fields)
+        var copy = unsafe other?.fields.pointee ?? Fields(base: base, room: 0)
+        unsafe copy.base = base
+        copy.room = 0
+        copy.count = 0
+        copy.borrowed = nil
+        copy.made = made
+        copy.header.kind = .request
+        copy.header.flags.formIntersection(.ofRequests)
+        _ = unsafe copy.route?.retain()
+        unsafe fields.initialize(to: copy)
+        describe(made)
+    }
+
     deinit {
         unsafe fields.pointee.route?.release()
-        unsafe fields.pointee.base.deallocate()
+        if unsafe fields.pointee.room > 0 { unsafe fields.pointee.base.deallocate() }
         unsafe fields.deinitialize(count: 1)
         unsafe fields.deallocate()
     }
@@ -144,13 +164,14 @@ import OroLink
     var payload: Bytes? {
         let count = unsafe Int(fields.pointee.header.payloadBytes)
         if count == 0 { return nil }
-        if let borrowed = unsafe fields.pointee.borrowed { return lentPayload(borrowed) }
+        if unsafe fields.pointee.header.flags.contains(.lent) { return lentPayload() }
         // The header was checked against the frame's length; the memory is as old as this object.
         return unsafe Bytes(owner: self, base: fields.pointee.base + fields.pointee.payloadStart, count: count)
     }
 
+    /// `nil` after ``dropPayload()``.
     @usableFromInline
-    func lentPayload(_ borrowed: BorrowedBlock) -> Bytes { Bytes(borrowed) }
+    func lentPayload() -> Bytes? { unsafe fields.pointee.borrowed.map { Bytes($0) } ?? made?.payload }
 
     /// The payload, for the only one who wants it: where it was lent, this object does not hold it any longer.
     @inline(__always)

@@ -125,6 +125,18 @@ public final class Host: Sendable {
         return core.reactor.turn()
     }
 
+    /// The calling thread is the host's.
+    package var isOnThread: Bool { core.reactor.isReactorThread }
+
+    /// Begins what ``shutdown(within:reason:)`` does, and waits for nothing; it does not stop the host.
+    package func beginShutdown(within deadline: Duration, reason: String) {
+        core.shutDown(reason, within: deadline.nanoseconds) {}
+    }
+
+    /// Runs `job` on the host's thread, soon: in the next turn of one that is turned. False: it has stopped.
+    @discardableResult
+    package func onThread(_ job: @escaping @Sendable () -> Void) -> Bool { core.reactor.submit(job) }
+
     // MARK: Clients without a name
 
     /// A client of this host in the same process. The host must be started.

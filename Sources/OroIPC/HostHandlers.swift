@@ -17,7 +17,7 @@ extension HostLink {
         }
         guard let serial = try admit(storage) else { return }
         let message = Message(storage)
-        let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
+        let wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
         let sender = stream == nil ? nil : StreamSender()
         let handler: Router.AsyncHandler
         if let stream, let sender {
@@ -106,7 +106,7 @@ extension HostLink {
         var serial: UInt64 = 0
         let result = worker.watched {
             serial = takeSerial()
-            return asker(header, header.flags.contains(.wideSeq) ? Message(storage).seq : nil, serial)
+            return asker(header, header.flags.contains(.wideSeq) ? storage.seq : nil, serial)
         }
         if let result {
             if header.kind == .request { try reply(header, storage, result) }

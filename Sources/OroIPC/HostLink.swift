@@ -302,7 +302,7 @@ import OroLink
             }
         }
         try replyInFull(
-            request, wideSeq: request.flags.contains(.wideSeq) ? Message(storage).seq : nil, copy result)
+            request, wideSeq: request.flags.contains(.wideSeq) ? storage.seq : nil, copy result)
     }
 
     private func answerNotFound(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
@@ -311,7 +311,7 @@ import OroLink
         let number = Int(header.route)
         // A number was checked when its route was looked up.
         let name = number == 0 ? try inlineName(storage) : unsafe tables[ring].names[number - 1]
-        let url = "ipc://\(name)?index=0&seq=\(Message(storage).seq.rText)"
+        let url = "ipc://\(name)?index=0&seq=\(storage.seq.rText)"
         try reply(header, storage, Result(err: .notFound(url: url)))
     }
 

@@ -8,7 +8,7 @@ extension HostLink {
         guard let serial = try admit(storage) else { return }
         let header = storage.header
         let message = Message(storage)
-        let wideSeq = header.flags.contains(.wideSeq) ? message.seq : nil
+        let wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
         let link = link
         let core = unsafe core
         let pending = PendingReply(route.name) { [weak core] result in

@@ -1,29 +1,48 @@
 import OroFrame
 import OroLink
 
-/// A command as a handler receives it: its name, its sequence number, a value and bytes.
+/// A command with its parameters and bytes: what a client sends, and what a handler receives.
 ///
-/// Everything is read from a private copy of what the client sent: it cannot change any more. Reading one member of the
-/// value does not decode the others.
+/// ```swift
+/// let message = try Message.from("fs.stat", ["path": "/etc/hosts"])
+/// print(message)                          // ipc://fs.stat?path=%2Fetc%2Fhosts
+/// let result = await client.request(message)
+///
+/// host.router.map("fs.stat") { message in
+///     let path = try message.string("path")   // "/etc/hosts"
+///     …
+/// }
+/// ```
+///
+/// A message is a URI of the scheme `ipc:`, but its text is built only when somebody asks for it ([the guide](messages.md) says
+/// how values and text become each other). ``subscript(_:)``, ``wholeValue`` and ``string(_:)`` give values exactly as they were
+/// sent; ``get(_:default:)``, ``value`` and the lists of parameters read a text that is JSON as what it says, as `oro:ipc` does.
+///
+/// A received message is read from a private copy of what the client sent: it cannot change any more, and looking at one
+/// member of the value does not decode the others. Copies share their contents until one of them is changed.
 public struct Message: Sendable {
-    @usableFromInline let storage: FrameStorage
+    @usableFromInline var storage: FrameStorage
+
+    /// The scheme of a message's URI, with its colon.
+    public static let PROTOCOL = "ipc:"
 
     @inlinable
     init(_ storage: FrameStorage) { self.storage = storage }
 
-    /// The command's name, as the host spells it.
+    /// The command's name: of a received message as the host spells it, else the host part of its URI, which stays as it is
+    /// encoded, or without one the path.
     @inlinable public var name: String {
-        unsafe storage.fields.pointee.route?._withUnsafeGuaranteedRef { $0.name } ?? ""
+        unsafe storage.fields.pointee.route?._withUnsafeGuaranteedRef { $0.name } ?? storage.madeName
     }
 
     /// The same as ``name``.
     @inlinable public var command: String { name }
 
-    /// The client's number for this request.
-    public var seq: Seq { (try? storage.view.seq()) ?? Seq(storage.header.seq) }
-
-    /// The bytes that came with the command, `nil` when there are none.
-    @inlinable public var bytes: Bytes? { storage.payload }
+    /// The bytes that go with the command, `nil` when there are none.
+    public var bytes: Bytes? {
+        @inlinable get { storage.payload }
+        set { change { $0.payload = newValue.flatMap { $0.isEmpty ? nil : $0 } } }
+    }
 
     /// A block of `count` bytes for the result, to be filled and returned without a copy. Does not wait; for a synchronous
     /// handler.
@@ -51,30 +70,38 @@ public struct Message: Sendable {
     /// The request's body, where it has one that comes in chunks; always `nil` in a synchronous handler.
     public var body: MessageBody? { storage.header.flags.contains(.hasBody) ? storage.body : nil }
 
-    /// True when the command came without a value.
+    /// True when there is no value at all.
     @inlinable public var isValueless: Bool { unsafe storage.fields.pointee.header.valueBytes == 0 }
 
-    /// The value, decoded; `nil` when there is none. Throws when what the client sent is not a value. O(n).
-    public func decodeValue() throws(FrameError) -> Value? {
-        if isValueless { return nil }
-        return try storage.view.value()?.decode()
-    }
+    /// The value as it was sent, whole; `nil` when there is none. Throws when what the client sent is not a value. O(n).
+    public func decodeValue() throws(FrameError) -> Value? { try storage.whole() }
 
-    /// The value, decoded; `nil` when there is none or it is malformed. O(n).
-    public var value: Value? { try? decodeValue() }
+    /// The value as it was sent, whole: an object, whose members are the parameters, or any other value, which is the parameter
+    /// `value`. Of parameters with one name the last counts. `nil` when there is no value, or it is malformed. O(n).
+    public var wholeValue: Value? { try? decodeValue() }
 
-    /// The member `key` of an object value; `nil` when it is absent. Decodes that member only.
+    /// The first parameter of this name, exactly as it was sent; `nil` when there is none. Decodes nothing else.
+    ///
+    /// Setting it is ``set(_:_:)``, and setting it to `nil` is ``delete(_:)``.
     public subscript(key: String) -> Value? {
-        if isValueless { return nil }
-        do {
-            guard let value = try storage.view.value(), let member = try value.member(key) else { return nil }
-            return try member.decode()
-        } catch {
-            return nil
+        get {
+            if isValueless { return nil }
+            if let made = storage.made { return made.parameters?.first(key) }
+            do {
+                if storage.header.flags.contains(.pairs) { return try storage.parameters()?.first(key) }
+                guard let value = try storage.view.value() else { return nil }
+                guard value.kind == .object else { return key == "value" ? try value.decode() : nil }
+                return try value.member(key)?.decode()
+            } catch {
+                return nil
+            }
+        }
+        set {
+            if let newValue { set(key, newValue) } else { delete(key) }
         }
     }
 
-    /// The text of member `key`, or an error that says it is missing.
+    /// The text of a parameter, or an error that says it is missing.
     public func string(_ key: String) throws(IPCError) -> String {
         guard let text = self[key]?.string, !text.isEmpty else {
             throw IPCError(message: "Expecting '\(key)' in parameters")

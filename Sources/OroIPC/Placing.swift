@@ -33,11 +33,7 @@ extension Arena {
 extension Bytes {
     /// A copy in `block`, which has as many bytes.
     func copied(to block: OwnBlock) -> Bytes {
-        unsafe withUnsafeBytes { source in
-            // The block is new, and has room.
-            if let start = source.baseAddress { unsafe block.base.copyMemory(from: start, byteCount: source.count) }
-        }
-        block.arena.copied.add(count, ordering: .relaxed)
+        unsafe withUnsafeBytes { source in unsafe block.arena.copy(source, to: block) }
         return unsafe Bytes(block, UnsafeRawPointer(block.base), count, in: .block)
     }
 }

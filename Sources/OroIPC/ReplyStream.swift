@@ -44,19 +44,44 @@ public final class ReplyStream: Sendable {
 
     /// Sends a chunk of any shape. Suspends and throws as ``send(_:)-(Bytes)``.
     public func send(_ chunk: StreamChunk) async throws(IPCError) {
+        let ready = try prepared(chunk)
+        try await sender.reserve()
+        send(ready)
+    }
+
+    /// Sends a chunk if the client takes one now. Throws as ``send(_:)-(Bytes)``, but for the task.
+    package func trySend(_ chunk: StreamChunk) throws(IPCError) -> Bool {
+        guard try sender.tryReserve() else { return false }
+        do throws(IPCError) {
+            send(try prepared(chunk))
+        } catch {
+            sender.giveBack()
+            throw error
+        }
+        return true
+    }
+
+    /// The client takes no chunk now.
+    package var isBusy: Bool { !sender.mayGoOn }
+
+    /// Calls `action` once, on whatever thread, when ``trySend(_:)`` is worth another try. False: it is now.
+    package func whenRoom(_ action: @escaping @Sendable () -> Void) -> Bool { sender.whenRoom(action) }
+
+    private func prepared(_ chunk: StreamChunk) throws(IPCError) -> (Frame, Bytes?, cost: Int) {
         var chunk = chunk
         // A large payload is copied into a block here, and not on the host's thread; one that is in a block weighs nothing.
         if let bytes = chunk.bytes, let placed = try? link.placed(bytes) { chunk.bytes = placed }
         var frame = chunk.frame(ticket)
         if let bytes = chunk.bytes, link.arena.canLend(bytes) { frame.payloadBytes = BlockReference.byteCount }
-        let cost: Int
         do throws(FrameError) {
-            cost = try frame.measure(limits: limits).frameBytes
+            return (frame, chunk.bytes, try frame.measure(limits: limits).frameBytes)
         } catch {
             throw IPCError(.range, "the chunk does not fit a message: \(error)")
         }
-        try await sender.reserve()
-        sender.queued(cost)
-        put(frame, chunk.bytes, cost)
+    }
+
+    private func send(_ ready: (Frame, Bytes?, cost: Int)) {
+        sender.queued(ready.cost)
+        put(ready.0, ready.1, ready.cost)
     }
 }

@@ -36,28 +36,14 @@ final class StreamReceiver: Sendable {
         var isGivenUp = false
         /// What follows the last chunk; `nil` while more may come.
         var ending: Ending?
-        var reader: Reader?
+        var reader: Waiter?
 
         /// A reader would find something.
         var isReady: Bool { !chunks.isEmpty || ending != nil }
 
-        mutating func takeReader() -> Reader? {
+        mutating func takeReader() -> Waiter? {
             defer { reader = nil }
             return reader
-        }
-    }
-
-    /// Who is told that there is something to read.
-    private enum Reader {
-        case task(SuspendedTask)
-        case callback(@Sendable () -> Void)
-
-        /// Not with the lock.
-        func resume() {
-            switch self {
-            case .task(let task): task.resume()
-            case .callback(let call): call()
-            }
         }
     }
 
@@ -83,7 +69,7 @@ final class StreamReceiver: Sendable {
 
     /// A chunk has come.
     func take(_ storage: FrameStorage) -> Arrival {
-        let (arrival, reader) = state.withLock { state -> (Arrival, Reader?) in
+        let (arrival, reader) = state.withLock { state -> (Arrival, Waiter?) in
             guard state.credit > 0 else { return (.unexpected, nil) }
             state.credit -= 1
             if state.ending != nil { return (.late, nil) }
@@ -96,7 +82,7 @@ final class StreamReceiver: Sendable {
 
     /// The stream has ended. What came before is still read.
     func finish(_ error: IPCError?) {
-        let reader = state.withLock { state -> Reader? in
+        let reader = state.withLock { state -> Waiter? in
             if state.ending != nil { return nil }
             state.ending = Ending(error: error)
             return state.takeReader()
@@ -119,7 +105,7 @@ final class StreamReceiver: Sendable {
 
     /// Nobody wants the chunks any more; those that wait are dropped.
     func giveUp(_ error: IPCError) {
-        let (chunks, reader) = state.withLock { state -> (Deque<FrameStorage>, Reader?) in
+        let (chunks, reader) = state.withLock { state -> (Deque<FrameStorage>, Waiter?) in
             let chunks = state.chunks
             state.chunks = []
             state.isGivenUp = true

@@ -13,12 +13,12 @@ final class StreamSender: Sendable {
         var unwritten = 0
         var closed: IPCError?
         var onClose: (@Sendable () -> Void)?
-        var waiting: [UInt64: SuspendedTask] = [:]
+        var waiting: [UInt64: Waiter] = [:]
         var nextWaiting: UInt64 = 0
 
         var mayGoOn: Bool { closed != nil || (credit > 0 && unwritten < mostUnwritten) }
 
-        mutating func takeWaiting() -> [UInt64: SuspendedTask] {
+        mutating func takeWaiting() -> [UInt64: Waiter] {
             defer { waiting = [:] }
             return waiting
         }
@@ -28,7 +28,7 @@ final class StreamSender: Sendable {
 
     /// The receiver takes `count` more chunks. False: more than any receiver can mean.
     func grant(_ count: Int) -> Bool {
-        let waiting = state.withLock { state -> [UInt64: SuspendedTask]? in
+        let waiting = state.withLock { state -> [UInt64: Waiter]? in
             guard count <= StreamSender.mostCredit - state.credit else { return nil }
             state.credit += count
             return state.takeWaiting()
@@ -52,7 +52,7 @@ final class StreamSender: Sendable {
 
     /// Nothing more is to be sent: every ``reserve()`` throws `error`. Only the first reason counts.
     func close(_ error: IPCError) {
-        let (waiting, onClose) = state.withLock { state -> ([UInt64: SuspendedTask], (@Sendable () -> Void)?) in
+        let (waiting, onClose) = state.withLock { state -> ([UInt64: Waiter], (@Sendable () -> Void)?) in
             if state.closed != nil { return ([:], nil) }
             state.closed = error
             defer { state.onClose = nil }
@@ -74,19 +74,46 @@ final class StreamSender: Sendable {
         if isClosed { action() }
     }
 
+    /// ``tryReserve()`` is worth a try.
+    var mayGoOn: Bool { state.withLock { $0.mayGoOn } }
+
+    /// Takes the credit for one chunk, if there is some, and room. Throws why it was closed.
+    func tryReserve() throws(IPCError) -> Bool {
+        let (isDone, closed) = state.withLock { state in
+            if state.closed == nil, state.mayGoOn {
+                state.credit -= 1
+                return (true, nil as IPCError?)
+            }
+            return (false, state.closed)
+        }
+        if let closed { throw closed }
+        return isDone
+    }
+
+    /// The chunk that credit was taken for is not sent.
+    func giveBack() {
+        let waiting = state.withLock { state in
+            state.credit += 1
+            return state.takeWaiting()
+        }
+        for waiter in waiting.values { waiter.resume() }
+    }
+
+    /// Calls `action` once when ``tryReserve()`` is worth another try, or it is closed. False: it is now.
+    func whenRoom(_ action: @escaping @Sendable () -> Void) -> Bool {
+        state.withLock { state in
+            if state.mayGoOn { return false }
+            state.nextWaiting += 1
+            state.waiting[state.nextWaiting] = .callback(action)
+            return true
+        }
+    }
+
     /// Takes the credit for one chunk; waits for it, and for room. Throws why it was closed, or an `AbortError` in a
     /// task that is cancelled.
     func reserve() async throws(IPCError) {
         while true {
-            let (isDone, closed) = state.withLock { state in
-                if state.closed == nil, state.mayGoOn {
-                    state.credit -= 1
-                    return (true, nil as IPCError?)
-                }
-                return (false, state.closed)
-            }
-            if let closed { throw closed }
-            if isDone { return }
+            if try tryReserve() { return }
             if Task.isCancelled { throw .abort() }
             await wait()
         }
@@ -102,7 +129,7 @@ final class StreamSender: Sendable {
                 state.withLock { state in
                     // Looked at with the lock: whoever cancels wakes with it, before or after this.
                     if state.mayGoOn || Task.isCancelled { return false }
-                    state.waiting[number] = task
+                    state.waiting[number] = .task(task)
                     return true
                 }
             }

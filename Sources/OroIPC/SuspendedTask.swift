@@ -25,3 +25,17 @@ import CSupport
         oro_tsan_ignore_reads(false)
     }
 }
+
+/// Who waits for something: a task, or a caller that is none.
+enum Waiter: Sendable {
+    case task(SuspendedTask)
+    case callback(@Sendable () -> Void)
+
+    /// Once, and not with the lock that it is kept behind.
+    func resume() {
+        switch self {
+        case .task(let task): task.resume()
+        case .callback(let call): call()
+        }
+    }
+}

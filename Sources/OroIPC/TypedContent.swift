@@ -106,7 +106,11 @@ extension Message {
     ///
     /// Throws a `TypeError` that says where the value is not of that type, or an `EncodingError` when it is none.
     public func decode<T: Decodable>(_ type: T.Type) throws(IPCError) -> T {
-        try TypedContent.decode(type, from: storage, bytes: bytes, "the request of '\(name)'")
+        // Made here, or with a name twice: there is no value in a frame that could be decoded in place.
+        if storage.made != nil || storage.header.flags.contains(.pairs) {
+            return try TypedContent.decode(type, from: wholeValue, bytes: bytes, "the request of '\(name)'")
+        }
+        return try TypedContent.decode(type, from: storage, bytes: bytes, "the request of '\(name)'")
     }
 }
 

@@ -24,6 +24,8 @@ import Synchronization
     private let freed = Atomic<Int>(0)
     /// Payload bytes that were copied into blocks.
     package let copied = Atomic<Int>(0)
+    /// The peer's processor is far away: a line it has read costs much to write again.
+    private let isFar = Atomic<Bool>(false)
 
     private struct Waiters {
         var last: UInt64 = 0
@@ -52,6 +54,9 @@ import Synchronization
             defer {
                 isFreed = books.isFreed
                 books.isFreed = false
+                if books.distance.isFar != isFar.load(ordering: .relaxed) {
+                    isFar.store(books.distance.isFar, ordering: .relaxed)
+                }
             }
             return try body(&books)
         }
@@ -82,6 +87,19 @@ import Synchronization
                 try books.add(memory, count: max(1, count), isWhole: isWhole)
             }
             return OwnBlock(self, found, count: count)
+        }
+    }
+
+    /// Copies a payload into a block of this arena that has room for it.
+    package func copy(_ source: UnsafeRawBufferPointer, to block: OwnBlock) {
+        guard let start = source.baseAddress else { return }
+        copied.add(source.count, ordering: .relaxed)
+        if isFar.load(ordering: .relaxed) {
+            // The block has room, says the caller, and starts at a grain.
+            unsafe oro_copy_streaming(block.base, start, source.count)
+        } else {
+            // As above.
+            unsafe block.base.copyMemory(from: start, byteCount: source.count)
         }
     }
 
@@ -258,6 +276,7 @@ package struct Lent: Sendable {
     /// A block has come free.
     var isFreed = false
     private var heap = BlockHeap()
+    private(set) var distance = Distance()
     /// By slot.
     private var memories: [Held?] = []
     private var slotsTaken = 0
@@ -326,7 +345,8 @@ package struct Lent: Sendable {
         let room = Books.room(count)
         guard bytesOut + room * Arena.grain <= own.loanBytes else { throw shortage }
         let isWhole = count > Arena.largestShared
-        if let id = isWhole ? takeSpare(count) : heap.take(room) {
+        if !isWhole { feelDistance(room) }
+        if let id = isWhole ? takeSpare(count) : heap.take(room, mayGrow: memoryBytes < Books.mostForRest(own)) {
             bytesOut += heap.count(of: id) * Arena.grain
             return .ready(ready(id))
         }
@@ -334,6 +354,20 @@ package struct Lent: Sendable {
         if isWhole { return .needs(bytes: count, isWhole: true) }
         return .needs(
             bytes: max(count, min(max(Arena.firstMemory, memoryBytes), Arena.largestSharing)), isWhole: false)
+    }
+
+    /// Whether the newest block that came back, of `room` grains, is still near or was read far away.
+    private mutating func feelDistance(_ room: Int) {
+        guard room >= Distance.leastBytes / Arena.grain, let id = heap.newest(room) else { return }
+        // Nobody has the block.
+        let base = unsafe memories[heap.memory(of: id)]!.memory.base + heap.start(of: id) * Arena.grain
+        unsafe distance.note(oro_line_ticks(base + room / 2 * Arena.grain))
+        heap.rest = distance.isFar ? Distance.restingBytes / Arena.grain : 0
+    }
+
+    /// Memory may grow to so much only that blocks can rest.
+    private static func mostForRest(_ limits: LinkLimits) -> Int {
+        min(2 * Distance.restingBytes, limits.keptBytes, limits.loanBytes)
     }
 
     private func ready(_ id: Int32) -> Ready {

@@ -1,11 +1,14 @@
+import DequeModule
+
 /// Which stretches of which memories are taken, and which are free. Knows numbers only; counts in grains.
 ///
 /// A two-level segregated fit (Masmano, Ripoll, Crespo, Real, 2004): lists of free stretches by size, 16 for each power of
 /// two, and two levels of bits that say which lists are not empty. Taking and giving back are O(1), and neighbours that are
 /// free become one. The bookkeeping stands outside the memory, which a peer can read.
 ///
-/// The last few that were given back wait a while as they are, before they join their free neighbours: traffic of one
-/// size takes them again at once, and the newest, whose lines are nearest, first.
+/// What was given back waits a while as it is, before it joins its free neighbours, so that traffic of one size neither joins
+/// nor divides. Usually the newest is taken first: its lines are near. With ``rest`` the oldest is, and only after so much
+/// else was given back, that the peer's caches have let its lines go.
 ///
 /// What is wasted: a taken stretch is as long as was asked for. A free stretch is found when it is at least 1/16 longer than
 /// asked for, or the first of its list; so at most a sixteenth of it is passed over for being in the list below.
@@ -36,9 +39,13 @@ struct BlockHeap {
     /// A bit for each row of lists that has one that is not empty, and for each of a row's lists.
     private var rows: UInt64 = 0
     private var columns = [UInt16](repeating: 0, count: 48)
-    /// Given back last, and not joined yet; the newest is the last.
-    private var recent: [Int32] = []
+    /// Given back, and not joined yet; the newest is the last.
+    private var recent: Deque<Int32> = []
+    private var recentGrains = 0
+    /// Most of them, without ``rest``.
     private static let mostRecent = 8
+    /// Grains that are given back before one of them is taken again; 0: the newest is taken first.
+    var rest = 0
 
     // MARK: Memories
 
@@ -58,22 +65,49 @@ struct BlockHeap {
 
     // MARK: Stretches
 
-    /// A stretch of `count` grains, with one holder; `nil` when there is none.
-    mutating func take(_ count: Int) -> Int32? {
+    /// A stretch of `count` grains, with one holder; `nil` when there is none, or, where it may grow, none that has rested.
+    mutating func take(_ count: Int, mayGrow: Bool = false) -> Int32? {
+        if let id = takeRecent(count) { return id }
+        if let id = find(count) { return cut(id, count) }
+        if mayGrow && recentGrains < rest { return nil }
+        // What waits makes way, the oldest first.
+        while let id = recent.popFirst() {
+            recentGrains -= stretches[Int(id)].count
+            _ = join(id)
+            if let found = find(count) { return cut(found, count) }
+        }
+        return nil
+    }
+
+    /// What was given back last, where it has `count` grains.
+    func newest(_ count: Int) -> Int32? {
+        guard let id = recent.last, stretches[Int(id)].count == count else { return nil }
+        return id
+    }
+
+    /// One of `count` grains that waits to be joined, as ``rest`` says.
+    private mutating func takeRecent(_ count: Int) -> Int32? {
+        if rest > 0 {
+            guard recentGrains >= rest, let id = recent.first, stretches[Int(id)].count == count else { return nil }
+            recent.removeFirst()
+            return takeBack(id)
+        }
         var index = recent.count - 1
         while index >= 0 {
             let id = recent[index]
             if stretches[Int(id)].count == count {
                 recent.remove(at: index)
-                stretches[Int(id)].holders = 1
-                return id
+                return takeBack(id)
             }
             index -= 1
         }
-        if let id = find(count) { return cut(id, count) }
-        if recent.isEmpty { return nil }
-        settle()
-        return find(count).map { cut($0, count) }
+        return nil
+    }
+
+    private mutating func takeBack(_ id: Int32) -> Int32 {
+        recentGrains -= stretches[Int(id)].count
+        stretches[Int(id)].holders = 1
+        return id
     }
 
     /// Takes `count` grains of a free stretch.
@@ -104,8 +138,12 @@ struct BlockHeap {
 
     /// Nobody has the stretch any more.
     mutating func give(_ id: Int32) {
-        if recent.count == BlockHeap.mostRecent { _ = join(recent.removeFirst()) }
         recent.append(id)
+        recentGrains += stretches[Int(id)].count
+        while rest == 0, recent.count > BlockHeap.mostRecent, let oldest = recent.popFirst() {
+            recentGrains -= stretches[Int(oldest)].count
+            _ = join(oldest)
+        }
     }
 
     /// The same, at once. Answers the stretch it is part of now; whether that is all of its memory ``isAll(_:)`` tells.
@@ -117,6 +155,7 @@ struct BlockHeap {
     /// Joins what waits to be.
     mutating func settle() {
         while let id = recent.popLast() { _ = join(id) }
+        recentGrains = 0
     }
 
     private mutating func join(_ id: Int32) -> Int32 {

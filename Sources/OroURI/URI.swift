@@ -27,6 +27,13 @@ package struct URI: Hashable, Sendable {
     package init(_ text: String) throws(URIError) { self = try URIParser.parse(Array(text.utf8)) }
 
     init() {}
+
+    /// `scheme://host?query`. Neither part is looked at: what needs encoding is encoded.
+    package init(scheme: String, host: String, query: String?) {
+        self.scheme = scheme
+        self.host = host
+        self.query = query
+    }
 }
 
 extension URI {

@@ -23,9 +23,9 @@ public final class Fixture: Sendable {
         HandlerFixture(router: router).install()
         events.install(on: host)
         Fixture.installPorts(on: host)
-        router.map("echo") { message in Result(data: message.value, bytes: message.bytes) }
-        router.map("echo.async", async: { message in Result(data: message.value, bytes: message.bytes) })
-        router.map("seq") { message in Result(data: .string("\(message.seq)")) }
+        router.map("echo") { message in Result(data: message.wholeValue, bytes: message.bytes) }
+        router.map("echo.async", async: { message in Result(data: message.wholeValue, bytes: message.bytes) })
+        router.map("seq") { message in Result(data: .string("\(message.seq ?? 0)")) }
         router.map("Name.Of.This") { message in Result(data: .string(message.name)) }
         router.map("fail") { message in
             throw IPCError(
@@ -115,7 +115,7 @@ public final class Fixture: Sendable {
                 let bytes = message.bytes ?? []
                 var loan = try await message.loan(bytes.count)
                 bytes.withUnsafeBytes { source in loan.withUnsafeMutableBytes { $0.copyMemory(from: source) } }
-                return Result(data: message.value, bytes: loan.bytes())
+                return Result(data: message.wholeValue, bytes: loan.bytes())
             })
         router.map("keep") { [self] message in
             kept.withLock { $0.append(message.bytes ?? []) }

@@ -47,11 +47,23 @@ struct CallbackTests {
         }
     }
 
-    @Test("a foreign loop gets every result, woken by one descriptor", arguments: WakeBackend.allCases)
-    func turned(_ backend: WakeBackend) throws {
+    @Test("however often a thread blocks between two turns, the next result is heard of")
+    func blockingBetweenTurns() throws {
         var options = ClientOptions()
-        options.backend = backend
+        // Each call sleeps, and has the bell rung.
+        options.idle = .park
         let loop = try Loop(options)
+        _ = loop.client.turn()
+        for _ in 0..<6000 where !loop.client.sendSync("ping").isOK { Issue.record("a blocking call failed") }
+        let results = Results()
+        _ = loop.client.call("sleep", ["ms": 1], nil, nil) { results.add($0) }
+        try loop.until("the result") { results.count == 1 }
+        loop.end()
+    }
+
+    @Test("a foreign loop gets every result, woken by one descriptor")
+    func turned() throws {
+        let loop = try Loop()
         let results = Results()
         for round in 1...50 {
             for _ in 0..<20 { _ = loop.client.call("ping", nil, nil, nil) { results.add($0) } }

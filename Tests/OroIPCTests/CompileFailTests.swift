@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 /// What the compiler must refuse: it is the compiler that keeps spans from outliving their memory, and both ends of a typed
@@ -156,46 +155,14 @@ struct CompileFailTests {
 
     @Test("nothing that keeps the rules", arguments: good)
     func compiles(_ snippet: Snippet) async throws {
-        let (status, errors) = try await compile(snippet)
+        let (status, errors) = try await Compiler.compile("import OroIPC\n\(snippet.code)\n")
         #expect(status == 0, "\(errors)")
     }
 
     @Test("what would outlive its memory, have two owners, or not fit a route", arguments: bad)
     func isRefused(_ snippet: Snippet) async throws {
-        let (status, errors) = try await compile(snippet)
+        let (status, errors) = try await Compiler.compile("import OroIPC\n\(snippet.code)\n")
         #expect(status != 0, "it compiles")
         #expect(errors.contains("error: \(snippet.error)"), "\(errors)")
-    }
-
-    /// Compiles as far as ownership and lifetimes are looked at (which `-typecheck` does not do).
-    private func compile(_ snippet: Snippet) async throws -> (status: Int32, errors: String) {
-        let files = FileManager.default
-        let build = ((try files.destinationOfSymbolicLink(atPath: "/proc/self/exe")) as NSString)
-            .deletingLastPathComponent
-        let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().path
-        let path = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/swiftc" }
-        let compiler = try #require(path.first { files.isExecutableFile(atPath: $0) }, "no swiftc in PATH")
-        let folder = files.temporaryDirectory.appendingPathComponent("oro-cf-\(UUID().uuidString)")
-        try files.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? files.removeItem(at: folder) }
-        let file = folder.appendingPathComponent("snippet.swift"), log = folder.appendingPathComponent("log")
-        try "import OroIPC\n\(snippet.code)\n".write(to: file, atomically: true, encoding: .utf8)
-        _ = files.createFile(atPath: log.path, contents: nil)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: compiler)
-        process.arguments = [
-            "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-enable-experimental-feature", "Lifetimes",
-            "-I", "\(build)/Modules", "-Xcc", "-fmodule-map-file=\(sources)/CSupport/include/module.modulemap",
-            "-Xcc", "-I\(sources)/CSupport/include", "-module-cache-path", "\(build)/ModuleCache", file.path,
-        ]
-        let output = try FileHandle(forWritingTo: log)
-        process.standardOutput = output
-        process.standardError = output
-        let status = try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
-        return (status, try String(contentsOf: log, encoding: .utf8))
     }
 }

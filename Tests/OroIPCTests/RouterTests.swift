@@ -274,7 +274,7 @@ final class RouterTests {
     func invoke(_ kind: String) async throws {
         let (host, _) = try host()
         let answer: @Sendable (Message) -> Result = { message in
-            Result(data: ["value": message.decodedValue, "client": .bool(message.client != nil)], bytes: message.bytes)
+            Result(data: ["value": message.wholeValue ?? .null, "client": .bool(message.client != nil)], bytes: message.bytes)
         }
         switch kind {
         case "sync": host.router.map("r", answer)
@@ -349,9 +349,4 @@ final class RouterTests {
         task.cancel()
         #expect(!(await task.value).isOK)
     }
-}
-
-extension Message {
-    /// The value, or null.
-    fileprivate var decodedValue: Value { value ?? .null }
 }

@@ -18,7 +18,7 @@
  *   link       The connection itself: memory that both share, and a socket that tells of the other's death.
  *   route      A command that a host answers, by name; names are compared without regard to case.
  *   message    What came from the other side: a command with its value and bytes, an event, or a chunk of a stream.
- *   result     What a command came to: data and bytes, or an error; and headers.
+ *   result     What a command came to: data and bytes, or an error.
  *   value      A JSON value, and more: integers of any size, bytes. Read and written as text, as a number, as JSON, or
  *              in the encoded form of docs/wire-format.md.
  *   bytes      A payload beside the value. Large ones lie in shared memory and are not copied.
@@ -306,9 +306,6 @@ OROIPC_API const char *oroipc_message_seq(const oroipc_message *message);
 /* The parameter `index`, or -1. */
 OROIPC_API int64_t oroipc_message_index(const oroipc_message *message);
 
-/* The message as a URI: ipc://name?parameters. Made when it is first asked for. */
-OROIPC_API const char *oroipc_message_uri(const oroipc_message *message);
-
 /* The value of the message, or its member `key`, as text: a text as it is, others as JSON. NULL when it is missing
  * or empty. `key` NULL: the parameter `value`, which is the whole value where that is no object. */
 OROIPC_API const char *oroipc_message_get(const oroipc_message *message, const char *key);
@@ -375,7 +372,8 @@ OROIPC_API oroipc_status oroipc_result_create(oroipc_result **out);
 /* Another reference; answers `result`. */
 OROIPC_API oroipc_result *oroipc_result_retain(oroipc_result *result);
 
-/* Gives a reference back. A handler that releases its last one without having sent it answers with an InternalError. */
+/* Gives a reference back. A handler that releases its last one without having sent it answers with an
+ * InternalError. */
 OROIPC_API void oroipc_result_release(oroipc_result *result);
 
 /* A copy that is independent of the original; bytes are shared. */
@@ -409,10 +407,6 @@ OROIPC_API oroipc_status oroipc_result_set_bytes(oroipc_result *result, const vo
 /* Bytes that are not copied: a filled loan, memory of the caller's, bytes that somebody else has sent. `payload`
  * stays the caller's to release; NULL takes them away. */
 OROIPC_API oroipc_status oroipc_result_set_payload(oroipc_result *result, oroipc_bytes *payload);
-
-/* A header. A second one of the same name replaces the first, except set-cookie. `value` NULL takes it away. Fails
- * with OROIPC_INVALID for what cannot be a header. */
-OROIPC_API oroipc_status oroipc_result_set_header(oroipc_result *result, const char *name, const char *value);
 
 /* Reading. --------------------------------------------------------------------------------------------------------- */
 
@@ -453,18 +447,12 @@ OROIPC_API size_t oroipc_result_bytes_size(const oroipc_result *result);
 /* The bytes alone, to be kept without the result. Fails with OROIPC_NOT_FOUND when there are none. */
 OROIPC_API oroipc_status oroipc_result_take_bytes(const oroipc_result *result, oroipc_bytes **out);
 
-/* The header `name`, in any case; NULL when there is none. */
-OROIPC_API const char *oroipc_result_header(const oroipc_result *result, const char *name);
-
-/* Header number `index`, 0 and up, sorted by name. Fails with OROIPC_NOT_FOUND behind the last. */
-OROIPC_API oroipc_status oroipc_result_header_at(
-    const oroipc_result *result, size_t index, const char **name, const char **value);
-
 /* Answering. For a result that a handler received; OROIPC_STATE for others. ---------------------------------------- */
 
 /* Sends the result of an OROIPC_ROUTE_LATER, or ends the stream of an OROIPC_ROUTE_STREAM, and gives the handler's
- * reference back whatever it answers. Any thread.
- * Fails with OROIPC_ABORTED when nobody waits for it any more, OROIPC_STATE the second time. */
+ * reference back, unless it answers OROIPC_STATE. Any thread.
+ * Fails with OROIPC_ABORTED when nobody waits for it any more; OROIPC_STATE when it was sent before, or is no
+ * handler's to send. */
 OROIPC_API oroipc_status oroipc_result_send(oroipc_result *result);
 
 /* Sends a chunk of bytes, which are copied. Any thread, one at a time.
@@ -658,9 +646,10 @@ OROIPC_API oroipc_status oroipc_host_start(oroipc_host *host);
  * is stopped. */
 OROIPC_API oroipc_status oroipc_host_run(oroipc_host *host);
 
-/* Stops in good order: takes no new requests, gives those that run `within_ms` milliseconds to finish, tells the
- * clients `reason` (which may be NULL), and then stops. Waits for it, except in a host that is turned, which has to
- * be turned on meanwhile. Not on the host's thread. */
+/* Stops in good order: takes no new requests, gives those that run `within_ms` milliseconds to finish, tells the clients
+ * `reason` (which may be NULL), and then stops. Waits for it. A host that is turned only begins with it here, is turned
+ * on until its statistics say that it has no links, and is then stopped.
+ * Any thread. Fails with OROIPC_STATE on the thread of a host that was started or runs. */
 OROIPC_API oroipc_status oroipc_host_shutdown(oroipc_host *host, uint32_t within_ms, const char *reason);
 
 /* Ends all links and gives the name free: clients see OROIPC_PEER_GONE. Waits for the library's thread, unless
@@ -752,7 +741,7 @@ OROIPC_API oroipc_status oroipc_host_unlisten(oroipc_host *host, const char *nam
 OROIPC_API oroipc_status oroipc_host_emit(
     oroipc_host *host, uint64_t client, const char *name, const oroipc_value *value, oroipc_bytes *payload);
 
-/* Sends a result that nobody asked for, its data, bytes and headers: the client sees an event named "data". `client`
+/* Sends a result that nobody asked for, its data and bytes: the client sees an event named "data". `client`
  * as in oroipc_host_emit. Any thread. Fails as oroipc_host_emit, and with OROIPC_INVALID for a result that is an
  * error. */
 OROIPC_API oroipc_status oroipc_host_push(oroipc_host *host, uint64_t client, const oroipc_result *result);
@@ -782,7 +771,7 @@ enum {
 
 typedef struct oroipc_client_options {
     size_t size;
-    /* OROIPC_IDLE_… and OROIPC_BACKEND_…. */
+    /* OROIPC_IDLE_… and OROIPC_BACKEND_…; with OROIPC_DELIVER_TURN it is always epoll. */
     int32_t idle;
     int32_t backend;
     /* OROIPC_DELIVER_…. */

@@ -1,0 +1,215 @@
+import COroIPC
+import OroFrame
+import OroIPC
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// What C asks a client to send.
+struct GivenCall {
+    let command: String
+    var value: Value?
+    var encoded: EncodedValue?
+    /// For the length of the call that it was handed to, unless it is a payload.
+    let bytes: Bytes?
+    /// `nil`: the plain case.
+    let options: CallOptions?
+
+    /// `names` keeps texts for longer commands.
+    @inline(__always)
+    init(_ pointer: UnsafePointer<oroipc_call>?, _ names: CommandNames) throws(Failure) {
+        guard let pointer = unsafe pointer else { throw .null("call") }
+        let call = try unsafe whole(pointer, "call", oroipc_call())
+        guard let name = unsafe call.command else { throw .null("command") }
+        // C says that it ends with a zero byte, or has so many.
+        let count = unsafe call.command_size == 0 ? strlen(name) : call.command_size
+        guard (0...mostBytes).contains(count), let command = unsafe names.name(name, count) else {
+            throw .invalid("'command' is not UTF-8")
+        }
+        self.command = command
+        if unsafe call.value.kind != Int32(OROIPC_NONE) {
+            switch try unsafe GivenValue(call.value) {
+            case .none: break
+            case .tree(let tree): value = tree
+            case .encoded(let given): encoded = given
+            }
+        }
+        if let payload = unsafe BytesHandle.at(call.payload) {
+            bytes = payload.bytes
+        } else {
+            bytes = try unsafe passing(call.bytes, call.bytes_size)
+        }
+        if unsafe call.seq == nil && call.timeout_ms == 0 && call.abort == nil && call.when_full == 0 {
+            options = nil
+        } else {
+            options = try unsafe GivenCall.options(call)
+        }
+    }
+
+    /// The value, whatever it was.
+    func tree() throws(Failure) -> Value? {
+        if let encoded { return try GivenValue.encoded(encoded).tree() }
+        return value
+    }
+
+    /// The bytes for longer than the call that they were handed to.
+    var keptBytes: Bytes? { bytes.map { $0.isKept(by: NobodysMemory.shared) ? $0.copy() : $0 } }
+
+    private static func options(_ call: oroipc_call) throws(Failure) -> CallOptions {
+        var options = CallOptions()
+        if let seq = try unsafe text(call.seq, "seq") {
+            do throws(SeqError) {
+                options.seq = try Seq(seq)
+            } catch {
+                throw .invalid("'\(seq)' is no seq: \(error)")
+            }
+        }
+        if unsafe call.timeout_ms > 0 { options.timeout = unsafe .milliseconds(Int(call.timeout_ms)) }
+        options.signal = unsafe AbortHandle.at(call.abort)?.controller.signal
+        switch unsafe Int(call.when_full) {
+        case OROIPC_FULL_COPY: options.whenFull = .copy
+        case OROIPC_FULL_WAIT: options.whenFull = .wait
+        case OROIPC_FULL_BUSY: options.whenFull = .busy
+        default: throw unsafe .invalid("'when_full' is \(call.when_full)")
+        }
+        return options
+    }
+}
+
+@c @implementation
+public func oroipc_client_call(
+    _ pointer: OpaquePointer?, _ call: UnsafePointer<oroipc_call>?, _ result: UnsafeMutablePointer<OpaquePointer?>?
+) -> oroipc_status {
+    do throws(Failure) {
+        let handle = try unsafe client(pointer)
+        let given = try unsafe GivenCall(call, handle.commands)
+        var kept: ResultHandle?
+        // C says that it points to a result or to NULL.
+        if let known = unsafe ResultHandle.at(result?.pointee) {
+            if known.isHandlers { throw .state("the result is a handler's") }
+            // What it held is free for the next frame.
+            known.empty()
+            kept = known
+        }
+        let outcome = handle.client.callSync(
+            given.command, given.value, bytes: given.bytes, options: given.options, encoded: given.encoded)
+        let status = oroipc_status(outcome.hasFailed ? OROIPC_FAILED : OROIPC_OK)
+        if let kept {
+            kept.result = outcome
+        } else if let result = unsafe result {
+            unsafe result.pointee = ResultHandle(outcome).handOut()
+        }
+        return status
+    } catch {
+        return error.status(recorded: true)
+    }
+}
+
+@c @implementation
+public func oroipc_client_call_async(
+    _ pointer: OpaquePointer?, _ call: UnsafePointer<oroipc_call>?, _ completion: oroipc_completion?,
+    _ context: UnsafeMutableRawPointer?, _ ticket: UnsafeMutablePointer<UInt64>?
+) -> oroipc_status {
+    status { () throws(Failure) in
+        // C says that it points to a number, or is NULL.
+        if let ticket = unsafe ticket { unsafe ticket.pointee = 0 }
+        let handle = try unsafe client(pointer)
+        let given = try unsafe GivenCall(call, handle.commands)
+        guard let completion = unsafe completion else { throw .null("completion") }
+        let callback = unsafe Callback(function: completion, context: context)
+        let deliveries = handle.deliveries
+        let taken = handle.client.call(
+            given.command, given.value, given.bytes, given.options, encoded: given.encoded
+        ) { result in
+            deliveries.add {
+                let handle = ResultHandle(result)
+                unsafe callback.function(handle.lent, callback.context)
+                withExtendedLifetime(handle) {}
+            }
+        }
+        if let ticket = unsafe ticket { unsafe ticket.pointee = taken }
+    }
+}
+
+@c @implementation
+public func oroipc_client_abort(_ pointer: OpaquePointer?, _ ticket: UInt64, _ reason: UnsafePointer<CChar>?)
+    -> oroipc_status
+{
+    status { () throws(Failure) in
+        let client = try unsafe client(pointer).client
+        let reason = try unsafe text(reason, "reason")
+        guard client.abandon(ticket, reason.map { .abort($0) } ?? .abort()) else {
+            throw Failure(OROIPC_NOT_FOUND, "no call or stream with ticket \(ticket) waits")
+        }
+    }
+}
+
+@c @implementation
+public func oroipc_client_post(_ pointer: OpaquePointer?, _ call: UnsafePointer<oroipc_call>?) -> oroipc_status {
+    status { () throws(Failure) in
+        let handle = try unsafe client(pointer)
+        let given = try unsafe GivenCall(call, handle.commands)
+        let value = try given.tree()
+        try Failure.of { () throws(LinkError) in try handle.client.post(given.command, value, bytes: given.bytes) }
+    }
+}
+
+@c @implementation
+public func oroipc_client_stream(
+    _ pointer: OpaquePointer?, _ call: UnsafePointer<oroipc_call>?, _ window: UInt32, _ receiver: oroipc_receiver?,
+    _ context: UnsafeMutableRawPointer?, _ ticket: UnsafeMutablePointer<UInt64>?
+) -> oroipc_status {
+    status { () throws(Failure) in
+        // C says that it points to a number, or is NULL.
+        if let ticket = unsafe ticket { unsafe ticket.pointee = 0 }
+        let handle = try unsafe client(pointer)
+        let given = try unsafe GivenCall(call, handle.commands)
+        guard let receiver = unsafe receiver else { throw .null("receiver") }
+        guard window <= 1024 else { throw .invalid("'window' must be between 1 and 1024, or 0 for 16") }
+        let stream = handle.client.polledStream(
+            given.command, given.value, given.bytes, given.options, window: window == 0 ? 16 : Int(window),
+            encoded: given.encoded)
+        if let ticket = unsafe ticket { unsafe ticket.pointee = stream.ticket }
+        let reader = unsafe StreamToC(stream, Callback(function: receiver, context: context), handle.deliveries)
+        handle.deliveries.add { reader.read() }
+    }
+}
+
+/// Hands the chunks of a stream to a function of C's, as they come.
+@safe private final class StreamToC: Sendable {
+    // Sendable: used by the client's thread, one call at a time.
+    private let stream: PolledStream
+    private let callback: Callback<oroipc_receiver>
+    private let deliveries: Deliveries
+
+    init(_ stream: PolledStream, _ callback: Callback<oroipc_receiver>, _ deliveries: Deliveries) {
+        self.stream = stream
+        unsafe self.callback = unsafe callback
+        self.deliveries = deliveries
+    }
+
+    /// Most chunks handed on before other callbacks get their turn.
+    private static let mostAtOnce = 64
+
+    func read() {
+        for _ in 0..<StreamToC.mostAtOnce {
+            switch stream.poll() {
+            case .chunk(let chunk)?:
+                let handle = MessageHandle(.chunk(chunk))
+                unsafe callback.function(handle.lent, nil, callback.context)
+                withExtendedLifetime(handle) {}
+            case .end(let error)?:
+                let handle = ResultHandle(error.map { Result(err: $0) } ?? Result())
+                unsafe callback.function(nil, handle.lent, callback.context)
+                withExtendedLifetime(handle) {}
+                return
+            case nil:
+                if stream.whenReady({ [self] in deliveries.add { self.read() } }) { return }
+            }
+        }
+        deliveries.add { self.read() }
+    }
+}

@@ -1,0 +1,197 @@
+import COroIPC
+import OroIPC
+import OroLink
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// A client as C has it.
+final class ClientHandle: Handle, Sendable {
+    let client: Client
+    let deliveries: Deliveries
+    let isTurned: Bool
+    let commands = CommandNames()
+    let ending = Locked(Ending())
+    private let isTurning = Atomic(false)
+
+    init(_ client: Client, isTurned: Bool) throws(Failure) {
+        self.client = client
+        self.isTurned = isTurned
+        if isTurned { try Failure.of { () throws(LinkError) in try client.beTurned() } }
+        let deliveries = Deliveries(client, isTurned: isTurned)
+        self.deliveries = deliveries
+        client.callListeners { deliveries.add($0) }
+    }
+
+    deinit {
+        deliveries.close()
+        client.close()
+        client.endTurns()
+    }
+
+    /// Runs one turn and then what is due, unless that is being done.
+    func turn() throws(Failure) -> UInt64? {
+        guard isTurned else { throw .state("the library's thread calls back for this client") }
+        guard !isTurning.exchange(true, ordering: .acquiring) else {
+            throw .state("the client is being turned: a callback, or another thread, cannot turn it")
+        }
+        defer { isTurning.store(false, ordering: .releasing) }
+        let next = client.turn()
+        deliveries.run()
+        return next
+    }
+}
+
+extension ClientOptions {
+    /// As C wants them; NULL: the defaults. And whether a foreign loop turns the client.
+    static func wanted(_ pointer: UnsafePointer<oroipc_client_options>?) throws(Failure) -> (
+        ClientOptions, isTurned: Bool
+    ) {
+        var options = ClientOptions()
+        guard let pointer = unsafe pointer else { return (options, true) }
+        let wanted = try unsafe whole(pointer, "options", oroipc_client_options())
+        options.idle = try unsafe idlePolicy(wanted.idle)
+        options.backend = try unsafe OroABI.backend(wanted.backend)
+        options.folder = try unsafe text(wanted.folder, "folder")
+        try unsafe options.link.set(wanted.limits)
+        options.handshakeMilliseconds = try unsafe choice(
+            wanted.handshake_ms, options.handshakeMilliseconds, "handshake_ms")
+        options.waitingBytes = try unsafe choice(wanted.waiting_bytes, options.waitingBytes, "waiting_bytes")
+        options.pendingRequests = try unsafe choice(
+            wanted.pending_requests, options.pendingRequests, "pending_requests")
+        if let wantedLog = try unsafe OroABI.logger(
+            "oro-ipc.client", wanted.log, wanted.log_context, from: wanted.log_level)
+        {
+            options.logger = wantedLog
+        }
+        switch unsafe Int(wanted.delivery) {
+        case OROIPC_DELIVER_TURN: return (options, true)
+        case OROIPC_DELIVER_THREAD: return (options, false)
+        default: throw unsafe .invalid("\(wanted.delivery) is no delivery")
+        }
+    }
+}
+
+/// The client at `pointer`.
+func client(_ pointer: OpaquePointer?) throws(Failure) -> ClientHandle {
+    guard let handle = unsafe ClientHandle.at(pointer) else { throw .null("client") }
+    return handle
+}
+
+/// A client that `connect` connects.
+private func connected(
+    _ options: UnsafePointer<oroipc_client_options>?, _ connect: (ClientOptions) throws(LinkError) -> Client
+) throws(Failure) -> ClientHandle {
+    let (options, isTurned) = try unsafe ClientOptions.wanted(options)
+    return try ClientHandle(try Failure.of { () throws(LinkError) in try connect(options) }, isTurned: isTurned)
+}
+
+@c @implementation
+public func oroipc_client_connect(
+    _ name: UnsafePointer<CChar>?, _ options: UnsafePointer<oroipc_client_options>?,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> oroipc_status {
+    unsafe put(out) { () throws(Failure) in
+        let name = try unsafe required(name, "name")
+        return try unsafe connected(options) { options throws(LinkError) in try Client.connect(name, options: options) }
+    }
+}
+
+@c @implementation
+public func oroipc_client_adopt(
+    _ descriptor: Int32, _ options: UnsafePointer<oroipc_client_options>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> oroipc_status {
+    guard unsafe out != nil, descriptor >= 0, let wanted = try? unsafe ClientOptions.wanted(options) else {
+        // Taken over, also when this fails.
+        if descriptor >= 0 { close(descriptor) }
+        return unsafe put(out) { () throws(Failure) -> ClientHandle in
+            _ = try unsafe ClientOptions.wanted(options)
+            throw .invalid("\(descriptor) is no descriptor")
+        }
+    }
+    return unsafe put(out) { () throws(Failure) in
+        let client = try Failure.of { () throws(LinkError) in
+            try Client(descriptor: descriptor, options: wanted.0)
+        }
+        return try ClientHandle(client, isTurned: wanted.isTurned)
+    }
+}
+
+@c @implementation
+public func oroipc_host_connect(
+    _ pointer: OpaquePointer?, _ options: UnsafePointer<oroipc_client_options>?,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> oroipc_status {
+    unsafe put(out) { () throws(Failure) in
+        let handle = try unsafe host(pointer)
+        return try unsafe connected(options) { options throws(LinkError) in try handle.host.connect(options: options) }
+    }
+}
+
+@c @implementation
+public func oroipc_client_retain(_ client: OpaquePointer?) -> OpaquePointer? { unsafe ClientHandle.retain(client) }
+
+@c @implementation
+public func oroipc_client_release(_ client: OpaquePointer?) { unsafe ClientHandle.release(client) }
+
+@c @implementation
+public func oroipc_client_close(_ pointer: OpaquePointer?) -> oroipc_status {
+    status { () throws(Failure) in try unsafe client(pointer).client.close() }
+}
+
+@c @implementation
+public func oroipc_client_state(_ pointer: OpaquePointer?) -> oroipc_status {
+    status { () throws(Failure) in
+        if let ending = try unsafe client(pointer).client.ending { throw Failure(ending) }
+    }
+}
+
+@c @implementation
+public func oroipc_client_peer(_ pointer: OpaquePointer?, _ out: UnsafeMutablePointer<oroipc_peer>?) -> oroipc_status {
+    unsafe give(out, "out") { () throws(Failure) in oroipc_peer(try unsafe client(pointer).client.host) }
+}
+
+@c @implementation
+public func oroipc_client_statistics_get(
+    _ pointer: OpaquePointer?, _ out: UnsafeMutablePointer<oroipc_client_statistics>?
+) -> oroipc_status {
+    unsafe give(out, "out") { () throws(Failure) in
+        let seen = try unsafe client(pointer).client.statistics
+        return oroipc_client_statistics(
+            size: 0, pending: UInt64(clamping: seen.pending), late_results: UInt64(clamping: seen.lateResults),
+            copied_bytes: UInt64(clamping: seen.copiedBytes), loaned_bytes: UInt64(clamping: seen.bytesOnLoan),
+            loans: UInt64(clamping: seen.loans), block_memory: UInt64(clamping: seen.blockMemory))
+    }
+}
+
+@c @implementation
+public func oroipc_client_loan(
+    _ pointer: OpaquePointer?, _ size: Int, _ wait: UInt32, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> oroipc_status {
+    unsafe put(out) { () throws(Failure) in
+        let client = try unsafe client(pointer).client
+        return try loan(of: size) { count throws(LinkError) in
+            try client.loan(count, waitingAtMost: .milliseconds(Int(wait)))
+        }
+    }
+}
+
+@c @implementation
+public func oroipc_client_descriptor(_ client: OpaquePointer?) -> Int32 {
+    guard let handle = unsafe ClientHandle.at(client), handle.isTurned else { return -1 }
+    return handle.client.descriptor
+}
+
+@c @implementation
+public func oroipc_client_turn(_ pointer: OpaquePointer?, _ timeout: UnsafeMutablePointer<Int32>?) -> oroipc_status {
+    status { () throws(Failure) in
+        // C says that it points to a number, or is NULL.
+        if let timeout = unsafe timeout { unsafe timeout.pointee = -1 }
+        let next = try unsafe client(pointer).turn()
+        if let timeout = unsafe timeout { unsafe timeout.pointee = milliseconds(next) }
+    }
+}

@@ -1,0 +1,184 @@
+import COroIPC
+import OroFrame
+import OroIPC
+import Synchronization
+
+/// A result as C fills and reads it. One thread at a time, but for its ``answer``.
+@safe final class ResultHandle: Handle, @unchecked Sendable {
+    // Sendable: the header says that one thread at a time uses it.
+
+    var result = Result()
+    /// The seq of the request; `nil`: of none.
+    var seq: String?
+    let texts = Texts()
+    /// What keeps an encoded value in place that was read.
+    private var read: AnyObject?
+    /// How it is answered, in a handler.
+    let answer: (any Answer)?
+    let room = Notice()
+    let cancellation = Notice()
+    private let sent = Atomic(false)
+    /// It belongs to a handler: nobody else fills it.
+    var isHandlers = false
+
+    /// One that C fills, and that `answer` sends.
+    init(_ answer: (any Answer)? = nil) {
+        self.answer = answer
+        isHandlers = answer != nil
+    }
+
+    init(_ result: consuming Result) {
+        self.result = result
+        answer = nil
+    }
+
+    deinit {
+        if !isSent { answer?.drop() }
+    }
+
+    /// It was sent, or its handler has returned: nobody fills it any more.
+    var isSent: Bool { sent.load(ordering: .acquiring) }
+
+    /// True once: for who sends it.
+    func claim() -> Bool { !sent.exchange(true, ordering: .acquiringAndReleasing) }
+
+    /// Takes everything out, and lets go of what was received.
+    func empty() {
+        result = Result()
+        changed()
+    }
+
+    /// What was read before is out of date.
+    func changed() {
+        texts.clear()
+        read = nil
+    }
+
+    /// The data or the error as it came, in place.
+    func encodedPart() -> EncodedPart? {
+        guard let part = result.encodedPart else { return nil }
+        read = part.owner
+        return part
+    }
+
+    /// To be filled now.
+    static func toFill(_ pointer: OpaquePointer?) throws(Failure) -> ResultHandle {
+        guard let handle = unsafe ResultHandle.at(pointer) else { throw .null("result") }
+        if handle.isSent { throw .state("the result has been sent") }
+        return handle
+    }
+}
+
+/// Fills the result at `pointer`.
+private func fill(_ pointer: OpaquePointer?, _ body: (ResultHandle) throws(Failure) -> Void) -> oroipc_status {
+    status { () throws(Failure) in
+        let handle = try unsafe ResultHandle.toFill(pointer)
+        try body(handle)
+        handle.changed()
+    }
+}
+
+@c @implementation
+public func oroipc_result_create(_ out: UnsafeMutablePointer<OpaquePointer?>?) -> oroipc_status {
+    unsafe put(out) { () throws(Failure) in ResultHandle() }
+}
+
+@c @implementation
+public func oroipc_result_retain(_ result: OpaquePointer?) -> OpaquePointer? { unsafe ResultHandle.retain(result) }
+
+@c @implementation
+public func oroipc_result_release(_ result: OpaquePointer?) { unsafe ResultHandle.release(result) }
+
+@c @implementation
+public func oroipc_result_copy(_ result: OpaquePointer?, _ out: UnsafeMutablePointer<OpaquePointer?>?) -> oroipc_status
+{
+    unsafe put(out) { () throws(Failure) in
+        guard let original = unsafe ResultHandle.at(result) else { throw .null("result") }
+        let copy = ResultHandle(original.result)
+        copy.seq = original.seq
+        return copy
+    }
+}
+
+@c @implementation
+public func oroipc_result_clear(_ result: OpaquePointer?) -> oroipc_status {
+    unsafe fill(result) { handle throws(Failure) in handle.result = Result() }
+}
+
+@c @implementation
+public func oroipc_result_set_data(_ result: OpaquePointer?, _ data: UnsafePointer<oroipc_value>?) -> oroipc_status {
+    unsafe fill(result) { handle throws(Failure) in
+        let bytes = handle.result.bytes
+        var filled: Result
+        switch try unsafe GivenValue(data) {
+        case .none: filled = Result(bytes: bytes)
+        case .tree(let value): filled = Result(data: value, bytes: bytes)
+        case .encoded(let encoded): filled = Result(encoded: encoded, bytes: bytes)
+        }
+        handle.result = filled
+    }
+}
+
+@c @implementation
+public func oroipc_result_set_error(
+    _ result: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ message: UnsafePointer<CChar>?,
+    _ code: UnsafePointer<CChar>?
+) -> oroipc_status {
+    unsafe fill(result) { handle throws(Failure) in
+        let name = try unsafe text(name, "name") ?? "Error"
+        let message = try unsafe text(message, "message") ?? ""
+        if let code = try unsafe text(code, "code") {
+            handle.result = Result(err: IPCError(name: name, message: message, code: .string(code)))
+        } else {
+            handle.result = Result(err: IPCError(name: name, message: message))
+        }
+    }
+}
+
+@c @implementation
+public func oroipc_result_set_error_value(_ result: OpaquePointer?, _ error: UnsafePointer<oroipc_value>?)
+    -> oroipc_status
+{
+    unsafe fill(result) { handle throws(Failure) in
+        guard let value = try unsafe GivenValue(error).tree() else {
+            if !handle.result.isOK { handle.result = Result() }
+            return
+        }
+        handle.result = Result(errorValue: value)
+    }
+}
+
+@c @implementation
+public func oroipc_result_set_bytes(_ result: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ size: Int) -> oroipc_status
+{
+    unsafe fill(result) { handle throws(Failure) in
+        handle.result.bytes = try unsafe passing(bytes, size)?.copy()
+    }
+}
+
+@c @implementation
+public func oroipc_result_set_payload(_ result: OpaquePointer?, _ payload: OpaquePointer?) -> oroipc_status {
+    unsafe fill(result) { handle throws(Failure) in handle.result.bytes = unsafe BytesHandle.at(payload)?.bytes }
+}
+
+@c @implementation
+public func oroipc_result_set_json(_ result: OpaquePointer?, _ json: UnsafePointer<CChar>?) -> oroipc_status {
+    unsafe fill(result) { handle throws(Failure) in
+        guard let json = unsafe json else { throw .null("json") }
+        var given = unsafe oroipc_value.none
+        unsafe given.kind = Int32(OROIPC_JSON)
+        unsafe given.data = UnsafeRawPointer(json)
+        unsafe given.size = -1
+        let value = try unsafe GivenValue(given).tree() ?? .null
+        let bytes = handle.result.bytes
+        guard case .object(let members) = value, members["data"] != nil || members["err"] != nil else {
+            handle.result = Result(data: value, bytes: bytes)
+            return
+        }
+        if let error = members["err"], error != .null {
+            handle.result = Result(errorValue: error)
+        } else {
+            handle.result = Result(data: members["data"], bytes: bytes)
+        }
+    }
+}

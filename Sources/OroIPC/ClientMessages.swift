@@ -1,0 +1,101 @@
+import OroFrame
+
+/// What is sent of a message.
+struct OutgoingMessage {
+    let command: String
+    /// The value, where it can stand in a frame as one.
+    var value: Value?
+    /// It instead, where two parameters have one name.
+    var encoded: EncodedValue?
+    let bytes: Bytes?
+    /// The number that the message's parameter `seq` asks for; it is not part of the value then.
+    var seq: Seq?
+}
+
+extension Message {
+    /// The values of all parameters, as they were sent.
+    var exactValues: [Value] { ((try? storage.parameters()) ?? nil)?.pairs.map(\.value) ?? [] }
+
+    /// What is sent of it: name, parameters and bytes. A path, a fragment, credentials and a port are not.
+    ///
+    /// Throws when the value of a received message is malformed, the parameter `seq` is no number, or one of several parameters
+    /// of one name cannot be encoded.
+    func outgoing() throws(IPCError) -> OutgoingMessage {
+        var outgoing = OutgoingMessage(command: name, bytes: bytes)
+        let whole: Value?
+        let list: Parameters?
+        do throws(FrameError) {
+            whole = try storage.whole()
+            list = try storage.parameters()
+        } catch {
+            throw .type("the message's value is malformed: \(error)")
+        }
+        outgoing.value = whole
+        guard var parameters = list else { return outgoing }
+        if let text = parameters.first("seq")?.parameterText {
+            guard let seq = try? Seq(text) else { throw .type("'\(text.prefix(64))' is not a seq") }
+            outgoing.seq = seq
+            _ = parameters.delete("seq")
+            outgoing.value = parameters.pairs.isEmpty ? nil : parameters.object
+        }
+        guard parameters.hasRepeatedNames else { return outgoing }
+        do throws(FrameError) {
+            outgoing.encoded = try EncodedValue(pairs: parameters.pairs)
+        } catch {
+            throw .type("the message's parameters cannot be sent: \(error)")
+        }
+        return outgoing
+    }
+}
+
+// Requests whose command, value and bytes are a message's.
+extension Client {
+    /// Sends a message and blocks the calling thread until its result is there; see ``sendSync(_:_:bytes:options:)``.
+    ///
+    /// Its parameter `seq`, where it has one, is the request's number unless `options` give another.
+    public func sendSync(_ message: Message, options: CallOptions? = nil) -> Result {
+        do throws(IPCError) {
+            let outgoing = try message.outgoing()
+            return core.callSync(
+                outgoing.command, outgoing.value, outgoing.bytes, outgoing.options(options), encoded: outgoing.encoded)
+        } catch {
+            return Result(err: error, source: message.name)
+        }
+    }
+
+    /// Sends a message; waits for its result as long as it takes, unless `options` say otherwise.
+    public func send(_ message: Message, options: CallOptions? = nil) async -> Result {
+        await call(message, options, verb: "send")
+    }
+
+    /// Asks for the result of a message. Cancelling the task ends the wait with an `AbortError` and cancels the host's handler.
+    public func request(_ message: Message, options: CallOptions? = nil) async -> Result {
+        await call(message, options, verb: "request")
+    }
+
+    /// Sends a message with its bytes.
+    public func write(_ message: Message, options: CallOptions? = nil) async -> Result {
+        await call(message, options, verb: "write")
+    }
+
+    private func call(_ message: Message, _ options: CallOptions?, verb: StaticString) async -> Result {
+        do throws(IPCError) {
+            let outgoing = try message.outgoing()
+            return await core.call(
+                outgoing.command, outgoing.value, outgoing.bytes, outgoing.options(options), verb: verb,
+                encoded: outgoing.encoded)
+        } catch {
+            return Result(err: error, source: message.name)
+        }
+    }
+}
+
+extension OutgoingMessage {
+    /// The options, with the message's own number where they have none.
+    fileprivate func options(_ options: CallOptions?) -> CallOptions? {
+        guard let seq, options?.seq == nil else { return options }
+        var options = options ?? CallOptions()
+        options.seq = seq
+        return options
+    }
+}

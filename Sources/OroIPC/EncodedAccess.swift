@@ -1,0 +1,64 @@
+import OroFrame
+
+/// An encoded value where it lies, and what keeps it there. For callers that decode by themselves.
+@safe package struct EncodedPart: @unchecked Sendable {
+    // Sendable: the memory is constant, and `owner` keeps it.
+    package let owner: AnyObject
+    package let base: UnsafeRawPointer
+    package let count: Int
+
+    fileprivate init?(_ storage: FrameStorage) {
+        guard storage.header.valueBytes > 0, let range = try? storage.view.layout.value else { return nil }
+        owner = storage
+        // The layout was checked against the frame's length.
+        unsafe base = UnsafeRawPointer(storage.fields.pointee.base + range.lowerBound)
+        count = range.count
+    }
+}
+
+extension Message {
+    /// The whole value as it came; `nil` when there is none.
+    package var encodedPart: EncodedPart? { EncodedPart(storage) }
+}
+
+extension Event {
+    /// The whole value as it came; `nil` when there is none, or the event was made here.
+    package var encodedPart: EncodedPart? { received.flatMap { EncodedPart($0) } }
+}
+
+extension Result {
+    /// The data or the error as it came; `nil` when it was not received, has neither, or was decoded already.
+    package var encodedPart: EncodedPart? { content?.frame.flatMap { EncodedPart($0) } }
+
+    /// True with an error. Decodes nothing where the result was received.
+    package var hasFailed: Bool { content?.frame.map { $0.header.flags.contains(.failed) } ?? !isOK }
+
+    /// The error with all its members; `nil` without one.
+    package var errorValue: Value? { err?.value }
+
+    /// Failure, from an error's members, or a text that is its message.
+    package init(errorValue value: Value) { self.init(err: maybeMakeError(value) ?? IPCError(message: "")) }
+
+    /// Success, with a value that is encoded already.
+    package init(encoded: EncodedValue, bytes: Bytes?) { self.init(encoded, bytes: bytes) }
+}
+
+extension Bytes {
+    /// `count` bytes at `base`, at most 2^47, which `owner` keeps as they are. Sent, they are copied.
+    package init(_ base: UnsafeRawPointer, _ count: Int, keptBy owner: AnyObject) {
+        unsafe self.init(owner: owner, base: base, count: count)
+    }
+
+    /// It is `owner` that keeps them.
+    package func isKept(by owner: AnyObject) -> Bool { self.owner === owner }
+}
+
+extension Client {
+    /// As ``sendSync(_:_:bytes:options:)``, with a value that may be encoded already.
+    @inline(__always)
+    package func callSync(
+        _ command: String, _ value: Value?, bytes: Bytes?, options: CallOptions?, encoded: EncodedValue?
+    ) -> Result {
+        core.callSync(command, value, bytes, options, encoded: encoded)
+    }
+}

@@ -1,0 +1,584 @@
+// What a program in C sees of hosts and clients, in one process: values, bytes, calls, streams, aborts, limits.
+#define _GNU_SOURCE
+#include "check.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static oroipc_host *host;
+static oroipc_client *client;
+
+// MARK: Routes
+
+static void echo(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)context;
+    oroipc_value value;
+    oroipc_bytes *bytes;
+    if (oroipc_message_value(message, NULL, OROIPC_ENCODED, &value) == OROIPC_OK)
+        OK(oroipc_result_set_data(result, &value));
+    if (oroipc_message_take_bytes(message, &bytes) == OROIPC_OK) {
+        OK(oroipc_result_set_payload(result, bytes));
+        oroipc_bytes_release(bytes);
+    }
+}
+
+static void fails(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)message, (void)context;
+    oroipc_value error = oroipc_json("{\"type\": \"NotFoundError\", \"message\": \"no such thing\", \"url\": \"x\"}");
+    OK(oroipc_result_set_error_value(result, &error));
+}
+
+static oroipc_message *kept;
+
+static void looks(oroipc_message *message, oroipc_result *result, void *context) {
+    CHECK(context == &host);
+    oroipc_value value;
+    CHECK(same(oroipc_message_name(message), "looks"));
+    CHECK(same(oroipc_message_seq(message), "123456789012345678901234567890"));
+    CHECK(same(oroipc_message_get(message, "text"), "a\"b"));
+    const char *once = oroipc_message_get(message, "text");
+    CHECK(oroipc_message_get(message, "text") == once);
+    CHECK(same(oroipc_message_get(message, "list"), "[1,2]"));
+    CHECK(oroipc_message_get(message, "empty") == NULL);
+    CHECK(oroipc_message_get(message, "missing") == NULL);
+    CHECK(same(oroipc_message_get(message, NULL), "5"));
+    CHECK(oroipc_message_index(message) == 3);
+    OK(oroipc_message_value(message, "whole", OROIPC_NATIVE, &value));
+    CHECK(value.kind == OROIPC_INTEGER && value.integer == 7);
+    OK(oroipc_message_value(message, "half", OROIPC_NATIVE, &value));
+    CHECK(value.kind == OROIPC_NUMBER && value.number == 0.5);
+    OK(oroipc_message_value(message, "yes", OROIPC_NATIVE, &value));
+    CHECK(value.kind == OROIPC_BOOLEAN && value.integer == 1);
+    OK(oroipc_message_value(message, "nothing", OROIPC_NATIVE, &value));
+    CHECK(value.kind == OROIPC_NULL);
+    OK(oroipc_message_value(message, "large", OROIPC_NATIVE, &value));
+    CHECK(value.kind == OROIPC_JSON && same(value.data, "99999999999999999999"));
+    OK(oroipc_message_value(message, "text", OROIPC_JSON, &value));
+    CHECK(same(value.data, "\"a\\\"b\"") && value.size == 6);
+    STATUS(OROIPC_NOT_FOUND, oroipc_message_value(message, "missing", OROIPC_NATIVE, &value));
+    CHECK(value.kind == OROIPC_NONE);
+    STATUS(OROIPC_INVALID, oroipc_message_value(message, "text", OROIPC_NONE, &value));
+    CHECK(oroipc_message_bytes_size(message) == 3 && memcmp(oroipc_message_bytes(message), "abc", 3) == 0);
+    CHECK(oroipc_message_client(message) != 0);
+    oroipc_peer peer = OROIPC_PEER_INIT;
+    OK(oroipc_message_peer(message, &peer));
+    CHECK(peer.process == getpid() && peer.user == getuid());
+    STATUS(OROIPC_STATE, oroipc_result_send(result));
+    STATUS(OROIPC_STATE, oroipc_result_on_cancel(result, NULL, NULL));
+    kept = oroipc_message_retain(message);
+}
+
+static oroipc_result *overdue;
+
+static void keeps_result(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)message, (void)context;
+    overdue = oroipc_result_retain(result);
+}
+
+static void lends(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)context;
+    oroipc_loan *loan;
+    oroipc_bytes *bytes;
+    OK(oroipc_message_loan(message, 100000, &loan));
+    memset(oroipc_loan_data(loan), 7, 100000);
+    OK(oroipc_loan_finish(loan, 99999, &bytes));
+    oroipc_loan_release(loan);
+    OK(oroipc_result_set_payload(result, bytes));
+    oroipc_bytes_release(bytes);
+}
+
+static atomic_int cancelled;
+
+static void on_cancel(oroipc_result *result, void *context) {
+    CHECK(oroipc_result_is_cancelled(result) == 1);
+    atomic_fetch_add((atomic_int *)context, 1);
+    STATUS(OROIPC_ABORTED, oroipc_result_send(result));
+}
+
+static void waits(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)message, (void)context;
+    OK(oroipc_result_on_cancel(result, on_cancel, &cancelled));
+}
+
+static void drops(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)message, (void)context;
+    oroipc_result_release(result);
+}
+
+static void *answers(void *result) {
+    oroipc_value done = oroipc_integer(42);
+    OK(oroipc_result_set_data(result, &done));
+    oroipc_result *more = oroipc_result_retain(result);
+    OK(oroipc_result_send(result));
+    STATUS(OROIPC_STATE, oroipc_result_send(more));
+    STATUS(OROIPC_STATE, oroipc_result_set_data(more, &done));
+    oroipc_result_release(more);
+    return NULL;
+}
+
+static void later(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)message, (void)context;
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, answers, result) == 0);
+    pthread_detach(thread);
+}
+
+struct counting {
+    int next, end, refused;
+};
+
+static void count_on(oroipc_result *result, void *context) {
+    struct counting *counting = context;
+    for (; counting->next < counting->end; counting->next++) {
+        oroipc_status status;
+        if (counting->next % 2 == 0) {
+            oroipc_value value = oroipc_integer(counting->next);
+            status = oroipc_result_send_event(result, "number", &value, NULL);
+        } else {
+            status = oroipc_result_send_chunk(result, &counting->next, sizeof counting->next);
+        }
+        if (status == OROIPC_BUSY) {
+            counting->refused++;
+            OK(oroipc_result_on_room(result, count_on, counting));
+            return;
+        }
+        OK(status);
+    }
+    int end = counting->end;
+    free(counting);
+    if (end == 13) OK(oroipc_result_set_error(result, "RangeError", "thirteen", NULL));
+    OK(oroipc_result_send(result));
+}
+
+static void counts(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)context;
+    oroipc_value end;
+    struct counting *counting = calloc(1, sizeof *counting);
+    OK(oroipc_message_value(message, "to", OROIPC_NATIVE, &end));
+    counting->end = (int)end.integer;
+    count_on(result, counting);
+}
+
+static int destroyed;
+static void destroy(void *context) { (void)context, destroyed++; }
+
+// MARK: Behaviours
+
+static void values_come_back_as_they_are(void) {
+    oroipc_result *result = NULL;
+    oroipc_call call = OROIPC_CALL("echo");
+    oroipc_value seen;
+    const char *json = "{\"b\":[1,2.5,\"\\u00fc\",null,true],\"a\":123456789012345678901234567890}";
+    call.value = oroipc_json(json);
+    OK(oroipc_client_call(client, &call, &result));
+    CHECK(strstr(oroipc_result_json(result), "123456789012345678901234567890") != NULL);
+    CHECK(strncmp(oroipc_result_json(result), "{\"b\":[1,2.5,\"", 13) == 0);
+    CHECK(same(oroipc_result_source(result), "echo"));
+    OK(oroipc_result_data(result, "a", OROIPC_TEXT, &seen));
+    CHECK(same(seen.data, "123456789012345678901234567890"));
+    oroipc_value scalars[] = {oroipc_null(),       oroipc_boolean(7),     oroipc_integer(INT64_MIN),
+                              oroipc_number(-0.5), oroipc_text("K\xc3\xb6ln"), oroipc_text_of("a\0b", 3)};
+    for (size_t index = 0; index < sizeof scalars / sizeof *scalars; index++) {
+        call.value = scalars[index];
+        OK(oroipc_client_call(client, &call, &result));
+        OK(oroipc_result_data(result, NULL, OROIPC_NATIVE, &seen));
+        CHECK(seen.kind == scalars[index].kind && seen.integer == scalars[index].integer);
+        CHECK(seen.number == scalars[index].number);
+        if (index == 5) CHECK(seen.size == 3 && memcmp(seen.data, "a\0b", 4) == 0);
+    }
+    // In the encoded form, there and back, untouched.
+    call.value = oroipc_json(json);
+    OK(oroipc_client_call(client, &call, &result));
+    OK(oroipc_result_data(result, NULL, OROIPC_ENCODED, &seen));
+    char encoded[256];
+    size_t size = seen.size;
+    CHECK(size > 0 && size < sizeof encoded);
+    memcpy(encoded, seen.data, size);
+    call.value = oroipc_encoded(encoded, size);
+    OK(oroipc_client_call(client, &call, &result));
+    OK(oroipc_result_data(result, NULL, OROIPC_ENCODED, &seen));
+    CHECK(seen.size == size && memcmp(seen.data, encoded, size) == 0);
+    call.value = oroipc_none();
+    OK(oroipc_client_call(client, &call, &result));
+    CHECK(oroipc_result_json(result) == NULL);
+    oroipc_result_release(result);
+}
+
+static void bytes_come_back_and_go_away(void) {
+    oroipc_result *result = NULL;
+    oroipc_call call = OROIPC_CALL("echo");
+    static char large[300000];
+    memset(large, 'x', sizeof large);
+    size_t sizes[] = {1, 64, 65, 5000, sizeof large};
+    for (size_t index = 0; index < 5; index++) {
+        call.bytes = large;
+        call.bytes_size = sizes[index];
+        OK(oroipc_client_call(client, &call, &result));
+        CHECK(oroipc_result_bytes_size(result) == sizes[index]);
+        CHECK(memcmp(oroipc_result_bytes(result), large, sizes[index]) == 0);
+    }
+    // Kept without the result; given back on another occasion.
+    oroipc_bytes *bytes;
+    OK(oroipc_result_take_bytes(result, &bytes));
+    OK(oroipc_result_clear(result));
+    STATUS(OROIPC_NOT_FOUND, oroipc_result_take_bytes(result, &(oroipc_bytes *){NULL}));
+    CHECK(oroipc_bytes_size(bytes) == sizeof large && memcmp(oroipc_bytes_data(bytes), large, sizeof large) == 0);
+    CHECK(oroipc_bytes_is_borrowed(bytes) == 1 && oroipc_bytes_is_immutable(bytes) == 0);
+    oroipc_bytes_release(bytes);
+    // Memory of ours, until it is not needed any more.
+    int before = destroyed;
+    OK(oroipc_bytes_borrow(large, sizeof large, destroy, NULL, &bytes));
+    call.payload = bytes;
+    OK(oroipc_client_call(client, &call, &result));
+    CHECK(oroipc_result_bytes_size(result) == sizeof large);
+    CHECK(destroyed == before);
+    oroipc_bytes_release(oroipc_bytes_retain(bytes));
+    oroipc_bytes_release(bytes);
+    CHECK(destroyed == before + 1);
+    // A block that is written once.
+    oroipc_loan *loan;
+    OK(oroipc_client_loan(client, 200000, 1000, &loan));
+    CHECK(oroipc_loan_size(loan) == 200000 && (uintptr_t)oroipc_loan_data(loan) % 128 == 0);
+    memset(oroipc_loan_data(loan), 'y', 200000);
+    OK(oroipc_loan_finish(loan, 150000, &bytes));
+    oroipc_loan_release(loan);
+    call.payload = bytes;
+    oroipc_client_statistics statistics = OROIPC_CLIENT_STATISTICS_INIT;
+    OK(oroipc_client_statistics_get(client, &statistics));
+    uint64_t copied = statistics.copied_bytes;
+    OK(oroipc_client_call(client, &call, &result));
+    OK(oroipc_client_statistics_get(client, &statistics));
+    CHECK(statistics.copied_bytes == copied);
+    CHECK(((const char *)oroipc_result_bytes(result))[149999] == 'y');
+    oroipc_bytes_release(bytes);
+    // A memfd.
+    int descriptor = memfd_create("bytes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    CHECK(descriptor >= 0 && write(descriptor, large, 100000) == 100000);
+    OK(oroipc_bytes_from_memfd(descriptor, &bytes));
+    close(descriptor);
+    call.payload = bytes;
+    OK(oroipc_client_call(client, &call, &result));
+    CHECK(oroipc_result_bytes_size(result) == 100000);
+    oroipc_bytes_release(bytes);
+    // What the host lends.
+    oroipc_call lends = OROIPC_CALL("lends");
+    OK(oroipc_client_call(client, &lends, &result));
+    CHECK(oroipc_result_bytes_size(result) == 99999 && ((const char *)oroipc_result_bytes(result))[99998] == 7);
+    oroipc_result_release(result);
+}
+
+static void messages_say_all_they_know(void) {
+    oroipc_result *result = NULL;
+    oroipc_call call = OROIPC_CALL("looks");
+    call.value = oroipc_json("{\"text\":\"a\\\"b\",\"list\":[1,2],\"empty\":\"\",\"value\":5,\"index\":3,\"whole\":7,"
+                             "\"half\":0.5,\"yes\":true,\"nothing\":null,\"large\":99999999999999999999}");
+    call.bytes = "abc";
+    call.bytes_size = 3;
+    call.seq = "123456789012345678901234567890";
+    OK(oroipc_client_call(client, &call, &result));
+    // After its callback, on another thread, because it was retained.
+    CHECK(same(oroipc_message_get(kept, "half"), "0.5"));
+    CHECK(same(oroipc_message_name(kept), "looks"));
+    oroipc_message_release(kept);
+    oroipc_result_release(result);
+}
+
+static void errors_are_results(void) {
+    oroipc_result *result = NULL;
+    oroipc_value error;
+    oroipc_call call = OROIPC_CALL("fails");
+    STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
+    CHECK(oroipc_result_is_ok(result) == 0);
+    CHECK(same(oroipc_result_error_name(result), "NotFoundError"));
+    CHECK(same(oroipc_result_error_message(result), "no such thing"));
+    CHECK(same(oroipc_result_error_code(result), "NOT_FOUND_ERR"));
+    OK(oroipc_result_error(result, OROIPC_JSON, &error));
+    CHECK(strstr(error.data, "\"url\":\"x\"") != NULL);
+    call.command = "nobody.knows.this.command";
+    STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
+    CHECK(same(oroipc_result_error_name(result), "NotFoundError"));
+    call.command = "not a command";
+    STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
+    CHECK(same(oroipc_result_error_name(result), "TypeError"));
+    call.command = "ec";
+    call.command_size = 1;
+    STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, NULL));
+    // A synchronous route's result is over when its handler returns, whoever keeps it.
+    call.command = "keeps.result";
+    call.command_size = 0;
+    OK(oroipc_client_call(client, &call, &result));
+    STATUS(OROIPC_STATE, oroipc_result_set_bytes(overdue, "x", 1));
+    oroipc_result *theirs = overdue;
+    STATUS(OROIPC_STATE, oroipc_client_call(client, &call, &theirs));
+    oroipc_result_release(overdue);
+    oroipc_result_release(result);
+}
+
+struct seen {
+    int results, failures;
+    char last[32];
+};
+
+static void on_result(oroipc_result *result, void *context) {
+    struct seen *seen = context;
+    if (!oroipc_result_is_ok(result)) {
+        seen->failures++;
+        snprintf(seen->last, sizeof seen->last, "%s", oroipc_result_error_name(result));
+    }
+    seen->results++;
+    STATUS(OROIPC_STATE, oroipc_client_turn(client, NULL));
+}
+
+static void calls_end_once_whatever_happens(void) {
+    struct seen seen = {0};
+    uint64_t ticket;
+    oroipc_call call = OROIPC_CALL("later");
+    for (int index = 0; index < 200; index++) {
+        OK(oroipc_client_call_async(client, &call, on_result, &seen, NULL));
+        // Blocking calls go between, and call nobody back.
+        if (index % 10 == 0) {
+            int results = seen.results;
+            OK(oroipc_client_call(client, &(oroipc_call)OROIPC_CALL("echo"), NULL));
+            CHECK(seen.results == results);
+        }
+    }
+    turn_until(client, &seen.results, 200);
+    CHECK(seen.failures == 0);
+    // Given up by ticket, by an abort, by its deadline; refused before it was sent.
+    call.command = "waits";
+    OK(oroipc_client_call_async(client, &call, on_result, &seen, &ticket));
+    OK(oroipc_client_abort(client, ticket, "enough"));
+    STATUS(OROIPC_NOT_FOUND, oroipc_client_abort(client, ticket, NULL));
+    CHECK(seen.results == 200);
+    turn_until(client, &seen.results, 201);
+    CHECK(same(seen.last, "AbortError"));
+    oroipc_abort *abort;
+    OK(oroipc_abort_create(&abort));
+    call.abort = abort;
+    for (int index = 0; index < 3; index++) OK(oroipc_client_call_async(client, &call, on_result, &seen, NULL));
+    OK(oroipc_abort_fire(abort, "all"));
+    turn_until(client, &seen.results, 204);
+    OK(oroipc_client_call_async(client, &call, on_result, &seen, NULL));
+    turn_until(client, &seen.results, 205);
+    oroipc_abort_release(abort);
+    call.abort = NULL;
+    call.timeout_ms = 20;
+    OK(oroipc_client_call_async(client, &call, on_result, &seen, NULL));
+    turn_until(client, &seen.results, 206);
+    CHECK(same(seen.last, "TimeoutError"));
+    oroipc_result *result = NULL;
+    STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
+    CHECK(same(oroipc_result_error_name(result), "TimeoutError"));
+    call.command = "drops";
+    call.timeout_ms = 0;
+    STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
+    CHECK(same(oroipc_result_error_name(result), "InternalError"));
+    // Two of the same seq at once.
+    call.command = "waits";
+    call.seq = "77";
+    OK(oroipc_client_call_async(client, &call, on_result, &seen, &ticket));
+    STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
+    OK(oroipc_client_abort(client, ticket, NULL));
+    turn_until(client, &seen.results, 207);
+    // The handlers have heard of every one that they had begun.
+    time_t limit = time(NULL) + 30;
+    while (atomic_load(&cancelled) < 7 && time(NULL) < limit) {
+        OK(oroipc_client_call(client, &(oroipc_call)OROIPC_CALL("echo"), NULL));
+    }
+    CHECK(atomic_load(&cancelled) == 7);
+    oroipc_result_release(result);
+}
+
+struct stream_seen {
+    int next, ends, errors;
+};
+
+static void on_chunk(oroipc_message *chunk, oroipc_result *end, void *context) {
+    struct stream_seen *seen = context;
+    if (end != NULL) {
+        CHECK(chunk == NULL);
+        seen->ends++;
+        seen->errors += !oroipc_result_is_ok(end);
+        return;
+    }
+    oroipc_value value;
+    if (seen->next % 2 == 0) {
+        CHECK(same(oroipc_message_name(chunk), "number"));
+        OK(oroipc_message_value(chunk, NULL, OROIPC_NATIVE, &value));
+        CHECK(value.integer == seen->next);
+    } else {
+        CHECK(oroipc_message_name(chunk) == NULL && oroipc_message_bytes_size(chunk) == sizeof(int));
+        CHECK(memcmp(oroipc_message_bytes(chunk), &seen->next, sizeof(int)) == 0);
+    }
+    seen->next++;
+}
+
+static void streams_come_in_order_and_end_once(void) {
+    struct stream_seen seen = {0};
+    uint64_t ticket;
+    oroipc_call call = OROIPC_CALL("counts");
+    call.value = oroipc_json("{\"to\":1000}");
+    OK(oroipc_client_stream(client, &call, 4, on_chunk, &seen, NULL));
+    turn_until(client, &seen.ends, 1);
+    CHECK(seen.next == 1000 && seen.errors == 0);
+    memset(&seen, 0, sizeof seen);
+    call.value = oroipc_json("{\"to\":13}");
+    OK(oroipc_client_stream(client, &call, 0, on_chunk, &seen, NULL));
+    turn_until(client, &seen.ends, 1);
+    CHECK(seen.next == 13 && seen.errors == 1);
+    // A stream that is given up.
+    memset(&seen, 0, sizeof seen);
+    call.command = "waits.stream";
+    OK(oroipc_client_stream(client, &call, 0, on_chunk, &seen, &ticket));
+    OK(oroipc_client_call(client, &(oroipc_call)OROIPC_CALL("echo"), NULL));
+    OK(oroipc_client_abort(client, ticket, NULL));
+    turn_until(client, &seen.ends, 1);
+    CHECK(seen.errors == 1);
+    // A route that is no stream gives one chunk; a stream that is asked for as a result is an error.
+    memset(&seen, 0, sizeof seen);
+    call.command = "fails";
+    OK(oroipc_client_stream(client, &call, 0, on_chunk, &seen, NULL));
+    turn_until(client, &seen.ends, 1);
+    CHECK(seen.errors == 1 && seen.next == 0);
+    call.command = "counts";
+    STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, NULL));
+}
+
+static void *calls_often(void *context) {
+    oroipc_result *result = NULL;
+    oroipc_call call = OROIPC_CALL("echo");
+    call.value = oroipc_integer((int64_t)(intptr_t)context);
+    for (int index = 0; index < 500; index++) {
+        oroipc_value value;
+        OK(oroipc_client_call(client, &call, &result));
+        OK(oroipc_result_data(result, NULL, OROIPC_NATIVE, &value));
+        CHECK(value.integer == (int64_t)(intptr_t)context);
+    }
+    oroipc_result_release(result);
+    return NULL;
+}
+
+static void many_threads_call_one_client(void) {
+    pthread_t threads[4];
+    for (intptr_t index = 0; index < 4; index++)
+        CHECK(pthread_create(&threads[index], NULL, calls_often, (void *)index) == 0);
+    for (int index = 0; index < 4; index++) CHECK(pthread_join(threads[index], NULL) == 0);
+}
+
+static void on_result_atomic(oroipc_result *result, void *context) {
+    CHECK(oroipc_result_is_ok(result));
+    atomic_fetch_add((atomic_int *)context, 1);
+}
+
+static void a_client_may_be_called_back_by_the_library(void) {
+    oroipc_client_options options = OROIPC_CLIENT_OPTIONS_INIT;
+    options.delivery = OROIPC_DELIVER_THREAD;
+    oroipc_client *threaded;
+    OK(oroipc_host_connect(host, &options, &threaded));
+    CHECK(oroipc_client_descriptor(threaded) == -1);
+    STATUS(OROIPC_STATE, oroipc_client_turn(threaded, NULL));
+    atomic_int results = 0;
+    oroipc_call call = OROIPC_CALL("later");
+    for (int index = 0; index < 100; index++)
+        OK(oroipc_client_call_async(threaded, &call, on_result_atomic, &results, NULL));
+    time_t limit = time(NULL) + 30;
+    while (atomic_load(&results) < 100 && time(NULL) < limit) poll(NULL, 0, 1);
+    CHECK(atomic_load(&results) == 100);
+    oroipc_client_release(threaded);
+}
+
+static void posts_get_no_result(void) {
+    oroipc_host_statistics before = OROIPC_HOST_STATISTICS_INIT, after = OROIPC_HOST_STATISTICS_INIT;
+    OK(oroipc_client_call(client, &(oroipc_call)OROIPC_CALL("echo"), NULL));
+    OK(oroipc_host_statistics_get(host, &before));
+    oroipc_call call = OROIPC_CALL("echo");
+    call.bytes = "post";
+    call.bytes_size = 4;
+    for (int index = 0; index < 100; index++) OK(oroipc_client_post(client, &call));
+    call.command = "not a command";
+    STATUS(OROIPC_MALFORMED, oroipc_client_post(client, &call));
+    // The host's thread writes the figures when it goes to sleep.
+    time_t limit = time(NULL) + 30;
+    do OK(oroipc_host_statistics_get(host, &after));
+    while (after.requests < before.requests + 100 && time(NULL) < limit);
+    CHECK(after.requests >= before.requests + 100);
+}
+
+static void results_can_be_copied(void) {
+    oroipc_result *result, *copy;
+    oroipc_value value = oroipc_text("first");
+    OK(oroipc_result_create(&result));
+    OK(oroipc_result_set_json(result, "{\"data\":{\"a\":1}}"));
+    CHECK(same(oroipc_result_json(result), "{\"a\":1}"));
+    OK(oroipc_result_set_json(result, "{\"err\":{\"message\":\"m\"}}"));
+    CHECK(same(oroipc_result_error_message(result), "m"));
+    OK(oroipc_result_set_json(result, "[1]"));
+    CHECK(same(oroipc_result_json(result), "[1]"));
+    OK(oroipc_result_set_data(result, &value));
+    OK(oroipc_result_set_bytes(result, "bytes", 5));
+    OK(oroipc_result_copy(result, &copy));
+    OK(oroipc_result_clear(result));
+    CHECK(oroipc_result_json(result) == NULL && oroipc_result_bytes_size(result) == 0);
+    CHECK(same(oroipc_result_json(copy), "\"first\"") && oroipc_result_bytes_size(copy) == 5);
+    oroipc_result_release(copy);
+    oroipc_result_release(result);
+}
+
+static void policies_and_names_refuse(void) {
+    oroipc_host *other;
+    oroipc_client *refused;
+    char folder[] = "/tmp/oroipc-test-XXXXXX";
+    CHECK(mkdtemp(folder) != NULL);
+    oroipc_host_options options = OROIPC_HOST_OPTIONS_INIT;
+    oroipc_client_options client_options = OROIPC_CLIENT_OPTIONS_INIT;
+    options.folder = client_options.folder = folder;
+    STATUS(OROIPC_NOT_LISTENING, oroipc_client_connect("twice", &client_options, &refused));
+    OK(oroipc_host_create("twice", &options, &other));
+    oroipc_host *second;
+    STATUS(OROIPC_NAME_TAKEN, oroipc_host_create("twice", &options, &second));
+    CHECK(second == NULL && strstr(oroipc_last_error(), "twice") != NULL);
+    oroipc_host_release(other);
+    char path[128];
+    snprintf(path, sizeof path, "rm -rf '%s'", folder);
+    CHECK(system(path) == 0);
+}
+
+int main(void) {
+    OK(oroipc_host_create(NULL, NULL, &host));
+    OK(oroipc_host_map(host, "echo", OROIPC_ROUTE_SYNC, echo, NULL, NULL));
+    OK(oroipc_host_map(host, "fails", OROIPC_ROUTE_SYNC, fails, NULL, NULL));
+    OK(oroipc_host_map(host, "looks", OROIPC_ROUTE_SYNC, looks, &host, NULL));
+    OK(oroipc_host_map(host, "lends", OROIPC_ROUTE_SYNC, lends, NULL, NULL));
+    OK(oroipc_host_map(host, "keeps.result", OROIPC_ROUTE_SYNC, keeps_result, NULL, NULL));
+    OK(oroipc_host_map(host, "waits", OROIPC_ROUTE_LATER, waits, NULL, NULL));
+    OK(oroipc_host_map(host, "waits.stream", OROIPC_ROUTE_STREAM, waits, NULL, NULL));
+    OK(oroipc_host_map(host, "drops", OROIPC_ROUTE_LATER, drops, NULL, NULL));
+    OK(oroipc_host_map(host, "later", OROIPC_ROUTE_LATER, later, NULL, NULL));
+    OK(oroipc_host_map(host, "counts", OROIPC_ROUTE_STREAM, counts, NULL, NULL));
+    OK(oroipc_host_map(host, "gone", OROIPC_ROUTE_SYNC, echo, NULL, destroy));
+    int before = destroyed;
+    OK(oroipc_host_map(host, "gone", OROIPC_ROUTE_SYNC, echo, NULL, destroy));
+    CHECK(destroyed == before + 1);
+    OK(oroipc_host_start(host));
+    OK(oroipc_host_connect(host, NULL, &client));
+    OK(oroipc_client_turn(client, NULL));
+    values_come_back_as_they_are();
+    bytes_come_back_and_go_away();
+    messages_say_all_they_know();
+    errors_are_results();
+    calls_end_once_whatever_happens();
+    streams_come_in_order_and_end_once();
+    many_threads_call_one_client();
+    a_client_may_be_called_back_by_the_library();
+    posts_get_no_result();
+    results_can_be_copied();
+    policies_and_names_refuse();
+    OK(oroipc_client_close(client));
+    oroipc_client_release(client);
+    OK(oroipc_host_stop(host));
+    oroipc_host_release(host);
+    CHECK(destroyed >= before + 2);
+    puts("behaviour: all as it must be");
+    return 0;
+}

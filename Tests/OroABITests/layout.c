@@ -1,0 +1,146 @@
+// What a program that was compiled against oroipc.h relies on, line by line: sizes and places of members, numbers.
+//
+// Compared with abi.txt, which is committed. `tools/test-abi --accept` writes it anew, after the ABI version was raised, or
+// where something was only added.
+#include <oroipc.h>
+#include <stdio.h>
+
+#define SIZE(type) printf("%s %zu %zu\n", #type, sizeof(type), _Alignof(type))
+#define MEMBER(type, member) printf("  %s.%s %zu %zu\n", #type, #member, offsetof(type, member), sizeof(((type *)0)->member))
+#define NUMBER(name) printf("%s %d\n", #name, (int)(name))
+
+int main(void) {
+    NUMBER(OROIPC_ABI_VERSION);
+    NUMBER(OROIPC_OK);
+    NUMBER(OROIPC_FAILED);
+    NUMBER(OROIPC_INVALID);
+    NUMBER(OROIPC_NOT_LISTENING);
+    NUMBER(OROIPC_NAME_TAKEN);
+    NUMBER(OROIPC_FOLDER);
+    NUMBER(OROIPC_REFUSED);
+    NUMBER(OROIPC_TIMED_OUT);
+    NUMBER(OROIPC_CLOSED);
+    NUMBER(OROIPC_PEER_GONE);
+    NUMBER(OROIPC_VIOLATION);
+    NUMBER(OROIPC_TOO_LARGE);
+    NUMBER(OROIPC_BUSY);
+    NUMBER(OROIPC_ABORTED);
+    NUMBER(OROIPC_STATE);
+    NUMBER(OROIPC_NOT_FOUND);
+    NUMBER(OROIPC_SYSTEM);
+    NUMBER(OROIPC_MALFORMED);
+    NUMBER(OROIPC_NONE);
+    NUMBER(OROIPC_NULL);
+    NUMBER(OROIPC_BOOLEAN);
+    NUMBER(OROIPC_INTEGER);
+    NUMBER(OROIPC_NUMBER);
+    NUMBER(OROIPC_TEXT);
+    NUMBER(OROIPC_JSON);
+    NUMBER(OROIPC_ENCODED);
+    NUMBER(OROIPC_NATIVE);
+    NUMBER(OROIPC_IDLE_ADAPTIVE);
+    NUMBER(OROIPC_IDLE_SPIN);
+    NUMBER(OROIPC_IDLE_PARK);
+    NUMBER(OROIPC_BACKEND_DEFAULT);
+    NUMBER(OROIPC_BACKEND_IO_URING);
+    NUMBER(OROIPC_BACKEND_EPOLL);
+    NUMBER(OROIPC_LOG_DEBUG);
+    NUMBER(OROIPC_LOG_INFO);
+    NUMBER(OROIPC_LOG_WARNING);
+    NUMBER(OROIPC_LOG_ERROR);
+    NUMBER(OROIPC_FULL_COPY);
+    NUMBER(OROIPC_FULL_WAIT);
+    NUMBER(OROIPC_FULL_BUSY);
+    NUMBER(OROIPC_ROUTE_SYNC);
+    NUMBER(OROIPC_ROUTE_LATER);
+    NUMBER(OROIPC_ROUTE_STREAM);
+    NUMBER(OROIPC_DELIVER_TURN);
+    NUMBER(OROIPC_DELIVER_THREAD);
+    NUMBER(OROIPC_TIMEOUT);
+    SIZE(oroipc_value);
+    MEMBER(oroipc_value, kind);
+    MEMBER(oroipc_value, reserved);
+    MEMBER(oroipc_value, integer);
+    MEMBER(oroipc_value, number);
+    MEMBER(oroipc_value, data);
+    MEMBER(oroipc_value, size);
+    SIZE(oroipc_peer);
+    MEMBER(oroipc_peer, size);
+    MEMBER(oroipc_peer, process);
+    MEMBER(oroipc_peer, user);
+    MEMBER(oroipc_peer, group);
+    SIZE(oroipc_limits);
+    MEMBER(oroipc_limits, ring_bytes);
+    MEMBER(oroipc_limits, rings);
+    MEMBER(oroipc_limits, loans);
+    MEMBER(oroipc_limits, message_bytes);
+    MEMBER(oroipc_limits, payload_bytes);
+    MEMBER(oroipc_limits, loan_bytes);
+    MEMBER(oroipc_limits, kept_bytes);
+    MEMBER(oroipc_limits, memories);
+    MEMBER(oroipc_limits, huge_pages);
+    SIZE(oroipc_call);
+    MEMBER(oroipc_call, size);
+    MEMBER(oroipc_call, command);
+    MEMBER(oroipc_call, command_size);
+    MEMBER(oroipc_call, value);
+    MEMBER(oroipc_call, bytes);
+    MEMBER(oroipc_call, bytes_size);
+    MEMBER(oroipc_call, payload);
+    MEMBER(oroipc_call, seq);
+    MEMBER(oroipc_call, timeout_ms);
+    MEMBER(oroipc_call, when_full);
+    MEMBER(oroipc_call, abort);
+    SIZE(oroipc_host_options);
+    MEMBER(oroipc_host_options, size);
+    MEMBER(oroipc_host_options, idle);
+    MEMBER(oroipc_host_options, backend);
+    MEMBER(oroipc_host_options, folder);
+    MEMBER(oroipc_host_options, limits);
+    MEMBER(oroipc_host_options, links);
+    MEMBER(oroipc_host_options, handshakes);
+    MEMBER(oroipc_host_options, handshake_ms);
+    MEMBER(oroipc_host_options, requests_per_link);
+    MEMBER(oroipc_host_options, waiting_bytes_per_link);
+    MEMBER(oroipc_host_options, policy);
+    MEMBER(oroipc_host_options, policy_context);
+    MEMBER(oroipc_host_options, log);
+    MEMBER(oroipc_host_options, log_context);
+    MEMBER(oroipc_host_options, log_level);
+    MEMBER(oroipc_host_options, reserved);
+    SIZE(oroipc_host_statistics);
+    MEMBER(oroipc_host_statistics, size);
+    MEMBER(oroipc_host_statistics, links);
+    MEMBER(oroipc_host_statistics, accepted);
+    MEMBER(oroipc_host_statistics, refused);
+    MEMBER(oroipc_host_statistics, violations);
+    MEMBER(oroipc_host_statistics, requests);
+    MEMBER(oroipc_host_statistics, expired);
+    MEMBER(oroipc_host_statistics, copied_bytes);
+    MEMBER(oroipc_host_statistics, loaned_bytes);
+    MEMBER(oroipc_host_statistics, loans);
+    MEMBER(oroipc_host_statistics, block_memory);
+    SIZE(oroipc_client_options);
+    MEMBER(oroipc_client_options, size);
+    MEMBER(oroipc_client_options, idle);
+    MEMBER(oroipc_client_options, backend);
+    MEMBER(oroipc_client_options, delivery);
+    MEMBER(oroipc_client_options, handshake_ms);
+    MEMBER(oroipc_client_options, folder);
+    MEMBER(oroipc_client_options, limits);
+    MEMBER(oroipc_client_options, waiting_bytes);
+    MEMBER(oroipc_client_options, pending_requests);
+    MEMBER(oroipc_client_options, log);
+    MEMBER(oroipc_client_options, log_context);
+    MEMBER(oroipc_client_options, log_level);
+    MEMBER(oroipc_client_options, reserved);
+    SIZE(oroipc_client_statistics);
+    MEMBER(oroipc_client_statistics, size);
+    MEMBER(oroipc_client_statistics, pending);
+    MEMBER(oroipc_client_statistics, late_results);
+    MEMBER(oroipc_client_statistics, copied_bytes);
+    MEMBER(oroipc_client_statistics, loaned_bytes);
+    MEMBER(oroipc_client_statistics, loans);
+    MEMBER(oroipc_client_statistics, block_memory);
+    return 0;
+}

@@ -1,0 +1,326 @@
+// Every function takes NULL for every pointer and a wrong size for every size, and says so.
+#include "check.h"
+
+static void handler(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)message, (void)result, (void)context;
+}
+static void listener(oroipc_message *message, void *context) { (void)message, (void)context; }
+static void completion(oroipc_result *result, void *context) { (void)result, (void)context; }
+static void receiver(oroipc_message *chunk, oroipc_result *end, void *context) { (void)chunk, (void)end, (void)context; }
+static void notice(oroipc_result *result, void *context) { (void)result, (void)context; }
+static void ending(oroipc_client *client, void *context) { (void)client, (void)context; }
+static void destroy(void *context) { ++*(int *)context; }
+
+#define INVALID(expression) STATUS(OROIPC_INVALID, expression)
+#define OUT(type, expression)                                                                                          \
+    do {                                                                                                               \
+        type *out = (type *)1;                                                                                         \
+        INVALID(expression);                                                                                           \
+        CHECK(out == NULL);                                                                                            \
+    } while (0)
+
+static void handles(void) {
+    CHECK(oroipc_bytes_retain(NULL) == NULL);
+    oroipc_bytes_release(NULL);
+    CHECK(oroipc_bytes_data(NULL) == NULL);
+    CHECK(oroipc_bytes_size(NULL) == 0);
+    CHECK(oroipc_bytes_is_borrowed(NULL) == 0);
+    CHECK(oroipc_bytes_is_immutable(NULL) == 0);
+    INVALID(oroipc_bytes_create("", 0, NULL));
+    OUT(oroipc_bytes, oroipc_bytes_create(NULL, 1, &out));
+    INVALID(oroipc_bytes_borrow("", 0, NULL, NULL, NULL));
+    OUT(oroipc_bytes, oroipc_bytes_borrow(NULL, 0, NULL, NULL, &out));
+    INVALID(oroipc_bytes_from_memfd(-1, NULL));
+    OUT(oroipc_bytes, oroipc_bytes_from_memfd(-1, &out));
+    CHECK(oroipc_loan_data(NULL) == NULL);
+    CHECK(oroipc_loan_size(NULL) == 0);
+    OUT(oroipc_bytes, oroipc_loan_finish(NULL, 0, &out));
+    oroipc_loan_release(NULL);
+    INVALID(oroipc_abort_create(NULL));
+    CHECK(oroipc_abort_retain(NULL) == NULL);
+    oroipc_abort_release(NULL);
+    INVALID(oroipc_abort_fire(NULL, NULL));
+    oroipc_bytes *bytes;
+    STATUS(OROIPC_TOO_LARGE, oroipc_bytes_create("", SIZE_MAX, &bytes));
+    CHECK(bytes == NULL);
+    STATUS(OROIPC_TOO_LARGE, oroipc_bytes_borrow("", SIZE_MAX - 1, NULL, NULL, &bytes));
+    STATUS(OROIPC_TOO_LARGE, oroipc_bytes_create("", (size_t)1 << 62, &bytes));
+}
+
+static void messages(void) {
+    oroipc_value value;
+    CHECK(oroipc_message_retain(NULL) == NULL);
+    oroipc_message_release(NULL);
+    CHECK(oroipc_message_name(NULL) == NULL);
+    CHECK(oroipc_message_seq(NULL) == NULL);
+    CHECK(oroipc_message_index(NULL) == -1);
+    CHECK(oroipc_message_get(NULL, NULL) == NULL);
+    CHECK(oroipc_message_get(NULL, "key") == NULL);
+    CHECK(oroipc_message_json(NULL) == NULL);
+    INVALID(oroipc_message_value(NULL, NULL, OROIPC_NATIVE, NULL));
+    value.kind = OROIPC_TEXT;
+    INVALID(oroipc_message_value(NULL, "key", OROIPC_NATIVE, &value));
+    CHECK(value.kind == OROIPC_NONE);
+    CHECK(oroipc_message_bytes(NULL) == NULL);
+    CHECK(oroipc_message_bytes_size(NULL) == 0);
+    OUT(oroipc_bytes, oroipc_message_take_bytes(NULL, &out));
+    CHECK(oroipc_message_header(NULL, NULL) == NULL);
+    const char *name = "", *text = "";
+    INVALID(oroipc_message_header_at(NULL, 0, &name, &text));
+    INVALID(oroipc_message_header_at(NULL, 0, NULL, NULL));
+    CHECK(oroipc_message_client(NULL) == 0);
+    INVALID(oroipc_message_peer(NULL, NULL));
+    OUT(oroipc_loan, oroipc_message_loan(NULL, 1, &out));
+}
+
+static void results(void) {
+    oroipc_value value;
+    INVALID(oroipc_result_create(NULL));
+    CHECK(oroipc_result_retain(NULL) == NULL);
+    oroipc_result_release(NULL);
+    OUT(oroipc_result, oroipc_result_copy(NULL, &out));
+    INVALID(oroipc_result_clear(NULL));
+    INVALID(oroipc_result_set_data(NULL, NULL));
+    INVALID(oroipc_result_set_error(NULL, NULL, NULL, NULL));
+    INVALID(oroipc_result_set_error_value(NULL, NULL));
+    INVALID(oroipc_result_set_json(NULL, NULL));
+    INVALID(oroipc_result_set_bytes(NULL, NULL, 0));
+    INVALID(oroipc_result_set_payload(NULL, NULL));
+    CHECK(oroipc_result_is_ok(NULL) == 0);
+    CHECK(oroipc_result_json(NULL) == NULL);
+    INVALID(oroipc_result_data(NULL, NULL, OROIPC_NATIVE, NULL));
+    INVALID(oroipc_result_data(NULL, NULL, OROIPC_NATIVE, &value));
+    CHECK(oroipc_result_error_name(NULL) == NULL);
+    CHECK(oroipc_result_error_message(NULL) == NULL);
+    CHECK(oroipc_result_error_code(NULL) == NULL);
+    INVALID(oroipc_result_error(NULL, OROIPC_NATIVE, &value));
+    CHECK(oroipc_result_source(NULL) == NULL);
+    CHECK(oroipc_result_seq(NULL) == NULL);
+    CHECK(oroipc_result_bytes(NULL) == NULL);
+    CHECK(oroipc_result_bytes_size(NULL) == 0);
+    OUT(oroipc_bytes, oroipc_result_take_bytes(NULL, &out));
+    INVALID(oroipc_result_send(NULL));
+    INVALID(oroipc_result_send_chunk(NULL, NULL, 1));
+    INVALID(oroipc_result_send_event(NULL, NULL, NULL, NULL));
+    INVALID(oroipc_result_on_room(NULL, NULL, NULL));
+    INVALID(oroipc_result_on_room(NULL, notice, NULL));
+    INVALID(oroipc_result_on_cancel(NULL, notice, NULL));
+    CHECK(oroipc_result_is_cancelled(NULL) == 0);
+
+    // One that is nobody's answer.
+    oroipc_result *result;
+    OK(oroipc_result_create(&result));
+    CHECK(oroipc_result_is_ok(result) == 1);
+    CHECK(oroipc_result_json(result) == NULL);
+    CHECK(oroipc_result_error_name(result) == NULL);
+    STATUS(OROIPC_NOT_FOUND, oroipc_result_data(result, NULL, OROIPC_NATIVE, &value));
+    INVALID(oroipc_result_data(result, NULL, OROIPC_NATIVE, NULL));
+    STATUS(OROIPC_STATE, oroipc_result_send(result));
+    STATUS(OROIPC_STATE, oroipc_result_send_chunk(result, "", 0));
+    STATUS(OROIPC_STATE, oroipc_result_send_event(result, "name", NULL, NULL));
+    STATUS(OROIPC_STATE, oroipc_result_on_cancel(result, notice, NULL));
+    STATUS(OROIPC_STATE, oroipc_result_on_room(result, notice, NULL));
+    value = oroipc_text(NULL);
+    INVALID(oroipc_result_set_data(result, &value));
+    value = oroipc_text("\xff");
+    INVALID(oroipc_result_set_data(result, &value));
+    value = oroipc_text_of("text", (size_t)1 << 60);
+    STATUS(OROIPC_TOO_LARGE, oroipc_result_set_data(result, &value));
+    value = oroipc_json("{\"open\":");
+    STATUS(OROIPC_MALFORMED, oroipc_result_set_data(result, &value));
+    value = oroipc_encoded("\xff\xff\xff", 3);
+    STATUS(OROIPC_MALFORMED, oroipc_result_set_data(result, &value));
+    value = oroipc_encoded(NULL, 0);
+    INVALID(oroipc_result_set_data(result, &value));
+    value.kind = 77;
+    INVALID(oroipc_result_set_data(result, &value));
+    value.kind = OROIPC_NATIVE;
+    INVALID(oroipc_result_set_data(result, &value));
+    INVALID(oroipc_result_set_json(result, NULL));
+    STATUS(OROIPC_MALFORMED, oroipc_result_set_json(result, "nothing"));
+    INVALID(oroipc_result_set_bytes(result, NULL, 1));
+    STATUS(OROIPC_TOO_LARGE, oroipc_result_set_bytes(result, "", SIZE_MAX));
+    OK(oroipc_result_set_error(result, NULL, NULL, NULL));
+    CHECK(oroipc_result_is_ok(result) == 0);
+    oroipc_result_release(result);
+}
+
+static void hosts(void) {
+    oroipc_host_statistics statistics = OROIPC_HOST_STATISTICS_INIT;
+    int destroyed = 0;
+    uint64_t token = 1;
+    INVALID(oroipc_host_create(NULL, NULL, NULL));
+    CHECK(oroipc_host_retain(NULL) == NULL);
+    oroipc_host_release(NULL);
+    INVALID(oroipc_host_start(NULL));
+    INVALID(oroipc_host_run(NULL));
+    INVALID(oroipc_host_shutdown(NULL, 0, NULL));
+    INVALID(oroipc_host_stop(NULL));
+    CHECK(oroipc_host_descriptor(NULL) == -1);
+    INVALID(oroipc_host_turn(NULL, NULL));
+    int descriptor = 7;
+    INVALID(oroipc_host_make_peer(NULL, &descriptor));
+    CHECK(descriptor == -1);
+    INVALID(oroipc_host_make_peer(NULL, NULL));
+    INVALID(oroipc_host_adopt(NULL, -1));
+    INVALID(oroipc_host_statistics_get(NULL, NULL));
+    INVALID(oroipc_host_statistics_get(NULL, &statistics));
+    INVALID(oroipc_host_map(NULL, NULL, 0, NULL, &destroyed, destroy));
+    INVALID(oroipc_host_unmap(NULL, NULL));
+    INVALID(oroipc_host_listen(NULL, NULL, NULL, &destroyed, destroy, NULL));
+    INVALID(oroipc_host_unlisten(NULL, NULL, 0));
+    CHECK(destroyed == 2);
+    INVALID(oroipc_host_emit(NULL, 0, NULL, NULL, NULL));
+    INVALID(oroipc_host_push(NULL, 0, NULL));
+    INVALID(oroipc_host_invoke(NULL, NULL, NULL, NULL));
+    OUT(oroipc_client, oroipc_host_connect(NULL, NULL, &out));
+
+    oroipc_host_options options = OROIPC_HOST_OPTIONS_INIT;
+    options.size = 0;
+    OUT(oroipc_host, oroipc_host_create(NULL, &options, &out));
+    options.size = sizeof options;
+    options.idle = 99;
+    OUT(oroipc_host, oroipc_host_create(NULL, &options, &out));
+    options.idle = 0;
+    options.limits.ring_bytes = 5;
+    OUT(oroipc_host, oroipc_host_create(NULL, &options, &out));
+    OUT(oroipc_host, oroipc_host_create("not a name", NULL, &out));
+    OUT(oroipc_host, oroipc_host_create("\xff", NULL, &out));
+
+    oroipc_host *host;
+    OK(oroipc_host_create(NULL, NULL, &host));
+    INVALID(oroipc_host_map(host, NULL, OROIPC_ROUTE_SYNC, handler, &destroyed, destroy));
+    INVALID(oroipc_host_map(host, "name", 99, handler, &destroyed, destroy));
+    INVALID(oroipc_host_map(host, "name", OROIPC_ROUTE_SYNC, NULL, &destroyed, destroy));
+    INVALID(oroipc_host_map(host, "\xff", OROIPC_ROUTE_SYNC, handler, &destroyed, destroy));
+    INVALID(oroipc_host_listen(host, "name", NULL, &destroyed, destroy, &token));
+    INVALID(oroipc_host_listen(host, NULL, listener, &destroyed, destroy, &token));
+    INVALID(oroipc_host_listen(host, "name", listener, &destroyed, destroy, NULL));
+    CHECK(destroyed == 9);
+    OK(oroipc_host_map(host, "name", OROIPC_ROUTE_SYNC, handler, NULL, NULL));
+    OK(oroipc_host_unmap(host, "name"));
+    OK(oroipc_host_unmap(host, "name"));
+    STATUS(OROIPC_NOT_FOUND, oroipc_host_unlisten(host, "name", 1));
+    INVALID(oroipc_host_adopt(host, -1));
+    INVALID(oroipc_host_emit(host, 0, NULL, NULL, NULL));
+    STATUS(OROIPC_NOT_FOUND, oroipc_host_emit(host, 12345, "name", NULL, NULL));
+    INVALID(oroipc_host_push(host, 0, NULL));
+    INVALID(oroipc_host_invoke(host, NULL, completion, NULL));
+    oroipc_call call = OROIPC_CALL("nobody");
+    STATUS(OROIPC_NOT_FOUND, oroipc_host_invoke(host, &call, completion, NULL));
+    statistics.size = 3;
+    INVALID(oroipc_host_statistics_get(host, &statistics));
+    OK(oroipc_host_turn(host, NULL));
+    STATUS(OROIPC_STATE, oroipc_host_start(host));
+    OK(oroipc_host_stop(host));
+    OK(oroipc_host_stop(host));
+    STATUS(OROIPC_STATE, oroipc_host_turn(host, NULL));
+    oroipc_host_release(host);
+}
+
+static void clients(void) {
+    oroipc_client_statistics statistics = OROIPC_CLIENT_STATISTICS_INIT;
+    oroipc_peer peer = OROIPC_PEER_INIT;
+    oroipc_call call = OROIPC_CALL("ping");
+    int destroyed = 0;
+    uint64_t number = 0;
+    INVALID(oroipc_client_connect(NULL, NULL, NULL));
+    OUT(oroipc_client, oroipc_client_connect(NULL, NULL, &out));
+    INVALID(oroipc_client_adopt(-1, NULL, NULL));
+    OUT(oroipc_client, oroipc_client_adopt(-1, NULL, &out));
+    CHECK(oroipc_client_retain(NULL) == NULL);
+    oroipc_client_release(NULL);
+    INVALID(oroipc_client_close(NULL));
+    INVALID(oroipc_client_state(NULL));
+    INVALID(oroipc_client_peer(NULL, NULL));
+    INVALID(oroipc_client_peer(NULL, &peer));
+    INVALID(oroipc_client_statistics_get(NULL, NULL));
+    INVALID(oroipc_client_statistics_get(NULL, &statistics));
+    OUT(oroipc_loan, oroipc_client_loan(NULL, 1, 0, &out));
+    INVALID(oroipc_client_call(NULL, NULL, NULL));
+    INVALID(oroipc_client_call_async(NULL, NULL, NULL, NULL, NULL));
+    INVALID(oroipc_client_abort(NULL, 1, NULL));
+    INVALID(oroipc_client_post(NULL, NULL));
+    INVALID(oroipc_client_stream(NULL, NULL, 0, NULL, NULL, NULL));
+    INVALID(oroipc_client_listen(NULL, NULL, NULL, &destroyed, destroy, NULL));
+    CHECK(destroyed == 1);
+    INVALID(oroipc_client_unlisten(NULL, 1));
+    INVALID(oroipc_client_emit(NULL, NULL, NULL, NULL));
+    INVALID(oroipc_client_on_end(NULL, NULL, NULL));
+    CHECK(oroipc_client_descriptor(NULL) == -1);
+    INVALID(oroipc_client_turn(NULL, NULL));
+
+    oroipc_host *host;
+    oroipc_client *client;
+    OK(oroipc_host_create(NULL, NULL, &host));
+    OK(oroipc_host_start(host));
+    STATUS(OROIPC_STATE, oroipc_host_start(host));
+    STATUS(OROIPC_STATE, oroipc_host_turn(host, NULL));
+    OK(oroipc_host_connect(host, NULL, &client));
+    INVALID(oroipc_client_call(client, NULL, NULL));
+    call.size = 1;
+    INVALID(oroipc_client_call(client, &call, NULL));
+    call.size = sizeof call;
+    call.command = NULL;
+    INVALID(oroipc_client_call(client, &call, NULL));
+    call.command = "\xff";
+    INVALID(oroipc_client_call(client, &call, NULL));
+    call.command = "ping";
+    call.command_size = (size_t)-5;
+    INVALID(oroipc_client_call(client, &call, NULL));
+    call.command_size = 0;
+    call.bytes_size = 1;
+    INVALID(oroipc_client_call(client, &call, NULL));
+    call.bytes_size = 0;
+    call.seq = "seven";
+    INVALID(oroipc_client_call(client, &call, NULL));
+    call.seq = NULL;
+    call.when_full = 9;
+    INVALID(oroipc_client_call(client, &call, NULL));
+    call.when_full = 0;
+    INVALID(oroipc_client_call_async(client, &call, NULL, NULL, NULL));
+    INVALID(oroipc_client_call_async(client, NULL, completion, NULL, &number));
+    INVALID(oroipc_client_stream(client, &call, 0, NULL, NULL, NULL));
+    INVALID(oroipc_client_stream(client, &call, 5000, receiver, NULL, NULL));
+    STATUS(OROIPC_NOT_FOUND, oroipc_client_abort(client, 0, NULL));
+    STATUS(OROIPC_NOT_FOUND, oroipc_client_abort(client, UINT64_MAX, NULL));
+    INVALID(oroipc_client_listen(client, "name", NULL, &destroyed, destroy, &number));
+    INVALID(oroipc_client_listen(client, NULL, listener, &destroyed, destroy, &number));
+    CHECK(destroyed == 3);
+    STATUS(OROIPC_NOT_FOUND, oroipc_client_unlisten(client, 77));
+    INVALID(oroipc_client_emit(client, NULL, NULL, NULL));
+    OK(oroipc_client_on_end(client, ending, NULL));
+    OK(oroipc_client_on_end(client, NULL, NULL));
+    oroipc_loan *loan;
+    STATUS(OROIPC_TOO_LARGE, oroipc_client_loan(client, SIZE_MAX, 0, &loan));
+    CHECK(loan == NULL);
+    OK(oroipc_client_loan(client, 100, 0, &loan));
+    oroipc_bytes *bytes;
+    INVALID(oroipc_loan_finish(loan, 101, &bytes));
+    INVALID(oroipc_loan_finish(loan, 1, NULL));
+    OK(oroipc_loan_finish(loan, 1, &bytes));
+    oroipc_bytes_release(bytes);
+    STATUS(OROIPC_STATE, oroipc_loan_finish(loan, 1, &bytes));
+    CHECK(oroipc_loan_data(loan) == NULL);
+    oroipc_loan_release(loan);
+    OK(oroipc_client_turn(client, NULL));
+    OK(oroipc_client_close(client));
+    STATUS(OROIPC_CLOSED, oroipc_client_state(client));
+    oroipc_client_release(client);
+    oroipc_host_release(host);
+}
+
+int main(void) {
+    CHECK(oroipc_abi_version() >> 16 == OROIPC_ABI_VERSION);
+    CHECK(same(oroipc_last_error(), ""));
+    CHECK(same(oroipc_status_name(OROIPC_BUSY), "OROIPC_BUSY"));
+    CHECK(same(oroipc_status_name(12345), "unknown status"));
+    handles();
+    messages();
+    results();
+    hosts();
+    clients();
+    CHECK(!same(oroipc_last_error(), ""));
+    puts("null: every function");
+    return 0;
+}
