@@ -105,7 +105,7 @@ public func oroipc_message_name(_ message: OpaquePointer?) -> UnsafePointer<CCha
 @c @implementation
 public func oroipc_message_seq(_ message: OpaquePointer?) -> UnsafePointer<CChar>? {
     guard let message = unsafe MessageHandle.at(message) else { return nil }
-    return unsafe message.texts.text(.seq) { message.message.map { "\($0.seq)" } }
+    return unsafe message.texts.text(.seq) { message.message?.seq.map { "\($0)" } }
 }
 
 @c @implementation

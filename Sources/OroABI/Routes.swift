@@ -21,7 +21,7 @@ import OroLink
     func begin(_ received: Message, _ answer: any Answer) {
         let message = MessageHandle(.message(received))
         let result = ResultHandle(answer)
-        result.seq = "\(received.seq)"
+        result.seq = received.seq.map { "\($0)" }
         // The handler owns the result.
         unsafe handler(message.lent, result.handOut(), kept.context)
         withExtendedLifetime(message) {}
