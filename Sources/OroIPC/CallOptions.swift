@@ -18,6 +18,10 @@ public struct ClientOptions: Sendable {
     public var waitingBytes = 256 << 20
     /// Most requests that may wait for their result; another fails at once with a `QuotaExceededError`.
     public var pendingRequests = 1 << 22
+    /// Most results that are kept for calls with ``CallOptions/cache``; the oldest goes when another comes.
+    public var cachedResults = 1024
+    /// Members that take the place of the host's in ``Client/primordials``.
+    public var primordials: [String: Value] = [:]
     /// Where the client says what it does. Silent by default.
     public var logger = Logger(label: "oro-ipc.client", factory: { _ in SwiftLogNoOpLogHandler() })
 
@@ -40,16 +44,27 @@ public struct CallOptions: Sendable {
     public var whenFull: WhenFull
     /// The caller's own number for the request, of any size. `nil`: the next of the client's own 1, 2, 3, …
     public var seq: Seq?
+    /// The result of an earlier call with the same command and parameters will do, when that had this option too; nothing is
+    /// sent then. Errors are never kept, nor the results of calls with bytes. See ``Client/forgetCachedResults()``.
+    public var cache: Bool
+    /// What the answer is to be.
+    public var responseType: ResponseType
 
     @inlinable
     public init(
-        timeout: Duration? = nil, signal: AbortSignal? = nil, seq: Seq? = nil, whenFull: WhenFull = .copy
+        timeout: Duration? = nil, signal: AbortSignal? = nil, seq: Seq? = nil, whenFull: WhenFull = .copy,
+        cache: Bool = false, responseType: ResponseType = .any
     ) {
         self.timeout = timeout
         self.signal = signal
         self.seq = seq
         self.whenFull = whenFull
+        self.cache = cache
+        self.responseType = responseType
     }
+
+    /// Neither the cache nor another shape is asked for.
+    var isPlain: Bool { !cache && responseType == .any }
 
     /// Waits ``TIMEOUT`` milliseconds.
     public static var deadline: CallOptions { CallOptions(timeout: .milliseconds(TIMEOUT)) }

@@ -60,6 +60,19 @@ public final class Client: Sendable {
             blockMemory: blocks.memoryBytes)
     }
 
+    /// Returns once commands can be sent: at once, as a client is connected. Throws why the link is over, when it is.
+    public func ready() async throws(IPCError) {
+        if let ending { throw IPCError(ending) }
+    }
+
+    /// What the host says it is: the data of `platform.primordials`, asked for once, with the members of
+    /// ``ClientOptions/primordials`` in their places; an empty object while it has no answer. Blocks the calling thread the
+    /// first time.
+    public var primordials: Value { core.hostPrimordials() }
+
+    /// Forgets the results that were kept for calls with ``CallOptions/cache``.
+    public func forgetCachedResults() { core.cache.withLock { $0.removeAll() } }
+
     // MARK: Bytes
 
     /// A block of `count` bytes to be filled and sent without a copy. When none is free it waits, at most `wait` (`.zero`:

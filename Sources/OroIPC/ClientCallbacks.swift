@@ -47,7 +47,7 @@ extension Client {
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
         completion: @escaping @Sendable (Result) -> Void
     ) -> UInt64 {
-        let callback = PendingCallback { outcome in completion(Result(outcome, command)) }
+        let callback = PendingCallback { [id = core.link.id] outcome in completion(Result(outcome, command, link: id)) }
         core.suspended.add(1, ordering: .sequentiallyConsistent)
         let ticket: UInt64
         do throws(IPCError) {

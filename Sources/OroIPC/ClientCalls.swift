@@ -7,7 +7,11 @@ import Synchronization
 extension ClientCore {
     /// The errors that keep a request from being sent at all.
     func refusal(_ command: String, _ options: CallOptions?) -> IPCError? {
-        if let reason = options?.signal?.reason { return .abort(reason) }
+        if let signal = options?.signal, signal.isAborted {
+            // The request would have had this number.
+            if options?.seq == nil { _ = takeSeq() }
+            return .abort(signal)
+        }
         if !CommandName.isValid(command) {
             return CommandName.refusal(command)
         }
@@ -48,6 +52,16 @@ extension ClientCore {
     /// A request that blocks the calling thread until its result is there.
     func callSync(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
+    ) -> Result {
+        if CallExtras.areWanted(options) {
+            return callSyncWithExtras(command, value, bytes, options, encoded: encoded)
+        }
+        return callSyncPlainly(command, value, bytes, options, encoded: encoded)
+    }
+
+    @inline(__always)
+    func callSyncPlainly(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue?
     ) -> Result {
         do throws(LinkError) {
             if options == nil, value == nil, encoded == nil {
@@ -116,7 +130,7 @@ extension ClientCore {
                     unsafe receiving.pointee.patience.arrived()
                     giveUpRole()
                     defer { link.doneWithRing(ring) }
-                    return Result(unsafe rings[ring].spare, command)
+                    return Result(unsafe rings[ring].spare, command, link: link.id)
                 }
                 if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
                 switch unsafe receiving.pointee.patience.advice() {
@@ -232,12 +246,12 @@ extension ClientCore {
                 ).exchanged
                 // Else its result is being delivered this very moment.
                 while !mine {
-                    if let outcome = outcome() { return Result(outcome, command) }
+                    if let outcome = outcome() { return Result(outcome, command, link: link.id) }
                     oro_spin_pause()
                 }
             } else {
                 complete(ticket, seq: nil, .error(error))
-                if let outcome = outcome(), case .frame = outcome { return Result(outcome, command) }
+                if let outcome = outcome(), case .frame = outcome { return Result(outcome, command, link: link.id) }
             }
             sendAbort(ticket, error)
             return Result(err: error, source: command)
@@ -247,7 +261,7 @@ extension ClientCore {
         while true {
             if let outcome = outcome() {
                 if case .error(let error) = outcome, error.name == "AbortError" { sendAbort(ticket, error) }
-                return Result(outcome, command)
+                return Result(outcome, command, link: link.id)
             }
             if link.isOver { return giveUp(IPCError(link.ending ?? .closed)) }
             var left = UInt64.max
@@ -270,7 +284,7 @@ extension ClientCore {
             if ring != nil, spare.header.ticket == ticket, waiter.ticket.load(ordering: .relaxed) == ticket {
                 waiter.ticket.store(0, ordering: .relaxed)
                 giveUpRole()
-                return Result(spare, command)
+                return Result(spare, command, link: link.id)
             }
             giveUpRole()
         }
@@ -322,15 +336,17 @@ extension ClientCore {
     /// Tells the host that nobody waits for `ticket` any more. Best effort: a host that cannot be told sends a late result.
     /// With `shared` it goes the way of the requests of tasks, so that it cannot come before one of those.
     func sendAbort(_ ticket: UInt64, _ why: IPCError, shared: Bool = false) {
-        if link.isOver { return }
         var frame = Frame(.abort)
         frame.ticket = ticket
         frame.value = .string(why.name)
         sendBriefly(frame, shared: shared)
     }
 
-    /// Sends a frame of a few bytes. Best effort, and in order with the caller's own requests where there is room.
-    func sendBriefly(_ frame: Frame, shared: Bool = false) {
+    /// Sends a frame of a few bytes. Best effort, and in order with the caller's own requests where there is room; also with
+    /// those that come after it where the thread has no ring yet, with `claiming`.
+    func sendBriefly(_ frame: Frame, shared: Bool = false, claiming: Bool = false) {
+        if link.isOver { return }
+        if claiming, !isInTask { try? link.withRing(shared: false) { _ in } }
         // A ring of the thread's own has nobody who would write the rest of it later.
         if !shared, !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? frame.encoded() {
             let outcome = unsafe try? link.write(ring, count: bytes.count) { place in

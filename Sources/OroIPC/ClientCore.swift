@@ -28,6 +28,10 @@ import Synchronization
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)
     let late = Atomic<Int>(0)
+    /// Results of calls that may use an earlier one.
+    let cache: Locked<ResultCache>
+    /// What the host said it is, once it was asked.
+    let primordials = Locked<Value?>(nil)
     let rings: UnsafeMutablePointer<RingState>
 
     /// What the holder of the role keeps, outside the object: no access of the hot path needs a check for exclusivity.
@@ -92,6 +96,8 @@ import Synchronization
         self.link = link
         self.options = options
         start = link.start
+        cache = Locked(ResultCache(most: options.cachedResults))
+        IPC.Debug.readEnvironment()
         ports = PortHome(route: portRoute)
         unsafe receiving = .allocate(capacity: 1)
         unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle)))

@@ -85,7 +85,8 @@ extension ClientCore {
                 suspended.add(1, ordering: .sequentiallyConsistent)
                 attach()
             }
-            sendBriefly(frame)
+            // Ahead of what this thread asks for next: the host may answer that with events.
+            sendBriefly(frame, claiming: true)
             if wanted {
                 watch()
             } else {

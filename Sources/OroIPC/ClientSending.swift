@@ -50,7 +50,9 @@ extension ClientCore {
                 return
             }
         }
-        if number != 0, request.value == nil, let seq = request.seq.small, let bytes = request.bytes {
+        if number != 0, request.value == nil, request.encoded == nil, let seq = request.seq.small,
+            let bytes = request.bytes
+        {
             let header = FrameHeader(
                 kind: request.kind, flags: request.flags, route: number, deadline: request.deadline,
                 ticket: request.ticket, seq: seq)

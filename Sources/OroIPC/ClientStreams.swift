@@ -115,7 +115,7 @@ extension ClientCore {
         }
         let sending = Task { await sendBody(body, ticket, sender) }
         sender.onClose { sending.cancel() }
-        let result = await outcome(of: ticket, options, command)
+        let result = await outcome(of: ticket, options, command, "request")
         sender.close(.abort("the request is over"))
         return result
     }

@@ -9,6 +9,17 @@ extension ClientCore {
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString,
         encoded: EncodedValue? = nil
     ) async -> Result {
+        if CallExtras.areWanted(options) {
+            return await callWithExtras(command, value, bytes, options, verb: verb, encoded: encoded)
+        }
+        return await callPlainly(command, value, bytes, options, verb: verb, encoded: encoded)
+    }
+
+    @inline(__always)
+    func callPlainly(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString,
+        encoded: EncodedValue?
+    ) async -> Result {
         let payload: Bytes?
         do throws(LinkError) {
             payload = try await placed(bytes, options)
@@ -21,7 +32,7 @@ extension ClientCore {
         } catch {
             return Result(err: error, source: command)
         }
-        return await outcome(of: ticket, options, command)
+        return await outcome(of: ticket, options, command, verb)
     }
 
     /// Sends a request and answers its ticket; what becomes of it is for the caller to wait for.
@@ -60,11 +71,13 @@ extension ClientCore {
 
     /// Waits for the result of a request that was sent.
     @inline(__always)
-    func outcome(of ticket: UInt64, _ options: CallOptions?, _ command: String) async -> Result {
-        if let outcome = pollBriefly(ticket) { return Result(outcome, command) }
+    func outcome(
+        of ticket: UInt64, _ options: CallOptions?, _ command: String, _ verb: StaticString
+    ) async -> Result {
+        if let outcome = pollBriefly(ticket) { return Result(outcome.of(verb), command, link: link.id) }
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
         if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
-        return await wait(ticket, options?.signal, command)
+        return await wait(ticket, options?.signal, command, verb)
     }
 
     /// The payload in a block, where the call would rather wait for one, or fail, than copy it through the ring.
@@ -94,7 +107,9 @@ extension ClientCore {
         return outcome ?? pending.withLock { $0.poll(ticket) }
     }
 
-    func wait(_ ticket: UInt64, _ signal: AbortSignal?, _ command: String) async -> Result {
+    func wait(
+        _ ticket: UInt64, _ signal: AbortSignal?, _ command: String, _ verb: StaticString
+    ) async -> Result {
         let token = signal?.listen { [weak self] reason in self?.giveUp(ticket, .abort(reason)) }
         let outcome = await withTaskCancellationHandler {
             unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Outcome, Never>) in
@@ -112,7 +127,7 @@ extension ClientCore {
         }
         if let token { signal?.unlisten(token) }
         outcome.takeOver()
-        return Result(outcome, command)
+        return Result(outcome.of(verb), command, link: link.id)
     }
 
     /// Nobody waits for `ticket` any more.

@@ -48,6 +48,17 @@ public struct Event: Sendable {
         }
     }
 
+    /// The detail as `type`; of an event that was received, decoded in place. No detail is read as `null`. With ``WithBytes`` and
+    /// ``Bytes`` the payload, too. Throws a `TypeError` that says where the detail is not of that type.
+    public func decode<T: Decodable>(_ type: T.Type) throws(IPCError) -> T {
+        switch content {
+        case .received(let storage):
+            try TypedContent.decode(type, from: storage, bytes: bytes, "the event '\(name)'")
+        case .made(let detail, let bytes, _):
+            try TypedContent.decode(type, from: detail, bytes: bytes, "the event '\(name)'")
+        }
+    }
+
     /// The bytes that came with it; `nil` when there are none.
     public var bytes: Bytes? {
         switch content {

@@ -39,6 +39,9 @@ extension Headers {
     /// A copy.
     public static func from(_ headers: Headers) -> Headers { headers }
 
+    /// The headers of a result; none when it has none.
+    public static func from(_ result: Result) -> Headers { result.headers ?? Headers() }
+
     /// What a value says, by the first rule that fits:
     ///
     /// 1. an object with a member `headers` that is an object or an array: that member;
@@ -82,6 +85,24 @@ extension Headers {
     /// What JavaScript trims.
     private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
         scalar == "\u{FEFF}" || (scalar.properties.isWhitespace && scalar != "\u{85}")
+    }
+}
+
+extension Headers {
+    /// UNTRUSTED: those of a frame; `nil` when it has none. Throws an `EncodingError` where they are not what headers can be.
+    init?(received storage: FrameStorage) throws(IPCError) {
+        guard storage.header.flags.contains(.hasHeaders) else { return nil }
+        var pairs: [(String, String)] = []
+        do throws(FrameError) {
+            try storage.view.forEachHeader { (name, value) throws(FrameError) in pairs.append((name, value)) }
+        } catch {
+            throw IPCError(.encoding, "\(error)")
+        }
+        do throws(IPCError) {
+            try self.init(pairs)
+        } catch {
+            throw IPCError(.encoding, error.message)
+        }
     }
 }
 

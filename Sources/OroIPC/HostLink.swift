@@ -321,6 +321,8 @@ import OroLink
         frame.ticket = request.ticket
         frame.seq = wideSeq ?? Seq(request.seq)
         frame.failed = !result.isOK
+        frame.headers = result.headers?.pairs
+        if let source = result.source, !source.isEmpty { frame.source = source }
         if let encoded = result.encoded {
             frame.encoded = encoded
         } else {

@@ -8,6 +8,12 @@ enum Outcome: Sendable {
     case frame(FrameStorage)
     case error(IPCError)
 
+    /// As a call of `verb` tells it: whoever keeps the deadlines does not know who asked.
+    func of(_ verb: StaticString) -> Outcome {
+        guard case .error(let error) = self, error == ClientCore.timedOut("request") else { return self }
+        return .error(ClientCore.timedOut(verb))
+    }
+
     /// For ThreadSanitizer, which does not see that a task is resumed after its continuation was called.
     func handOver() {
         if case .frame(let storage) = self { unsafe oro_tsan_release(Unmanaged.passUnretained(storage).toOpaque()) }

@@ -6,7 +6,11 @@ import OroLink
 /// ```swift
 /// let result = client.sendSync("ping")
 /// if let error = result.err { print(error) } else { print(result.data ?? .null) }
+///
+/// let (err, data, source, headers) = client.sendSync("ping").tuple
 /// ```
+///
+/// An error excludes data and bytes: a host that answers with an error sends nothing else but headers.
 // Sendable: what `owner` keeps alive is constant, as in ``Bytes``.
 @safe public struct Result: @unchecked Sendable {
     // The bytes, in parts: dropping a result without them then costs one comparison.
@@ -28,82 +32,59 @@ import OroLink
         }
     }
 
-    /// The command this answers, as its caller spelled it; `nil` in a handler.
+    /// The command this answers, as its caller spelled it, unless the handler said otherwise; `nil` in a handler.
     public var source: String?
 
-    /// Error and data, apart, so that a result of bytes alone stays small and cheap to pass on.
+    /// Error, data and headers, apart, so that a result of bytes alone stays small and cheap to pass on.
     @usableFromInline var content: Content?
 
-    @usableFromInline
-    final class Content: Sendable {
-        /// As it came, or was encoded; what has been looked at is known.
-        private enum Form: Sendable {
-            case known(IPCError?, Value?)
-            case frame(FrameStorage)
-            case encoded(EncodedValue)
-        }
-
-        private let form: Locked<Form>
-
-        init(_ error: IPCError?, _ data: Value?) {
-            form = Locked(.known(error, data))
-        }
-
-        init(_ storage: FrameStorage) { form = Locked(.frame(storage)) }
-
-        init(_ encoded: EncodedValue) { form = Locked(.encoded(encoded)) }
-
-        /// Decoded at the first look. What cannot be decoded is an error.
-        var known: (error: IPCError?, data: Value?) {
-            form.withLock { form in
-                if case .known(let error, let data) = form { return (error, data) }
-                let (error, data) = Content.decode(form)
-                form = .known(error, data)
-                return (error, data)
-            }
-        }
-
-        private static func decode(_ form: Form) -> (IPCError?, Value?) {
-            do throws(FrameError) {
-                switch form {
-                case .known(let error, let data): return (error, data)
-                case .encoded(let encoded): return (nil, try encoded.decode())
-                case .frame(let storage):
-                    let value = try storage.view.value()?.decode()
-                    return storage.header.flags.contains(.failed) ? (IPCError(received: value), nil) : (nil, value)
-                }
-            } catch {
-                return (IPCError(.encoding, "\(error)"), nil)
-            }
-        }
-
-        /// The frame of a result that was received and not looked at.
-        var frame: FrameStorage? {
-            form.withLock { form in if case .frame(let storage) = form { storage } else { nil } }
-        }
-
-        /// The value of a handler's result, where it was encoded before.
-        var encoded: EncodedValue? {
-            form.withLock { form in if case .encoded(let encoded) = form { encoded } else { nil } }
-        }
-    }
+    /// What ``id`` is made of when somebody asks for it; 0: nothing.
+    @usableFromInline var idSeed: UInt64 = 0
 
     /// The error; `nil` when the request succeeded.
     public var err: IPCError? {
         get { content?.known.error }
-        set { content = newValue == nil && data == nil ? nil : Content(newValue, data) }
+        set { content = Content(newValue, data, like: content) }
     }
 
     /// The data; `nil` when there is none.
     public var data: Value? {
         get { content?.known.data }
-        set { content = err == nil && newValue == nil ? nil : Content(err, newValue) }
+        set { content = Content(err, newValue, like: content) }
     }
+
+    /// The headers; `nil` when there are none. A handler's travel with its result.
+    public var headers: Headers? {
+        get { content?.headers }
+        set { content = Content(content, headers: newValue, id: content?.id) }
+    }
+
+    /// The result's number, an unsigned integer of 64 bits as decimal text: the same on both sides, and no other's. `nil` for
+    /// a result that was made here without one.
+    public var id: String? {
+        get { content?.id ?? (idSeed == 0 ? nil : ResultID.text(ResultID.number(idSeed))) }
+        set {
+            idSeed = 0
+            content = Content(content, headers: headers, id: newValue)
+        }
+    }
+
+    /// A result with everything. An empty `source` is none. `id` may be ``freshID()``.
+    public init(
+        id: String?, err: IPCError? = nil, data: Value? = nil, source: String? = nil, headers: Headers? = nil,
+        bytes: Bytes? = nil
+    ) {
+        self.init(bytes, source?.isEmpty == true ? nil : source)
+        content = Content(Content(err, data, like: nil), headers: headers, id: id)
+    }
+
+    /// A random id.
+    public static func freshID() -> String { ResultID.text(.random(in: 1 ... .max)) }
 
     /// Success, with data.
     public init(data: Value?, bytes: Bytes? = nil, source: String? = nil) {
         self.init(bytes, source)
-        if let data { content = Content(nil, data) }
+        content = Content(nil, data, like: nil)
     }
 
     /// Success, with bytes or with nothing. Does not allocate.
@@ -124,7 +105,7 @@ import OroLink
     /// Failure.
     public init(err: IPCError, source: String? = nil) {
         self.init(nil, source)
-        content = Content(err, nil)
+        content = Content(err, nil, like: nil)
     }
 
     /// Failure, from any error, as ``maybeMakeError(_:)-(Error?)`` makes it.
@@ -132,12 +113,29 @@ import OroLink
         self.init(err: IPCError(catching: error))
     }
 
-    /// What a host sent in answer to `command`. A value that cannot be decoded is an error of the result.
+    /// What a host sent in answer to `command`, on the link of this id. What cannot be decoded is an error of the result.
     @inline(__always)
-    init(_ storage: FrameStorage, _ command: String) {
+    init(_ storage: FrameStorage, _ command: String, link: UInt64) {
         self.init(storage.takePayload(), command)
         let header = storage.header
-        if header.valueBytes > 0 || header.flags.contains(.failed) { content = Content(storage) }
+        idSeed = ResultID.seed(link: link, ticket: header.ticket, seq: header.seq)
+        if header.valueBytes > 0 || !header.flags.isDisjoint(with: [.failed, .hasHeaders, .hasSource]) {
+            readContent(storage)
+        }
+    }
+
+    private mutating func readContent(_ storage: FrameStorage) {
+        do throws(FrameError) {
+            let view = try storage.view
+            if let name = try view.source(), !name.isEmpty { source = name }
+        } catch {
+            return content = Content(IPCError(.encoding, "\(error)"), nil, like: nil)
+        }
+        do throws(IPCError) {
+            content = Content(storage, try Headers(received: storage))
+        } catch {
+            content = Content(error, nil, like: nil)
+        }
     }
 
     /// Success, with a value that is encoded already.
@@ -149,9 +147,9 @@ import OroLink
     /// The value, where it was encoded before.
     var encoded: EncodedValue? { content?.encoded }
 
-    init(_ outcome: Outcome, _ command: String) {
+    init(_ outcome: Outcome, _ command: String, link: UInt64) {
         switch outcome {
-        case .frame(let storage): self.init(storage, command)
+        case .frame(let storage): self.init(storage, command, link: link)
         case .error(let error): self.init(err: error, source: command)
         }
     }
@@ -159,9 +157,12 @@ import OroLink
     /// True without error.
     public var isOK: Bool { encoded != nil || content?.known.error == nil }
 
+    /// ``OK`` or ``ERROR``.
+    public var status: Int { isOK ? OK : ERROR }
+
     /// Only bytes, or nothing at all.
     @inline(__always)
-    borrowing func isPlain() -> Bool { content == nil }
+    borrowing func isPlain() -> Bool { content == nil && source == nil }
 
     /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references. Bytes in shared memory
     /// seem to be more than any frame holds (``Bytes/extent``).

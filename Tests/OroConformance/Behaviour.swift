@@ -36,6 +36,6 @@ public struct Behaviour: Sendable, CustomStringConvertible {
     }
 
     public static let all: [Behaviour] =
-        answers + names + sequence + givingUp + payloads + blocks + crowds + streams + bodies + events + replies
-        + endings + streamEndings + ports + shutdowns
+        answers + results + callOptions + bindings + names + sequence + givingUp + payloads + blocks + crowds + streams
+        + bodies + events + replies + endings + streamEndings + ports + shutdowns
 }

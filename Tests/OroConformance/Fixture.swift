@@ -31,6 +31,13 @@ public final class Fixture: Sendable {
                 name: message["name"]?.string ?? "Error", message: message["message"]?.string ?? "",
                 code: message["code"], extra: ["path": message["path"] ?? .null])
         }
+        router.map("headers") { message in
+            var result = Result(data: message["data"], bytes: message.bytes)
+            result.headers = try Headers.from(message["headers"])
+            result.source = message["source"]?.string
+            if let error = message["fail"]?.string { result.err = IPCError(message: error) }
+            return result
+        }
         router.map("throw.other") { _ in throw Unexpected("other", line: 0) }
         router.map(
             "sleep",

@@ -91,6 +91,23 @@ final class EventTests {
         #expect(!client.resolve("\(seq)0", 1))
     }
 
+    @Test("the detail of an event is anything Decodable")
+    func decodes() async throws {
+        struct Line: Codable, Equatable { var text: String, number: Int }
+        let (host, client) = try pair()
+        #expect(client.sendSync("ping").isOK)
+        let stream = client.events.stream("line")
+        try host.emit("line", ["text": "hello", "number": 3], bytes: [1, 2])
+        client.events.dispatch(Event("line", ["text": "here", "number": 4]))
+        var events = stream.makeAsyncIterator()
+        var lines: [Line] = []
+        for _ in 0..<2 { lines.append(try #require(await events.next()).decode(Line.self)) }
+        #expect(Set(lines.map(\.text)) == ["hello", "here"])
+        client.events.dispatch(Event("line", ["text": 5]))
+        let wrong = try #require(await events.next())
+        #expect(throws: IPCError.self) { try wrong.decode(Line.self) }
+    }
+
     // MARK: Listening
 
     @Test("tokens are random and different, and listeners of one name are called in their order")

@@ -88,9 +88,12 @@ struct TypedTests {
         }
         defer { host.stop() }
         let payload = Bytes([UInt8](repeating: 7, count: 100_000))
-        let answer = try await client.call(write, WithBytes(StatRequest(path: "a"), payload))
-        #expect(answer == WithBytes(100_000, payload))
-        #expect(answer.bytes?.isBorrowed == true)
+        // The second time the host knows the command's name, and a lent payload may go a shorter way.
+        for _ in 0..<2 {
+            let answer = try await client.call(write, WithBytes(StatRequest(path: "a"), payload))
+            #expect(answer == WithBytes(100_000, payload))
+            #expect(answer.bytes?.isBorrowed == true)
+        }
         #expect(try client.callSync(write, WithBytes(StatRequest(path: "a"), nil)) == WithBytes(-1, nil))
         #expect(try await client.call(echo, Bytes(utf8: "note")) == Bytes(utf8: "note"))
         #expect(client.sendSync("echo", bytes: Bytes(utf8: "x")).bytes == Bytes(utf8: "x"))

@@ -1,0 +1,63 @@
+import OroFrame
+import OroLink
+
+/// What happens around a call that asks for more than its result: looks into the cache, debug output, another shape. Calls that do
+/// not, which are nearly all, never come here.
+struct CallExtras {
+    private let command: String
+    private let verb: StaticString
+    private let type: ResponseType
+    private let key: ResultCache.Key?
+
+    /// The call asks for more.
+    @inline(__always)
+    static func areWanted(_ options: CallOptions?) -> Bool {
+        IPC.Debug.isOn.load(ordering: .relaxed) || options?.isPlain == false
+    }
+
+    init(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ encoded: EncodedValue?,
+        _ verb: StaticString
+    ) {
+        self.command = command
+        self.verb = verb
+        type = options?.responseType ?? .any
+        // What bytes say is no part of a key.
+        key = options?.cache == true && bytes == nil ? ResultCache.Key(command, value, encoded) : nil
+        IPC.debug.log(
+            "ipc.\(verb): \(command)", ["value": value.map { "\($0)" }, "bytes": bytes.map { "\($0.count)" }])
+    }
+
+    /// The result, if it is known already.
+    func known(_ core: ClientCore) -> Result? {
+        guard let key, let result = core.cache.withLock({ $0[key] }) else { return nil }
+        IPC.debug.log("ipc.\(verb): \(command) (cached)")
+        return result.shaped(type)
+    }
+
+    func finish(_ result: Result, _ core: ClientCore) -> Result {
+        if let key { core.cache.withLock { $0.keep(result, for: key) } }
+        IPC.debug.log("ipc.\(verb): \(command) (resolved)", ["err": result.err.map { "\($0)" }, "id": result.id])
+        return result.shaped(type)
+    }
+}
+
+extension ClientCore {
+    func callWithExtras(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString,
+        encoded: EncodedValue?
+    ) async -> Result {
+        let extras = CallExtras(command, value, bytes, options, encoded, verb)
+        if let known = extras.known(self) { return known }
+        return extras.finish(
+            await callPlainly(command, value, bytes, options, verb: verb, encoded: encoded), self)
+    }
+
+    func callSyncWithExtras(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue?
+    ) -> Result {
+        let extras = CallExtras(command, value, bytes, options, encoded, "sendSync")
+        if let known = extras.known(self) { return known }
+        return extras.finish(callSyncPlainly(command, value, bytes, options, encoded: encoded), self)
+    }
+}

@@ -1,0 +1,76 @@
+import OroFrame
+import OroLink
+
+extension Result {
+    /// What a result has besides bytes and source.
+    @usableFromInline
+    final class Content: Sendable {
+        /// As it came, or was encoded; what has been looked at is known.
+        private enum Form: Sendable {
+            case known(IPCError?, Value?)
+            case frame(FrameStorage)
+            case encoded(EncodedValue)
+        }
+
+        private let form: Locked<Form>
+        let headers: Headers?
+        /// Where somebody has said what it is.
+        let id: String?
+
+        private init(_ form: Form, _ headers: Headers?, _ id: String?) {
+            self.form = Locked(form)
+            self.headers = headers
+            self.id = id
+        }
+
+        /// Error and data, with what else `other` has; `nil` when that is nothing.
+        convenience init?(_ error: IPCError?, _ data: Value?, like other: Content?) {
+            if error == nil && data == nil && other?.headers == nil && other?.id == nil { return nil }
+            self.init(.known(error, data), other?.headers, other?.id)
+        }
+
+        /// The error and data of `other` with these; `nil` when that is nothing.
+        convenience init?(_ other: Content?, headers: Headers?, id: String?) {
+            if other == nil && headers == nil && id == nil { return nil }
+            self.init(other?.form.withLock { $0 } ?? .known(nil, nil), headers, id)
+        }
+
+        convenience init(_ storage: FrameStorage, _ headers: Headers?) { self.init(.frame(storage), headers, nil) }
+
+        convenience init(_ encoded: EncodedValue) { self.init(.encoded(encoded), nil, nil) }
+
+        /// Decoded at the first look. What cannot be decoded is an error.
+        var known: (error: IPCError?, data: Value?) {
+            form.withLock { form in
+                if case .known(let error, let data) = form { return (error, data) }
+                let (error, data) = Content.decode(form)
+                form = .known(error, data)
+                return (error, data)
+            }
+        }
+
+        private static func decode(_ form: Form) -> (IPCError?, Value?) {
+            do throws(FrameError) {
+                switch form {
+                case .known(let error, let data): return (error, data)
+                case .encoded(let encoded): return (nil, try encoded.decode())
+                case .frame(let storage):
+                    let value = try storage.view.value()?.decode()
+                    return storage.header.flags.contains(.failed) ? (IPCError(received: value), nil) : (nil, value)
+                }
+            } catch {
+                return (IPCError(.encoding, "\(error)"), nil)
+            }
+        }
+
+        /// The frame of a result that was received and not looked at.
+        var frame: FrameStorage? {
+            form.withLock { form in if case .frame(let storage) = form { storage } else { nil } }
+        }
+
+        /// The value of a handler's result, where it was encoded before.
+        var encoded: EncodedValue? {
+            form.withLock { form in if case .encoded(let encoded) = form { encoded } else { nil } }
+        }
+    }
+}
