@@ -274,7 +274,9 @@ final class RouterTests {
     func invoke(_ kind: String) async throws {
         let (host, _) = try host()
         let answer: @Sendable (Message) -> Result = { message in
-            Result(data: ["value": message.wholeValue ?? .null, "client": .bool(message.client != nil)], bytes: message.bytes)
+            Result(
+                data: ["value": message.wholeValue ?? .null, "client": .bool(message.client != nil)],
+                bytes: message.bytes)
         }
         switch kind {
         case "sync": host.router.map("r", answer)
