@@ -119,7 +119,7 @@ import OroLink
         self.init(storage.takePayload(), command)
         let header = storage.header
         idSeed = ResultID.seed(link: link, ticket: header.ticket, seq: header.seq)
-        if header.valueBytes > 0 || !header.flags.isDisjoint(with: [.failed, .hasHeaders, .hasSource]) {
+        if header.valueBytes > 0 || !header.flags.isDisjoint(with: .ofResults) {
             readContent(storage)
         }
     }
