@@ -1,3 +1,4 @@
+import CSupport
 import Testing
 
 @testable import OroLink
@@ -112,6 +113,65 @@ struct BlockHeapTests {
         #expect(none == nil)
         let most = heap.take(90)
         #expect(most.map { heap.count(of: $0) } == 90)
+    }
+
+    @Test(
+        "with a rest the oldest is taken, and only when enough was given back since; a full heap does not wait for it")
+    func rest() {
+        var heap = BlockHeap()
+        heap.add(memory: 0, count: 60)
+        let taken = (0..<4).compactMap { _ in heap.take(10) }
+        heap.rest = 30
+        func give(_ id: Int32) {
+            let isLast = heap.drop(id)
+            #expect(isLast)
+            heap.give(id)
+        }
+        give(taken[0])
+        give(taken[1])
+        // Twenty grains rest, twenty are free: those come first.
+        let fresh = [heap.take(10, mayGrow: true), heap.take(10, mayGrow: true)]
+        #expect(Set(fresh.compactMap { $0 }).isDisjoint(with: taken) && !fresh.contains(nil))
+        let tired = heap.take(10, mayGrow: true)
+        #expect(tired == nil, "more memory is wanted before they have rested")
+        let needed = heap.take(10)
+        #expect(needed == taken[0], "unless there can be none")
+        give(taken[2])
+        give(taken[3])
+        let rested = heap.take(10, mayGrow: true)
+        #expect(rested == taken[1])
+        heap.rest = 0
+        let newest = heap.take(10)
+        #expect(newest == taken[3])
+    }
+
+    @Test("distance changes with several samples of one kind, not with one")
+    func distance() {
+        var distance = Distance()
+        let near: UInt64 = 50 * oro_ticks_per_us() / 1000, far = 300 * oro_ticks_per_us() / 1000
+        for _ in 0..<3 { distance.note(far) }
+        distance.note(10_000 * oro_ticks_per_us())
+        #expect(!distance.isFar)
+        distance.note(far)
+        #expect(distance.isFar)
+        for _ in 0..<7 { distance.note(near) }
+        #expect(distance.isFar)
+        distance.note(near)
+        #expect(!distance.isFar)
+    }
+
+    @Test("a streaming copy copies every byte, whatever the length")
+    func streaming() {
+        for count in [0, 1, 15, 63, 64, 65, 1000, 4096, 70_001] {
+            let source = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ 7) }
+            let place = UnsafeMutableRawBufferPointer.allocate(byteCount: count + 64, alignment: 128)
+            defer { place.deallocate() }
+            place.initializeMemory(as: UInt8.self, repeating: 0xEE)
+            source.withUnsafeBytes {
+                oro_copy_streaming(place.baseAddress!, $0.baseAddress ?? UnsafeRawPointer(place.baseAddress!), count)
+            }
+            #expect(Array(place[..<count]) == source && place[count...].allSatisfy { $0 == 0xEE })
+        }
     }
 
     @Test("a memory that is one block is never divided")
