@@ -411,54 +411,25 @@ static oroipc_status make_payload(const request *asked, const void *bytes, size_
     return status;
 }
 
-/* Sets the headers of a result from a flat array of names and values. */
-static bool set_headers(napi_env env, oroipc_result *result, napi_value headers) {
-    uint32_t count = 0;
-    char name[257], value[8193];
-    if (oro_is_nothing(env, headers)) return true;
-    if (napi_get_array_length(env, headers, &count) != napi_ok) {
-        oro_throw_pending(env);
-        return false;
-    }
-    for (uint32_t i = 0; i + 1 < count; i += 2) {
-        napi_value texts[2];
-        if (napi_get_element(env, headers, i, &texts[0]) != napi_ok ||
-            napi_get_element(env, headers, i + 1, &texts[1]) != napi_ok) {
-            oro_throw_pending(env);
-            return false;
-        }
-        if (!oro_text_argument(env, texts[0], name, sizeof name) || !oro_text_argument(env, texts[1], value, sizeof value)) {
-            return false;
-        }
-        oroipc_status status = oroipc_result_set_header(result, name, value);
-        if (status != OROIPC_OK) {
-            oro_throw_status(env, status);
-            return false;
-        }
-    }
-    return true;
-}
-
 static void free_request(host *self, uint32_t slot) {
     oroipc_message_release(self->requests[slot].message);
     self->requests[slot] = (request){.next = self->free_slot};
     self->free_slot = slot;
 }
 
-/* hostReply(host, slot, failed, value, valueSize, body, headers) → whether somebody waited for it */
+/* hostReply(host, slot, failed, value, valueSize, body) → whether somebody waited for it */
 static napi_value host_reply(napi_env env, napi_callback_info info) {
-    napi_value arguments[7], answer;
+    napi_value arguments[6], answer;
     uint32_t slot;
     bool failed;
     oroipc_value value;
     const void *body;
     size_t size;
-    host *self = host_arguments(env, info, 7, arguments);
+    host *self = host_arguments(env, info, 6, arguments);
     request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
     if (asked == NULL) return NULL;
     ORO_TRY(env, napi_get_value_bool(env, arguments[2], &failed));
-    if (!read_value(env, arguments + 3, &value) || !oro_bytes_argument(env, arguments[5], &body, &size) ||
-        !set_headers(env, asked->result, arguments[6])) {
+    if (!read_value(env, arguments + 3, &value) || !oro_bytes_argument(env, arguments[5], &body, &size)) {
         return NULL;
     }
     oroipc_bytes *payload = NULL;

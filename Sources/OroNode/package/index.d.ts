@@ -275,12 +275,11 @@ declare module 'oro-ipc/host' {
     readonly signal: AbortSignal
   }
 
-  /** An answer with data and bytes, and headers. */
+  /** An answer with data and bytes. */
   export class Reply {
-    constructor(parts: { data?: any, bytes?: any, headers?: any })
+    constructor(parts: { data?: any, bytes?: any })
     data: any
     bytes: any
-    headers: any
   }
 
   /** Answers commands of other processes, under a name. */

@@ -1,13 +1,14 @@
 'use strict'
 /**
- * What carries broadcasts: the host's routes, which reach every client of it, or without a host the platform's channels, which
- * reach the threads of this process.
+ * What carries broadcasts: the host's routes, which reach every client of it, or where there are none the platform's
+ * channels, which reach the threads of this process.
  *
  * A hub has `subscribe({ name, origin }, deliver)`, which answers a subscription with `id`, `origin` and `close()`, and
  * `post({ name, origin, token, data })`. `deliver` gets `{ origin, token, data }` for every message of that name.
  */
 
 const { request } = require('./calls.js')
+const connection = require('./connection.js')
 const { events } = require('./events.js')
 const { randomId } = require('./ids.js')
 
@@ -83,4 +84,16 @@ const localHub = {
   }
 }
 
-module.exports = { hostHub, localHub }
+/** What `use` gives with the hub of the host, or with that of this process where the host has no such routes. */
+async function withHub (use) {
+  if (!connection.isOpen()) return use(localHub)
+  try {
+    return await use(hostHub)
+  } catch (error) {
+    // The error of an unknown command, and no other, has its URL.
+    if (error.name !== 'NotFoundError' || !error.url) throw error
+    return use(localHub)
+  }
+}
+
+module.exports = { withHub }

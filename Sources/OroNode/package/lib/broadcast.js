@@ -1,7 +1,6 @@
 'use strict'
 
-const { hostHub, localHub } = require('./broadcast-hubs.js')
-const connection = require('./connection.js')
+const { withHub } = require('./broadcast-hubs.js')
 const { ErrorEvent } = require('./events.js')
 const { findIPCMessageTransfers, inflateIPCMessageTransfers } = require('./ipc-transfers.js')
 const { randomId } = require('./ids.js')
@@ -66,8 +65,8 @@ class IPCBroadcastChannel extends EventTarget {
   }
 
   async #subscribe () {
-    const hub = connection.isOpen() ? hostHub : localHub
-    const subscription = await hub.subscribe({ name: this.#name, origin: this.origin }, message => this.#hear(message))
+    const wanted = { name: this.#name, origin: this.origin }
+    const subscription = await withHub(hub => hub.subscribe(wanted, message => this.#hear(message)))
     this.#subscription = subscription
     if (this.#isClosed) return this.#unsubscribe()
     const { subscriptions } = IPCBroadcastChannel
@@ -107,7 +106,7 @@ class IPCBroadcastChannel extends EventTarget {
     }
     const post = async () => {
       try {
-        return await (connection.isOpen() ? hostHub : localHub).post(sent)
+        return await withHub(hub => hub.post(sent))
       } catch (error) {
         this.dispatchEvent(new ErrorEvent('messageerror', { error }))
         return null

@@ -9,13 +9,12 @@ const { Records } = require('./records.js')
 const { Result } = require('./result.js')
 const { encodeValue, encoded } = require('./value-encoder.js')
 
-/** An answer with data and bytes, and headers. What a handler returns otherwise is one of these alone. */
+/** An answer with data and bytes. What a handler returns otherwise is one of these alone. */
 class Reply {
-  /** @param {{ data?: any, bytes?: any, headers?: any }} parts */
-  constructor ({ data = undefined, bytes = null, headers = null }) {
+  /** @param {{ data?: any, bytes?: any }} parts */
+  constructor ({ data = undefined, bytes = null }) {
     this.data = data
     this.bytes = bytes
-    this.headers = headers
   }
 }
 
@@ -60,12 +59,11 @@ class Request {
 /** What a handler's answer consists of. */
 function partsOf (answer) {
   if (answer instanceof Result) {
-    if (answer.err) return { failed: true, value: answer.err, bytes: null, headers: answer.headers }
-    return { ...partsOf(answer.data), headers: answer.headers }
+    return answer.err ? { failed: true, value: answer.err, bytes: null } : partsOf(answer.data)
   }
-  if (answer instanceof Reply) return { failed: false, value: answer.data, bytes: viewBytes(answer.bytes), headers: answer.headers }
-  if (isBufferLike(answer)) return { failed: false, value: undefined, bytes: viewBytes(answer), headers: null }
-  return { failed: false, value: answer, bytes: null, headers: null }
+  if (answer instanceof Reply) return { failed: false, value: answer.data, bytes: viewBytes(answer.bytes) }
+  if (isBufferLike(answer)) return { failed: false, value: undefined, bytes: viewBytes(answer) }
+  return { failed: false, value: answer, bytes: null }
 }
 
 const asError = thrown => thrown instanceof Error ? thrown : new Error(String(thrown))
@@ -173,14 +171,13 @@ class Host {
       this.#reply(slot, partsOf(answer))
     } catch (problem) {
       // What cannot be sent is told to who waits for it.
-      this.#reply(slot, { failed: true, value: asError(problem), bytes: null, headers: null })
+      this.#reply(slot, { failed: true, value: asError(problem), bytes: null })
     }
   }
 
-  #reply (slot, { failed, value, bytes, headers }) {
-    const flat = headers ? [...new Headers(headers)].flat() : null
+  #reply (slot, { failed, value, bytes }) {
     const size = encodeValue(value)
-    native().hostReply(this.#host, slot, failed, encoded(), size, bytes, flat)
+    native().hostReply(this.#host, slot, failed, encoded(), size, bytes)
   }
 
   async #stream (slot, request, chunks) {

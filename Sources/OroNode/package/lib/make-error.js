@@ -32,12 +32,15 @@ for (const type of Object.keys(makers)) {
   if (number) typesByNumber.set(number, type)
 }
 
+/** Whether errors of this type are made as what they are. */
+const isKnownType = type => Object.hasOwn(makers, type)
+
 /** The bare error: the first rule that applies. */
 function choose (payload, type) {
   const { code } = payload
   const message = payload.message || ''
   if (code && errors.ErrnoError.isKnown(-code)) return new errors.ErrnoError(-code)
-  if (Object.hasOwn(makers, type)) return makers[type](message, code, payload)
+  if (isKnownType(type)) return makers[type](message, code, payload)
   const named = typesByNumber.get(type) ?? typesByNumber.get(code)
   if (named) return makers[named](message, code, payload)
   const error = new Error(message)
@@ -73,4 +76,4 @@ function maybeMakeError (error, caller) {
   return made
 }
 
-module.exports = { maybeMakeError }
+module.exports = { isKnownType, maybeMakeError }

@@ -7,6 +7,7 @@
  */
 
 const { types } = require('node:util')
+const { isKnownType } = require('./make-error.js')
 
 const DEPTH = 64
 const BIGINT_BYTES = 16 * 1024
@@ -159,10 +160,11 @@ function putMembers (pairs, depth) {
 // As in JSON: left out of objects, `null` in arrays.
 const isUnsayable = value => typeof value === 'function' || typeof value === 'symbol'
 
-/** An error as the other side makes one of it again. */
+/** An error as the other side makes one of it again: by its class where that is known there, else with its name. */
 function errorMembers (error) {
   const { name, message, code } = error
-  return Object.entries({ type: name, message, ...(code ? { code } : {}), ...error })
+  const kind = isKnownType(name) ? { type: name } : name === 'Error' ? {} : { name }
+  return Object.entries({ ...kind, message, ...(code ? { code } : {}), ...error })
 }
 
 /** What an object says of itself, by `toJSON`; a buffer is bytes, whatever it says. */

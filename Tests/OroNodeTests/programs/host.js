@@ -1,0 +1,59 @@
+'use strict'
+// A host in Node, under the name that it is given.
+
+const path = require('node:path')
+const { setTimeout: pause } = require('node:timers/promises')
+const { Host, Reply, Result } = require(path.join(process.env.ORO_NODE_PACKAGE, 'host.js'))
+
+const host = new Host(process.argv[2])
+let asked = 0
+let given = 0
+let last = 0
+const subscriptions = new Map()
+
+host.map('ping', () => 'pong')
+host.map('echo', ({ value, bytes }) => new Reply({ data: value, bytes }))
+host.map('echo.later', async ({ value, bytes }) => new Reply({ data: value, bytes }))
+host.map('bytes', ({ bytes }) => bytes)
+host.map('make', ({ value }) => Buffer.alloc(value.count, value.fill))
+host.map('nothing', () => {})
+host.map('count', () => ++asked)
+host.map('about', request => ({ name: request.name, seq: request.seq, hasClient: request.client > 0n }))
+host.map('fail', ({ value }) => Result.from({ err: value }))
+host.map('throw', ({ value }) => { throw new RangeError(value.message) })
+host.map('throw.later', async () => { throw 'a text' }) // eslint-disable-line no-throw-literal
+host.map('cycle', () => {
+  const circle = {}
+  circle.circle = circle
+  return circle
+})
+host.map('with.bytes', ({ value }) => new Reply({ data: value.data, bytes: value.text }))
+host.map('wait', async request => {
+  await pause(request.value.ms, null, { signal: request.signal }).catch(() => { given += 1 })
+  return 'waited'
+})
+host.map('given.up', () => given)
+host.map('emit', ({ value, bytes }) => { host.emit(value.name, value.detail, { bytes }) })
+host.map('emit.back', ({ value, client }) => { host.emit(value.name, value.detail, { to: client }) })
+host.map('ticks', async function * ({ value }) {
+  for (let i = 0; i < value.count; i++) yield i % 2 ? Buffer.alloc(value.size, i) : { i }
+})
+// The service of behaviour.md 18.13, as far as clients see it; clients pick what is theirs.
+host.map('broadcast_channel.subscribe', ({ value: { name, origin } }) => {
+  subscriptions.set(String(++last), { name, origin })
+  return { name, origin, id: String(last) }
+})
+host.map('broadcast_channel.unsubscribe', ({ value }) => subscriptions.delete(value.id))
+host.map('broadcast_channel.postMessage', ({ value: { name, origin, token, data } }) => {
+  const message = { origin, token, name, data: JSON.parse(data) }
+  const found = [...subscriptions].filter(([, each]) => each.name === name)
+  if (found.length === 0) throw Object.assign(new Error('No subscribers'), { type: 'NotFoundError' })
+  host.emit('broadcastchannelmessage', {
+    source: 'broadcast_channel.subscribe', data: { subscription: { name }, message, origin, name }, err: null
+  })
+  return message
+})
+host.map('broadcast_channel.count', () => subscriptions.size)
+host.map('exit', () => { setImmediate(() => host.close()) })
+
+console.log('ready')
