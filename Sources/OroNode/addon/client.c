@@ -405,8 +405,8 @@ static napi_value client_call(napi_env env, napi_callback_info info) {
     oroipc_status status = oroipc_client_call_async(
         self->client, &call, on_completion, (void *)(uintptr_t)slot, &self->tickets[slot]);
     if (status != OROIPC_OK) oro_throw_status(env, status);
-    /* A call with a deadline may be due before all others. */
-    oro_watch_poke(self->watch);
+    /* It may be due before all others. */
+    if (call.timeout_ms > 0) oro_watch_poke(self->watch);
     return NULL;
 }
 

@@ -128,13 +128,8 @@ static void tell(host *self, const arrival *what) {
     oro_call_back(self->env, self->async, self->tell, 2, arguments);
 }
 
-static int turn(void *context) {
-    host *self = context;
-    int wait = -1;
-    host *outer = turned;
-    turned = self;
-    oroipc_host_turn(self->host, &wait);
-    turned = outer;
+static void deliver_all(host *self) {
+    /* JavaScript that is called may close the host, and with it the queue. */
     for (size_t i = 0; i < self->arrival_count;) {
         napi_handle_scope scope;
         if (napi_open_handle_scope(self->env, &scope) != napi_ok) break;
@@ -147,7 +142,22 @@ static int turn(void *context) {
         napi_close_handle_scope(self->env, scope);
     }
     self->arrival_count = 0;
-    return wait;
+}
+
+static int turn(void *context) {
+    host *self = context;
+    int wait = -1;
+    /* What handlers answered meanwhile goes out with another turn: at once, and not after a round of the loop. Other things of the
+     * loop get their time after a few. */
+    for (int turns = 0; turns < 4 && self->host != NULL; turns++) {
+        host *outer = turned;
+        turned = self;
+        oroipc_host_turn(self->host, &wait);
+        turned = outer;
+        if (self->arrival_count == 0) return wait;
+        deliver_all(self);
+    }
+    return 0;
 }
 
 /* ---------------------------------------------------------------------------------------------------- coming and going */
