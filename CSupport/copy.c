@@ -9,10 +9,25 @@
 #include <emmintrin.h>
 #endif
 
+// Until all earlier instructions are over: the clock alone is read out of order.
+static void await_instructions(void) {
+#if defined(__x86_64__)
+    _mm_lfence();
+#elif defined(__aarch64__)
+    __asm__ volatile("dsb sy; isb" ::: "memory");
+#endif
+}
+
 uint64_t oro_line_ticks(void *place) {
+    // SUBTLE: a zero the compiler does not know of. A change by a known zero becomes a load, and a line that was only read by
+    // others would seem to be ours.
+    uint64_t nothing = 0;
+    __asm__ volatile("" : "+r"(nothing));
+    await_instructions();
     uint64_t before = oro_ticks();
-    // SYNC: an atomic change by nothing takes the line for writing, and is over before the clock is read again.
-    atomic_fetch_or_explicit((_Atomic uint64_t *)place, 0, memory_order_seq_cst);
+    // SYNC: relaxed: a change by nothing, which takes the line for writing; nothing is ordered by it.
+    atomic_fetch_or_explicit((_Atomic uint64_t *)place, nothing, memory_order_relaxed);
+    await_instructions();
     return oro_ticks() - before;
 }
 

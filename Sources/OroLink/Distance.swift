@@ -2,8 +2,8 @@ import CSupport
 
 /// Whether blocks come back from a processor that is far away and has read them.
 ///
-/// Near, a line is written again in some 50 ns at most; between two groups of cores, or two packages, in 200 and more, because it
-/// has to be taken from the reader first, and a megabyte costs 400 µs in place of 20. Blocks are left to rest then until the
+/// A line that only we have had is ours to write in 20 ns, one that a near processor has read in 40; between two groups of
+/// cores, or two packages, it takes 120 and more, and a megabyte costs 400 µs in place of 20. Blocks are left to rest then until the
 /// reader's caches have let them go (``restingBytes``), and copies go around the caches. A block that was not read is
 /// still near, and is taken again at once. Where the processes run may change at any time, so each block is felt.
 struct Distance {
@@ -16,7 +16,7 @@ struct Distance {
     /// How many more of the last samples were far than near, within bounds.
     private var votes = 0
 
-    private static let near = 130 * oro_ticks_per_us() / 1000
+    private static let near = 90 * oro_ticks_per_us() / 1000
     private static let disturbed = 2 * oro_ticks_per_us()
 
     /// A line of a block that came back was ours to write after so many ticks.

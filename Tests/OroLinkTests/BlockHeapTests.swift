@@ -160,6 +160,13 @@ struct BlockHeapTests {
         #expect(!distance.isFar)
     }
 
+    @Test("a line that is felt keeps its content")
+    func feeling() {
+        var word: UInt64 = 0x0123_4567_89AB_CDEF
+        let ticks = oro_line_ticks(&word)
+        #expect(word == 0x0123_4567_89AB_CDEF && ticks > 0)
+    }
+
     @Test("a streaming copy copies every byte, whatever the length")
     func streaming() {
         for count in [0, 1, 15, 63, 64, 65, 1000, 4096, 70_001] {
