@@ -17,14 +17,19 @@ final class PendingCallback: Sendable {
 
     /// True for the call that counts.
     func finish(_ outcome: Outcome) -> Bool {
+        guard forget() else { return false }
+        action(outcome)
+        return true
+    }
+
+    /// There is no outcome to come. False: there was one.
+    func forget() -> Bool {
         let (isFirst, stopListening) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
             defer { state = State(isOver: true) }
             return (!state.isOver, state.stopListening)
         }
-        guard isFirst else { return false }
         stopListening?()
-        action(outcome)
-        return true
+        return isFirst
     }
 
     /// Calls `action` when the outcome is there; at once when it is.
@@ -47,24 +52,12 @@ extension Client {
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
         completion: @escaping @Sendable (Result) -> Void
     ) -> UInt64 {
-        let callback = PendingCallback { [id = core.link.id] outcome in completion(Result(outcome, command, link: id)) }
-        core.suspended.add(1, ordering: .sequentiallyConsistent)
-        let ticket: UInt64
         do throws(IPCError) {
-            ticket = try core.begin(command, value, bytes, options, nil, encoded: encoded, callback: callback)
+            return try core.call(command, value, bytes, options, encoded: encoded, completion: completion)
         } catch {
-            // The link's end may have been quicker.
-            if callback.finish(.error(error)) { core.suspended.subtract(1, ordering: .relaxed) }
+            completion(Result(err: error, source: command))
             return 0
         }
-        if let signal = options?.signal {
-            let token = signal.listen { [weak core] reason in core?.giveUpInOrder(ticket, .abort(reason)) }
-            callback.afterwards { signal.unlisten(token) }
-        }
-        core.watch()
-        // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
-        if core.link.isOver { core.complete(ticket, seq: nil, .error(IPCError(core.link.ending ?? .closed))) }
-        return ticket
     }
 
     /// Nobody wants the result, or the chunks, of this request any more. False: it is over already.
@@ -76,6 +69,34 @@ extension Client {
 }
 
 extension ClientCore {
+    /// Sends a command; `completion` gets its result, as of ``Client/call(_:_:_:_:encoded:completion:)``. Throws what keeps it
+    /// from being sent: then it is not called.
+    @discardableResult
+    func call(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
+        completion: @escaping @Sendable (Result) -> Void
+    ) throws(IPCError) -> UInt64 {
+        let callback = PendingCallback { [id = link.id] outcome in completion(Result(outcome, command, link: id)) }
+        suspended.add(1, ordering: .sequentiallyConsistent)
+        let ticket: UInt64
+        do throws(IPCError) {
+            ticket = try begin(command, value, bytes, options, nil, encoded: encoded, callback: callback)
+        } catch {
+            // The link's end may have been quicker, and is the outcome then.
+            guard callback.forget() else { return 0 }
+            suspended.subtract(1, ordering: .relaxed)
+            throw error
+        }
+        if let signal = options?.signal {
+            let token = signal.listen { [weak self] reason in self?.giveUpInOrder(ticket, .abort(reason)) }
+            callback.afterwards { signal.unlisten(token) }
+        }
+        watch()
+        // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
+        if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
+        return ticket
+    }
+
     /// As ``giveUp(_:_:)``; the abort goes the way of the request, so that it cannot come before it.
     fileprivate func giveUpInOrder(_ ticket: UInt64, _ error: IPCError) {
         if takesStream(ticket) { return abandon(ticket, error) }
