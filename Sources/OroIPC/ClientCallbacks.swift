@@ -47,13 +47,15 @@ extension Client {
     /// Sends a command; `completion` gets its result exactly once, on whatever thread has it, maybe before this returns.
     /// It must be short and must not call this client: it hands the result on.
     ///
-    /// Answers the ticket for ``abandon(_:_:)``; 0 when the command could not be sent.
+    /// `body`: what follows the command in chunks. Answers the ticket for ``abandon(_:_:)``; 0 when the command could not be
+    /// sent.
     package func call(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
-        completion: @escaping @Sendable (Result) -> Void
+        body: PushedBody? = nil, completion: @escaping @Sendable (Result) -> Void
     ) -> UInt64 {
         do throws(IPCError) {
-            return try core.call(command, value, bytes, options, encoded: encoded, completion: completion)
+            return try core.call(
+                command, value, bytes, options, encoded: encoded, body: body, completion: completion)
         } catch {
             completion(Result(err: error, source: command))
             return 0
@@ -74,19 +76,25 @@ extension ClientCore {
     @discardableResult
     func call(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
-        completion: @escaping @Sendable (Result) -> Void
+        body: PushedBody? = nil, completion: @escaping @Sendable (Result) -> Void
     ) throws(IPCError) -> UInt64 {
-        let callback = PendingCallback { [id = link.id] outcome in completion(Result(outcome, command, link: id)) }
+        let callback = PendingCallback { [id = link.id] outcome in
+            body?.requestIsOver()
+            completion(Result(outcome, command, link: id))
+        }
+        let streams = body.map { RequestStreams(answer: nil, body: $0.sender) }
         suspended.add(1, ordering: .sequentiallyConsistent)
         let ticket: UInt64
         do throws(IPCError) {
-            ticket = try begin(command, value, bytes, options, nil, encoded: encoded, callback: callback)
+            ticket = try begin(command, value, bytes, options, streams, encoded: encoded, callback: callback)
         } catch {
             // The link's end may have been quicker, and is the outcome then.
             guard callback.forget() else { return 0 }
             suspended.subtract(1, ordering: .relaxed)
+            body?.requestIsOver()
             throw error
         }
+        body?.follow(ticket, of: self)
         if let signal = options?.signal {
             let token = signal.listen { [weak self] reason in self?.giveUpInOrder(ticket, .abort(reason)) }
             callback.afterwards { signal.unlisten(token) }
@@ -131,8 +139,8 @@ extension Client {
     /// As ``stream(_:_:bytes:options:window:)``. Dropping the last copy gives the stream up.
     package func polledStream(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, window: Int,
-        encoded: EncodedValue? = nil
+        encoded: EncodedValue? = nil, body: PushedBody? = nil
     ) -> PolledStream {
-        PolledStream(StreamCall(self, command, value, bytes, options, window, encoded: encoded, nil))
+        PolledStream(StreamCall(self, command, value, bytes, options, window, encoded: encoded, pushed: body, nil))
     }
 }

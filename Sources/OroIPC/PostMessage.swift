@@ -22,7 +22,7 @@ extension Client {
         let text = message["seq"]?.parameterText
         let outgoing = try message.outgoing()
         guard let text, let seq = outgoing.seq else { return try post(message) }
-        var options = CallOptions()
+        var options = CallOptions(headers: outgoing.headers)
         let isPush = seq == .unsolicited
         if !isPush { options.seq = seq }
         try core.call(
