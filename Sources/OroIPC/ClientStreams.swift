@@ -70,6 +70,8 @@ extension ClientCore {
         switch outcome {
         case .frame(let storage): answer.finish(with: storage)
         case .error(let error): answer.finish(error)
+        // Only a call by `send` is, and that has no stream.
+        case .resolved: answer.finish(.abort())
         }
         streams.body?.close(.abort("the request is over"))
     }

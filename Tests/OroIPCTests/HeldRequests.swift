@@ -1,4 +1,5 @@
 import OroIPC
+import Synchronization
 import Testing
 
 /// A host that answers nothing by itself, and a client of it. Its routes tell of each request that has come: `held`, to be answered
@@ -13,14 +14,22 @@ final class HeldRequests: Sendable {
     let host: OroIPC.Host
     let client: Client
     let arrivals: AsyncStream<Arrival>
+    /// Nobody drops a reply: that would be an answer.
+    private let replies = Kept()
+
+    private final class Kept: Sendable {
+        let all = Mutex<[Reply]>([])
+    }
 
     init(_ options: ClientOptions = ClientOptions()) throws {
         let (arrivals, arrive) = AsyncStream<Arrival>.makeStream()
         self.arrivals = arrivals
         host = try OroIPC.Host.embedded()
         client = try host.connect(options: options)
+        let replies = replies
         @Sendable func tell(_ message: Message, _ reply: Reply? = nil) {
             guard let client = message.client, let seq = message.seq else { return }
+            if let reply { replies.all.withLock { $0.append(reply) } }
             arrive.yield(Arrival(client: client, seq: seq, reply: reply))
         }
         host.router.map("held", reply: { message, reply in tell(message, reply) })

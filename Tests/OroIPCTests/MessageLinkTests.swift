@@ -170,12 +170,14 @@ struct MessageLinkTests {
             "body",
             async: { message in
                 var bytes: [UInt8] = []
-                for try await chunk in message.body! { bytes += [UInt8](chunk) }
+                for try await chunk in message.body! { bytes += [UInt8](chunk.bytes ?? []) }
                 return Result(data: message["a"], bytes: Bytes(bytes))
             })
         var arrived = messages.makeAsyncIterator()
         // Names that occur twice travel in another form, and so does a number that is given.
-        for pairs in [[], [("a", 1)], [("a", 1), ("a", 2)], [("seq", "R88888888888888888888"), ("a", 3)]] as [[(String, Value)]] {
+        for pairs in [[], [("a", 1)], [("a", 1), ("a", 2)], [("seq", "R88888888888888888888"), ("a", 3)]]
+            as [[(String, Value)]]
+        {
             let message = try Message.from("t", pairs: pairs, bytes: [5])
             try client.post(message)
             try client.batch { batch throws(LinkError) in
