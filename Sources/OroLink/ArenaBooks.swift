@@ -1,5 +1,11 @@
 import CSupport
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// What an arena knows. With its lock held.
 @safe struct ArenaBooks: ~Copyable {
     let own: LinkLimits
