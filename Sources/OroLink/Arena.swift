@@ -119,7 +119,9 @@ import Synchronization
     }
 
     /// What was lent has not been sent after all.
-    package func takeBack(_ lent: Lent) { try? withArenaBooks { (books) throws(LinkError) in books.takeBack(lent.loan) } }
+    package func takeBack(_ lent: Lent) {
+        try? withArenaBooks { (books) throws(LinkError) in books.takeBack(lent.loan) }
+    }
 
     func drop(_ id: Int32) { try? withArenaBooks { (books) throws(LinkError) in books.drop(id) } }
 

@@ -63,7 +63,9 @@ let benchmarks: @Sendable () -> Void = {
         measure("URI: one parameter, URLComponents") {
             blackHole(URLComponents(string: uri)?.queryItems?.first { $0.name == "depth" }?.value)
         }
-        let parameters: Value = ["path": "/home/ada/meeting notes.txt", "follow": true, "depth": 3, "fields": "size,mode"]
+        let parameters: Value = [
+            "path": "/home/ada/meeting notes.txt", "follow": true, "depth": 3, "fields": "size,mode",
+        ]
         measure("URI: a message made, its text not asked for") { blackHole(try Message.from("fs.stat", parameters)) }
         measure("URI: a message made and printed") { blackHole(try Message.from("fs.stat", parameters).href) }
         measure("URI: URLComponents made and printed") {
@@ -71,11 +73,13 @@ let benchmarks: @Sendable () -> Void = {
             made.scheme = "ipc"
             made.host = "fs.stat"
             made.queryItems = [
-                URLQueryItem(name: "path", value: "/home/ada/meeting notes.txt"), URLQueryItem(name: "follow", value: "true"),
+                URLQueryItem(name: "path", value: "/home/ada/meeting notes.txt"),
+                URLQueryItem(name: "follow", value: "true"),
                 URLQueryItem(name: "depth", value: "3"), URLQueryItem(name: "fields", value: "size,mode"),
             ]
             blackHole(made.string)
-        }    } catch {
+        }
+    } catch {
         fatalError("\(error)")
     }
 }
