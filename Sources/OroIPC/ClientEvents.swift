@@ -5,7 +5,8 @@ import OroLink
 import Synchronization
 
 extension Client {
-    /// What the host tells without being asked, and what ``emit(_:_:target:)`` and ``resolve(_:_:)`` dispatch here.
+    /// What the host tells without being asked, and what ``emit(_:_:target:)`` and ``resolve(_:_:)-(String,_)`` dispatch
+    /// here.
     ///
     /// While somebody listens a background thread watches the link: events come also when no request waits. It sleeps while
     /// nothing comes.

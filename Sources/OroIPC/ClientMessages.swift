@@ -97,7 +97,7 @@ extension Client {
         }
     }
 
-    /// Sends a message that gets no result, as ``post(_:_:bytes:)``; its handler sees its parameter `seq` as ``Message/seq``.
+    /// Sends a message that gets no result, as ``post(_:_:bytes:headers:)``; its handler sees its parameter `seq` as ``Message/seq``.
     ///
     /// Throws why the link is over, or why it cannot be sent.
     public func post(_ message: Message) throws(IPCError) {

@@ -6,7 +6,12 @@ import OroLink
 @safe final class HandlerWorkers: @unchecked Sendable {
     fileprivate let executor: ReactorExecutor
     private let priority: TaskPriority?
-    private var idle: [HandlerWorker] = []
+    /// Outside the object: no access needs a check for exclusivity.
+    private let idleBox: UnsafeMutablePointer<[HandlerWorker]>
+    private var idle: [HandlerWorker] {
+        unsafeAddress { unsafe UnsafePointer(idleBox) }
+        unsafeMutableAddress { unsafe idleBox }
+    }
 
     /// More than so many that have nothing to do are not kept.
     private static let mostIdle = 64
@@ -14,6 +19,13 @@ import OroLink
     init(_ executor: ReactorExecutor, _ priority: TaskPriority?) {
         self.executor = executor
         self.priority = priority
+        unsafe idleBox = .allocate(capacity: 1)
+        unsafe idleBox.initialize(to: [])
+    }
+
+    deinit {
+        unsafe idleBox.deinitialize(count: 1)
+        unsafe idleBox.deallocate()
     }
 
     /// A worker that is to run `handler`, and the job that starts it; `nil` when the host's thread has come to its end.
@@ -99,8 +111,19 @@ import OroLink
     /// Puts its job on the executor.
     fileprivate func resume(_ priority: TaskPriority?) {
         if let continuation = unsafe state.pointee.continuation.take() { return unsafe continuation.resume() }
+        // One function to its end: each that is asynchronous, and each return of one, looks for the executor it belongs to.
         unsafe state.pointee.task = Task(executorPreference: all.executor, priority: priority) { [self] in
-            while await workOnce() { await rest() }
+            while hasWork {
+                let result: Result
+                do {
+                    // Nothing of the request is kept while the task rests.
+                    result = try await takeHandler()(takeMessage())
+                } catch {
+                    result = Result(catching: error)
+                }
+                guard done(consume result) else { break }
+                unsafe await withUnsafeContinuation { unsafe rest($0) }
+            }
             unsafe state.pointee.task = nil
         }
     }
@@ -114,21 +137,21 @@ import OroLink
         return nil
     }
 
-    /// Runs the handler it was given. False: the task ends.
-    private func workOnce() async -> Bool {
-        // Both `nil` when it was resumed to end.
-        guard let handler = unsafe state.pointee.handler.take(), let message = unsafe state.pointee.message.take()
-        else { return false }
-        let result: Result
-        do {
-            result = try await handler(message)
-        } catch {
-            result = Result(catching: error)
-        }
-        return done(result)
+    /// It was resumed to run a handler, and not to end.
+    private var hasWork: Bool { unsafe state.pointee.handler != nil }
+
+    private func takeHandler() -> Router.AsyncHandler {
+        // Asked for when there is one.
+        unsafe state.pointee.handler.take()!
     }
 
-    private func done(_ result: Result) -> Bool {
+    private func takeMessage() -> Message {
+        // Given with the handler.
+        unsafe state.pointee.message.take()!
+    }
+
+    /// The handler has come to its end. False: so does the task.
+    private func done(_ result: consuming Result) -> Bool {
         if unsafe state.pointee.isWatched {
             unsafe state.pointee.outcome = result
         } else if let asker = unsafe state.pointee.asker.take() {
@@ -138,12 +161,10 @@ import OroLink
         return !Task.isCancelled
     }
 
-    /// Suspends the task until there is another handler to run, or none ever more.
-    private func rest() async {
-        unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-            unsafe state.pointee.continuation = unsafe continuation
-            if !all.takeBack(self) { end() }
-        }
+    /// The task is suspended until there is another handler to run, or none ever more.
+    private func rest(_ continuation: UnsafeContinuation<Void, Never>) {
+        unsafe state.pointee.continuation = unsafe continuation
+        if !all.takeBack(self) { end() }
     }
 
     fileprivate func end() {

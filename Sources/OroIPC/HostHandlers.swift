@@ -9,8 +9,13 @@ extension HostLink {
         if let route = route as? Router.ReplyRoute { return try startReply(route, storage) }
         let stream = route as? Router.StreamRoute
         if let stream, !header.flags.contains(.takesStream) { return try refuseStream(stream, storage) }
-        let executor = unsafe route.executor ?? core.options.handlers
-        if case .reactor = executor, stream == nil, !header.flags.contains(.hasBody) {
+        let isHere =
+            switch route.executor {
+            case nil: runsHandlersHere
+            case .reactor?: true
+            default: false
+            }
+        if isHere, stream == nil, !header.flags.contains(.hasBody) {
             // What is neither synchronous nor a stream.
             let handler = unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler
             return try answerHere(handler, storage)
@@ -30,9 +35,8 @@ extension HostLink {
             // As above.
             handler = unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler
         }
-        if case .reactor = executor {
-            return try workHere(handler, message, wideSeq, serial, sender)
-        }
+        if isHere { return try workHere(handler, message, wideSeq, serial, sender) }
+        let executor = unsafe route.executor ?? core.options.handlers
         let task = makeTask(executor, handler, message, wideSeq, serial)
         register(header, wideSeq, serial, task, sender)
     }
@@ -49,8 +53,8 @@ extension HostLink {
     /// False: the client has too many handlers at work, and was told so.
     private func mayBegin(_ storage: FrameStorage) throws(LinkError) -> Bool {
         let header = storage.header
-        guard unsafe max(atWork, streams.bodies.count) < core.options.requestsPerLink else {
-            let message = unsafe "more than \(core.options.requestsPerLink) requests at once"
+        guard max(atWork, streams.bodies.count) < requestsAtOnce else {
+            let message = "more than \(requestsAtOnce) requests at once"
             guard header.kind == .request else { return false }
             try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
             return false
@@ -101,10 +105,8 @@ extension HostLink {
     /// but what the handler itself needs.
     private func answerHere(_ handler: @escaping Router.AsyncHandler, _ storage: FrameStorage) throws(LinkError) {
         let header = storage.header
-        guard try mayBegin(storage), let (worker, job) = unsafe core.workers.begin(handler, Message(storage)) else {
-            return
-        }
-        unsafe core.workers.run(job)
+        guard try mayBegin(storage), let (worker, job) = workers.begin(handler, Message(storage)) else { return }
+        workers.run(job)
         var serial: UInt64 = 0
         var wideSeq: Seq?
         let result = worker.watched {
@@ -127,13 +129,13 @@ extension HostLink {
         _ sender: StreamSender?
     ) throws(LinkError) {
         let header = message.storage.header
-        guard let (worker, job) = unsafe core.workers.begin(handler, message) else {
+        guard let (worker, job) = workers.begin(handler, message) else {
             atWork -= 1
             return
         }
         // First, so that what the handler does with its stream finds it.
         register(header, wideSeq, serial, worker.task, sender)
-        unsafe core.workers.run(job)
+        workers.run(job)
         guard let result = worker.watched({ asker(header, wideSeq, serial) }) else { return }
         if sender == nil { return try finish(header, wideSeq, serial: serial, result) }
         unsafe core.finish(link.id, header, wideSeq, serial: serial, result)

@@ -8,6 +8,11 @@ import OroLink
     /// Outlives its links.
     unowned(unsafe) let core: HostCore
     private let router: Router
+    /// Of the host, and kept here: others refer to the host weakly, so that each use of it counts references the slow way.
+    let workers: HandlerWorkers
+    let requestsAtOnce: Int
+    /// Asynchronous handlers run on the host's thread, where their routes do not say otherwise.
+    let runsHandlersHere: Bool
     /// When the link began; deadlines in frames count from here.
     private let start: UInt64
     private let state: UnsafeMutablePointer<State>
@@ -88,6 +93,9 @@ import OroLink
         self.link = link
         unsafe self.core = core
         router = core.router
+        workers = core.workers
+        requestsAtOnce = core.options.requestsPerLink
+        runsHandlersHere = if case .reactor = core.options.handlers { true } else { false }
         start = link.start
         client = ConnectedClient(link, core)
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))

@@ -1,7 +1,7 @@
 import OroFrame
 import OroURI
 
-/// What ``Message/from(_:_:bytes:)`` makes a message of: a text, the bytes of one, a message, a ``Value``, and with
+/// What ``Message/from(_:_:bytes:)-(_,Value?,_)`` makes a message of: a text, the bytes of one, a message, a ``Value``, and with
 /// `OroIPCFoundation` a `URL`.
 public protocol MessageInput {
     /// As a text: a URI, or a name with what may follow it in a URI.

@@ -16,7 +16,7 @@ import OroLink
 public protocol Middleware: Sendable {
     /// Before the handler. A result answers in its place, an error likewise; `nil` lets the call go on.
     func before(_ call: RouteCall) throws -> Result?
-    /// After the handler, or whatever answered in its place; for those whose ``before(_:)`` let the call go on. May change
+    /// After the handler, or whatever answered in its place; for those whose ``Middleware/before(_:)`` let the call go on. May change
     /// the result. Of a stream it sees an empty result, or the error, when it ends.
     func after(_ call: RouteCall, _ result: inout Result)
 }

@@ -73,6 +73,13 @@ struct DriverTests {
     }
 
     @Test(
+        "a host and a client that wait for each other on their executors do not wake", .timeLimit(.minutes(1)),
+        arguments: WakeBackend.allCases, [IdlePolicy.park, .adaptive])
+    func idleWaits(_ backend: WakeBackend, _ idle: IdlePolicy) async throws {
+        _ = try await run(["idlewaits", "--seconds", "1", "--backend", backend.rawValue, "--idle", idle.rawValue])
+    }
+
+    @Test(
         "payloads of all sizes and ways come whole for 20 seconds, and memory does not grow", .timeLimit(.minutes(3)),
         arguments: WakeBackend.allCases)
     func soak(_ backend: WakeBackend) async throws {

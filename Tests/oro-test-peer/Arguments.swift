@@ -12,6 +12,7 @@ struct Arguments {
         oro-test-peer wakeups  [--count K] [--backend B] [--idle P] [--async]
         oro-test-peer big      [--bytes K]                               one message of 4 GiB and a byte
         oro-test-peer idle     [--links K] [--seconds S] [--backend B]
+        oro-test-peer idlewaits [--requests K] [--seconds S] [--backend B] [--idle P]
         oro-test-peer hotpath  [--count K] [--backend B]                 in a release build
         oro-test-peer fairness [--count K] [--streams N] [--backend B]   pings beside streams
         oro-test-peer kills    [--count K] [--backend B] [--only OPERATION]

@@ -19,6 +19,7 @@ do {
     case "wakeups": try await wakeups(arguments)
     case "big": try await big(arguments)
     case "idle": try await idleLinks(arguments)
+    case "idlewaits": try await idleWaits(arguments)
     case "crowd": try crowd(arguments)
     case "hotpath": try await hotpath(arguments)
     case "fairness": try await fairness(arguments)
