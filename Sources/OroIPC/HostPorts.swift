@@ -172,5 +172,8 @@ extension HostLink {
     }
 
     /// The link is over.
-    func closePorts() { unsafe core.broker.remove(ports) }
+    func closePorts() {
+        unsafe core.broker.remove(ports)
+        unsafe core.broker.hub.listeners.remove(client: link.id)
+    }
 }

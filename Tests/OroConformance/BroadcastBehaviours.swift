@@ -3,8 +3,8 @@ import Foundation
 import OroIPC
 import Synchronization
 
-// Broadcast channels (behaviour.md 17, in its sane form). Left out: names as URLs and the token, which are JavaScript's, and the
-// routes `broadcast_channel.*` (18.13).
+// Broadcast channels (behaviour.md 17, in its sane form). Left out: names as URLs and the token, which are JavaScript's. The
+// routes `broadcast_channel.*` (18.13) are in BroadcastRequestBehaviours.swift.
 
 extension Behaviour {
     static let broadcasts: [Behaviour] = [
