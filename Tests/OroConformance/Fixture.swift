@@ -39,6 +39,11 @@ public final class Fixture: Sendable {
             if let error = message["fail"]?.string { result.err = IPCError(message: error) }
             return result
         }
+        router.map("headers.back") { message in
+            var result = Result(data: message.wholeValue, bytes: message.bytes)
+            result.headers = message.headers
+            return result
+        }
         router.map("throw.other") { _ in throw Unexpected("other", line: 0) }
         router.map(
             "sleep",
