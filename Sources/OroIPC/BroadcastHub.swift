@@ -34,6 +34,8 @@ final class BroadcastHub: PortMember {
         /// Messages from it, and how many of these it was told are taken.
         var heard: UInt64 = 0
         var said: UInt64 = 0
+        /// What the messages behind that have cost.
+        var unsaidCost = 0
         /// Messages to it, and how many of these it has taken.
         var posted: UInt64 = 0
         var taken: UInt64 = 0
@@ -65,8 +67,12 @@ final class BroadcastHub: PortMember {
         sender.heard = delivery.seq + 1
         // Now and then: a sender that does not read must not find its ring full of these.
         let isLent = delivery.content.allBuffers.contains { $0.isBorrowed }
-        if isLent || sender.heard - sender.said >= PortLimits.sayAfter {
+        sender.unsaidCost += delivery.content.cost
+        if isLent || sender.heard - sender.said >= PortLimits.sayAfter
+            || sender.unsaidCost >= PortLimits.sayAfterBytes
+        {
             sender.said = sender.heard
+            sender.unsaidCost = 0
             try? broker.take(.consumed(sender.number, count: sender.heard), from: self)
         }
         acknowledge(sender, low: delivery.consumed)
@@ -143,6 +149,7 @@ final class BroadcastHub: PortMember {
         let seq = subscription.posted
         subscription.posted += 1
         subscription.said = subscription.heard
+        subscription.unsaidCost = 0
         let cost = content.cost + content.allBuffers.reduce(0) { $0 + $1.count }
         subscription.costs.append(cost)
         subscription.costSum += cost

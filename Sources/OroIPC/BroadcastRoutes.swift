@@ -16,7 +16,9 @@ enum BroadcastRoutes {
                         guard core.options.ports.allowsBroadcasts else {
                             throw .notAllowed("this host has no broadcasts")
                         }
-                        try? reply.send(try answer(core, message))
+                        let value = try answer(core, message)
+                        // Nobody may wait any more.
+                        try? reply.send(value)
                     } catch {
                         try? reply.fail(error)
                     }
@@ -42,7 +44,8 @@ enum BroadcastRoutes {
             throw IPCError(.quotaExceeded, "more than \(most) subscriptions")
         }
         let listener = BroadcastListeners.Listener(
-            name: try name(message), origin: try origin(message), token: message["token"].flatMap { $0.isNull ? nil : $0 },
+            name: try name(message), origin: try origin(message),
+            token: message["token"].flatMap { $0.isNull ? nil : $0 },
             client: client,
             tell: { [weak core] outgoing in
                 guard let core, let host = core.links[client.id],

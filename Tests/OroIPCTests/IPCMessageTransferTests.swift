@@ -137,8 +137,11 @@ struct IPCMessageTransferTests {
 
     @Test("a port's tag is the port of this process with that id, or a new one with it")
     func ports() {
-        let port = IPCMessageChannel().port1
+        // A port whose other end nobody has is closed.
+        let channel = IPCMessageChannel()
+        let (port, other) = (channel.port1, channel.port2)
         #expect(inflateIPCMessageTransfers(["__type__": "IPCMessagePort", "id": .string(port.id)]).port === port)
+        #expect(!other.closed)
         let id = UInt64.random(in: 1 ... .max)
         let made = inflateIPCMessageTransfers([["__type__": "IPCMessagePort", "id": .string("\(id)")]])
         #expect(made[0]?.port?.id == "\(id)")
