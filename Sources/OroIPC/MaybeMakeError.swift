@@ -35,7 +35,7 @@ public func maybeMakeError(_ error: (any Error)?) -> IPCError? {
 }
 
 extension IPCError {
-    /// Any error that was thrown, as ``maybeMakeError(_:)-(Error?)`` makes it.
+    /// Any error that was thrown, as `maybeMakeError` makes it.
     init(catching error: any Error) { self = maybeMakeError(error) ?? IPCError(message: "") }
 
     /// What a peer sent as an error. Even what is none, as it said that it failed.

@@ -108,7 +108,7 @@ import OroLink
         content = Content(err, nil, like: nil)
     }
 
-    /// Failure, from any error, as ``maybeMakeError(_:)-((Error)?)`` makes it.
+    /// Failure, from any error, as `maybeMakeError` makes it.
     public init(catching error: any Error) {
         self.init(err: IPCError(catching: error))
     }
