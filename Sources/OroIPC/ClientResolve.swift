@@ -6,7 +6,7 @@ extension Client {
     /// Answers the call by ``send(_:_:bytes:options:)`` that has this seq and waits for its result, as the module's `resolve`
     /// does; and dispatches the event `resolve-<index>-<seq>` with `value` as its detail.
     ///
-    /// - An object that has `data` or `err` is an envelope, any other value is the data: see ``Result/from(_:err:source:headers:)-(Value?,(Error)?,_,_)``.
+    /// - An object that has `data` or `err` is an envelope, any other value is the data: see `Result.from`.
     /// - The host is told nothing: its handler goes on, and its own result is dropped as a late one.
     /// - `request`, `write` and `sendSync` are answered by nobody but the host.
     /// - -1 is the seq of pushes: no call has it.

@@ -8,7 +8,7 @@ extension Client {
     /// Sends a message to the host, with `bytes` if there are any, else with its own, and does not wait.
     ///
     /// - With a parameter `seq`, which numbers the request, its answer comes as the event `resolve-<index>-<seq>` to
-    ///   ``events``: its detail is `{err}` or `{source, id, data}`, which ``Result/from(_:err:source:headers:)-(Value?,(Error)?,_,_)`` reads,
+    ///   ``events``: its detail is `{err}` or `{source, id, data}`, which `Result.from` reads,
     ///   and the event has the answer's bytes and headers. Whoever wants it listens before.
     /// - With the seq -1 the answer comes as a push, the event `data`.
     /// - Without a seq there is no answer: it is a ``post(_:)``.
