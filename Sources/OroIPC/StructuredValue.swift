@@ -159,7 +159,8 @@ extension StructuredValue {
     /// What it is.
     public var node: StructuredGraph.Node { graph[root] }
 
-    private func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
+    /// A part of it; `reference` is one of its graph's.
+    package func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
         StructuredValue(graph: graph, root: reference, buffers: buffers, ports: ports)
     }
 
@@ -293,6 +294,9 @@ public struct StructuredBuilder: Sendable {
     private var ports: [IPCMessagePort] = []
 
     public init() {}
+
+    /// How many nodes there are.
+    package var count: Int { graph.count }
 
     /// A further node; what it refers to must be of this builder.
     public mutating func add(node: StructuredGraph.Node) -> StructuredGraph.Reference { graph.add(node) }
