@@ -1,15 +1,16 @@
 import CTestSupport
 import Foundation
 import OroIPC
+import OroLink
 import Synchronization
 
 /// The commands of the host that the behaviours are tried on.
 public final class Fixture: Sendable {
     private let started = Atomic<Int>(0)
     private let cancelled = Atomic<Int>(0)
-    private let notes = Mutex<[String: (next: Int64, inOrder: Bool)]>([:])
+    private let notes = Locked<[String: (next: Int64, inOrder: Bool)]>([:])
     private let received = Atomic<Int>(0)
-    private let kept = Mutex<[Bytes]>([])
+    private let kept = Locked<[Bytes]>([])
     private let streams = StreamFixture()
     private let events = EventFixture()
 
