@@ -180,7 +180,9 @@ public final class IPCMessagePort: Sendable {
         await withTaskCancellationHandler {
             await SuspendedTask.suspend { task in
                 endpoint.withLock { _ in
-                    guard endpoint.isOwned(by: self), let waiting = endpoint.waitForRoom(.task(task)) else { return false }
+                    guard endpoint.isOwned(by: self), let waiting = endpoint.waitForRoom(.task(task)) else {
+                        return false
+                    }
                     token.withLock { $0 = waiting }
                     return true
                 }
