@@ -15,7 +15,7 @@ final class PortBroker {
     /// Who listens to which name, in the host itself.
     private(set) var local: PortMember?
     private var hubBox: BroadcastHub?
-    private let options: PortOptions
+    let options: PortOptions
     /// First ends that wait for somebody who says the same name.
     private var meetings: [String: PortEnd] = [:]
     /// Ends there are, on both sides of all links and on their way.
@@ -27,6 +27,12 @@ final class PortBroker {
         self.options = options
         self.longestMessage = longestMessage
         hubBox = BroadcastHub(self)
+    }
+
+    /// The other end of all broadcast channels.
+    var hub: BroadcastHub {
+        // Set in the initializer and never again.
+        hubBox!
     }
 
     func setLocal(_ member: PortMember) { local = member }
@@ -96,7 +102,7 @@ final class PortBroker {
             meetings[name] = other
             other.meeting = name
         case .broadcast(let origin, let keeping):
-            guard options.allowsBroadcasts, let hub = hubBox else { return refuse(end, "this host has no broadcasts") }
+            guard options.allowsBroadcasts else { return refuse(end, "this host has no broadcasts") }
             let number = hub.takeNumber()
             hub.give(other, number: number)
             hub.subscribe(number, name: name, origin: origin, keeping: keeping)
