@@ -33,6 +33,9 @@ final class ClientHandle: Handle, Sendable {
         client.endTurns()
     }
 
+    /// The client's thread.
+    var thread: CallbackThread { CallbackThread(self) }
+
     /// Runs one turn and then what is due, unless that is being done.
     func turn() throws(Failure) -> UInt64? {
         guard isTurned else { throw .state("the library's thread calls back for this client") }

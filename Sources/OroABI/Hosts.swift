@@ -78,6 +78,9 @@ extension HostOptions {
                 return unsafe callback.function(&identity, callback.context) == 0 ? .denied : nil
             }
         }
+        ports.portsPerLink = try unsafe choice(wanted.ports_per_link, ports.portsPerLink, "ports_per_link")
+        ports.allowsMeetings = unsafe wanted.allows_meetings != 0
+        ports.allowsBroadcasts = unsafe wanted.refuses_broadcasts == 0
         if let wantedLog = try unsafe OroABI.logger(
             "oro-ipc.host", wanted.log, wanted.log_context, from: wanted.log_level)
         {

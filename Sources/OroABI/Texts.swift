@@ -36,10 +36,19 @@ func text(_ pointer: UnsafeRawPointer, _ count: Int, _ what: String) throws(Fail
 
     /// What was asked for.
     enum Part: Hashable {
-        case name, seq, uri, source, errorName, errorMessage, errorCode
+        case name, seq, uri, source, errorName, errorMessage, errorCode, id, reason
         case value(key: String?, as: Int32)
         case error(as: Int32)
         case header(String), headerName(Int), headerValue(Int)
+        case encoded
+        /// Of a node of a structured value.
+        case node(Int, NodePart)
+    }
+
+    /// What a node points to.
+    enum NodePart: Hashable {
+        case text, more, stack, parts, names, sizes, name(Int)
+        case value(as: Int32)
     }
 
     /// Bytes in memory of their own, with a zero byte behind them.

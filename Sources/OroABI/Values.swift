@@ -39,17 +39,8 @@ enum GivenValue {
                 throw Failure(OROIPC_MALFORMED, "the value is not JSON: \(error)")
             }
         case OROIPC_ENCODED:
-            guard let data = unsafe given.data else { throw .null("data") }
-            guard unsafe (0...mostBytes).contains(given.size) else {
-                throw Failure(OROIPC_TOO_LARGE, "the value is too long")
-            }
-            do throws(FrameError) {
-                // C says that there are so many.
-                let bytes = unsafe UnsafeRawBufferPointer(start: data, count: given.size).bytes
-                self = .encoded(try EncodedValue(checking: bytes))
-            } catch {
-                throw Failure(OROIPC_MALFORMED, "the value is not well encoded: \(error)")
-            }
+            guard let encoded = try unsafe encodedValue(given.data, given.size) else { throw .null("data") }
+            self = .encoded(encoded)
         default: throw unsafe .invalid("\(given.kind) is no kind of value")
         }
     }
@@ -81,7 +72,7 @@ extension oroipc_value {
     /// No value.
     static var none: oroipc_value { unsafe oroipc_value() }
 
-    fileprivate init(_ kind: Int, _ kept: Texts.Kept) {
+    init(_ kind: Int, _ kept: Texts.Kept) {
         unsafe self.init()
         unsafe self.kind = Int32(kind)
         unsafe data = UnsafeRawPointer(kept.base)

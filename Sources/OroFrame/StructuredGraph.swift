@@ -12,8 +12,8 @@ public import OrderedCollections
 public struct StructuredGraph: Sendable {
     /// A node of a graph. Means nothing in another graph.
     public struct Reference: Hashable, Sendable {
-        let index: Int
-        init(_ index: Int) { self.index = index }
+        package let index: Int
+        package init(_ index: Int) { self.index = index }
     }
 
     /// One thing.
@@ -161,6 +161,13 @@ public struct StructuredGraph: Sendable {
             nodes.append(node)
         }
         return moved
+    }
+}
+
+extension StructuredGraph.Node {
+    /// A big integer of its decimal digits; `nil` when they are none.
+    package static func decimal(_ text: String) -> StructuredGraph.Node? {
+        BigInt(text, radix: 10).map { .bigint($0) }
     }
 }
 

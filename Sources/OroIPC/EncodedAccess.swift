@@ -7,7 +7,7 @@ import OroFrame
     package let base: UnsafeRawPointer
     package let count: Int
 
-    fileprivate init?(_ storage: FrameStorage) {
+    init?(_ storage: FrameStorage) {
         guard storage.header.valueBytes > 0, let range = try? storage.view.layout.value else { return nil }
         owner = storage
         // The layout was checked against the frame's length.

@@ -17,7 +17,7 @@ public final class IPCBroadcastChannel: Sendable {
     public let name: String
     /// Its own origin: it hears what is posted for this one, and for `*`.
     public let origin: String
-    private let port: IPCMessagePort
+    let port: IPCMessagePort
 
     /// The origin of those who give none.
     public static let usualOrigin = "oro://localhost"
@@ -95,7 +95,7 @@ public final class IPCBroadcastChannel: Sendable {
     public func close() { port.close() }
 
     /// As the hub sends it: `[origin, data]`, or `[null, count]` for messages that did not come.
-    private static func event(_ event: IPCMessageEvent) -> IPCMessageEvent {
+    static func event(_ event: IPCMessageEvent) -> IPCMessageEvent {
         guard event.type == "message", let origin = event.data[0], let data = event.data[1] else { return event }
         return IPCMessageEvent(type: origin.isNull ? "missed" : "message", data: data)
     }

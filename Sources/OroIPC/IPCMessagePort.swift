@@ -33,7 +33,7 @@ public final class IPCMessagePort: Sendable {
     }
 
     /// Runs `body` with the lock, if this port still has its end; else answers `nil`.
-    private func owned<R: Sendable>(_ body: (PortEndpoint) -> R) -> R? {
+    func owned<R: Sendable>(_ body: (PortEndpoint) -> R) -> R? {
         endpoint.withLock { _ in endpoint.isOwned(by: self) ? body(endpoint) : nil }
     }
 
@@ -79,7 +79,12 @@ public final class IPCMessagePort: Sendable {
 
     /// `nil`: there is nobody to post to.
     private func content(_ value: StructuredValue, _ transfer: [IPCMessagePort]) throws(IPCError) -> PortContent? {
-        if closed { return nil }
+        try maySend(transfer) ? try PortContent(value, transfer: transfer) : nil
+    }
+
+    /// These may go along with a message. False: there is nobody to post to.
+    func maySend(_ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
+        if closed { return false }
         if transfer.contains(where: { $0 === self }) { throw .dataClone("a port cannot be posted through itself") }
         for (index, port) in transfer.enumerated() where transfer[..<index].contains(where: { $0 === port }) {
             throw .dataClone("port \(port.id) is in the transfer list twice")
@@ -87,11 +92,11 @@ public final class IPCMessagePort: Sendable {
         guard transfer.count <= PortLimits.carried else {
             throw .dataClone("\(transfer.count) ports with one message; at most \(PortLimits.carried)")
         }
-        return try PortContent(value, transfer: transfer)
+        return true
     }
 
     /// False: there is no room.
-    private func post(_ content: PortContent, _ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
+    func post(_ content: PortContent, _ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
         let endpoint = endpoint
         let home = endpoint.home
         if !home.isLocal {
@@ -175,7 +180,9 @@ public final class IPCMessagePort: Sendable {
         await withTaskCancellationHandler {
             await SuspendedTask.suspend { task in
                 endpoint.withLock { _ in
-                    guard endpoint.isOwned(by: self), let waiting = endpoint.waitForRoom(task) else { return false }
+                    guard endpoint.isOwned(by: self), let waiting = endpoint.waitForRoom(.task(task)) else {
+                        return false
+                    }
                     token.withLock { $0 = waiting }
                     return true
                 }
@@ -288,7 +295,7 @@ public final class IPCMessagePort: Sendable {
     private func waitForMessage() async {
         let endpoint = endpoint
         await withTaskCancellationHandler {
-            await SuspendedTask.suspend { task in endpoint.withLock { _ in endpoint.wait(task) } }
+            await SuspendedTask.suspend { task in endpoint.withLock { _ in endpoint.wait(.task(task)) } }
         } onCancel: {
             endpoint.withLock { _ in endpoint.stopWaiting() }
         }

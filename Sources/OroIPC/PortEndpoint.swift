@@ -29,7 +29,7 @@ import Synchronization
     /// What the messages count for that were sent and not acknowledged, and since when that is known.
     private var costs: Deque<Int> = []
     private var costSum = 0
-    private var roomWaiters: [UInt64: SuspendedTask] = [:]
+    private var roomWaiters: [UInt64: Waiter] = [:]
     private var lastWaiter: UInt64 = 0
 
     // What comes in.
@@ -48,7 +48,7 @@ import Synchronization
     private(set) var isStarted = false
     let listeners = PortListeners()
     private var isDispatching = false
-    private var reader: SuspendedTask?
+    private var reader: Waiter?
     private var thread: ThreadWaiter?
     private var isWatched = false
 
@@ -163,10 +163,10 @@ import Synchronization
     }
 
     /// Waits for room; `nil` when there is some. The token takes it back.
-    func waitForRoom(_ task: SuspendedTask) -> UInt64? {
+    func waitForRoom(_ waiter: Waiter) -> UInt64? {
         guard isFull, isOwned, !isOver, ending == nil else { return nil }
         lastWaiter += 1
-        roomWaiters[lastWaiter] = task
+        roomWaiters[lastWaiter] = waiter
         refreshWatch()
         return lastWaiter
     }
@@ -276,9 +276,9 @@ import Synchronization
     // MARK: Reading
 
     /// A reader that finds nothing waits. False: there is something.
-    func wait(_ task: SuspendedTask) -> Bool {
+    func wait(_ waiter: Waiter) -> Bool {
         if isReady || !isOwned || isOver { return false }
-        reader = task
+        reader = waiter
         refreshWatch()
         return true
     }

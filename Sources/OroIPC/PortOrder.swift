@@ -171,7 +171,7 @@ struct PortContent: Sendable {
         self.buffers = buffers
     }
 
-    private static let smallBuffer = 1024
+    static let smallBuffer = 1024
 }
 
 /// Bounds of ports and channels that both sides know.

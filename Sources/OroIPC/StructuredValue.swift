@@ -159,7 +159,8 @@ extension StructuredValue {
     /// What it is.
     public var node: StructuredGraph.Node { graph[root] }
 
-    func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
+    /// A part of it; `reference` is one of its graph's.
+    package func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
         StructuredValue(graph: graph, root: reference, buffers: buffers, ports: ports)
     }
 
@@ -252,6 +253,9 @@ public struct StructuredBuilder: Sendable {
     private var ports: [IPCMessagePort] = []
 
     public init() {}
+
+    /// How many nodes there are.
+    package var count: Int { graph.count }
 
     /// All of a value, whose parts keep their names.
     init(_ value: StructuredValue) {

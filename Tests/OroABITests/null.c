@@ -181,6 +181,112 @@ static void bodies(void) {
     oroipc_body_release(body);
 }
 
+static void structured_values(void) {
+    oroipc_node node = OROIPC_NODE_INIT;
+    oroipc_value value = oroipc_null();
+    uint32_t number = 1;
+    oroipc_structured *structured;
+    INVALID(oroipc_structured_create(NULL));
+    CHECK(oroipc_structured_retain(NULL) == NULL);
+    oroipc_structured_release(NULL);
+    INVALID(oroipc_structured_from_encoded(NULL, 0, NULL, 0, NULL, 0, NULL));
+    OUT(oroipc_structured, oroipc_structured_from_encoded(NULL, 0, NULL, 0, NULL, 0, &out));
+    OUT(oroipc_structured, oroipc_structured_from_encoded("\xc0", 1, NULL, 1, NULL, 0, &out));
+    OUT(oroipc_structured, oroipc_structured_from_encoded("\xc0", 1, NULL, 0, NULL, 1, &out));
+    OUT(oroipc_structured,
+        oroipc_structured_from_encoded("\xc0", 1, (oroipc_bytes *const[]){NULL}, 1, NULL, 0, &out));
+    INVALID(oroipc_structured_add(NULL, &node, &number));
+    CHECK(number == UINT32_MAX);
+    INVALID(oroipc_structured_add_value(NULL, &value, NULL));
+    INVALID(oroipc_structured_set(NULL, 0, &node));
+    INVALID(oroipc_structured_set_root(NULL, 0));
+    INVALID(oroipc_structured_root(NULL, NULL));
+    INVALID(oroipc_structured_node(NULL, 0, &node));
+    INVALID(oroipc_structured_node(NULL, 0, NULL));
+    INVALID(oroipc_structured_value(NULL, 0, OROIPC_JSON, &value));
+    CHECK(value.kind == OROIPC_NONE);
+    INVALID(oroipc_structured_encoded(NULL, NULL));
+    INVALID(oroipc_structured_encoded(NULL, &value));
+    CHECK(oroipc_structured_buffer_count(NULL) == 0);
+    OUT(oroipc_bytes, oroipc_structured_buffer(NULL, 0, &out));
+    CHECK(oroipc_structured_port_count(NULL) == 0);
+    CHECK(oroipc_structured_port(NULL, 0) == NULL);
+    OK(oroipc_structured_create(&structured));
+    INVALID(oroipc_structured_add(structured, NULL, NULL));
+    int32_t kinds[] = {OROIPC_NODE_BUFFER, OROIPC_NODE_PORT, OROIPC_NODE_VIEW, OROIPC_NODE_BOXED, OROIPC_NODE_BIGINT};
+    for (int index = 0; index < 5; index++) {
+        node.kind = kinds[index];
+        INVALID(oroipc_structured_add(structured, &node, NULL));
+    }
+    node.count = 1;
+    for (node.kind = OROIPC_NODE_ERROR; node.kind <= OROIPC_NODE_SET; node.kind++)
+        INVALID(oroipc_structured_add(structured, &node, NULL));
+    node.kind = OROIPC_NODE_OBJECT;
+    node.parts = &number;
+    number = 0;
+    INVALID(oroipc_structured_add(structured, &node, NULL));
+    OK(oroipc_structured_add_value(structured, NULL, NULL));
+    INVALID(oroipc_structured_node(structured, 0, NULL));
+    INVALID(oroipc_structured_value(structured, 0, OROIPC_JSON, NULL));
+    oroipc_structured_release(structured);
+}
+
+static void port_receiver(oroipc_port *port, int32_t what, oroipc_structured *message, void *context) {
+    (void)port, (void)what, (void)message, (void)context;
+}
+static void port_notice(oroipc_port *port, void *context) { (void)port, (void)context; }
+static void acceptor(oroipc_port *port, uint64_t client, void *context) { (void)port, (void)client, (void)context; }
+
+static void ports(void) {
+    int destroyed = 0;
+    int32_t what = 1;
+    oroipc_port *second = (oroipc_port *)1;
+    INVALID(oroipc_client_open_port(NULL, "name", NULL));
+    OUT(oroipc_port, oroipc_client_open_port(NULL, "name", &out));
+    OUT(oroipc_port, oroipc_client_meet(NULL, "name", &out));
+    OUT(oroipc_port, oroipc_client_subscribe(NULL, "name", NULL, OROIPC_KEEP_ALL, &out));
+    OUT(oroipc_port, oroipc_host_subscribe(NULL, "name", NULL, OROIPC_KEEP_ALL, &out));
+    OUT(oroipc_port, oroipc_client_create_channel(NULL, &out, &second));
+    OUT(oroipc_port, oroipc_host_create_channel(NULL, &out, &second));
+    CHECK(second == NULL);
+    INVALID(oroipc_client_create_channel(NULL, NULL, NULL));
+    INVALID(oroipc_host_create_channel(NULL, NULL, NULL));
+    INVALID(oroipc_host_accept_ports(NULL, "name", acceptor, &destroyed, destroy));
+    CHECK(destroyed == 1);
+    CHECK(oroipc_port_retain(NULL) == NULL);
+    oroipc_port_release(NULL);
+    INVALID(oroipc_port_close(NULL));
+    CHECK(oroipc_port_is_closed(NULL) == 1);
+    CHECK(oroipc_port_id(NULL) == NULL);
+    CHECK(oroipc_port_reason(NULL) == NULL);
+    INVALID(oroipc_port_post(NULL, NULL, NULL, 0));
+    INVALID(oroipc_port_broadcast(NULL, NULL, NULL));
+    INVALID(oroipc_port_on_room(NULL, port_notice, NULL));
+    INVALID(oroipc_port_listen(NULL, port_receiver, &destroyed, destroy));
+    CHECK(destroyed == 2);
+    OUT(oroipc_structured, oroipc_port_take(NULL, &what, &out));
+    CHECK(what == 0);
+    oroipc_host *host;
+    oroipc_port *port;
+    oroipc_structured *structured;
+    OK(oroipc_host_create(NULL, NULL, &host));
+    INVALID(oroipc_host_accept_ports(host, NULL, acceptor, NULL, NULL));
+    OK(oroipc_host_accept_ports(host, "name", NULL, NULL, NULL));
+    INVALID(oroipc_host_create_channel(host, &port, NULL));
+    OK(oroipc_host_create_channel(host, &port, &second));
+    INVALID(oroipc_port_post(port, NULL, NULL, 0));
+    OK(oroipc_structured_create(&structured));
+    STATUS(OROIPC_INVALID, oroipc_port_post(port, structured, NULL, 1));
+    STATUS(OROIPC_STATE, oroipc_port_post(port, structured, NULL, 0));
+    INVALID(oroipc_port_on_room(port, NULL, NULL));
+    INVALID(oroipc_port_take(port, NULL, NULL));
+    OK(oroipc_port_listen(port, NULL, NULL, NULL));
+    oroipc_structured_release(structured);
+    oroipc_port_release(port);
+    oroipc_port_release(second);
+    oroipc_host_release(host);
+}
+
 static void hosts(void) {
     oroipc_host_statistics statistics = OROIPC_HOST_STATISTICS_INIT;
     int destroyed = 0;
@@ -370,6 +476,8 @@ int main(void) {
     messages();
     results();
     bodies();
+    structured_values();
+    ports();
     hosts();
     clients();
     CHECK(!same(oroipc_last_error(), ""));

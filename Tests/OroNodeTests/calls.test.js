@@ -307,20 +307,5 @@ withHost('events', nodeHost, async t => {
   })
 })
 
-for (const [who, start] of [['the routes of its host', nodeHost], ['a host without such routes', swiftHost]]) {
-  withHost(`broadcasts by ${who}`, start, async t => {
-    const hearing = new ipc.IPCBroadcastChannel('n')
-    const sender = new ipc.IPCBroadcastChannel('n')
-    const heard = new Promise(resolve => { hearing.onmessage = resolve })
-    sender.onmessage = () => assert.fail('the sender heard itself')
-    await Promise.all([hearing.startMessages(), sender.startMessages()])
-    await sender.postMessage({ a: Buffer.from('hi') })
-    assert.equal((await heard).data.a.toString(), 'hi')
-    hearing.close()
-    sender.close()
-    if (start === nodeHost) while ((await ipc.send('broadcast_channel.count')).data > 0);
-  })
-}
-
 before(() => assert.equal(ipc.sendSync('ping').err.name, 'NetworkError'))
 after(disconnect)

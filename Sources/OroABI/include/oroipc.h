@@ -26,6 +26,12 @@
  *   loan       A block of shared memory to be filled and then sent without a copy.
  *   seq        The number by which a result finds its request: a decimal of any length, as text. "-1" is a push.
  *   push       A result that nobody asked for.
+ *   port       One end of a channel: what is posted at one end is taken at the other, in order, wherever the two are. A
+ *              port can be sent along with a message, over any number of hops.
+ *   structured value
+ *              What a message of a port says: everything JavaScript's structured clone knows, with shared references and
+ *              cycles. It consists of nodes, which have numbers.
+ *   broadcast  A message to everybody who subscribes to a name. A subscription is a port whose other end the host has.
  *   turn       What a foreign event loop calls when the one descriptor of a host or client is readable.
  *
  * Rules that hold for every function here
@@ -43,7 +49,7 @@
  *              failure an `out` parameter holds NULL, except where it is said to be left alone. No function of this
  *              header aborts, throws or exits.
  *   Threads    Hosts, clients, aborts, bytes and retained messages may be used by any number of threads at once, and be
- *              released on any. A result, a stream, a loan belongs to one thread at a time. "The host's thread" is that
+ *              released on any; ports, too. A result, a stream, a loan, a structured value belongs to one thread at a time. "The host's thread" is that
  *              of oroipc_host_start, or the one that calls oroipc_host_run or oroipc_host_turn. "The client's thread"
  *              is the one that calls oroipc_client_turn, or the library's own, as oroipc_client_options.delivery says.
  *   Callbacks  Run on the thread that is named at their type, one at a time, and never inside the call that set them
@@ -690,10 +696,20 @@ typedef struct oroipc_host_options {
     void *log_context;
     int32_t log_level;
     int32_t reserved;
+    /* Most ports of one client that are open; a further channel is closed at once, and says why. Default 16384. */
+    uint32_t ports_per_link;
+    /* Not 0: clients may open conversations with each other, by oroipc_client_meet. */
+    int32_t allows_meetings;
+    /* Not 0: clients may not subscribe to broadcasts. */
+    int32_t refuses_broadcasts;
+    int32_t reserved2;
 } oroipc_host_options;
 
-#define OROIPC_HOST_OPTIONS_INIT \
-    { sizeof(oroipc_host_options), 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0 }
+#define OROIPC_HOST_OPTIONS_INIT                                                                                          \
+    {                                                                                                                     \
+        sizeof(oroipc_host_options), 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0,   \
+            0, 0                                                                                                          \
+    }
 
 /* A host that clients find under `name`: 1 to 64 of A-Z a-z 0-9 . _ -. NULL: one without a name, for
  * oroipc_host_make_peer, oroipc_host_adopt and oroipc_host_connect. `options` may be NULL. Clients may connect from now
@@ -998,6 +1014,329 @@ OROIPC_API int oroipc_client_descriptor(const oroipc_client *client);
  * callback.
  * Fails with OROIPC_STATE for a client with OROIPC_DELIVER_THREAD, or inside a callback. */
 OROIPC_API oroipc_status oroipc_client_turn(oroipc_client *client, int *timeout_ms);
+
+/* ------------------------------------------------------------------------------------------------ structured values */
+
+/* What a message of a port or a broadcast says. One is built, node by node, to be posted any number of times; or it came. */
+typedef struct oroipc_structured oroipc_structured;
+typedef struct oroipc_port oroipc_port;
+
+/* What a node is, and which members of oroipc_node it has. */
+enum {
+    OROIPC_NODE_UNDEFINED = 0,
+    OROIPC_NODE_NULL = 1,
+    /* `integer` is 0 or 1. */
+    OROIPC_NODE_BOOLEAN = 2,
+    /* `integer`. */
+    OROIPC_NODE_INTEGER = 3,
+    /* `number`. */
+    OROIPC_NODE_NUMBER = 4,
+    /* `text`: its decimal digits. */
+    OROIPC_NODE_BIGINT = 5,
+    /* `text`. */
+    OROIPC_NODE_TEXT = 6,
+    /* `number`: milliseconds since 1970; NaN is an invalid date. */
+    OROIPC_NODE_DATE = 7,
+    /* `text` is its source, `more` its flags. */
+    OROIPC_NODE_REGEXP = 8,
+    /* `text` is its class, `more` its message, `stack` may be NULL; one part is its cause, or there is none. */
+    OROIPC_NODE_ERROR = 9,
+    /* An object of a primitive, which is its one part. */
+    OROIPC_NODE_BOXED = 10,
+    /* Its parts are its elements; OROIPC_HOLE for one that is not there. */
+    OROIPC_NODE_ARRAY = 11,
+    /* Its parts are its members, called as `names` says. */
+    OROIPC_NODE_OBJECT = 12,
+    /* Its parts are keys and values in turn. */
+    OROIPC_NODE_MAP = 13,
+    /* Its parts are its elements. */
+    OROIPC_NODE_SET = 14,
+    /* An ArrayBuffer: `bytes`. */
+    OROIPC_NODE_BUFFER = 15,
+    /* A typed array or DataView, `view`, of the buffer that is its one part: `length` elements from byte `offset` on. */
+    OROIPC_NODE_VIEW = 16,
+    /* `port`. It must be in the transfer list, too. */
+    OROIPC_NODE_PORT = 17,
+    /* Only when reading: a file descriptor that came along. */
+    OROIPC_NODE_DESCRIPTOR = 18
+};
+
+/* How a view reads its buffer. */
+enum {
+    OROIPC_VIEW_INT8 = 0,
+    OROIPC_VIEW_UINT8 = 1,
+    OROIPC_VIEW_UINT8_CLAMPED = 2,
+    OROIPC_VIEW_INT16 = 3,
+    OROIPC_VIEW_UINT16 = 4,
+    OROIPC_VIEW_INT32 = 5,
+    OROIPC_VIEW_UINT32 = 6,
+    OROIPC_VIEW_FLOAT32 = 7,
+    OROIPC_VIEW_FLOAT64 = 8,
+    OROIPC_VIEW_BIGINT64 = 9,
+    OROIPC_VIEW_BIGUINT64 = 10,
+    OROIPC_VIEW_DATA_VIEW = 11,
+    OROIPC_VIEW_FLOAT16 = 12,
+    /* Node's Buffer. */
+    OROIPC_VIEW_NODE_BUFFER = 13
+};
+
+/* In place of a node's number: an element that is not there. */
+#define OROIPC_HOLE UINT32_MAX
+
+/* A node on its way in or out. Texts are UTF-8; one that is handed in has as many bytes as its size says, or with size 0
+ * ends with a zero byte, and NULL is empty. What comes out lives as long as the structured value, or until that is changed:
+ * texts, also followed by a zero byte, arrays, and `bytes` and `port`, which are borrowed. */
+typedef struct oroipc_node {
+    size_t size;
+    /* OROIPC_NODE_… and OROIPC_VIEW_…. */
+    int32_t kind;
+    int32_t view;
+    int64_t integer;
+    double number;
+    const char *text;
+    size_t text_size;
+    const char *more;
+    size_t more_size;
+    const char *stack;
+    size_t stack_size;
+    /* Numbers of nodes: `count` of them, for a map keys and values together. */
+    const uint32_t *parts;
+    size_t count;
+    /* `count` names; `name_sizes` may be NULL for names that end with a zero byte. */
+    const char *const *names;
+    const size_t *name_sizes;
+    size_t offset;
+    size_t length;
+    oroipc_bytes *bytes;
+    oroipc_port *port;
+} oroipc_node;
+
+#define OROIPC_NODE_INIT                                                                                                  \
+    { sizeof(oroipc_node), 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, NULL, NULL }
+
+/* A node of this kind, to be completed. */
+static inline oroipc_node oroipc_node_of(int32_t kind) {
+    oroipc_node node = OROIPC_NODE_INIT;
+    node.kind = kind;
+    return node;
+}
+
+/* An array, a set, or a map of these nodes. */
+static inline oroipc_node oroipc_node_list(int32_t kind, const uint32_t *parts, size_t count) {
+    oroipc_node node = oroipc_node_of(kind);
+    node.parts = parts;
+    node.count = count;
+    return node;
+}
+
+/* An object with these members. */
+static inline oroipc_node oroipc_node_object(const char *const *names, const uint32_t *parts, size_t count) {
+    oroipc_node node = oroipc_node_list(OROIPC_NODE_OBJECT, parts, count);
+    node.names = names;
+    return node;
+}
+
+/* An ArrayBuffer of these bytes. */
+static inline oroipc_node oroipc_node_buffer(oroipc_bytes *bytes) {
+    oroipc_node node = oroipc_node_of(OROIPC_NODE_BUFFER);
+    node.bytes = bytes;
+    return node;
+}
+
+/* `length` elements from byte `offset` of the node `buffer` on. */
+static inline oroipc_node oroipc_node_view(int32_t view, const uint32_t *buffer, size_t offset, size_t length) {
+    oroipc_node node = oroipc_node_list(OROIPC_NODE_VIEW, buffer, 1);
+    node.view = view;
+    node.offset = offset;
+    node.length = length;
+    return node;
+}
+
+static inline oroipc_node oroipc_node_port(oroipc_port *port) {
+    oroipc_node node = oroipc_node_of(OROIPC_NODE_PORT);
+    node.port = port;
+    return node;
+}
+
+/* An empty one, to be built. Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_structured_create(oroipc_structured **out);
+
+/* One that is encoded already, as docs/structured-values.md says: a value, and the buffers and ports that it names by number. What
+ * stands in it is looked at by whoever gets it. Any thread. Fails with OROIPC_INVALID for more than 64 buffers, an empty
+ * one, and a subscription among the ports; OROIPC_MALFORMED when the bytes are no value. */
+OROIPC_API oroipc_status oroipc_structured_from_encoded(
+    const void *data, size_t size, oroipc_bytes *const *buffers, size_t buffer_count, oroipc_port *const *ports,
+    size_t port_count, oroipc_structured **out);
+
+/* Another reference; answers `structured`. */
+OROIPC_API oroipc_structured *oroipc_structured_retain(oroipc_structured *structured);
+
+/* Gives a reference back. Ports that came with it, and that nobody has retained, are closed with the last one. */
+OROIPC_API void oroipc_structured_release(oroipc_structured *structured);
+
+/* Adds a node; `out`, which may be NULL, gets its number. Its parts must be there already; for cycles see
+ * oroipc_structured_set.
+ * Fails with OROIPC_INVALID for a part that is not there, and for what such a node cannot be; OROIPC_STATE for a value
+ * that came. */
+OROIPC_API oroipc_status oroipc_structured_add(
+    oroipc_structured *structured, const oroipc_node *node, uint32_t *out);
+
+/* Adds what a value of messages and results says, with all its parts; OROIPC_NONE is undefined. Fails as
+ * oroipc_structured_add, and with OROIPC_MALFORMED. */
+OROIPC_API oroipc_status oroipc_structured_add_value(
+    oroipc_structured *structured, const oroipc_value *value, uint32_t *out);
+
+/* Puts a node in the place of another, so that parts may refer to what they are in. Fails as oroipc_structured_add. */
+OROIPC_API oroipc_status oroipc_structured_set(
+    oroipc_structured *structured, uint32_t number, const oroipc_node *node);
+
+/* The node that the whole is; else it is the one that was added last. Fails with OROIPC_INVALID, OROIPC_STATE. */
+OROIPC_API oroipc_status oroipc_structured_set_root(oroipc_structured *structured, uint32_t number);
+
+/* The number of the node that the whole is. Fails with OROIPC_STATE when nothing was added, OROIPC_MALFORMED when what
+ * came is no structured value. */
+OROIPC_API oroipc_status oroipc_structured_root(oroipc_structured *structured, uint32_t *out);
+
+/* Reads a node; `out` is prepared with OROIPC_NODE_INIT. Fails with OROIPC_NOT_FOUND when there is none of this number, and
+ * as oroipc_structured_root. */
+OROIPC_API oroipc_status oroipc_structured_node(
+    oroipc_structured *structured, uint32_t number, oroipc_node *out);
+
+/* A node and all its parts as a value of messages and results, as oroipc_message_value reads one; buffers and views are bytes.
+ * Fails with OROIPC_NOT_FOUND for what is none: dates, maps, sets, errors, ports, cycles, undefined; and as
+ * oroipc_structured_root. */
+OROIPC_API oroipc_status oroipc_structured_value(
+    oroipc_structured *structured, uint32_t number, int32_t as, oroipc_value *out);
+
+/* The whole as it is encoded, for those who decode by themselves: a value of kind OROIPC_ENCODED. Buffers and ports are named
+ * in it by number. Fails with OROIPC_STATE, OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_structured_encoded(oroipc_structured *structured, oroipc_value *out);
+
+/* How many buffers stand beside the encoded value. */
+OROIPC_API size_t oroipc_structured_buffer_count(oroipc_structured *structured);
+
+/* One of them. Fails with OROIPC_NOT_FOUND. */
+OROIPC_API oroipc_status oroipc_structured_buffer(oroipc_structured *structured, size_t index, oroipc_bytes **out);
+
+/* How many ports came with it. */
+OROIPC_API size_t oroipc_structured_port_count(oroipc_structured *structured);
+
+/* One of them, borrowed: retain it to keep it. NULL behind the last. */
+OROIPC_API oroipc_port *oroipc_structured_port(oroipc_structured *structured, size_t index);
+
+/* ------------------------------------------------------------------------------------------------------------ ports */
+
+/* What has come to a port. */
+enum {
+    /* A message. */
+    OROIPC_PORT_MESSAGE = 1,
+    /* The other end is closed, or gone, and everything before has been taken: oroipc_port_reason says why, where it was not
+     * closed by its owner. There is no message. Nothing follows. */
+    OROIPC_PORT_CLOSED = 2,
+    /* Of a subscription that did not take its messages in time: so many did not come, an integer. */
+    OROIPC_PORT_MISSED = 3
+};
+
+/* Opens a conversation with the host, which takes it by oroipc_host_accept_ports. `name` has 1 to 255 bytes. What is posted
+ * before it is taken does not get lost; when nobody takes it, the port is closed. Its functions are called on the client's
+ * thread. Any thread. Fails with OROIPC_INVALID, OROIPC_PEER_GONE. */
+OROIPC_API oroipc_status oroipc_client_open_port(oroipc_client *client, const char *name, oroipc_port **out);
+
+/* Opens a conversation with the next client that says the same name, where oroipc_host_options.allows_meetings says so:
+ * who comes first waits. As oroipc_client_open_port otherwise. */
+OROIPC_API oroipc_status oroipc_client_meet(oroipc_client *client, const char *name, oroipc_port **out);
+
+/* Both ends of a new channel of this process, to be sent to others. Their functions are called on the client's thread, or the
+ * host's. Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_client_create_channel(
+    oroipc_client *client, oroipc_port **port1, oroipc_port **port2);
+OROIPC_API oroipc_status oroipc_host_create_channel(oroipc_host *host, oroipc_port **port1, oroipc_port **port2);
+
+/* A client has opened a conversation; its number is that of oroipc_message_client. On the host's thread. `port` is borrowed,
+ * and closed after this unless it was retained or listened to. */
+typedef void (*oroipc_acceptor)(oroipc_port *port, uint64_t client, void *context);
+
+/* Takes conversations that clients open under `name`; a later call replaces an earlier one, `acceptor` NULL takes none any
+ * more. Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_host_accept_ports(
+    oroipc_host *host, const char *name, oroipc_acceptor acceptor, void *context, oroipc_done destroy);
+
+/* What happens to broadcasts that a subscription does not take in time. */
+enum {
+    /* 256 messages, or 64 MiB, wait; further ones are missed. */
+    OROIPC_KEEP_ALL = 0,
+    /* One is on its way, and behind it waits the one that was posted last. */
+    OROIPC_KEEP_LATEST = 1
+};
+
+/* Subscribes to broadcasts of a name: `out` is a port that hears what others post to the name for its origin or for "*", and
+ * posts to all of them but itself. `origin` NULL: "oro://localhost". `keeping` is OROIPC_KEEP_…. It carries no ports.
+ * Any thread. Fails with OROIPC_INVALID, OROIPC_PEER_GONE; a host that refuses closes the port. */
+OROIPC_API oroipc_status oroipc_client_subscribe(
+    oroipc_client *client, const char *name, const char *origin, int32_t keeping, oroipc_port **out);
+
+/* The same for the host's own part in a conversation of its clients. */
+OROIPC_API oroipc_status oroipc_host_subscribe(
+    oroipc_host *host, const char *name, const char *origin, int32_t keeping, oroipc_port **out);
+
+/* Another reference; answers `port`. Any thread. */
+OROIPC_API oroipc_port *oroipc_port_retain(oroipc_port *port);
+
+/* Gives a reference back. A port whose last one goes is closed, unless a function is called with what comes to it. A port does
+ * not keep its client or host. Any thread. */
+OROIPC_API void oroipc_port_release(oroipc_port *port);
+
+/* Ends the conversation: nothing comes here any more, and the other end hears of it behind what was posted before. Any thread;
+ * may be called again. */
+OROIPC_API oroipc_status oroipc_port_close(oroipc_port *port);
+
+/* 1 when it was closed or given away, or its other end was closed and everything before has been taken; else 0. Any
+ * thread. */
+OROIPC_API int oroipc_port_is_closed(const oroipc_port *port);
+
+/* The port's name in this process, 64 bits in decimal digits; it travels with the port, and gives nobody access to it. NULL for
+ * a subscription. Any thread. */
+OROIPC_API const char *oroipc_port_id(oroipc_port *port);
+
+/* Why the other end is closed, when it was not its owner who closed it; NULL before that, and else. Any thread. */
+OROIPC_API const char *oroipc_port_reason(oroipc_port *port);
+
+/* Posts a message to the other end, or from a subscription to all others of its origin. Ports in it must be in `transfer`,
+ * which may have more: `count` ports that belong to whoever takes the message from now on, and do nothing here any more.
+ * A message that came, or was encoded, has its own ports first. Any thread.
+ * Fails with OROIPC_BUSY, and nothing is posted, while 1024 messages or 4 MiB wait to be taken at the other end: try again
+ * after oroipc_port_on_room has called; OROIPC_INVALID for what cannot be posted or given away: a port that is not in the
+ * list, twice in it, closed, or an end of this very channel; OROIPC_CLOSED, OROIPC_PEER_GONE, OROIPC_TOO_LARGE. A message to
+ * an end that is just being closed goes nowhere. */
+OROIPC_API oroipc_status oroipc_port_post(
+    oroipc_port *port, oroipc_structured *message, oroipc_port *const *transfer, size_t count);
+
+/* Posts from a subscription to all others of another origin, or with "*" of all; NULL: of its own. As oroipc_port_post, and
+ * OROIPC_STATE for a port that is no subscription. */
+OROIPC_API oroipc_status oroipc_port_broadcast(oroipc_port *port, const char *origin, oroipc_structured *message);
+
+/* On the thread of the port's client or host. `port` is borrowed. */
+typedef void (*oroipc_port_notice)(oroipc_port *port, void *context);
+
+/* Calls `notice` once, as soon as there is room for a message, or nobody to post to. Any thread. */
+OROIPC_API oroipc_status oroipc_port_on_room(oroipc_port *port, oroipc_port_notice notice, void *context);
+
+/* Something has come: `what` is one of OROIPC_PORT_…, `message` is borrowed, or NULL where there is none. On the thread of the
+ * port's client or host. */
+typedef void (*oroipc_port_receiver)(oroipc_port *port, int32_t what, oroipc_structured *message, void *context);
+
+/* Calls `receiver` with everything that comes, and has come, in order; the other end is let go on as fast as it returns. A
+ * later call replaces an earlier one, NULL takes it back: then what comes waits. A port that is listened to lives until it
+ * is closed on either side, or given away. Any thread. */
+OROIPC_API oroipc_status oroipc_port_listen(
+    oroipc_port *port, oroipc_port_receiver receiver, void *context, oroipc_done destroy);
+
+/* Takes what has come next, without waiting. `what` gets one of OROIPC_PORT_…, `out` the message, which is the caller's, or
+ * NULL where there is none.
+ * Fails with OROIPC_BUSY when nothing has come: the descriptor of the port's client or host becomes readable when something
+ * has, and after its turn this is worth another try. OROIPC_CLOSED after the end; OROIPC_STATE for a port with a
+ * receiver. Any thread. */
+OROIPC_API oroipc_status oroipc_port_take(oroipc_port *port, int32_t *what, oroipc_structured **out);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-#include "addon.h"
+#include "port.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +80,7 @@ bool oro_add_functions(napi_env env, napi_value object, const oro_function *func
 }
 
 NAPI_MODULE_INIT() {
-    if (!oro_add_client(env, exports) || !oro_add_host(env, exports)) {
+    if (!oro_add_client(env, exports) || !oro_add_host(env, exports) || !oro_add_port(env, exports)) {
         oro_throw_pending(env);
         return NULL;
     }

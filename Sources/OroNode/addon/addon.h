@@ -67,7 +67,7 @@ typedef struct oro_function {
 
 bool oro_add_functions(napi_env env, napi_value object, const oro_function *functions, size_t count);
 
-/* Adds the functions of clients and of hosts to the module. */
+/* Adds the functions of clients and of hosts to the module; those of ports are in port.h. */
 bool oro_add_client(napi_env env, napi_value exports);
 bool oro_add_host(napi_env env, napi_value exports);
 

@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "addon.h"
-#include "record.h"
-#include "watch.h"
+#include "port.h"
 
 /* What has come and was not handed over: the result of a slot, or an event. */
 typedef struct arrival {
@@ -19,14 +17,7 @@ typedef struct arrival {
 } arrival;
 
 typedef struct client {
-    napi_env env;
-    oroipc_client *client;
-    oro_watch *watch;
-    napi_async_cleanup_hook_handle hook;
-    napi_async_context async;
-    /* JavaScript's: deliver(count, extras), end(reason), hear(name, extras); and the memory of records. */
-    napi_ref deliver, end, hear, numbers, inbox;
-    oro_records records;
+    oro_room room;
     /* By slot: how a call is aborted. */
     uint64_t *tickets;
     size_t ticket_count;
@@ -35,12 +26,7 @@ typedef struct client {
     /* What blocking calls fill again and again. */
     oroipc_result *result;
     bool is_over, is_told;
-    /* The external value, and the watch with its hook. */
-    int owners;
 } client;
-
-/* The client that is turned on this thread: its callbacks' context has no room for it. */
-static _Thread_local client *turned;
 
 static void queue(client *self, arrival arrived) {
     if (self->arrival_count == self->arrival_capacity) {
@@ -51,7 +37,7 @@ static void queue(client *self, arrival arrived) {
 }
 
 static void on_completion(oroipc_result *result, void *slot) {
-    queue(turned, (arrival){.result = oroipc_result_retain(result), .slot = (uint32_t)(uintptr_t)slot});
+    queue((client *)oro_turned, (arrival){.result = oroipc_result_retain(result), .slot = (uint32_t)(uintptr_t)slot});
 }
 
 static void on_event(oroipc_message *event, void *context) {
@@ -65,34 +51,30 @@ static void on_end(oroipc_client *ended, void *context) {
 
 /* ------------------------------------------------------------------------------------------------- to JavaScript */
 
-static void call_back(client *self, napi_ref reference, size_t count, const napi_value *arguments) {
-    oro_call_back(self->env, self->async, reference, count, arguments);
-}
-
 static void deliver_results(client *self) {
     napi_value arguments[2];
-    if (napi_create_uint32(self->env, (uint32_t)self->records.count, &arguments[0]) != napi_ok) return;
-    arguments[1] = oro_records_extras(self->env, &self->records);
-    call_back(self, self->deliver, 2, arguments);
+    if (napi_create_uint32(self->room.env, (uint32_t)self->room.records.count, &arguments[0]) != napi_ok) return;
+    arguments[1] = oro_records_extras(self->room.env, &self->room.records);
+    oro_room_call(&self->room, ORO_ROOM_DELIVER, 2, arguments);
 }
 
 static void deliver_event(client *self, const oroipc_message *event) {
     napi_value arguments[2];
     const char *name = oroipc_message_name(event);
-    oro_records_clear(&self->records);
-    oro_records_add_message(self->env, &self->records, 0, 0, event);
-    if (napi_create_string_utf8(self->env, name == NULL ? "" : name, NAPI_AUTO_LENGTH, &arguments[0]) != napi_ok) return;
-    arguments[1] = oro_records_extras(self->env, &self->records);
-    call_back(self, self->hear, 2, arguments);
+    oro_records_clear(&self->room.records);
+    oro_records_add_message(self->room.env, &self->room.records, 0, 0, event);
+    if (napi_create_string_utf8(self->room.env, name == NULL ? "" : name, NAPI_AUTO_LENGTH, &arguments[0]) != napi_ok) return;
+    arguments[1] = oro_records_extras(self->room.env, &self->room.records);
+    oro_room_call(&self->room, ORO_ROOM_HEAR, 2, arguments);
 }
 
 /* Hands over as many results as fit; answers how many. */
 static size_t deliver_some(client *self, arrival *arrivals, size_t count) {
     size_t taken = 0;
-    oro_records_clear(&self->records);
+    oro_records_clear(&self->room.records);
     while (taken < count && arrivals[taken].result != NULL) {
         arrival *next = &arrivals[taken];
-        if (!oro_records_add_result(self->env, &self->records, next->slot, 0, next->result)) break;
+        if (!oro_records_add_result(self->room.env, &self->room.records, next->slot, 0, next->result)) break;
         oroipc_result_release(next->result);
         next->result = NULL;
         taken += 1;
@@ -106,7 +88,7 @@ static void deliver_all(client *self) {
      * queue. */
     for (size_t i = 0; i < self->arrival_count;) {
         napi_handle_scope scope;
-        if (napi_open_handle_scope(self->env, &scope) != napi_ok) return;
+        if (napi_open_handle_scope(self->room.env, &scope) != napi_ok) return;
         oroipc_message *event = self->arrivals[i].event;
         if (event != NULL) {
             self->arrivals[i].event = NULL;
@@ -116,7 +98,7 @@ static void deliver_all(client *self) {
         } else {
             i += deliver_some(self, self->arrivals + i, self->arrival_count - i);
         }
-        napi_close_handle_scope(self->env, scope);
+        napi_close_handle_scope(self->room.env, scope);
     }
     self->arrival_count = 0;
 }
@@ -124,79 +106,45 @@ static void deliver_all(client *self) {
 static void tell_end(client *self) {
     napi_handle_scope scope;
     napi_value reason;
-    if (!self->is_over || self->is_told || napi_open_handle_scope(self->env, &scope) != napi_ok) return;
+    if (!self->is_over || self->is_told || napi_open_handle_scope(self->room.env, &scope) != napi_ok) return;
     self->is_told = true;
-    oroipc_client_state(self->client);
-    if (napi_create_string_utf8(self->env, oroipc_last_error(), NAPI_AUTO_LENGTH, &reason) == napi_ok) {
-        call_back(self, self->end, 1, &reason);
+    oroipc_client_state(self->room.client);
+    if (napi_create_string_utf8(self->room.env, oroipc_last_error(), NAPI_AUTO_LENGTH, &reason) == napi_ok) {
+        oro_room_call(&self->room, ORO_ROOM_TELL, 1, &reason);
     }
-    napi_close_handle_scope(self->env, scope);
+    napi_close_handle_scope(self->room.env, scope);
 }
 
 static int turn(void *context) {
     client *self = context;
     int wait = -1;
-    client *outer = turned;
-    turned = self;
-    oroipc_client_turn(self->client, &wait);
-    turned = outer;
+    oroipc_client_turn(self->room.client, &wait);
     deliver_all(self);
+    oro_port_deliver(&self->room);
     tell_end(self);
     return wait;
 }
 
 /* ---------------------------------------------------------------------------------------------------- coming and going */
 
-static void disown(void *context) {
-    client *self = context;
-    if (--self->owners > 0) return;
-    oroipc_result_release(self->result);
-    free(self->tickets);
-    free(self->arrivals);
-    free(self);
-}
-
-static void stopped(void *context) {
-    client *self = context;
-    napi_remove_async_cleanup_hook(self->hook);
-    disown(self);
-}
-
-/* Gives everything back; the client is of no more use. */
-static void stop(client *self) {
-    if (self->watch == NULL) return;
-    oroipc_client_on_end(self->client, NULL, NULL);
-    oroipc_client_close(self->client);
+static void leave(oro_room *room) {
+    client *self = (client *)room;
+    oroipc_client_on_end(room->client, NULL, NULL);
+    oroipc_client_close(room->client);
     for (size_t i = 0; i < self->arrival_count; i++) {
         oroipc_result_release(self->arrivals[i].result);
         oroipc_message_release(self->arrivals[i].event);
     }
     self->arrival_count = 0;
-    oroipc_client_release(self->client);
-    self->client = NULL;
-    napi_ref *references[] = {&self->deliver, &self->end, &self->hear, &self->numbers, &self->inbox};
-    for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
-        if (*references[i] != NULL) napi_delete_reference(self->env, *references[i]);
-        *references[i] = NULL;
-    }
-    if (self->async != NULL) napi_async_destroy(self->env, self->async);
-    self->async = NULL;
-    oro_watch *watch = self->watch;
-    self->watch = NULL;
-    oro_watch_stop(watch, stopped, self);
+    oroipc_client_release(room->client);
 }
 
-/* The environment ends. */
-static void on_cleanup(napi_async_cleanup_hook_handle hook, void *context) {
-    (void)hook;
-    stop(context);
-}
-
-static void on_finalize(napi_env env, void *data, void *hint) {
-    (void)env;
-    (void)hint;
-    stop(data);
-    disown(data);
+static void discard(oro_room *room) {
+    client *self = (client *)room;
+    oroipc_result_release(self->result);
+    free(self->tickets);
+    free(self->arrivals);
+    free(self);
 }
 
 static oroipc_status open_link(napi_env env, napi_value target, const char *folder, oroipc_client **out) {
@@ -212,31 +160,16 @@ static oroipc_status open_link(napi_env env, napi_value target, const char *fold
     return oroipc_client_connect(name, &options, out);
 }
 
-static bool take_references(client *self, const napi_value *functions, napi_value numbers, napi_value inbox) {
-    napi_env env = self->env;
-    napi_value name;
-    return napi_create_reference(env, functions[0], 1, &self->deliver) == napi_ok &&
-           napi_create_reference(env, functions[1], 1, &self->end) == napi_ok &&
-           napi_create_reference(env, functions[2], 1, &self->hear) == napi_ok &&
-           napi_create_reference(env, numbers, 1, &self->numbers) == napi_ok &&
-           napi_create_reference(env, inbox, 1, &self->inbox) == napi_ok &&
-           napi_create_string_utf8(env, "oro-ipc", NAPI_AUTO_LENGTH, &name) == napi_ok &&
-           napi_async_init(env, NULL, name, &self->async) == napi_ok;
-}
-
-/* connect(target, folder, copies, numbers, inbox, deliver, end, hear) → client */
+/* connect(target, folder, copies, numbers, inbox, deliver, end, port, hear) → client */
 static napi_value client_connect(napi_env env, napi_callback_info info) {
-    napi_value arguments[8], external;
-    size_t count = 8;
+    napi_value arguments[9];
+    size_t count = 9;
     char folder[4096];
     bool copies = false;
-    oro_records records = {0};
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     bool has_folder = !oro_is_nothing(env, arguments[1]);
     if (has_folder && !oro_text_argument(env, arguments[1], folder, sizeof folder)) return NULL;
     ORO_TRY(env, napi_get_value_bool(env, arguments[2], &copies));
-    if (!oro_records_use(env, &records, arguments[3], arguments[4])) return NULL;
-    records.copies = copies;
 
     oroipc_client *link = NULL;
     oroipc_status status = open_link(env, arguments[0], has_folder ? folder : NULL, &link);
@@ -247,41 +180,15 @@ static napi_value client_connect(napi_env env, napi_callback_info info) {
         return NULL;
     }
     client *self = oro_grow(NULL, 1, sizeof *self);
-    *self = (client){.env = env, .client = link, .records = records, .owners = 1};
-    if (!take_references(self, arguments + 5, arguments[3], arguments[4]) ||
-        oroipc_result_create(&self->result) != OROIPC_OK) {
-        oro_throw_pending(env);
-    } else {
-        self->watch = oro_watch_start(env, oroipc_client_descriptor(link), turn, self);
-    }
-    if (self->watch == NULL) {
-        oroipc_client_release(link);
-        disown(self);
-        return NULL;
-    }
-    self->owners += 1;
-    napi_add_async_cleanup_hook(env, on_cleanup, self, &self->hook);
-    oroipc_client_on_end(link, on_end, self);
-    if (napi_create_external(env, self, on_finalize, NULL, &external) != napi_ok) {
-        stop(self);
-        disown(self);
-        oro_throw_pending(env);
-        return NULL;
-    }
+    *self = (client){.room = {.client = link, .leave = leave, .discard = discard, .records = {.copies = copies}}};
+    oroipc_result_create(&self->result);
+    napi_value external = oro_room_open(&self->room, env, "oro-ipc", arguments + 3, turn);
+    if (external != NULL) oroipc_client_on_end(link, on_end, self);
     return external;
 }
 
-/* The client of a call's first argument; NULL, with an exception, when it is none or was released. */
 static client *client_argument(napi_env env, napi_value value) {
-    void *data = NULL;
-    if (napi_get_value_external(env, value, &data) != napi_ok) {
-        napi_throw_type_error(env, NULL, "a client is expected");
-        return NULL;
-    }
-    client *self = data;
-    if (self->watch != NULL) return self;
-    napi_throw_error(env, NULL, "the link is closed");
-    return NULL;
+    return (client *)oro_room_argument(env, value, "the link is closed");
 }
 
 /* The client, when it is the only argument that counts. */
@@ -298,7 +205,7 @@ static client *only_client(napi_env env, napi_callback_info info) {
 /* release(client): ends the link, and gives everything back. */
 static napi_value client_release(napi_env env, napi_callback_info info) {
     client *self = only_client(env, info);
-    if (self != NULL) stop(self);
+    if (self != NULL) oro_room_leave(&self->room);
     return NULL;
 }
 
@@ -306,8 +213,8 @@ static napi_value client_release(napi_env env, napi_callback_info info) {
 static napi_value client_close(napi_env env, napi_callback_info info) {
     client *self = only_client(env, info);
     if (self == NULL) return NULL;
-    oroipc_client_close(self->client);
-    oro_watch_poke(self->watch);
+    oroipc_client_close(self->room.client);
+    oro_watch_poke(self->room.watch);
     return NULL;
 }
 
@@ -320,7 +227,7 @@ static napi_value client_keep(napi_env env, napi_callback_info info) {
     client *self = client_argument(env, arguments[0]);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_bool(env, arguments[1], &keeps));
-    oro_watch_keep(self->watch, keeps);
+    oro_watch_keep(self->room.watch, keeps);
     return NULL;
 }
 
@@ -328,7 +235,7 @@ static napi_value client_keep(napi_env env, napi_callback_info info) {
 static napi_value client_ending(napi_env env, napi_callback_info info) {
     napi_value reason;
     client *self = only_client(env, info);
-    if (self == NULL || oroipc_client_state(self->client) == OROIPC_OK) return NULL;
+    if (self == NULL || oroipc_client_state(self->room.client) == OROIPC_OK) return NULL;
     ORO_TRY(env, napi_create_string_utf8(env, oroipc_last_error(), NAPI_AUTO_LENGTH, &reason));
     return reason;
 }
@@ -339,7 +246,7 @@ static napi_value client_statistics(napi_env env, napi_callback_info info) {
     oroipc_client_statistics figures = OROIPC_CLIENT_STATISTICS_INIT;
     napi_value object, number;
     if (self == NULL) return NULL;
-    oroipc_client_statistics_get(self->client, &figures);
+    oroipc_client_statistics_get(self->room.client, &figures);
     const struct {
         const char *name;
         uint64_t value;
@@ -413,11 +320,11 @@ static napi_value client_call(napi_env env, napi_callback_info info) {
         self->tickets = oro_grow(self->tickets, self->ticket_count, sizeof *self->tickets);
     }
     oroipc_status status = oroipc_client_call_async(
-        self->client, &call, on_completion, (void *)(uintptr_t)slot, &self->tickets[slot]);
+        self->room.client, &call, on_completion, (void *)(uintptr_t)slot, &self->tickets[slot]);
     oro_headers_free(&texts.headers);
     if (status != OROIPC_OK) oro_throw_status(env, status);
     /* It may be due before all others. */
-    if (call.timeout_ms > 0) oro_watch_poke(self->watch);
+    if (call.timeout_ms > 0) oro_watch_poke(self->room.watch);
     return NULL;
 }
 
@@ -431,18 +338,18 @@ static napi_value client_call_sync(napi_env env, napi_callback_info info) {
     client *self = client_argument(env, arguments[0]);
     if (self == NULL) return NULL;
     bool is_read = read_call(env, arguments + 1, &texts, &call);
-    oroipc_status status = is_read ? oroipc_client_call(self->client, &call, &self->result) : OROIPC_OK;
+    oroipc_status status = is_read ? oroipc_client_call(self->room.client, &call, &self->result) : OROIPC_OK;
     oro_headers_free(&texts.headers);
     if (!is_read) return NULL;
     if (status < 0) {
         oro_throw_status(env, status);
         return NULL;
     }
-    oro_records_clear(&self->records);
-    oro_records_add_result(env, &self->records, 0, 0, self->result);
+    oro_records_clear(&self->room.records);
+    oro_records_add_result(env, &self->room.records, 0, 0, self->result);
     /* The bytes have a reference of their own; blocks must not wait for the next call. */
     oroipc_result_clear(self->result);
-    return oro_records_extras(env, &self->records);
+    return oro_records_extras(env, &self->room.records);
 }
 
 /* abort(client, slot): nobody wants that reply any more. */
@@ -454,8 +361,8 @@ static napi_value client_abort(napi_env env, napi_callback_info info) {
     client *self = client_argument(env, arguments[0]);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
-    if (slot < self->ticket_count) oroipc_client_abort(self->client, self->tickets[slot], NULL);
-    oro_watch_poke(self->watch);
+    if (slot < self->ticket_count) oroipc_client_abort(self->room.client, self->tickets[slot], NULL);
+    oro_watch_poke(self->room.watch);
     return NULL;
 }
 
@@ -464,7 +371,7 @@ static napi_value client_listen(napi_env env, napi_callback_info info) {
     client *self = only_client(env, info);
     uint64_t token;
     if (self == NULL) return NULL;
-    oroipc_status status = oroipc_client_listen(self->client, "*", on_event, self, NULL, &token);
+    oroipc_status status = oroipc_client_listen(self->room.client, "*", on_event, self, NULL, &token);
     if (status != OROIPC_OK) oro_throw_status(env, status);
     return NULL;
 }

@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "addon.h"
-#include "record.h"
-#include "watch.h"
+#include "port.h"
 
 enum { ORO_NO_SLOT = UINT32_MAX };
 
@@ -38,20 +36,12 @@ typedef struct request {
 } request;
 
 struct host {
-    napi_env env;
-    oroipc_host *host;
-    oro_watch *watch;
-    napi_async_cleanup_hook_handle hook;
-    napi_async_context async;
-    /* JavaScript's: deliver(count, extras), tell(slot, whether there is room); and the memory of records. */
-    napi_ref deliver, tell, numbers, inbox;
-    oro_records records;
+    oro_room room;
     request *requests;
     size_t request_count;
     uint32_t free_slot;
     arrival *arrivals;
     size_t arrival_count, arrival_capacity;
-    int owners;
 };
 
 /* ------------------------------------------------------------------------------------------------------ what comes */
@@ -87,17 +77,15 @@ static void on_request(oroipc_message *message, oroipc_result *result, void *con
     queue(to->host, ARRIVED, slot);
 }
 
-/* The host that is turned on this thread: notices have a slot as their context. */
-static _Thread_local host *turned;
-
+/* Notices have a slot as their context. */
 static void on_cancel(oroipc_result *result, void *slot) {
     (void)result;
-    queue(turned, CANCELLED, (uint32_t)(uintptr_t)slot);
+    queue((host *)oro_turned, CANCELLED, (uint32_t)(uintptr_t)slot);
 }
 
 static void on_room(oroipc_result *result, void *slot) {
     (void)result;
-    queue(turned, ROOM, (uint32_t)(uintptr_t)slot);
+    queue((host *)oro_turned, ROOM, (uint32_t)(uintptr_t)slot);
 }
 
 /* --------------------------------------------------------------------------------------------------- to JavaScript */
@@ -105,41 +93,41 @@ static void on_room(oroipc_result *result, void *slot) {
 static size_t deliver_requests(host *self, const arrival *arrivals, size_t count) {
     size_t taken = 0;
     napi_value arguments[2];
-    oro_records_clear(&self->records);
+    oro_records_clear(&self->room.records);
     while (taken < count && arrivals[taken].kind == ARRIVED) {
         uint32_t slot = arrivals[taken].slot;
         const request *next = &self->requests[slot];
-        if (!oro_records_add_message(self->env, &self->records, slot, next->tag, next->message)) break;
+        if (!oro_records_add_message(self->room.env, &self->room.records, slot, next->tag, next->message)) break;
         taken += 1;
     }
-    if (napi_create_uint32(self->env, (uint32_t)self->records.count, &arguments[0]) == napi_ok) {
-        arguments[1] = oro_records_extras(self->env, &self->records);
-        oro_call_back(self->env, self->async, self->deliver, 2, arguments);
+    if (napi_create_uint32(self->room.env, (uint32_t)self->room.records.count, &arguments[0]) == napi_ok) {
+        arguments[1] = oro_records_extras(self->room.env, &self->room.records);
+        oro_room_call(&self->room, ORO_ROOM_DELIVER, 2, arguments);
     }
     return taken;
 }
 
 static void tell(host *self, const arrival *what) {
     napi_value arguments[2];
-    if (napi_create_uint32(self->env, what->slot, &arguments[0]) != napi_ok ||
-        napi_get_boolean(self->env, what->kind == ROOM, &arguments[1]) != napi_ok) {
+    if (napi_create_uint32(self->room.env, what->slot, &arguments[0]) != napi_ok ||
+        napi_get_boolean(self->room.env, what->kind == ROOM, &arguments[1]) != napi_ok) {
         return;
     }
-    oro_call_back(self->env, self->async, self->tell, 2, arguments);
+    oro_room_call(&self->room, ORO_ROOM_TELL, 2, arguments);
 }
 
 static void deliver_all(host *self) {
     /* JavaScript that is called may close the host, and with it the queue. */
     for (size_t i = 0; i < self->arrival_count;) {
         napi_handle_scope scope;
-        if (napi_open_handle_scope(self->env, &scope) != napi_ok) break;
+        if (napi_open_handle_scope(self->room.env, &scope) != napi_ok) break;
         if (self->arrivals[i].kind == ARRIVED) {
             i += deliver_requests(self, self->arrivals + i, self->arrival_count - i);
         } else {
             arrival what = self->arrivals[i++];
             tell(self, &what);
         }
-        napi_close_handle_scope(self->env, scope);
+        napi_close_handle_scope(self->room.env, scope);
     }
     self->arrival_count = 0;
 }
@@ -149,86 +137,44 @@ static int turn(void *context) {
     int wait = -1;
     /* What handlers answered meanwhile goes out with another turn: at once, and not after a round of the loop. Other things of the
      * loop get their time after a few. */
-    for (int turns = 0; turns < 4 && self->host != NULL; turns++) {
-        host *outer = turned;
-        turned = self;
-        oroipc_host_turn(self->host, &wait);
-        turned = outer;
-        if (self->arrival_count == 0) return wait;
+    for (int turns = 0; turns < 4 && self->room.host != NULL; turns++) {
+        oroipc_host_turn(self->room.host, &wait);
+        if (self->arrival_count == 0 && self->room.port_arrival_count == 0) return wait;
         deliver_all(self);
+        oro_port_deliver(&self->room);
     }
     return 0;
 }
 
 /* ---------------------------------------------------------------------------------------------------- coming and going */
 
-static void disown(void *context) {
-    host *self = context;
-    if (--self->owners > 0) return;
-    free(self->requests);
-    free(self->arrivals);
-    free(self);
-}
-
-static void stopped(void *context) {
-    host *self = context;
-    napi_remove_async_cleanup_hook(self->hook);
-    disown(self);
-}
-
-static void stop(host *self) {
-    if (self->watch == NULL) return;
+static void leave(oro_room *room) {
+    host *self = (host *)room;
     for (size_t i = 0; i < self->request_count; i++) {
         oroipc_message_release(self->requests[i].message);
         oroipc_result_release(self->requests[i].result);
         self->requests[i] = (request){0};
     }
     self->arrival_count = 0;
-    oroipc_host_stop(self->host);
-    oroipc_host_release(self->host);
-    self->host = NULL;
-    napi_ref *references[] = {&self->deliver, &self->tell, &self->numbers, &self->inbox};
-    for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
-        if (*references[i] != NULL) napi_delete_reference(self->env, *references[i]);
-        *references[i] = NULL;
-    }
-    if (self->async != NULL) napi_async_destroy(self->env, self->async);
-    self->async = NULL;
-    oro_watch *watch = self->watch;
-    self->watch = NULL;
-    oro_watch_stop(watch, stopped, self);
+    oroipc_host_stop(room->host);
+    oroipc_host_release(room->host);
 }
 
-static void on_cleanup(napi_async_cleanup_hook_handle hook, void *context) {
-    (void)hook;
-    stop(context);
+static void discard(oro_room *room) {
+    host *self = (host *)room;
+    free(self->requests);
+    free(self->arrivals);
+    free(self);
 }
 
-static void on_finalize(napi_env env, void *data, void *hint) {
-    (void)env;
-    (void)hint;
-    stop(data);
-    disown(data);
-}
-
-static bool take_references(host *self, const napi_value *functions, napi_value numbers, napi_value inbox) {
-    napi_env env = self->env;
-    napi_value name;
-    return napi_create_reference(env, functions[0], 1, &self->deliver) == napi_ok &&
-           napi_create_reference(env, functions[1], 1, &self->tell) == napi_ok &&
-           napi_create_reference(env, numbers, 1, &self->numbers) == napi_ok &&
-           napi_create_reference(env, inbox, 1, &self->inbox) == napi_ok &&
-           napi_create_string_utf8(env, "oro-ipc host", NAPI_AUTO_LENGTH, &name) == napi_ok &&
-           napi_async_init(env, NULL, name, &self->async) == napi_ok;
-}
-
-/* hostOpen(name, folder, copies, numbers, inbox, deliver, tell) → host */
+/* hostOpen(name, folder, copies, numbers, inbox, deliver, tell, port) → host */
 static napi_value host_open(napi_env env, napi_callback_info info) {
-    napi_value arguments[7], external;
-    size_t count = 7;
+    napi_value arguments[8], given[ORO_ROOM_REFERENCES] = {0};
+    size_t count = 8;
     char name[256], folder[4096];
+    bool copies = false;
     oroipc_host_options options = OROIPC_HOST_OPTIONS_INIT;
-    oro_records records = {0};
+    options.allows_meetings = 1;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     bool has_name = !oro_is_nothing(env, arguments[0]);
     bool has_folder = !oro_is_nothing(env, arguments[1]);
@@ -237,8 +183,8 @@ static napi_value host_open(napi_env env, napi_callback_info info) {
         return NULL;
     }
     if (has_folder) options.folder = folder;
-    ORO_TRY(env, napi_get_value_bool(env, arguments[2], &records.copies));
-    if (!oro_records_use(env, &records, arguments[3], arguments[4])) return NULL;
+    ORO_TRY(env, napi_get_value_bool(env, arguments[2], &copies));
+    for (int i = ORO_ROOM_NUMBERS; i <= ORO_ROOM_PORT; i++) given[i] = arguments[3 + i];
 
     oroipc_host *opened = NULL;
     oroipc_status status = oroipc_host_create(has_name ? name : NULL, &options, &opened);
@@ -247,48 +193,28 @@ static napi_value host_open(napi_env env, napi_callback_info info) {
         return NULL;
     }
     host *self = oro_grow(NULL, 1, sizeof *self);
-    *self = (host){.env = env, .host = opened, .records = records, .free_slot = ORO_NO_SLOT, .owners = 1};
-    if (!take_references(self, arguments + 5, arguments[3], arguments[4])) {
-        oro_throw_pending(env);
-    } else {
-        self->watch = oro_watch_start(env, oroipc_host_descriptor(opened), turn, self);
-    }
-    if (self->watch == NULL) {
-        oroipc_host_release(opened);
-        disown(self);
-        return NULL;
-    }
-    self->owners += 1;
-    oro_watch_keep(self->watch, true);
-    napi_add_async_cleanup_hook(env, on_cleanup, self, &self->hook);
-    if (napi_create_external(env, self, on_finalize, NULL, &external) != napi_ok) {
-        stop(self);
-        disown(self);
-        oro_throw_pending(env);
-        return NULL;
-    }
+    *self = (host){
+        .room = {.host = opened, .leave = leave, .discard = discard, .records = {.copies = copies}},
+        .free_slot = ORO_NO_SLOT};
+    napi_value external = oro_room_open(&self->room, env, "oro-ipc host", given, turn);
+    if (external != NULL) oro_watch_keep(self->room.watch, true);
     return external;
 }
 
 /* Reads the arguments of a function, the first of which is a host; NULL, with an exception, when it is none. */
 static host *host_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *arguments) {
-    void *data = NULL;
-    if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok ||
-        napi_get_value_external(env, arguments[0], &data) != napi_ok) {
+    if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok) {
         oro_throw_pending(env);
         return NULL;
     }
-    host *self = data;
-    if (self->watch != NULL) return self;
-    napi_throw_error(env, NULL, "the host is closed");
-    return NULL;
+    return (host *)oro_room_argument(env, arguments[0], "the host is closed");
 }
 
 /* hostClose(host) */
 static napi_value host_close(napi_env env, napi_callback_info info) {
     napi_value arguments[1];
     host *self = host_arguments(env, info, 1, arguments);
-    if (self != NULL) stop(self);
+    if (self != NULL) oro_room_leave(&self->room);
     return NULL;
 }
 
@@ -299,7 +225,7 @@ static napi_value host_keep(napi_env env, napi_callback_info info) {
     host *self = host_arguments(env, info, 2, arguments);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_bool(env, arguments[1], &keeps));
-    oro_watch_keep(self->watch, keeps);
+    oro_watch_keep(self->room.watch, keeps);
     return NULL;
 }
 
@@ -309,12 +235,12 @@ static napi_value host_peer(napi_env env, napi_callback_info info) {
     int descriptor = -1;
     host *self = host_arguments(env, info, 1, arguments);
     if (self == NULL) return NULL;
-    oroipc_status status = oroipc_host_make_peer(self->host, &descriptor);
+    oroipc_status status = oroipc_host_make_peer(self->room.host, &descriptor);
     if (status != OROIPC_OK) {
         oro_throw_status(env, status);
         return NULL;
     }
-    oro_watch_poke(self->watch);
+    oro_watch_poke(self->room.watch);
     ORO_TRY(env, napi_create_int32(env, descriptor, &number));
     return number;
 }
@@ -335,7 +261,7 @@ static napi_value host_map(napi_env env, napi_callback_info info) {
     *to = (route){self, tag};
     /* Also a handler that answers at once does so after the turn. */
     int32_t kind = is_stream ? OROIPC_ROUTE_STREAM : OROIPC_ROUTE_LATER;
-    oroipc_status status = oroipc_host_map(self->host, name, kind, on_request, to, free);
+    oroipc_status status = oroipc_host_map(self->room.host, name, kind, on_request, to, free);
     if (status != OROIPC_OK) oro_throw_status(env, status);
     return NULL;
 }
@@ -346,7 +272,7 @@ static napi_value host_unmap(napi_env env, napi_callback_info info) {
     char name[257];
     host *self = host_arguments(env, info, 2, arguments);
     if (self == NULL || !oro_text_argument(env, arguments[1], name, sizeof name)) return NULL;
-    oroipc_status status = oroipc_host_unmap(self->host, name);
+    oroipc_status status = oroipc_host_unmap(self->room.host, name);
     if (status != OROIPC_OK) oro_throw_status(env, status);
     return NULL;
 }
@@ -521,10 +447,10 @@ static napi_value host_emit(napi_env env, napi_callback_info info) {
     }
     oroipc_bytes *payload = NULL;
     oroipc_status status = size == 0 ? OROIPC_OK : oroipc_bytes_create(body, size, &payload);
-    if (status == OROIPC_OK) status = oroipc_host_emit(self->host, to, name, &value, payload);
+    if (status == OROIPC_OK) status = oroipc_host_emit(self->room.host, to, name, &value, payload);
     oroipc_bytes_release(payload);
     if (status != OROIPC_OK) oro_throw_status(env, status);
-    oro_watch_poke(self->watch);
+    oro_watch_poke(self->room.watch);
     return NULL;
 }
 

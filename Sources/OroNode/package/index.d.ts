@@ -214,6 +214,8 @@ declare module 'oro-ipc/ipc' {
 }
 
 declare module 'oro-ipc' {
+  import { IPCMessagePort } from 'oro:ipc'
+
   export interface ConnectOptions {
     /** The host's name; this or `fd`. */
     name?: string
@@ -227,6 +229,10 @@ declare module 'oro-ipc' {
 
   /** A link to a host. */
   export interface Link {
+    /** A port to the host, which takes it under this name; what is posted before it has does not get lost. */
+    openPort(name: string): IPCMessagePort
+    /** A port to the next client of the host that says the same name. */
+    meet(name: string): IPCMessagePort
     /** Why the link is over; `null` while it stands. */
     readonly ending: string | null
     /** How many calls wait for their reply. */
@@ -248,6 +254,10 @@ declare module 'oro-ipc' {
     close(): void
   }
 
+  /** A port to the host of this realm, which takes it under this name. */
+  export function openPort(name: string): IPCMessagePort
+  /** A port to the next client of the same host that says the same name. */
+  export function meet(name: string): IPCMessagePort
   /** Connects this realm, and workers it starts later, to a host: a name, `fd:N`, or options. */
   export function connect(host: string | ConnectOptions): Link
   /** Closes the realm's link, and forgets its host. */
@@ -259,7 +269,7 @@ declare module 'oro-ipc' {
 }
 
 declare module 'oro-ipc/host' {
-  import { Headers, Result } from 'oro:ipc'
+  import { Headers, IPCMessagePort, Result } from 'oro:ipc'
 
   export { Result }
 
@@ -291,6 +301,8 @@ declare module 'oro-ipc/host' {
     constructor(name?: string | null, options?: { folder?: string, copy?: boolean })
     map(name: string, handler: (request: Request) => any): this
     unmap(name: string): this
+    /** Takes conversations that clients open under this name; `null` takes none any more. */
+    acceptPorts(name: string, accept: ((port: IPCMessagePort, client: bigint) => void) | null): this
     emit(name: string, value?: any, options?: { to?: bigint, bytes?: any }): void
     /** One end of a new connection, for a child process: a descriptor that the caller owns. */
     makePeer(): number

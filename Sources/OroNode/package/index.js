@@ -9,5 +9,9 @@ module.exports = {
   connect: connection.connect,
   disconnect: connection.disconnect,
   errors,
-  events
+  events,
+  /** A port to the host of this realm, which takes it under this name. */
+  openPort: name => connection.open().openPort(name),
+  /** A port to the next client of the same host that says this name. */
+  meet: name => connection.open().meet(name)
 }

@@ -1,4 +1,4 @@
 import oro from './index.js'
 
-export const { connect, disconnect, errors, events } = oro
+export const { connect, disconnect, errors, events, meet, openPort } = oro
 export default oro

@@ -8,8 +8,6 @@ const { Host, Reply, Result } = require(path.join(process.env.ORO_NODE_PACKAGE, 
 const host = new Host(process.argv[2])
 let asked = 0
 let given = 0
-let last = 0
-const subscriptions = new Map()
 
 host.map('ping', () => 'pong')
 host.map('echo', ({ value, bytes }) => new Reply({ data: value, bytes }))
@@ -43,22 +41,12 @@ host.map('emit.back', ({ value, client }) => { host.emit(value.name, value.detai
 host.map('ticks', async function * ({ value }) {
   for (let i = 0; i < value.count; i++) yield i % 2 ? Buffer.alloc(value.size, i) : { i }
 })
-// The service of behaviour.md 18.13, as far as clients see it; clients pick what is theirs.
-host.map('broadcast_channel.subscribe', ({ value: { name, origin } }) => {
-  subscriptions.set(String(++last), { name, origin })
-  return { name, origin, id: String(last) }
+host.acceptPorts('echo', port => { port.onmessage = ({ data, ports }) => port.postMessage(data, ports) })
+host.acceptPorts('who', (port, client) => {
+  port.postMessage(client)
+  port.close()
 })
-host.map('broadcast_channel.unsubscribe', ({ value }) => subscriptions.delete(value.id))
-host.map('broadcast_channel.postMessage', ({ value: { name, origin, token, data } }) => {
-  const message = { origin, token, name, data: JSON.parse(data) }
-  const found = [...subscriptions].filter(([, each]) => each.name === name)
-  if (found.length === 0) throw Object.assign(new Error('No subscribers'), { type: 'NotFoundError' })
-  host.emit('broadcastchannelmessage', {
-    source: 'broadcast_channel.subscribe', data: { subscription: { name }, message, origin, name }, err: null
-  })
-  return message
-})
-host.map('broadcast_channel.count', () => subscriptions.size)
+host.acceptPorts('never', () => {}).acceptPorts('never', null)
 host.map('exit', () => { setImmediate(() => host.close()) })
 
 console.log('ready')

@@ -1,40 +1,33 @@
 'use strict'
 /**
- * What carries broadcasts: the host's routes, which reach every client of it, or where there are none the platform's
- * channels, which reach the threads of this process.
+ * What carries broadcasts: the host, which reaches every client of it and itself, or without a host the platform's channels, which
+ * reach the threads of this process.
  *
- * A hub has `subscribe({ name, origin }, deliver)`, which answers a subscription with `id`, `origin` and `close()`, and
- * `post({ name, origin, token, data })`. `deliver` gets `{ origin, token, data }` for every message of that name.
+ * A hub has `subscribe({ name, origin, token }, deliver)`, which answers a subscription with `id`, `origin`, `post(snapshot, origin)`
+ * and `close()`. `deliver` gets `{ origin, token, data }` for every message of that name.
  */
 
 const { request } = require('./calls.js')
 const connection = require('./connection.js')
-const { events } = require('./events.js')
 const { randomId } = require('./ids.js')
+const { decodeStructured } = require('./structured-decoder.js')
 
 const hostHub = {
   async subscribe ({ name, origin }, deliver) {
-    const { err, data } = await request('broadcast_channel.subscribe', { origin, name })
-    if (err) throw err
-    const hear = ({ detail }) => {
-      if (detail?.source !== 'broadcast_channel.subscribe' || detail.data?.subscription?.name !== name) return
-      deliver({ origin: detail.data.origin, token: detail.data.message?.token, data: detail.data.message?.data })
-    }
-    events.addEventListener('broadcastchannelmessage', hear)
+    const port = connection.open().subscribe(name, origin)
+    // The host sends what is for this origin, and nobody his own; whose it is it does not say.
+    port.onmessage = ({ data }) => deliver({ origin: '*', token: null, data })
+    // Like those who wait for a host's events, who waits for a broadcast does not keep the process alive.
+    port.unref()
+    // What is asked now is answered when the host has the subscription: nothing that is posted from then on is missed.
+    const { err } = await request('ping')
+    if (err?.name === 'NetworkError') throw err
     return {
-      id: data?.id ?? null,
-      origin: data?.origin ?? origin,
-      async close () {
-        events.removeEventListener('broadcastchannelmessage', hear)
-        await request('broadcast_channel.unsubscribe', { id: data?.id })
-      }
+      id: randomId(),
+      origin,
+      post: (snapshot, to) => port.broadcast(snapshot, to),
+      close: () => port.close()
     }
-  },
-
-  async post (message) {
-    const { err, data } = await request('broadcast_channel.postMessage', { ...message, data: JSON.stringify(message.data) })
-    if (err) throw err
-    return data
   }
 }
 
@@ -54,46 +47,37 @@ function channelFor (name) {
   return channel
 }
 
-function tell (channel, message) {
-  for (const deliver of channel.subscribers) deliver(message)
+/** Each gets a message of his own. */
+function tell (channel, { origin, token, bytes, buffers }) {
+  for (const deliver of channel.subscribers) {
+    const data = decodeStructured(Buffer.from(bytes), buffers.map(buffer => buffer.slice(0)), [])
+    deliver({ origin, token, data })
+  }
 }
 
 const localHub = {
-  async subscribe ({ name, origin }, deliver) {
+  async subscribe ({ name, origin, token }, deliver) {
     const channel = channelFor(name)
     channel.subscribers.add(deliver)
     return {
       id: randomId(),
       origin,
-      async close () {
+      post ({ bytes, buffers }, to) {
+        const message = { origin: to, token, bytes, buffers }
+        channel.platform.postMessage(message)
+        tell(channel, message)
+      },
+      close () {
         channel.subscribers.delete(deliver)
         if (channel.subscribers.size > 0) return
         channel.platform.close()
         channels.delete(name)
       }
     }
-  },
-
-  async post (message) {
-    const channel = channels.get(message.name)
-    const platform = channel?.platform ?? new BroadcastChannel(`oro-ipc ${message.name}`)
-    platform.postMessage(message)
-    if (channel) tell(channel, structuredClone(message))
-    else platform.close()
-    return message.data
   }
 }
 
-/** What `use` gives with the hub of the host, or with that of this process where the host has no such routes. */
-async function withHub (use) {
-  if (!connection.isOpen()) return use(localHub)
-  try {
-    return await use(hostHub)
-  } catch (error) {
-    // The error of an unknown command, and no other, has its URL.
-    if (error.name !== 'NotFoundError' || !error.url) throw error
-    return use(localHub)
-  }
-}
+/** The hub of the host, or without one that of this process. */
+const hub = () => connection.isOpen() ? hostHub : localHub
 
-module.exports = { withHub }
+module.exports = { hub }

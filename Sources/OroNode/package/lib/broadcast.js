@@ -1,9 +1,11 @@
 'use strict'
 
-const { withHub } = require('./broadcast-hubs.js')
+const { hub } = require('./broadcast-hubs.js')
 const { ErrorEvent } = require('./events.js')
-const { findIPCMessageTransfers, inflateIPCMessageTransfers } = require('./ipc-transfers.js')
+const { inflateIPCMessageTransfers } = require('./ipc-transfers.js')
 const { randomId } = require('./ids.js')
+const { messageEvent } = require('./port.js')
+const { snapshotOf } = require('./structured-encoder.js')
 
 /** The origin of a realm that has none of its own. */
 const NO_LOCATION = 'oro://node'
@@ -65,8 +67,8 @@ class IPCBroadcastChannel extends EventTarget {
   }
 
   async #subscribe () {
-    const wanted = { name: this.#name, origin: this.origin }
-    const subscription = await withHub(hub => hub.subscribe(wanted, message => this.#hear(message)))
+    const wanted = { name: this.#name, origin: this.origin, token: this.#token }
+    const subscription = await hub().subscribe(wanted, message => this.#hear(message))
     this.#subscription = subscription
     if (this.#isClosed) return this.#unsubscribe()
     const { subscriptions } = IPCBroadcastChannel
@@ -78,7 +80,7 @@ class IPCBroadcastChannel extends EventTarget {
   #hear ({ origin, token, data }) {
     if (this.#isClosed || token === this.#token) return
     if (origin !== '*' && this.origin !== '*' && origin !== this.origin) return
-    this.dispatchEvent(new MessageEvent('message', { data: inflateIPCMessageTransfers(data), origin }))
+    this.dispatchEvent(messageEvent('message', inflateIPCMessageTransfers(data), [], origin))
   }
 
   /** Registers a listener; the first for messages begins to hear them. */
@@ -98,15 +100,18 @@ class IPCBroadcastChannel extends EventTarget {
     if (this.#isClosed) return Promise.resolve(null)
     const given = optionsOrTransferList?.origin
     const origin = typeof given === 'string' ? given : ownOrigin()
-    let sent
+    let snapshot
     try {
-      sent = { origin, token: this.#token, name: this.#name, data: describe(message) }
+      snapshot = snapshotOf(message)
     } catch (error) {
       return Promise.reject(error)
     }
     const post = async () => {
       try {
-        return await withHub(hub => hub.post(sent))
+        await this.startMessages()
+        if (this.#isClosed) return null
+        this.#subscription.post(snapshot, origin)
+        return message
       } catch (error) {
         this.dispatchEvent(new ErrorEvent('messageerror', { error }))
         return null
@@ -127,12 +132,6 @@ class IPCBroadcastChannel extends EventTarget {
     IPCBroadcastChannel.subscriptions.delete(this.#entry)
     await this.#subscription.close()
   }
-}
-
-/** The message with its buffers and ports described. */
-function describe (message) {
-  const replaced = findIPCMessageTransfers(new Set(), message)
-  return JSON.parse(JSON.stringify({ replaced }, (key, value) => value === undefined ? null : value)).replaced
 }
 
 module.exports = { IPCBroadcastChannel }

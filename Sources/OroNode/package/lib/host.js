@@ -7,6 +7,7 @@ const { isBufferLike } = require('./kinds.js')
 const { native } = require('./native.js')
 const { NetworkError } = require('./errors.js')
 const { Records } = require('./records.js')
+const { PortTable } = require('./remote-port.js')
 const { Result } = require('./result.js')
 const { encodeValue, encoded } = require('./value-encoder.js')
 
@@ -89,6 +90,7 @@ class Host {
   /** By slot: the requests that wait for their answer, and what waits for room in a stream. */
   #requests = new Map()
   #rooms = new Map()
+  #ports
 
   /**
    * @param {string | null} [name] what clients connect to; `null`: none, for `makePeer`
@@ -98,11 +100,26 @@ class Host {
     try {
       this.#host = native().hostOpen(
         name, options.folder ?? null, Boolean(options.copy), this.#records.numbers, this.#records.inbox,
-        (count, extras) => this.#deliver(count, extras), (slot, hasRoom) => this.#tell(slot, hasRoom))
+        (count, extras) => this.#deliver(count, extras), (slot, hasRoom) => this.#tell(slot, hasRoom),
+        (...told) => this.#ports.hear(...told))
     } catch (cause) {
       if (!cause.status) throw cause
       throw Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
     }
+    // An open host keeps the process alive anyway.
+    this.#ports = new PortTable(this.#host, () => {})
+  }
+
+  /**
+   * Takes conversations that clients open under this name: `accept` gets the other end, and the number of the client. A later one takes
+   * the place of an earlier one, `null` takes none any more.
+   * @param {string} name
+   * @param {((port: IPCMessagePort, client: bigint) => void) | null} accept
+   * @returns {this}
+   */
+  acceptPorts (name, accept) {
+    this.#ports.accept(name, accept)
+    return this
   }
 
   /**
@@ -151,6 +168,7 @@ class Host {
   close () {
     for (const request of this.#requests.values()) request.cancel()
     this.#requests.clear()
+    this.#ports.end()
     native().hostClose(this.#host)
     for (const goOn of this.#rooms.values()) goOn()
   }

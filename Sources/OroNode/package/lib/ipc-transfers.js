@@ -44,6 +44,22 @@ function findIPCMessageTransfers (transfers, object) {
   return find(object)
 }
 
+/**
+ * The object, where parts of it are something else: what `find` answers of them. What the caller has is not changed.
+ * @param {any} object
+ * @param {(value: any) => any} find `undefined` for what stays
+ */
+function replaceIn (object, find) {
+  const seen = new Map()
+  const replace = value => {
+    const found = find(value)
+    if (found !== undefined) return found
+    if (value === null || typeof value !== 'object' || (!Array.isArray(value) && !isPlainObject(value))) return value
+    return seen.get(value) ?? copyMembers(value, replace, seen)
+  }
+  return replace(object)
+}
+
 /** An array or object with its members replaced: itself when none is another. */
 function copyMembers (value, replace, seen) {
   const copy = Array.isArray(value) ? [] : {}
@@ -86,4 +102,4 @@ function inflateIPCMessageTransfers (object, types = new Map()) {
   return inflate(object)
 }
 
-module.exports = { findIPCMessageTransfers, inflateIPCMessageTransfers }
+module.exports = { findIPCMessageTransfers, inflateIPCMessageTransfers, replaceIn }

@@ -4,6 +4,7 @@ const { encodeValue, encoded } = require('./value-encoder.js')
 const { native } = require('./native.js')
 const { NetworkError } = require('./errors.js')
 const { Records } = require('./records.js')
+const { PortTable } = require('./remote-port.js')
 
 /**
  * A link to a host: calls go out, replies come back by the slot they were called from. All of it on one thread; replies of
@@ -16,6 +17,9 @@ class Link {
   #waiting = []
   #free = []
   #count = 0
+  #ports
+  /** Ports that keep the process alive. */
+  #portCount = 0
   #isKept = false
   #onEvent = null
   #ending = null
@@ -31,11 +35,16 @@ class Link {
     try {
       this.#client = native().connect(
         target, options.folder ?? null, Boolean(options.copy), this.#records.numbers, this.#records.inbox,
-        (count, extras) => this.#deliver(count, extras), reason => this.#end(reason), (name, extras) => this.#hear(name, extras))
+        (count, extras) => this.#deliver(count, extras), reason => this.#end(reason), (...told) => this.#ports.hear(...told),
+        (name, extras) => this.#hear(name, extras))
     } catch (cause) {
       if (!cause.status) throw cause
       throw Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
     }
+    this.#ports = new PortTable(this.#client, difference => {
+      this.#portCount += difference
+      this.#rest()
+    })
   }
 
   /** Why the link is over; `null` while it stands. */
@@ -91,6 +100,18 @@ class Link {
     this.#onEvent = listener
   }
 
+  /**
+   * Opens a conversation with the host, which takes it under this name; what is posted before it has does not get lost.
+   * @returns {IPCMessagePort}
+   */
+  openPort (name) { return this.#ports.open(name) }
+
+  /** Opens a conversation with the next client that says the same name, where the host allows that. */
+  meet (name) { return this.#ports.open(name, true) }
+
+  /** @internal A port that hears broadcasts. */
+  subscribe (name, origin) { return this.#ports.subscribe(name, origin) }
+
   /** Keeps the process alive as long as the link stands, also while nothing is pending. */
   ref () {
     this.#isKept = true
@@ -111,7 +132,7 @@ class Link {
   }
 
   #keep () {
-    if (!this.#isReleased) native().keep(this.#client, this.#isKept || this.#count > 0)
+    if (!this.#isReleased) native().keep(this.#client, this.#isKept || this.#count + this.#portCount > 0)
   }
 
   #deliver (count, extras) {
@@ -144,8 +165,9 @@ class Link {
   /** Nothing is pending any more; after the end of the link there is nothing left to wait for. */
   #rest () {
     this.#keep()
-    if (this.#ending === null || this.#isReleased) return
+    if (this.#ending === null || this.#isReleased || this.#count + this.#portCount > 0) return
     this.#isReleased = true
+    this.#ports.end()
     native().release(this.#client)
   }
 }

@@ -45,10 +45,22 @@ class State {
 /** Makes a platform's port one of ours. */
 function adopt (port, names) {
   Object.setPrototypeOf(port, IPCMessagePort.prototype)
-  const state = new State(names)
+  return initialize(port, names)
+}
+
+/** A port begins its life in this realm. */
+function initialize (port, names) {
+  const state = new State({ ...randomNames(), ...names })
   Object.defineProperty(port, kState, { value: state })
   IPCMessagePort.ports.set(state.id, port)
   return port
+}
+
+const stateOf = port => port[kState]
+
+/** The port is not its realm's any more. */
+function disown (port) {
+  if (isOwned(port)) IPCMessagePort.ports.delete(port.id)
 }
 
 /** The conversation is over, by either end. */
@@ -73,6 +85,13 @@ function move (port) {
   return message
 }
 
+/** A port that is given away, as one of the platform's; it has begun to wait for nothing. */
+function platformPort (port) {
+  if (!(port instanceof IPCMessagePort)) return move(port)
+  IPCMessagePort.transfer(port)
+  return move(port)
+}
+
 /** Ports that came with a message become ours before anybody sees them. */
 function receive (port, event) {
   if (!isOwned(port)) return
@@ -83,8 +102,10 @@ function receive (port, event) {
 }
 
 /** An event with any data: its constructor alone makes `null` of `undefined`. */
-function messageEvent (type, data, ports = []) {
-  const event = new MessageEvent(type, { data, ports })
+function messageEvent (type, data, ports = [], origin = '') {
+  const event = new MessageEvent(type, { data, origin })
+  // The platform's own constructor takes the platform's own ports alone.
+  Object.defineProperty(event, 'ports', { value: Object.freeze([...ports]) })
   return data === undefined ? Object.defineProperty(event, 'data', { value: undefined }) : event
 }
 
@@ -183,11 +204,12 @@ class IPCMessagePort extends MessagePort {
    */
   postMessage (message, optionsOrTransferList = []) {
     if (!isOwned(this)) return
-    const list = transferListOf(optionsOrTransferList)
+    let list = transferListOf(optionsOrTransferList)
     const ports = list.filter(each => each instanceof IPCMessagePort)
     for (const port of ports) {
       if (!isOwned(port)) throw new DOMException('a port in the transfer list was closed or transferred', 'DataCloneError')
     }
+    if (ports.some(isRemote)) [message, list] = localized(message, list)
     try {
       postMessage.call(this, wrap(message), list)
     } catch (error) {
@@ -222,8 +244,7 @@ class IPCMessagePort extends MessagePort {
   [serialize] () {
     const { id, rx, tx, transferred } = this[kState]
     if (isOwned(this)) {
-      IPCMessagePort.transfer(this)
-      travelling.set(id, move(this))
+      travelling.set(id, isRemote(this) ? require('./remote-port.js').localPort(this) : platformPort(this))
     }
     // Names stay as they are once a port has travelled: whoever gets it later still has the first one's other end.
     return { __type__: 'IPCMessagePort', transferred: true, rx: transferred ? rx : tx, tx: transferred ? tx : rx, id }
@@ -240,6 +261,17 @@ function setHandler (port, type, handler) {
   if (handlers[type]) target.addEventListener(type, handlers[type])
 }
 
+// Here and not above: that file makes ports, too.
+const isRemote = port => port instanceof require('./remote-port.js').RemotePort
+
+/** A message and its transfer list with ports of the platform's in the place of those to other processes. */
+function localized (message, list) {
+  const { localPort } = require('./remote-port.js')
+  const { replaceIn } = require('./ipc-transfers.js')
+  const local = new Map(list.filter(isRemote).map(port => [port, localPort(port)]))
+  return [replaceIn(message, value => local.get(value)), list.map(each => local.get(each) ?? each)]
+}
+
 /** The transfer list of a call of postMessage. */
 function transferListOf (options) {
   const list = Array.isArray(options) ? options : options?.transfer
@@ -250,4 +282,19 @@ for (const name of ['id', 'rx', 'tx', 'closed', 'started', 'transferred']) {
   Object.defineProperty(IPCMessagePort.prototype, symbol(name), { get () { return this[kState][name] } })
 }
 
-module.exports = { IPCMessagePort, adopt, randomNames, serialize, transferListOf }
+module.exports = {
+  IPCMessagePort,
+  adopt,
+  disown,
+  initialize,
+  isOwned,
+  localized,
+  messageEvent,
+  platformPort,
+  randomNames,
+  serialize,
+  stateOf,
+  transferListOf,
+  unwrap,
+  wrap
+}

@@ -71,6 +71,10 @@ function putInteger (value) {
 
 function putNumber (value) {
   if (Number.isSafeInteger(value) && !Object.is(value, -0)) return putInteger(value)
+  putDouble(value)
+}
+
+function putDouble (value) {
   reserve(9)
   memory[end] = 0xc3
   // All NaN are one on the wire.
@@ -157,6 +161,11 @@ function putMembers (pairs, depth) {
   })
 }
 
+/** A number that is written as a double, also when it is whole. */
+class Double {
+  constructor (value) { this.value = value }
+}
+
 // As in JSON: left out of objects, `null` in arrays.
 const isUnsayable = value => typeof value === 'function' || typeof value === 'symbol'
 
@@ -179,6 +188,7 @@ function putObject (value, depth) {
     return putRaw(new Uint8Array(value))
   }
   if (Array.isArray(value)) return putArray(value, depth + 1)
+  if (value instanceof Double) return putDouble(value.value)
   if (typeof value.toJSON === 'function') {
     const said = value.toJSON()
     return put(said === undefined ? null : said, depth + 1)
@@ -220,4 +230,4 @@ function encodeValue (value) {
   return end
 }
 
-module.exports = { encodeValue, encoded }
+module.exports = { Double, encodeValue, encoded }

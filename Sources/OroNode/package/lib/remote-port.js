@@ -1,0 +1,348 @@
+'use strict'
+/**
+ * Ports whose other end is in another process: conversations with hosts and other clients. To a program they are IPCMessagePorts like
+ * those of this realm; a port of one kind that is posted through one of the other is joined to a new one of that kind.
+ */
+
+const { NetworkError } = require('./errors.js')
+const { randomId } = require('./ids.js')
+const { native } = require('./native.js')
+const {
+  IPCMessagePort, disown, initialize, isOwned, localized, messageEvent, platformPort, stateOf, transferListOf, unwrap, wrap
+} = require('./port.js')
+const { decodeStructured } = require('./structured-decoder.js')
+const { encodeStructured } = require('./structured-encoder.js')
+const { encoded } = require('./value-encoder.js')
+
+const MESSAGE = 1
+const CLOSED = 2
+const MISSED = 3
+const ROOM = 0
+const ACCEPTED = -1
+
+/** Messages that wait in this process because the other end takes none, and their bytes; more are refused. */
+const MOST_WAITING = 65536
+const MOST_WAITING_BYTES = 256 * 1024 * 1024
+
+/** What a remote port has beside the state of every port. */
+class Remote {
+  /** Messages that the engine had no room for. */
+  waiting = []
+  waitingBytes = 0
+  isClosing = false
+  keeps = true
+  isCounted = false
+
+  constructor (table, port) {
+    this.table = table
+    this.port = port
+    this.id = native().portId(port)
+  }
+
+  /** Whether messages wait for room, or the port for messages. */
+  get isActive () { return this.keeps && (this.isStarted || this.waiting.length > 0) && !this.isOver }
+}
+
+const kRemote = Symbol('remote')
+
+/** The ports of one link or host. */
+class PortTable {
+  #room
+  #keep
+  #ports = new Map()
+  #acceptors = []
+
+  /**
+   * @param {any} room the addon's client or host
+   * @param {(count: number) => void} keep told how many more ports keep the process alive
+   */
+  constructor (room, keep) {
+    this.#room = room
+    this.#keep = keep
+  }
+
+  get room () { return this.#room }
+
+  /** A port to the host, or with `meets` to another client. */
+  open (name, meets = false) { return this.adopt(native().portOpen(this.#room, meets ? 1 : 0, String(name), null)) }
+
+  /** A port that hears broadcasts. */
+  subscribe (name, origin) { return this.adopt(native().portOpen(this.#room, 2, name, origin)) }
+
+  /** Both ends of a channel that can leave the process. */
+  channel () { return native().portChannel(this.#room).map(port => this.adopt(port)) }
+
+  /** Takes conversations that clients open under this name. */
+  accept (name, acceptor) {
+    const tag = typeof acceptor === 'function' ? this.#acceptors.push(acceptor) - 1 : null
+    native().portAccept(this.#room, String(name), tag)
+  }
+
+  /** A port of ours for one of the addon's. */
+  adopt (external) {
+    const port = Object.create(RemotePort.prototype)
+    const remote = new Remote(this, external)
+    Object.defineProperty(port, kRemote, { value: remote })
+    initialize(port, { id: native().portName(external) ?? randomId() })
+    this.#ports.set(remote.id, port)
+    return port
+  }
+
+  /** The link is over: so is every port that has not heard of it. */
+  end () {
+    for (const port of this.#ports.values()) closed(port)
+  }
+
+  forget (remote) { this.#ports.delete(remote.id) }
+
+  /** A port begins or ends to keep the process alive. */
+  count (remote) {
+    if (remote.isActive === remote.isCounted) return
+    remote.isCounted = remote.isActive
+    this.#keep(remote.isCounted ? 1 : -1)
+  }
+
+  /** What the addon tells of a port. */
+  hear (id, what, value, buffers, ports) {
+    if (what === ACCEPTED) return this.#acceptors[id](this.adopt(buffers), value)
+    const port = this.#ports.get(id)
+    if (!port) return
+    if (what === ROOM) flush(port)
+    else if (what === CLOSED) closed(port)
+    else receive(port, what, value, buffers, ports.map(external => this.adopt(external)))
+  }
+}
+
+/** A message has come: what is no structured value is an event of its own. */
+function receive (port, what, value, buffers, ports) {
+  if (!isOwned(port)) return
+  const { target } = stateOf(port)
+  let data
+  try {
+    data = decodeStructured(value, buffers, ports)
+  } catch (error) {
+    target.dispatchEvent(messageEvent('messageerror', error))
+    return
+  }
+  target.dispatchEvent(messageEvent(what === MISSED ? 'missed' : 'message', data, ports))
+}
+
+/** The other end is closed, and everything that came before was delivered. */
+function closed (port) {
+  const { target } = stateOf(port)
+  const reason = native().portReason(port[kRemote].port)
+  if (!isOwned(port)) return over(port)
+  over(port)
+  const event = new Event('close')
+  if (reason !== undefined) Object.defineProperty(event, 'reason', { value: reason, enumerable: true })
+  target.dispatchEvent(event)
+}
+
+/** It does nothing any more. */
+function over (port) {
+  const remote = port[kRemote]
+  remote.isOver = true
+  remote.waiting = []
+  stateOf(port).closed = true
+  disown(port)
+  remote.table.forget(remote)
+  remote.table.count(remote)
+}
+
+/** Posts what has waited, as far as there is room. */
+function flush (port) {
+  const remote = port[kRemote]
+  while (remote.waiting.length > 0) {
+    const { message, origin, bytes } = remote.waiting[0]
+    if (native().portPost(remote.port, message, origin) === 0) return
+    remote.waiting.shift()
+    remote.waitingBytes -= bytes
+  }
+  if (remote.isClosing) finish(port)
+  else remote.table.count(remote)
+}
+
+function finish (port) {
+  native().portClose(port[kRemote].port)
+  over(port)
+}
+
+/** Posts through the engine, or keeps the message until there is room. */
+function send (port, { bytes, size, buffers }, externals, origin) {
+  const remote = port[kRemote]
+  const { table } = remote
+  const message = native().portMessage(table.room, bytes, size, buffers, externals)
+  if (remote.waiting.length === 0 && native().portPost(remote.port, message, origin) !== 0) return
+  const cost = size + buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  remote.waiting.push({ message, origin, bytes: cost })
+  remote.waitingBytes += cost
+  table.count(remote)
+}
+
+function checkRoom ({ waiting, waitingBytes }) {
+  if (waiting.length < MOST_WAITING && waitingBytes < MOST_WAITING_BYTES) return
+  throw new DOMException(`${waiting.length} messages wait because the other end takes none`, 'QuotaExceededError')
+}
+
+/** Posts a message with what is to go along. */
+function post (port, message, list) {
+  const remote = port[kRemote]
+  checkRoom(remote)
+  const ports = list.filter(each => each instanceof MessagePort)
+  checkPorts(port, ports)
+  const { size, buffers } = encodeStructured(message, new Map(ports.map((each, index) => [each, index])))
+  // What is encoded lies in memory that the next one uses; nothing is given away before it is sure that it goes.
+  const externals = ports.map(each => crossing(each, remote.table))
+  send(port, { bytes: encoded(), size, buffers }, externals, null)
+  detach(list.filter(each => each instanceof ArrayBuffer))
+}
+
+function checkPorts (port, ports) {
+  const seen = new Set()
+  for (const each of ports) {
+    if (each === port) throw new DOMException('a port cannot be posted through itself', 'DataCloneError')
+    if (seen.has(each)) throw new DOMException('a port is in the transfer list twice', 'DataCloneError')
+    if (each instanceof IPCMessagePort && !isOwned(each)) throw new DOMException('a port in the transfer list was closed or transferred', 'DataCloneError')
+    seen.add(each)
+  }
+}
+
+/** The addon's port for one that goes to another process; it is not this realm's any more. */
+function crossing (port, table) {
+  if (port instanceof RemotePort && port[kRemote].table === table) {
+    give(port)
+    return port[kRemote].port
+  }
+  const [mine, theirs] = table.channel()
+  give(theirs)
+  join(mine, port instanceof RemotePort ? pass(port) : platformPort(port))
+  return theirs[kRemote].port
+}
+
+/** A remote port leaves this realm. */
+function give (port) {
+  const remote = port[kRemote]
+  IPCMessagePort.transfer(port)
+  disown(port)
+  remote.isOver = true
+  remote.table.forget(remote)
+  remote.table.count(remote)
+}
+
+/** The same conversation under a port that nobody else has. */
+function pass (port) {
+  const remote = port[kRemote]
+  give(port)
+  return remote.table.adopt(remote.port)
+}
+
+/** Buffers in a transfer list belong to the other side from now on. */
+function detach (buffers) {
+  if (buffers.length) structuredClone(undefined, { transfer: buffers })
+}
+
+/** What comes to one port goes out at the other, until one of them is closed. They keep nobody alive. */
+function join (remote, other) {
+  if (other instanceof RemotePort) {
+    remote.onmessage = ({ data, ports }) => { other.postMessage(data, ports) }
+    other.onmessage = ({ data, ports }) => { remote.postMessage(data, ports) }
+  } else {
+    // One of the platform's, over which only the platform's go.
+    remote.onmessage = ({ data, ports }) => {
+      const [message, list] = localized(data, [...ports])
+      other.postMessage(wrap(message), list)
+    }
+    other.addEventListener('message', ({ data, ports }) => { remote.postMessage(unwrap(data), ports) })
+    other.start()
+  }
+  remote.addEventListener('close', () => other.close())
+  other.addEventListener('close', () => remote.close())
+  remote.unref()
+  other.unref()
+}
+
+/** Another process's end of a channel. */
+class RemotePort extends IPCMessagePort {
+  start () {
+    const state = stateOf(this)
+    if (!isOwned(this) || state.started) return
+    state.started = true
+    const remote = this[kRemote]
+    remote.isStarted = true
+    native().portListen(remote.port)
+    remote.table.count(remote)
+  }
+
+  close () {
+    if (!isOwned(this)) return
+    const remote = this[kRemote]
+    if (remote.waiting.length === 0) return finish(this)
+    // What was posted before goes out first.
+    remote.isClosing = true
+    stateOf(this).closed = true
+    disown(this)
+  }
+
+  postMessage (message, optionsOrTransferList = []) {
+    if (!isOwned(this)) return
+    post(this, message, transferListOf(optionsOrTransferList))
+  }
+
+  /** @internal Posts from a subscription to all others of an origin what is encoded already. */
+  broadcast (snapshot, origin) {
+    if (!isOwned(this)) throw new NetworkError('the link to the host is over')
+    checkRoom(this[kRemote])
+    send(this, snapshot, [], origin)
+  }
+
+  ref () {
+    this[kRemote].keeps = true
+    this[kRemote].table.count(this[kRemote])
+  }
+
+  unref () {
+    this[kRemote].keeps = false
+    this[kRemote].table.count(this[kRemote])
+  }
+
+  hasRef () { return this[kRemote].isActive }
+
+  on (type, listener) {
+    const heard = type === 'message' || type === 'messageerror' ? event => listener.call(this, event.data) : () => listener.call(this)
+    listeners.set(listener, heard)
+    this.addEventListener(type, heard)
+    if (type === 'message') this.start()
+    return this
+  }
+
+  once (type, listener) {
+    const heard = (...args) => {
+      this.off(type, heard)
+      listener.apply(this, args)
+    }
+    return this.on(type, heard)
+  }
+
+  off (type, listener) {
+    this.removeEventListener(type, listeners.get(listener) ?? listener)
+    return this
+  }
+
+  addListener (type, listener) { return this.on(type, listener) }
+  removeListener (type, listener) { return this.off(type, listener) }
+}
+
+// To a program it is what every port is.
+Object.defineProperty(RemotePort.prototype, 'constructor', { value: IPCMessagePort, configurable: true, writable: true })
+
+/** What is registered for a listener of `on`. */
+const listeners = new WeakMap()
+
+/** A port of the platform's that stands for a remote one, so that it can go where only those go. */
+function localPort (port) {
+  const { port1, port2 } = new MessageChannel()
+  join(pass(port), port1)
+  return port2
+}
+
+module.exports = { PortTable, RemotePort, localPort }
