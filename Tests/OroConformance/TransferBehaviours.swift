@@ -9,8 +9,8 @@ extension Fixture {
         // Takes a port, and speaks first.
         router.map("ports.join") { message in
             guard let port = message.ports.first else { throw IPCError(message: "no port") }
-            port.onmessage = { event in try? port.postMessage(["heard": event.data]) }
             try port.postMessage("welcome")
+            port.onmessage = { event in try? port.postMessage(["heard": event.data]) }
             return Result(data: .int(Int64(message.ports.count)))
         }
         // Gives back what came, in reverse, from a task.
