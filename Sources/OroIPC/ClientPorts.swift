@@ -141,14 +141,17 @@ extension PortHome {
         guard (1...255).contains(name.utf8.count) else {
             throw .type("the name of a port is 1 to 255 bytes long, not \(name.utf8.count)")
         }
-        return try withLock { () throws(IPCError) in
-            if let ending { throw ending }
-            let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
-            if case .broadcast(_, .latest) = opening { port.saysAtOnce = true }
-            let number = takeNumber()
-            try send(.open(number, name: name, opening))
-            enter(port, number: number)
-            return port.own()
-        }
+        return try withLock { () throws(IPCError) in try open(name, opening) }
+    }
+
+    /// The same, with the lock. `isKeeping`: the port keeps the link.
+    func open(_ name: String, _ opening: PortOpening, isKeeping: Bool = true) throws(IPCError) -> IPCMessagePort {
+        if let ending { throw ending }
+        let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
+        if case .broadcast(_, .latest) = opening { port.saysAtOnce = true }
+        let number = takeNumber()
+        try send(.open(number, name: name, opening))
+        enter(port, number: number)
+        return port.own(isKeeping: isKeeping)
     }
 }

@@ -24,7 +24,7 @@ public final class ConnectedClient: Sendable {
     /// When its link began: deadlines count from here.
     let start: UInt64
     private let isGone = Atomic<Bool>(false)
-    private weak let core: HostCore?
+    weak let core: HostCore?
     /// Longest message it accepts.
     private let messageBytes: Int
 

@@ -22,9 +22,9 @@ public final class IPCMessagePort: Sendable {
     /// The client it came over, which lives as long as this.
     private let keeper: (any Sendable)?
 
-    init(_ endpoint: PortEndpoint) {
+    init(_ endpoint: PortEndpoint, isKeeping: Bool) {
         self.endpoint = endpoint
-        keeper = endpoint.home.keeper
+        keeper = isKeeping ? endpoint.home.keeper : nil
     }
 
     deinit {

@@ -95,9 +95,9 @@ import Synchronization
 
     // MARK: Owning (with the lock)
 
-    /// A new handle, which may use it from now on.
-    func own() -> IPCMessagePort {
-        let handle = IPCMessagePort(self)
+    /// A new handle, which may use it from now on. `isKeeping`: it keeps the link.
+    func own(isKeeping: Bool = true) -> IPCMessagePort {
+        let handle = IPCMessagePort(self, isKeeping: isKeeping)
         owner = handle
         isOwned = true
         IPCMessagePort.register(handle)

@@ -33,6 +33,9 @@ protocol PortRoute: AnyObject, Sendable {
     private var watched = 0
     /// Who answers to which name; for hosts.
     private var acceptors: [String: @Sendable (IPCMessagePort, PortClient) -> Void] = [:]
+    /// Ways for ports of requests and results, by the number of their port; and those of a host by the client.
+    private(set) var transfers: [UInt64: PortTransfers] = [:]
+    private var transfersOfClients: [UInt64: UInt64] = [:]
     /// What has to be done when the lock has been given back: resume tasks, let go of what users gave us.
     private var afterwards: [() -> Void] = []
 
@@ -106,6 +109,7 @@ protocol PortRoute: AnyObject, Sendable {
             case .closed(let number, let reason): table[number]?.otherClosed(reason)
             case .opened(let number, let name, let client): accept(number, name, client)
             }
+            if !transfers.isEmpty { drainTransfers(news) }
         }
     }
 
@@ -131,6 +135,11 @@ protocol PortRoute: AnyObject, Sendable {
     private func accept(_ number: UInt64, _ name: String, _ client: PortClient) {
         let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
         enter(port, number: number)
+        if name == PortTransfers.portName {
+            setTransfers(PortTransfers(port.own(isKeeping: false), isHost: true), number)
+            transfersOfClients[client.id] = number
+            return
+        }
         guard let acceptor = acceptors[name] else { return port.closeHere() }
         let handle = port.own()
         // On no thread that reads a link.
@@ -145,7 +154,32 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    func accepts(_ name: String) -> Bool { withLock { acceptors[name] != nil } }
+    func accepts(_ name: String) -> Bool {
+        withLock { acceptors[name] != nil } || name == PortTransfers.portName
+    }
+
+    // MARK: Ports of requests and results
+
+    func setTransfers(_ made: PortTransfers, _ number: UInt64) { transfers[number] = made }
+
+    func transfers(of client: UInt64) -> PortTransfers? {
+        withLock { transfersOfClients[client].flatMap { transfers[$0] } }
+    }
+
+    /// What has come for one of them is taken before anything else is read.
+    private func drainTransfers(_ news: PortNews) {
+        switch news {
+        case .message(let delivery):
+            if let way = transfers[delivery.number] { later { way.drain() } }
+        case .closed(let number, _):
+            guard let way = transfers.removeValue(forKey: number) else { return }
+            if let client = transfersOfClients.first(where: { $0.value == number })?.key {
+                transfersOfClients[client] = nil
+            }
+            later { way.drain() }
+        case .consumed, .opened: break
+        }
+    }
 
     /// The link is over: all ports are closed, after what has come already.
     func end(_ why: IPCError) {
@@ -153,6 +187,10 @@ protocol PortRoute: AnyObject, Sendable {
             if ending != nil { return }
             ending = why
             for port in Array(table.values) { port.otherClosed(why.message) }
+            let ways = Array(transfers.values)
+            transfers = [:]
+            transfersOfClients = [:]
+            later { for way in ways { way.drain() } }
             let all = acceptors
             acceptors = [:]
             later { _ = all }

@@ -16,23 +16,31 @@ extension Result {
         let headers: Headers?
         /// Where somebody has said what it is.
         let id: String?
+        let ports: [IPCMessagePort]
 
-        private init(_ form: Form, _ headers: Headers?, _ id: String?) {
+        private init(_ form: Form, _ headers: Headers?, _ id: String?, _ ports: [IPCMessagePort] = []) {
             self.form = Locked(form)
             self.headers = headers
             self.id = id
+            self.ports = ports
         }
 
         /// Error and data, with what else `other` has; `nil` when that is nothing.
         convenience init?(_ error: IPCError?, _ data: Value?, like other: Content?) {
-            if error == nil && data == nil && other?.headers == nil && other?.id == nil { return nil }
-            self.init(.known(error, data), other?.headers, other?.id)
+            let ports = other?.ports ?? []
+            if error == nil && data == nil && other?.headers == nil && other?.id == nil && ports.isEmpty { return nil }
+            self.init(.known(error, data), other?.headers, other?.id, ports)
         }
 
         /// The error and data of `other` with these; `nil` when that is nothing.
         convenience init?(_ other: Content?, headers: Headers?, id: String?) {
             if other == nil && headers == nil && id == nil { return nil }
-            self.init(other?.form.withLock { $0 } ?? .known(nil, nil), headers, id)
+            self.init(other?.form.withLock { $0 } ?? .known(nil, nil), headers, id, other?.ports ?? [])
+        }
+
+        /// The same with ports.
+        convenience init(_ other: Content?, ports: [IPCMessagePort]) {
+            self.init(other?.form.withLock { $0 } ?? .known(nil, nil), other?.headers, other?.id, ports)
         }
 
         convenience init(_ storage: FrameStorage, _ headers: Headers?) { self.init(.frame(storage), headers, nil) }

@@ -6,6 +6,7 @@ import Synchronization
 extension Fixture {
     /// The names under which the host takes ports.
     static func installPorts(on host: OroIPC.Host) {
+        installTransfers(on: host.router)
         // Says everything again, ports included.
         host.acceptPorts("echo") { port, _ in
             port.onmessage = { event in try? port.postMessage(event.data, transfer: event.ports) }
