@@ -305,6 +305,7 @@ extension ClientCore {
             }
             if link.isOver { return }
             if link.hasWaiting, try pumpWaiting() { continue }
+            if pollDirects() { continue }
             if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
             switch unsafe receiving.pointee.patience.advice() {
             case .lookAgain: continue
@@ -327,7 +328,7 @@ extension ClientCore {
                     try sleepOnLink(nanoseconds: left)
                     unsafe receiving.pointee.patience.slept(oro_ticks() &- began)
                 }
-                link.disarm()
+                disarmLink()
             }
             if left != .max { return }
         }

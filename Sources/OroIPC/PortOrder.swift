@@ -11,6 +11,7 @@ enum PortOrder: Sendable {
     /// So many messages that came to this port were taken by its owner.
     case consumed(UInt64, count: UInt64)
     case close(UInt64)
+    case way(PortWayFrame)
 }
 
 /// Who is to get the other end of a port that is opened by name.
@@ -75,6 +76,7 @@ enum PortNews: Sendable {
     case closed(UInt64, reason: String?)
     /// Somebody opened a port by name; this is its other end.
     case opened(UInt64, name: String, PortClient)
+    case way(PortWayFrame)
 }
 
 /// A message on its way to a port.

@@ -136,6 +136,9 @@ extension Link {
                     }
                     // Whoever still reads in it keeps it mapped.
                     peerMemories[slot] = nil
+                case .introduction, .offer:
+                    guard let introductions else { throw .violation("an unexpected packet") }
+                    try introductions.hear(IntroductionNews(packet: packet, descriptors: descriptors))
                 default: throw .violation("an unexpected packet")
                 }
             }
