@@ -17,6 +17,8 @@ struct GivenCall {
     let bytes: Bytes?
     /// `nil`: the plain case.
     let options: CallOptions?
+    /// What follows in chunks.
+    let body: BodyHandle?
 
     /// `names` keeps texts for longer commands.
     @inline(__always)
@@ -42,7 +44,10 @@ struct GivenCall {
         } else {
             bytes = try unsafe passing(call.bytes, call.bytes_size)
         }
-        if unsafe call.seq == nil && call.timeout_ms == 0 && call.abort == nil && call.when_full == 0 {
+        body = unsafe BodyHandle.at(call.body)
+        if unsafe call.seq == nil && call.timeout_ms == 0 && call.abort == nil && call.when_full == 0
+            && call.headers_count == 0
+        {
             options = nil
         } else {
             options = try unsafe GivenCall.options(call)
@@ -53,6 +58,16 @@ struct GivenCall {
     func tree() throws(Failure) -> Value? {
         if let encoded { return try GivenValue.encoded(encoded).tree() }
         return value
+    }
+
+    /// For a call that cannot have a body.
+    func refuseBody(_ what: String) throws(Failure) {
+        if body != nil { throw .invalid("\(what) has no body in chunks") }
+    }
+
+    /// The body goes with this call of this client, and no other.
+    func useBody(_ client: ClientHandle) throws(Failure) {
+        if let body, !body.use(client.deliveries) { throw .state("the body went with another call") }
     }
 
     /// The bytes for longer than the call that they were handed to.
@@ -68,6 +83,7 @@ struct GivenCall {
             }
         }
         if unsafe call.timeout_ms > 0 { options.timeout = unsafe .milliseconds(Int(call.timeout_ms)) }
+        options.headers = try unsafe Headers(call.headers, call.headers_count)
         options.signal = unsafe AbortHandle.at(call.abort)?.controller.signal
         switch unsafe Int(call.when_full) {
         case OROIPC_FULL_COPY: options.whenFull = .copy
@@ -86,6 +102,7 @@ public func oroipc_client_call(
     do throws(Failure) {
         let handle = try unsafe client(pointer)
         let given = try unsafe GivenCall(call, handle.commands)
+        try given.refuseBody("a call that blocks its thread")
         var kept: ResultHandle?
         // C says that it points to a result or to NULL.
         if let known = unsafe ResultHandle.at(result?.pointee) {
@@ -119,10 +136,11 @@ public func oroipc_client_call_async(
         let handle = try unsafe client(pointer)
         let given = try unsafe GivenCall(call, handle.commands)
         guard let completion = unsafe completion else { throw .null("completion") }
+        try given.useBody(handle)
         let callback = unsafe Callback(function: completion, context: context)
         let deliveries = handle.deliveries
         let taken = handle.client.call(
-            given.command, given.value, given.bytes, given.options, encoded: given.encoded
+            given.command, given.value, given.bytes, given.options, encoded: given.encoded, body: given.body?.body
         ) { result in
             deliveries.add {
                 let handle = ResultHandle(result)
@@ -152,8 +170,11 @@ public func oroipc_client_post(_ pointer: OpaquePointer?, _ call: UnsafePointer<
     status { () throws(Failure) in
         let handle = try unsafe client(pointer)
         let given = try unsafe GivenCall(call, handle.commands)
+        try given.refuseBody("a command without result")
         let value = try given.tree()
-        try Failure.of { () throws(LinkError) in try handle.client.post(given.command, value, bytes: given.bytes) }
+        try Failure.of { () throws(LinkError) in
+            try handle.client.post(given.command, value, bytes: given.bytes, headers: given.options?.headers)
+        }
     }
 }
 
@@ -169,47 +190,15 @@ public func oroipc_client_stream(
         let given = try unsafe GivenCall(call, handle.commands)
         guard let receiver = unsafe receiver else { throw .null("receiver") }
         guard window <= 1024 else { throw .invalid("'window' must be between 1 and 1024, or 0 for 16") }
+        try given.useBody(handle)
         let stream = handle.client.polledStream(
             given.command, given.value, given.bytes, given.options, window: window == 0 ? 16 : Int(window),
-            encoded: given.encoded)
+            encoded: given.encoded, body: given.body?.body)
         if let ticket = unsafe ticket { unsafe ticket.pointee = stream.ticket }
-        let reader = unsafe StreamToC(stream, Callback(function: receiver, context: context), handle.deliveries)
-        handle.deliveries.add { reader.read() }
-    }
-}
-
-/// Hands the chunks of a stream to a function of C's, as they come.
-@safe private final class StreamToC: Sendable {
-    // Sendable: used by the client's thread, one call at a time.
-    private let stream: PolledStream
-    private let callback: Callback<oroipc_receiver>
-    private let deliveries: Deliveries
-
-    init(_ stream: PolledStream, _ callback: Callback<oroipc_receiver>, _ deliveries: Deliveries) {
-        self.stream = stream
-        unsafe self.callback = unsafe callback
-        self.deliveries = deliveries
-    }
-
-    /// Most chunks handed on before other callbacks get their turn.
-    private static let mostAtOnce = 64
-
-    func read() {
-        for _ in 0..<StreamToC.mostAtOnce {
-            switch stream.poll() {
-            case .chunk(let chunk)?:
-                let handle = MessageHandle(.chunk(chunk))
-                unsafe callback.function(handle.lent, nil, callback.context)
-                withExtendedLifetime(handle) {}
-            case .end(let error)?:
-                let handle = ResultHandle(error.map { Result(err: $0) } ?? Result())
-                unsafe callback.function(nil, handle.lent, callback.context)
-                withExtendedLifetime(handle) {}
-                return
-            case nil:
-                if stream.whenReady({ [self] in deliveries.add { self.read() } }) { return }
-            }
-        }
-        deliveries.add { self.read() }
+        let deliveries = handle.deliveries
+        unsafe ChunksToC(
+            poll: { stream.poll() }, whenReady: { stream.whenReady($0) }, schedule: { deliveries.add($0) },
+            Callback(function: receiver, context: context)
+        ).begin()
     }
 }

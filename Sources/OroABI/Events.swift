@@ -51,7 +51,9 @@ public func oroipc_host_push(_ pointer: OpaquePointer?, _ client: UInt64, _ resu
         if pushed.hasFailed { throw .invalid("an error answers a request; it cannot be pushed") }
         let receivers = client == 0 ? host.clients : [try connected(client, host)]
         for receiver in receivers {
-            try sent { () throws(IPCError) in try receiver.push(pushed.data, bytes: pushed.bytes) }
+            try sent { () throws(IPCError) in
+                try receiver.push(pushed.data, bytes: pushed.bytes, headers: pushed.headers)
+            }
         }
     }
 }
@@ -64,10 +66,13 @@ public func oroipc_host_invoke(
     status { () throws(Failure) in
         let host = try unsafe host(pointer).host
         let given = try unsafe GivenCall(call, CommandNames.none)
+        try given.refuseBody("a command of the host's own")
         let value = try given.tree()
         let callback = unsafe completion.map { unsafe Callback(function: $0, context: context) }
         // Read after this returns: a copy.
-        let isTaken = host.invoke(given.command, value, bytes: given.keptBytes) { [weak host] result in
+        let isTaken = host.invoke(
+            given.command, value, bytes: given.keptBytes, headers: given.options?.headers
+        ) { [weak host] result in
             guard let callback = unsafe callback else { return }
             host?.onThread {
                 let handle = ResultHandle(result)

@@ -1,6 +1,7 @@
 import COroIPC
 import OroFrame
 import OroIPC
+import Synchronization
 
 /// What came from the other side, as C reads it.
 @safe final class MessageHandle: Handle, @unchecked Sendable {
@@ -15,10 +16,20 @@ import OroIPC
 
     private(set) var content = Content.nothing
     let texts = Texts()
+    /// Whose thread reads the message's body.
+    private(set) weak var host: Host?
 
     init() {}
 
-    init(_ content: Content) { self.content = content }
+    init(_ content: Content, _ host: Host? = nil) {
+        self.content = content
+        self.host = host
+    }
+
+    private let isBodyRead = Atomic(false)
+
+    /// True once: for who reads its body.
+    func claimBody() -> Bool { !isBodyRead.exchange(true, ordering: .relaxed) }
 
     /// For the next message. Nobody else has a reference.
     func fill(_ message: Message) { content = .message(message) }
@@ -56,9 +67,12 @@ import OroIPC
         }
     }
 
-    /// The headers of an event; a command has none.
     var headers: Headers {
-        if case .event(let event) = content { event.headers } else { Headers() }
+        switch content {
+        case .message(let message): message.headers
+        case .event(let event): event.headers
+        case .nothing, .chunk: Headers()
+        }
     }
 
     /// The message behind it, where it is one.
@@ -106,6 +120,12 @@ public func oroipc_message_name(_ message: OpaquePointer?) -> UnsafePointer<CCha
 public func oroipc_message_seq(_ message: OpaquePointer?) -> UnsafePointer<CChar>? {
     guard let message = unsafe MessageHandle.at(message) else { return nil }
     return unsafe message.texts.text(.seq) { message.message?.seq.map { "\($0)" } }
+}
+
+@c @implementation
+public func oroipc_message_uri(_ message: OpaquePointer?) -> UnsafePointer<CChar>? {
+    guard let message = unsafe MessageHandle.at(message) else { return nil }
+    return unsafe message.texts.text(.uri) { message.message?.href }
 }
 
 @c @implementation
@@ -199,37 +219,6 @@ public func oroipc_message_loan(_ message: OpaquePointer?, _ size: Int, _ out: U
 public func oroipc_message_index(_ message: OpaquePointer?) -> Int64 {
     guard let message = unsafe MessageHandle.at(message), let index = try? message.value("index") else { return -1 }
     return index.int ?? index.string.flatMap { Int64($0) } ?? -1
-}
-
-@c @implementation
-public func oroipc_message_header(_ message: OpaquePointer?, _ name: UnsafePointer<CChar>?) -> UnsafePointer<CChar>? {
-    guard let message = unsafe MessageHandle.at(message), let name = try? unsafe text(name, "name") else { return nil }
-    return unsafe message.texts.text(.header(name.lowercased())) { message.headers.get(name) }
-}
-
-@c @implementation
-public func oroipc_message_header_at(
-    _ message: OpaquePointer?, _ index: Int, _ name: UnsafeMutablePointer<UnsafePointer<CChar>?>?,
-    _ value: UnsafeMutablePointer<UnsafePointer<CChar>?>?
-) -> oroipc_status {
-    status { () throws(Failure) in
-        guard let name = unsafe name, let value = unsafe value else { throw .null("name or value") }
-        // C says that they point to pointers.
-        unsafe (name.pointee, value.pointee) = (nil, nil)
-        guard let message = unsafe MessageHandle.at(message) else { throw .null("message") }
-        unsafe (name.pointee, value.pointee) = try unsafe headerTexts(message.headers, index, message.texts)
-    }
-}
-
-/// Name and value of header number `index`.
-func headerTexts(_ headers: Headers, _ index: Int, _ texts: Texts) throws(Failure) -> (
-    UnsafePointer<CChar>?, UnsafePointer<CChar>?
-) {
-    let entries = headers.entries
-    guard entries.indices.contains(index) else { throw Failure(OROIPC_NOT_FOUND, "there are \(entries.count) headers") }
-    return unsafe (
-        texts.text(.headerName(index)) { entries[index].name }, texts.text(.headerValue(index)) { entries[index].value }
-    )
 }
 
 @c @implementation

@@ -48,6 +48,13 @@ import Synchronization
         changed()
     }
 
+    /// Says something else; the headers stay.
+    func replace(_ other: Result) {
+        let headers = result.headers
+        result = other
+        if let headers { result.headers = headers }
+    }
+
     /// What was read before is out of date.
     func changed() {
         texts.clear()
@@ -70,7 +77,7 @@ import Synchronization
 }
 
 /// Fills the result at `pointer`.
-private func fill(_ pointer: OpaquePointer?, _ body: (ResultHandle) throws(Failure) -> Void) -> oroipc_status {
+func fill(_ pointer: OpaquePointer?, _ body: (ResultHandle) throws(Failure) -> Void) -> oroipc_status {
     status { () throws(Failure) in
         let handle = try unsafe ResultHandle.toFill(pointer)
         try body(handle)
@@ -115,7 +122,7 @@ public func oroipc_result_set_data(_ result: OpaquePointer?, _ data: UnsafePoint
         case .tree(let value): filled = Result(data: value, bytes: bytes)
         case .encoded(let encoded): filled = Result(encoded: encoded, bytes: bytes)
         }
-        handle.result = filled
+        handle.replace(filled)
     }
 }
 
@@ -128,9 +135,9 @@ public func oroipc_result_set_error(
         let name = try unsafe text(name, "name") ?? "Error"
         let message = try unsafe text(message, "message") ?? ""
         if let code = try unsafe text(code, "code") {
-            handle.result = Result(err: IPCError(name: name, message: message, code: .string(code)))
+            handle.replace(Result(err: IPCError(name: name, message: message, code: .string(code))))
         } else {
-            handle.result = Result(err: IPCError(name: name, message: message))
+            handle.replace(Result(err: IPCError(name: name, message: message)))
         }
     }
 }
@@ -141,10 +148,10 @@ public func oroipc_result_set_error_value(_ result: OpaquePointer?, _ error: Uns
 {
     unsafe fill(result) { handle throws(Failure) in
         guard let value = try unsafe GivenValue(error).tree() else {
-            if !handle.result.isOK { handle.result = Result() }
+            if !handle.result.isOK { handle.replace(Result()) }
             return
         }
-        handle.result = Result(errorValue: value)
+        handle.replace(Result(errorValue: value))
     }
 }
 
@@ -172,13 +179,12 @@ public func oroipc_result_set_json(_ result: OpaquePointer?, _ json: UnsafePoint
         let value = try unsafe GivenValue(given).tree() ?? .null
         let bytes = handle.result.bytes
         guard case .object(let members) = value, members["data"] != nil || members["err"] != nil else {
-            handle.result = Result(data: value, bytes: bytes)
-            return
+            return handle.replace(Result(data: value, bytes: bytes))
         }
         if let error = members["err"], error != .null {
-            handle.result = Result(errorValue: error)
+            handle.replace(Result(errorValue: error))
         } else {
-            handle.result = Result(data: members["data"], bytes: bytes)
+            handle.replace(Result(data: members["data"], bytes: bytes))
         }
     }
 }

@@ -19,7 +19,7 @@ import OroLink
 
     /// Lets the handler answer later, on the host's thread.
     func begin(_ received: Message, _ answer: any Answer) {
-        let message = MessageHandle(.message(received))
+        let message = MessageHandle(.message(received), answer.host)
         let result = ResultHandle(answer)
         result.seq = received.seq.map { "\($0)" }
         // The handler owns the result.

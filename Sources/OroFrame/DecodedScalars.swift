@@ -23,6 +23,7 @@ extension ElementDecoder {
             guard let magnitude = BigUInt(exactly: number) else { throw misfit(number, BigUInt.self, key()) }
             return magnitude as? T
         }
+        if place.token.kind == .array, T.self == [Double].self { return doubles(place, depth) as? T }
         guard place.token.kind == .bytes else { return nil }
         if T.self == [UInt8].self { return try bytes(place, key()) as? T }
         guard let type = type as? any DecodableFromBytes.Type else { return nil }
@@ -103,6 +104,31 @@ extension ElementDecoder {
             guard let exact = Double(exactly: number) else { throw misfit(number, Double.self, key()) }
             return exact
         default: throw mismatch(Double.self, place.token.kind, key())
+        }
+    }
+
+    /// The numbers of an array, in one go rather than through a container. `nil` where it is over a limit or has something else in
+    /// it: the container's way says what, and where.
+    private func doubles(_ place: Place, _ depth: Int) -> [Double]? {
+        let count = Int(place.token.bits), limits = decoding.limits
+        guard depth < limits.maxDepth, count <= limits.maxItems - decoding.items else { return nil }
+        do throws(FrameError) {
+            let decoding = decoding
+            let bytes = try decoding.bytes.through(place.end, decoding.origin)
+            var numbers: [Double] = []
+            // Each takes a byte at least.
+            numbers.reserveCapacity(min(count, place.token.contentBytes))
+            var next = place.start
+            for _ in 0..<count {
+                let token = try ValueToken.read(bytes, at: next, origin: decoding.origin)
+                guard token.kind == .double else { return nil }
+                numbers.append(Double(bitPattern: token.bits))
+                next += token.totalBytes
+            }
+            decoding.items += count
+            return numbers
+        } catch {
+            return nil
         }
     }
 

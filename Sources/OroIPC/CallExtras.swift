@@ -22,8 +22,9 @@ struct CallExtras {
         self.command = command
         self.verb = verb
         type = options?.responseType ?? .any
-        // What bytes say is no part of a key.
-        key = options?.cache == true && bytes == nil ? ResultCache.Key(command, value, encoded) : nil
+        // What bytes and headers say is no part of a key.
+        let isKept = options?.cache == true && options?.headers == nil && bytes == nil
+        key = isKept ? ResultCache.Key(command, value, encoded) : nil
         IPC.debug.log(
             "ipc.\(verb): \(command)", ["value": value.map { "\($0)" }, "bytes": bytes.map { "\($0.count)" }])
     }

@@ -48,15 +48,17 @@ public struct CallOptions: Sendable {
     /// The caller's own number for the request, of any size. `nil`: the next of the client's own 1, 2, 3, …
     public var seq: Seq?
     /// The result of an earlier call with the same command and parameters will do, when that had this option too; nothing is
-    /// sent then. Errors are never kept, nor the results of calls with bytes. See ``Client/forgetCachedResults()``.
+    /// sent then. Errors are never kept, nor the results of calls with bytes or headers. See ``Client/forgetCachedResults()``.
     public var cache: Bool
     /// What the answer is to be.
     public var responseType: ResponseType
+    /// Headers that go with the request, for ``Message/headers`` in its handler; `nil`: none.
+    public var headers: Headers?
 
     @inlinable
     public init(
         timeout: Duration? = nil, signal: AbortSignal? = nil, seq: Seq? = nil, whenFull: WhenFull = .copy,
-        cache: Bool = false, responseType: ResponseType = .any
+        cache: Bool = false, responseType: ResponseType = .any, headers: Headers? = nil
     ) {
         self.timeout = timeout
         self.signal = signal
@@ -64,6 +66,7 @@ public struct CallOptions: Sendable {
         self.whenFull = whenFull
         self.cache = cache
         self.responseType = responseType
+        self.headers = headers
     }
 
     /// Neither the cache nor another shape is asked for.

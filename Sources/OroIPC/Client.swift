@@ -123,8 +123,10 @@ public final class Client: Sendable {
 
     /// Sends a command that gets no result. Waits for room in a thread of its own; in a task the rest is sent in the
     /// background. Throws when the link is over, or the command cannot be sent.
-    public func post(_ command: String, _ value: Value? = nil, bytes: Bytes? = nil) throws(LinkError) {
-        try core.post(command, value, bytes)
+    public func post(
+        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
+    ) throws(LinkError) {
+        try core.post(command, value, bytes, headers: headers)
     }
 
     /// Sends many commands without results, several times faster than one by one: they reach the host in groups, the

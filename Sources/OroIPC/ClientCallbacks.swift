@@ -42,21 +42,27 @@ extension Client {
     /// Sends a command; `completion` gets its result exactly once, on whatever thread has it, maybe before this returns.
     /// It must be short and must not call this client: it hands the result on.
     ///
-    /// Answers the ticket for ``abandon(_:_:)``; 0 when the command could not be sent.
+    /// `body`: what follows the command in chunks. Answers the ticket for ``abandon(_:_:)``; 0 when the command could not be
+    /// sent.
     package func call(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
-        completion: @escaping @Sendable (Result) -> Void
+        body: PushedBody? = nil, completion: @escaping @Sendable (Result) -> Void
     ) -> UInt64 {
-        let callback = PendingCallback { [id = core.link.id] outcome in completion(Result(outcome, command, link: id)) }
+        let callback = PendingCallback { [id = core.link.id] outcome in
+            body?.requestIsOver()
+            completion(Result(outcome, command, link: id))
+        }
+        let streams = body.map { RequestStreams(answer: nil, body: $0.sender) }
         core.suspended.add(1, ordering: .sequentiallyConsistent)
         let ticket: UInt64
         do throws(IPCError) {
-            ticket = try core.begin(command, value, bytes, options, nil, encoded: encoded, callback: callback)
+            ticket = try core.begin(command, value, bytes, options, streams, encoded: encoded, callback: callback)
         } catch {
             // The link's end may have been quicker.
             if callback.finish(.error(error)) { core.suspended.subtract(1, ordering: .relaxed) }
             return 0
         }
+        body?.follow(ticket, of: core)
         if let signal = options?.signal {
             let token = signal.listen { [weak core] reason in core?.giveUpInOrder(ticket, .abort(reason)) }
             callback.afterwards { signal.unlisten(token) }
@@ -110,8 +116,8 @@ extension Client {
     /// As ``stream(_:_:bytes:options:window:)``. Dropping the last copy gives the stream up.
     package func polledStream(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, window: Int,
-        encoded: EncodedValue? = nil
+        encoded: EncodedValue? = nil, body: PushedBody? = nil
     ) -> PolledStream {
-        PolledStream(StreamCall(self, command, value, bytes, options, window, encoded: encoded, nil))
+        PolledStream(StreamCall(self, command, value, bytes, options, window, encoded: encoded, pushed: body, nil))
     }
 }

@@ -215,7 +215,7 @@ extension ClientCore {
         }
         let request = Request(
             kind: .request, command: command, value: value, encoded: encoded, bytes: bytes, seq: seq, ticket: ticket,
-            deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
+            deadline: UInt32(truncatingIfNeeded: deadline ?? 0), headers: options?.headers)
         do throws(LinkError) {
             try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
                 try send(request, ring: ring, mayBlock: link.ownRing == ring)

@@ -10,6 +10,8 @@ struct OutgoingMessage {
     let bytes: Bytes?
     /// The number that the message's parameter `seq` asks for; it is not part of the value then.
     var seq: Seq?
+    /// `nil`: none.
+    var headers: Headers?
 }
 
 extension Message {
@@ -22,6 +24,8 @@ extension Message {
     /// of one name cannot be encoded.
     func outgoing() throws(IPCError) -> OutgoingMessage {
         var outgoing = OutgoingMessage(command: name, bytes: bytes)
+        let headers = headers
+        if !headers.isEmpty { outgoing.headers = headers }
         let whole: Value?
         let list: Parameters?
         do throws(FrameError) {
@@ -91,11 +95,12 @@ extension Client {
 }
 
 extension OutgoingMessage {
-    /// The options, with the message's own number where they have none.
+    /// The options, with the message's own number and headers where they have none.
     fileprivate func options(_ options: CallOptions?) -> CallOptions? {
-        guard let seq, options?.seq == nil else { return options }
+        if seq == nil && headers == nil { return options }
         var options = options ?? CallOptions()
-        options.seq = seq
+        options.seq = options.seq ?? seq
+        options.headers = options.headers ?? headers
         return options
     }
 }

@@ -5,11 +5,13 @@ import OroLink
 // Commands without a result, one by one or in a batch.
 extension ClientCore {
     /// A command without a result.
-    func post(_ command: String, _ value: Value?, _ bytes: Bytes?) throws(LinkError) {
+    func post(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, headers: Headers? = nil
+    ) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
         let bytes = try placed(bytes, .copy, nil)
         try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
-            try postOne(command, value, bytes, ring: ring)
+            try postOne(command, value, bytes, headers: headers, ring: ring)
         }
     }
 
@@ -54,10 +56,13 @@ extension ClientCore {
         try postOne(command, value, try placed(copy bytes, .copy, nil), ring: ring)
     }
 
-    func postOne(_ command: String, _ value: Value?, _ bytes: Bytes?, ring: Int) throws(LinkError) {
+    func postOne(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, headers: Headers? = nil, ring: Int
+    ) throws(LinkError) {
         guard CommandName.isValid(command) else { throw .unencodable("'\(command.prefix(64))' is not a command") }
         let request = Request(
-            kind: .post, command: command, value: value, bytes: bytes, seq: takeSeq(), ticket: 0, deadline: 0)
+            kind: .post, command: command, value: value, bytes: bytes, seq: takeSeq(), ticket: 0, deadline: 0,
+            headers: headers)
         try send(request, ring: ring, mayBlock: link.ownRing == ring)
     }
 

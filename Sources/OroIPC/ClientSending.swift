@@ -20,6 +20,7 @@ extension ClientCore {
         /// Milliseconds since the link's start, 0 = none.
         var deadline: UInt32
         var flags: FrameFlags = []
+        var headers: Headers?
     }
 
     /// Writes a request to `ring`, which is the caller's. With `mayBlock` it waits for room as long as it takes; else
@@ -30,8 +31,8 @@ extension ClientCore {
         let payload = request.bytes?.extent ?? 0
         // The plain case: a command sent before, no value, a seq of 64 bits, one record.
         let number = unsafe rings[ring].numbers.recall(request.command)
-        if number != 0, request.value == nil, request.encoded == nil, let seq = request.seq.small,
-            !link.isBackedUp(ring),
+        if number != 0, request.value == nil, request.encoded == nil, request.headers == nil,
+            let seq = request.seq.small, !link.isBackedUp(ring),
             payload <= Link.inlineBytes, FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
         {
             let header = FrameHeader(
@@ -50,8 +51,8 @@ extension ClientCore {
                 return
             }
         }
-        if number != 0, request.value == nil, request.encoded == nil, let seq = request.seq.small,
-            let bytes = request.bytes
+        if number != 0, request.value == nil, request.encoded == nil, request.headers == nil,
+            let seq = request.seq.small, let bytes = request.bytes
         {
             let header = FrameHeader(
                 kind: request.kind, flags: request.flags, route: number, deadline: request.deadline,
@@ -109,6 +110,7 @@ extension ClientCore {
         frame.value = request.value
         frame.encoded = request.encoded
         frame.requestFlags = request.flags
+        frame.headers = request.headers?.pairs
         try write(frame, request.bytes, ring: ring, mayBlock: mayBlock)
     }
 

@@ -139,6 +139,11 @@ extension ClientCore {
                 sender.closed ?? error as? IPCError ?? (error as? LinkError).map { IPCError($0) }
                 ?? IPCError(message: "\(error)")
         }
+        endBody(ticket, failure)
+    }
+
+    /// The body of this request ends here, for this reason if there is one.
+    func endBody(_ ticket: UInt64, _ failure: IPCError?) {
         var end = Frame(.end)
         end.ticket = ticket
         end.failed = failure != nil
@@ -155,20 +160,25 @@ extension ClientCore {
         }
     }
 
-    private func sendChunk(_ frame: Frame, _ bytes: Bytes, _ sender: StreamSender) throws(LinkError) {
+    func sendChunk(_ frame: Frame, _ bytes: Bytes, _ sender: StreamSender) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
         let bytes = try link.placed(bytes) ?? bytes
         let inline = link.arena.canLend(bytes) ? BlockReference.byteCount : bytes.count
         let cost = FrameHeader.byteCount + inline
         sender.queued(cost)
-        try link.withRing(shared: true) { (ring) throws(LinkError) in
-            try write(frame, bytes, ring: ring, mayBlock: false)
-            // With the ring's lock: whoever empties the queue looks at the list after that.
-            if link.isBackedUp(ring) {
-                waitingChunks.withLock { $0.append((sender, cost)) }
-            } else {
-                sender.written(cost)
+        do throws(LinkError) {
+            try link.withRing(shared: true) { (ring) throws(LinkError) in
+                try write(frame, bytes, ring: ring, mayBlock: false)
+                // With the ring's lock: whoever empties the queue looks at the list after that.
+                if link.isBackedUp(ring) {
+                    waitingChunks.withLock { $0.append((sender, cost)) }
+                } else {
+                    sender.written(cost)
+                }
             }
+        } catch {
+            sender.written(cost)
+            throw error
         }
     }
 

@@ -61,7 +61,8 @@ extension ClientCore {
             if link.isOver { throw link.ending ?? .closed }
             var request = Request(
                 kind: .request, command: command, value: value, encoded: encoded, bytes: try link.placed(bytes),
-                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
+                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0),
+                headers: options?.headers)
             if let streams { request.flags = streams.flags }
             try link.withRing(shared: true) { (ring) throws(LinkError) in
                 try send(request, ring: ring, mayBlock: false)
@@ -115,7 +116,8 @@ extension ClientCore {
         do throws(LinkError) {
             let request = Request(
                 kind: .request, command: command, value: value, encoded: encoded, bytes: try link.placed(bytes),
-                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0))
+                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0),
+                headers: options?.headers)
             try link.withRing(shared: true) { (ring) throws(LinkError) in
                 try send(request, ring: ring, mayBlock: false)
             }

@@ -70,12 +70,8 @@ public struct Event: Sendable {
     /// The headers; those that cannot be are left out.
     public var headers: Headers {
         switch content {
-        case .received(let storage):
-            // UNTRUSTED: each is checked as if it were our own.
-            var headers = Headers()
-            try? storage.view.forEachHeader { (name, value) in try? headers.append(name, value) }
-            return headers
-        case .made(_, _, let headers): return headers
+        case .received(let storage): Headers(possibleOf: storage)
+        case .made(_, _, let headers): headers
         }
     }
 

@@ -89,6 +89,13 @@ extension Headers {
 }
 
 extension Headers {
+    /// UNTRUSTED: those of a frame. Each is checked as if it were our own; those that cannot be are left out.
+    init(possibleOf storage: FrameStorage) {
+        self.init()
+        guard storage.header.flags.contains(.hasHeaders) else { return }
+        try? storage.view.forEachHeader { (name, value) in try? append(name, value) }
+    }
+
     /// UNTRUSTED: those of a frame; `nil` when it has none. Throws an `EncodingError` where they are not what headers can be.
     init?(received storage: FrameStorage) throws(IPCError) {
         guard storage.header.flags.contains(.hasHeaders) else { return nil }

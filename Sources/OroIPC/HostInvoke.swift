@@ -8,10 +8,12 @@ extension Host {
     /// A synchronous handler, and one that answers with a ``Reply``, runs on the host's thread; another in this task, which
     /// cancels it. Failures are the `err` of the result: a `NotFoundError` without such a route, a `TypeError` for one that
     /// answers as a stream, an `AbortError` when the host has stopped before the route was asked.
-    public func invoke(_ command: String, _ value: Value? = nil, bytes: Bytes? = nil) async -> Result {
+    public func invoke(
+        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
+    ) async -> Result {
         let invocation: Invocation
         do throws(IPCError) {
-            invocation = try Invocation(core.router, command, value, bytes)
+            invocation = try Invocation(core.router, command, value, bytes, headers)
         } catch {
             return Result(err: error, source: command)
         }
@@ -31,9 +33,10 @@ extension Host {
     /// it answers as a stream, or the command cannot be.
     @discardableResult
     public func invoke(
-        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, reply: @escaping @Sendable (Result) -> Void
+        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil,
+        reply: @escaping @Sendable (Result) -> Void
     ) -> Bool {
-        guard let invocation = try? Invocation(core.router, command, value, bytes) else { return false }
+        guard let invocation = try? Invocation(core.router, command, value, bytes, headers) else { return false }
         let answer: @Sendable (Result) -> Void = { result in
             var result = result
             result.source = command
@@ -108,14 +111,17 @@ private struct Invocation: Sendable {
     let message: Message
 
     /// Throws what keeps the route from being asked.
-    init(_ router: Router, _ command: String, _ value: Value?, _ bytes: Bytes?) throws(IPCError) {
+    init(
+        _ router: Router, _ command: String, _ value: Value?, _ bytes: Bytes?, _ headers: Headers? = nil
+    ) throws(IPCError) {
         guard CommandName.isValid(command) else { throw CommandName.refusal(command) }
         guard let route = router.route(command) else { throw .notFound(url: "ipc://\(command)") }
         if route is Router.StreamRoute { throw .type("IPC method '\(route.name)' must be invoked as a stream") }
         self.route = route
         let storage: FrameStorage
         do throws(FrameError) {
-            storage = try FrameStorage(Frame(.request, name: command, value: value), bytes)
+            storage = try FrameStorage(
+                Frame(.request, name: command, value: value, headers: headers?.pairs), bytes)
         } catch {
             throw .type("'\(command)' cannot be asked: \(error)")
         }

@@ -19,6 +19,7 @@ final class MadeMessage {
     /// The query as it was written, as long as it says what `parameters` do.
     var query: String?
     var payload: Bytes?
+    var headers = Headers()
     /// The number and the window of the request that this was, where it came over a link.
     var seq: Seq?
 
@@ -36,6 +37,7 @@ final class MadeMessage {
         isBare = other.isBare
         query = other.query
         payload = other.payload
+        headers = other.headers
         seq = other.seq
     }
 
@@ -140,6 +142,7 @@ extension Message {
             made.setWhole(wholeValue)
             if let parameters = try? storage.parameters() { made.parameters = parameters }
             made.payload = bytes
+            made.headers = headers
             made.seq = storage.seq
         }
         let result = body(made)

@@ -44,6 +44,12 @@ public struct Message: Sendable {
         set { change { $0.payload = newValue.flatMap { $0.isEmpty ? nil : $0 } } }
     }
 
+    /// The headers that go with the command; of a received one those that can be headers. O(n).
+    public var headers: Headers {
+        get { storage.made?.headers ?? Headers(possibleOf: storage) }
+        set { change { $0.headers = newValue } }
+    }
+
     /// A block of `count` bytes for the result, to be filled and returned without a copy. Does not wait; for a synchronous
     /// handler.
     ///

@@ -45,16 +45,17 @@ final class StreamCall: Sendable {
     private let signal: AbortSignal?
     private let listening: UInt64
 
-    /// Sends the request; `body` sends what follows it.
+    /// Sends the request; `body` sends what follows it, or what is `pushed` does.
     init(
         _ client: Client, _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ window: Int,
-        encoded: EncodedValue? = nil, _ body: (@Sendable (UInt64, StreamSender) async -> Void)?
+        encoded: EncodedValue? = nil, pushed: PushedBody? = nil,
+        _ body: (@Sendable (UInt64, StreamSender) async -> Void)?
     ) {
         self.client = client
         let core = client.core
         let receiver = StreamReceiver(window: window)
         self.receiver = receiver
-        let sender = body == nil ? nil : StreamSender()
+        let sender = pushed?.sender ?? (body == nil ? nil : StreamSender())
         var ticket: UInt64 = 0
         core.suspended.add(1, ordering: .sequentiallyConsistent)
         do throws(IPCError) {
@@ -65,6 +66,7 @@ final class StreamCall: Sendable {
                 command, value, bytes, options, RequestStreams(answer: receiver, body: sender), encoded: encoded)
         } catch {
             receiver.finish(error)
+            pushed?.requestIsOver()
             core.suspended.subtract(1, ordering: .relaxed)
         }
         self.ticket = ticket
@@ -72,6 +74,7 @@ final class StreamCall: Sendable {
         listening =
             signal?.listen { [weak core, ticket] reason in core?.abandon(ticket, .abort(reason)) } ?? 0
         guard ticket != 0 else { return }
+        pushed?.follow(ticket, of: core)
         if let body, let sender {
             let sending = Task { [ticket] in await body(ticket, sender) }
             sender.onClose { sending.cancel() }

@@ -64,6 +64,9 @@ int main(void) {
     MEMBER(oroipc_value, number);
     MEMBER(oroipc_value, data);
     MEMBER(oroipc_value, size);
+    SIZE(oroipc_header);
+    MEMBER(oroipc_header, name);
+    MEMBER(oroipc_header, value);
     SIZE(oroipc_peer);
     MEMBER(oroipc_peer, size);
     MEMBER(oroipc_peer, process);
@@ -91,6 +94,9 @@ int main(void) {
     MEMBER(oroipc_call, timeout_ms);
     MEMBER(oroipc_call, when_full);
     MEMBER(oroipc_call, abort);
+    MEMBER(oroipc_call, headers);
+    MEMBER(oroipc_call, headers_count);
+    MEMBER(oroipc_call, body);
     SIZE(oroipc_host_options);
     MEMBER(oroipc_host_options, size);
     MEMBER(oroipc_host_options, idle);

@@ -8,6 +8,7 @@ static void listener(oroipc_message *message, void *context) { (void)message, (v
 static void completion(oroipc_result *result, void *context) { (void)result, (void)context; }
 static void receiver(oroipc_message *chunk, oroipc_result *end, void *context) { (void)chunk, (void)end, (void)context; }
 static void notice(oroipc_result *result, void *context) { (void)result, (void)context; }
+static void body_notice(oroipc_body *body, void *context) { (void)body, (void)context; }
 static void ending(oroipc_client *client, void *context) { (void)client, (void)context; }
 static void destroy(void *context) { ++*(int *)context; }
 
@@ -53,6 +54,7 @@ static void messages(void) {
     oroipc_message_release(NULL);
     CHECK(oroipc_message_name(NULL) == NULL);
     CHECK(oroipc_message_seq(NULL) == NULL);
+    CHECK(oroipc_message_uri(NULL) == NULL);
     CHECK(oroipc_message_index(NULL) == -1);
     CHECK(oroipc_message_get(NULL, NULL) == NULL);
     CHECK(oroipc_message_get(NULL, "key") == NULL);
@@ -68,6 +70,8 @@ static void messages(void) {
     const char *name = "", *text = "";
     INVALID(oroipc_message_header_at(NULL, 0, &name, &text));
     INVALID(oroipc_message_header_at(NULL, 0, NULL, NULL));
+    CHECK(oroipc_message_header_count(NULL) == 0);
+    INVALID(oroipc_message_read_body(NULL, receiver, NULL));
     CHECK(oroipc_message_client(NULL) == 0);
     INVALID(oroipc_message_peer(NULL, NULL));
     OUT(oroipc_loan, oroipc_message_loan(NULL, 1, &out));
@@ -99,6 +103,13 @@ static void results(void) {
     CHECK(oroipc_result_bytes(NULL) == NULL);
     CHECK(oroipc_result_bytes_size(NULL) == 0);
     OUT(oroipc_bytes, oroipc_result_take_bytes(NULL, &out));
+    CHECK(oroipc_result_header(NULL, "name") == NULL);
+    const char *name = "", *text = "";
+    INVALID(oroipc_result_header_at(NULL, 0, &name, &text));
+    CHECK(name == NULL && text == NULL);
+    INVALID(oroipc_result_header_at(NULL, 0, NULL, NULL));
+    CHECK(oroipc_result_header_count(NULL) == 0);
+    INVALID(oroipc_result_set_header(NULL, "name", "value"));
     INVALID(oroipc_result_send(NULL));
     INVALID(oroipc_result_send_chunk(NULL, NULL, 1));
     INVALID(oroipc_result_send_event(NULL, NULL, NULL, NULL));
@@ -138,11 +149,36 @@ static void results(void) {
     INVALID(oroipc_result_set_data(result, &value));
     INVALID(oroipc_result_set_json(result, NULL));
     STATUS(OROIPC_MALFORMED, oroipc_result_set_json(result, "nothing"));
+    INVALID(oroipc_result_set_header(result, NULL, "value"));
+    INVALID(oroipc_result_set_header(result, "no name", "value"));
+    INVALID(oroipc_result_set_header(result, "name", "two\nlines"));
+    CHECK(oroipc_result_header(result, NULL) == NULL);
+    STATUS(OROIPC_NOT_FOUND, oroipc_result_header_at(result, 0, &name, &text));
     INVALID(oroipc_result_set_bytes(result, NULL, 1));
     STATUS(OROIPC_TOO_LARGE, oroipc_result_set_bytes(result, "", SIZE_MAX));
     OK(oroipc_result_set_error(result, NULL, NULL, NULL));
     CHECK(oroipc_result_is_ok(result) == 0);
     oroipc_result_release(result);
+}
+
+static void bodies(void) {
+    oroipc_body *body;
+    INVALID(oroipc_body_create(NULL));
+    CHECK(oroipc_body_retain(NULL) == NULL);
+    oroipc_body_release(NULL);
+    INVALID(oroipc_body_send(NULL, NULL, 0));
+    INVALID(oroipc_body_send_payload(NULL, NULL));
+    INVALID(oroipc_body_end(NULL, NULL, NULL));
+    INVALID(oroipc_body_on_room(NULL, body_notice, NULL));
+    OK(oroipc_body_create(&body));
+    INVALID(oroipc_body_send(body, NULL, 1));
+    INVALID(oroipc_body_send_payload(body, NULL));
+    INVALID(oroipc_body_on_room(body, NULL, NULL));
+    STATUS(OROIPC_BUSY, oroipc_body_send(body, "x", 1));
+    OK(oroipc_body_end(body, NULL, NULL));
+    STATUS(OROIPC_STATE, oroipc_body_end(body, NULL, NULL));
+    STATUS(OROIPC_STATE, oroipc_body_send(body, "x", 1));
+    oroipc_body_release(body);
 }
 
 static void hosts(void) {
@@ -278,6 +314,21 @@ static void clients(void) {
     call.when_full = 9;
     INVALID(oroipc_client_call(client, &call, NULL));
     call.when_full = 0;
+    oroipc_header headers[] = {{"no name", "value"}, {"name", NULL}, {NULL, "value"}};
+    call.headers_count = 1;
+    INVALID(oroipc_client_call(client, &call, NULL));
+    for (int index = 0; index < 3; index++) {
+        call.headers = &headers[index];
+        INVALID(oroipc_client_call(client, &call, NULL));
+        INVALID(oroipc_client_post(client, &call));
+    }
+    call.headers_count = 0;
+    OK(oroipc_body_create(&call.body));
+    INVALID(oroipc_client_call(client, &call, NULL));
+    INVALID(oroipc_client_post(client, &call));
+    INVALID(oroipc_host_invoke(host, &call, completion, NULL));
+    oroipc_body_release(call.body);
+    call.body = NULL;
     INVALID(oroipc_client_call_async(client, &call, NULL, NULL, NULL));
     INVALID(oroipc_client_call_async(client, NULL, completion, NULL, &number));
     INVALID(oroipc_client_stream(client, &call, 0, NULL, NULL, NULL));
@@ -318,6 +369,7 @@ int main(void) {
     handles();
     messages();
     results();
+    bodies();
     hosts();
     clients();
     CHECK(!same(oroipc_last_error(), ""));

@@ -1,7 +1,7 @@
 import CTestSupport
 import Foundation
 import OroIPC
-import Synchronization
+import OroLink
 
 // Broadcast channels (behaviour.md 17, in its sane form). Left out: names as URLs and the token, which are JavaScript's, and the
 // routes `broadcast_channel.*` (18.13).
@@ -48,7 +48,7 @@ extension Behaviour {
         },
         Behaviour("nothing comes to a channel that is closed", clients: 3) { subject in
             let channels = try await subscribe(2, subject, "closing")
-            let heard = Mutex(0)
+            let heard = Locked(0)
             channels[1].onmessage = { _ in heard.withLock { $0 += 1 } }
             try channels[0].postMessage(1)
             try await until("the first") { heard.withLock { $0 } == 1 }

@@ -1,7 +1,7 @@
 import CTestSupport
 import Foundation
 import OroIPC
-import Synchronization
+import OroLink
 
 /// Makes the host send `count` events named `name`, numbered from `first`, each with `size` bytes.
 private func ask(_ client: Client, _ route: String = "event.emit", _ parameters: Value) throws {
@@ -11,7 +11,7 @@ private func ask(_ client: Client, _ route: String = "event.emit", _ parameters:
 
 /// What a listener has heard, in its order.
 private final class Heard: Sendable {
-    private let events = Mutex<[Event]>([])
+    private let events = Locked<[Event]>([])
     func add(_ event: Event) { events.withLock { $0.append(event) } }
     var all: [Event] { events.withLock { $0 } }
     var numbers: [Int64] { all.map { $0["n"]?.int ?? -1 } }

@@ -1,15 +1,16 @@
 import CTestSupport
 import Foundation
 import OroIPC
+import OroLink
 import Synchronization
 
 /// The commands of the host that the behaviours are tried on.
 public final class Fixture: Sendable {
     private let started = Atomic<Int>(0)
     private let cancelled = Atomic<Int>(0)
-    private let notes = Mutex<[String: (next: Int64, inOrder: Bool)]>([:])
+    private let notes = Locked<[String: (next: Int64, inOrder: Bool)]>([:])
     private let received = Atomic<Int>(0)
-    private let kept = Mutex<[Bytes]>([])
+    private let kept = Locked<[Bytes]>([])
     private let streams = StreamFixture()
     private let events = EventFixture()
 
@@ -37,6 +38,11 @@ public final class Fixture: Sendable {
             result.headers = try Headers.from(message["headers"])
             result.source = message["source"]?.string
             if let error = message["fail"]?.string { result.err = IPCError(message: error) }
+            return result
+        }
+        router.map("headers.back") { message in
+            var result = Result(data: message.wholeValue, bytes: message.bytes)
+            result.headers = message.headers
             return result
         }
         router.map("throw.other") { _ in throw Unexpected("other", line: 0) }

@@ -1,7 +1,7 @@
 import CTestSupport
 import Foundation
 import OroIPC
-import Synchronization
+import OroLink
 
 // What the web platform expects of message ports and channels (behaviour.md 16.8), on every way between two ends.
 // Left out of 16: the bridge to a platform's own ports (16.7) and the names rx and tx, which are JavaScript's.
@@ -37,7 +37,7 @@ extension Behaviour {
         }
         + onEveryWay("what came before a port is started waits for that") { pair in
             for number in 0..<3 { try pair.one.postMessage(.int(Int64(number))) }
-            let seen = Mutex<[Int64]>([])
+            let seen = Locked<[Int64]>([])
             pair.other.addEventListener("message") { event in seen.withLock { $0.append(event.data.int ?? -1) } }
             try expect(!pair.other.started, "not started by a listener")
             // A round in the other direction: what was posted has come.
@@ -49,7 +49,7 @@ extension Behaviour {
             try expectEqual(seen.withLock { $0 }, [0, 1, 2])
         }
         + onEveryWay("setting onmessage starts a port, and replaces the handler before") { pair in
-            let seen = Mutex<[String]>([])
+            let seen = Locked<[String]>([])
             pair.other.onmessage = { event in seen.withLock { $0.append("first \(event.data.int ?? -1)") } }
             try expect(pair.other.started)
             try pair.one.postMessage(1)
@@ -73,7 +73,7 @@ extension Behaviour {
             }
         }
         + onEveryWay("closing tells the other end, after the last message, and nothing comes any more") { pair in
-            let order = Mutex<[String]>([])
+            let order = Locked<[String]>([])
             pair.other.onclose = { _ in order.withLock { $0.append("close") } }
             for number in 0..<5 { try pair.one.postMessage(.int(Int64(number))) }
             pair.one.close()
@@ -101,7 +101,7 @@ extension Behaviour {
         + onEveryWay("a port that is sent along speaks at its new place, and is silent at the old") { pair in
             let channel = IPCMessageChannel()
             let (mine, theirs) = (channel.port1, channel.port2)
-            let heard = Mutex(0)
+            let heard = Locked(0)
             theirs.onmessage = { _ in heard.withLock { $0 += 1 } }
             try pair.one.postMessage(["port": .port(theirs), "n": 1], transfer: [theirs])
             try expect(theirs.closed)
@@ -244,7 +244,7 @@ extension Behaviour {
             Behaviour("a name nobody takes ports for closes the port, and says why") { subject in
                 let client = try subject.client()
                 let port = try client.openPort("nobody")
-                let why = Mutex<String?>(nil)
+                let why = Locked<String?>(nil)
                 port.onclose = { event in why.withLock { $0 = event.error?.message ?? "none" } }
                 try await until("the close") { why.withLock { $0 != nil } }
                 try expect(why.withLock { $0 ?? "" }.contains("nobody accepts"), why.withLock { $0 ?? "" })

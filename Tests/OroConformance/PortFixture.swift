@@ -1,5 +1,6 @@
 import Foundation
 import OroIPC
+import OroLink
 import Synchronization
 
 extension Fixture {
@@ -31,7 +32,7 @@ extension Fixture {
         host.router.map("ports.count") { [weak host] _ in Result(data: .int(Int64(host?.statistics.ports ?? -1))) }
     }
 
-    private static let kept = Mutex<[String: [IPCMessagePort]]>([:])
+    private static let kept = Locked<[String: [IPCMessagePort]]>([:])
 }
 
 private final class PortCount: Sendable {

@@ -31,6 +31,43 @@ extension Behaviour {
             try expectEqual(result.err?.kind, .range)
             try expectEqual(client.sendSync("ping").data, "pong")
         },
+        Behaviour("headers go with a request, whatever else does") { subject in
+            let client = try subject.client()
+            let headers = try Headers.from("set-cookie: A=1\nset-cookie: B=2\nX-One: é")
+            let options = CallOptions(headers: headers)
+            for (value, bytes) in [
+                (nil, nil), (5, nil), (nil, Bytes([1, 2])), (5, Bytes([UInt8](repeating: 7, count: 100_000))),
+            ]
+                as [(Value?, Bytes?)]
+            {
+                for result in [
+                    client.sendSync("headers.back", value, bytes: bytes, options: options),
+                    await client.send("headers.back", value, bytes: bytes, options: options),
+                ] {
+                    try expectEqual(result.headers, headers)
+                    try expectEqual(result.data, value)
+                    try expectEqual(result.bytes.map { [UInt8]($0) }, bytes.map { [UInt8]($0) })
+                }
+            }
+            var message = try Message.from("headers.back", ["a": 1])
+            try expectEqual(message.headers, Headers())
+            message.headers = headers
+            try expectEqual(await client.send(message).headers, headers)
+            let other = try Headers.from("other: 1")
+            try expectEqual(client.sendSync(message, options: CallOptions(headers: other)).headers, other)
+            try expectEqual(client.sendSync("headers.back").headers, Headers())
+        },
+        Behaviour("a request with more headers than a frame has is not sent") { subject in
+            let client = try subject.client()
+            let many = try Headers.from((0..<300).map { "x-\($0): 1" }.joined(separator: "\n"))
+            for result in [
+                client.sendSync("ping", options: CallOptions(headers: many)),
+                await client.request("ping", options: CallOptions(headers: many)),
+            ] {
+                try expect(!result.isOK, "\(result.err?.description ?? "none")")
+            }
+            try expectEqual(client.sendSync("ping").data, "pong")
+        },
         Behaviour("a result has an id of its own, which does not change", clients: 2) { subject in
             let clients = [try subject.client(), try subject.client()]
             var seen: Set<String> = []

@@ -442,6 +442,28 @@ struct CodableErrorTests {
         #expect(try Value.array([1, 2]).decode(Data.self) == Data([1, 2]))
     }
 
+    @Test("an array of doubles is taken as one, and what is none in it is told as in any array")
+    func doubles() throws {
+        let numbers = [0.5, -.infinity, 0, .greatestFiniteMagnitude]
+        #expect(try ValueDecoder().decode([Double].self, from: ValueEncoder().encode(numbers)) == numbers)
+        #expect(try Value.array([.double(0.5), 7, .double(2)]).decode([Double].self) == [0.5, 7, 2])
+        #expect(try Value.array([]).decode([Double].self) == [])
+        let error = try #require(throws: DecodingError.self) {
+            try Value.object(["list": [.double(0.5), "x"]]).decode([String: [Double]].self)
+        }
+        #expect(error.context?.codingPath.map(\.stringValue) == ["list", "1"])
+
+        var limits = FrameLimits.default
+        limits.maxItems = 8
+        let decoder = ValueDecoder(limits: limits)
+        let lists = [[0.5, 1.5], [2.5, 3.5]]
+        #expect(try decoder.decode([[Double]].self, from: ValueEncoder().encode(lists)) == lists)
+        let refused = try #require(throws: DecodingError.self) {
+            try decoder.decode([[Double]].self, from: ValueEncoder().encode(lists + [[4.5, 5.5]]))
+        }
+        #expect(refused.context?.underlyingError as? FrameError == .overLimit(.items, value: 9, limit: 8))
+    }
+
     @Test("members that are not asked for are stepped over, whatever they are; whatever is opened is checked")
     func laziness() throws {
         struct Small: Codable { var a: Int }

@@ -1,5 +1,6 @@
 import Foundation
 import OroConformance
+import OroLink
 import Synchronization
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
 @Suite("Callbacks and turns")
 struct CallbackTests {
     private final class Results: Sendable {
-        private let all = Mutex<[Result]>([])
+        private let all = Locked<[Result]>([])
         var count: Int { all.withLock { $0.count } }
         var last: Result? { all.withLock { $0.last } }
         func add(_ result: Result) { all.withLock { $0.append(result) } }

@@ -2,7 +2,7 @@ import CTestSupport
 import Foundation
 import OroConformance
 import OroFrame
-import Synchronization
+import OroLink
 import Testing
 
 @testable import OroIPC
@@ -19,10 +19,10 @@ import Testing
 @Suite("Events")
 final class EventTests {
     /// Kept for as long as a test runs.
-    private let hosts = Mutex<[OroIPC.Host]>([])
+    private let hosts = Locked<[OroIPC.Host]>([])
 
     private final class Heard: Sendable {
-        private let events = Mutex<[Event]>([])
+        private let events = Locked<[Event]>([])
         func add(_ event: Event) { events.withLock { $0.append(event) } }
         var all: [Event] { events.withLock { $0 } }
     }
@@ -113,7 +113,7 @@ final class EventTests {
     @Test("tokens are random and different, and listeners of one name are called in their order")
     func tokens() async throws {
         let target = EventTarget()
-        let order = Mutex<[Int]>([])
+        let order = Locked<[Int]>([])
         let tokens = (0..<20).map { index in target.listen("e") { _ in order.withLock { $0.append(index) } } }
         #expect(Set(tokens).count == 20)
         #expect(target.dispatch(Event("e")))
@@ -127,7 +127,7 @@ final class EventTests {
     func later() async throws {
         let target = EventTarget()
         let (gate, heard) = (DispatchSemaphore(value: 0), Heard())
-        let held = Mutex(false)
+        let held = Locked(false)
         target.listen("e") { event in
             if event.detail == 0 {
                 held.withLock { $0 = true }
@@ -201,7 +201,7 @@ final class EventTests {
         let (host, client) = try pair()
         func listens() -> Bool {
             let word = DispatchSemaphore(value: 0)
-            let told = Mutex(false)
+            let told = Locked(false)
             host.core.reactor.submit {
                 let listens = host.core.links.values.first?.listens ?? false
                 told.withLock { $0 = listens }
@@ -246,7 +246,7 @@ final class EventTests {
 
     @Test("a client that has gone cannot be told anything", .timeLimit(.minutes(1)))
     func gone() async throws {
-        let gone = Mutex<[UInt64]>([]), come = Mutex<[UInt64]>([])
+        let gone = Locked<[UInt64]>([]), come = Locked<[UInt64]>([])
         let (host, client) = try pair {
             $0.onConnect = { client in come.withLock { $0.append(client.id) } }
             $0.onDisconnect = { client in gone.withLock { $0.append(client.id) } }

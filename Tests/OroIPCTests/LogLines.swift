@@ -1,9 +1,9 @@
 import Logging
-import Synchronization
+import OroLink
 
 /// Keeps what is logged.
 final class LogLines: Sendable {
-    private let lines = Mutex<[String]>([])
+    private let lines = Locked<[String]>([])
     var all: [String] { lines.withLock { $0 } }
 
     var logger: Logger {

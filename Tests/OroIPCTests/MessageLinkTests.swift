@@ -1,7 +1,7 @@
 import CTestSupport
 import OroConformance
 import OroIPC
-import Synchronization
+import OroLink
 import TestGenerators
 import Testing
 
@@ -17,7 +17,7 @@ struct MessageLinkTests {
         private let received = Received()
 
         private final class Received: Sendable {
-            let message = Mutex<Message?>(nil)
+            let message = Locked<Message?>(nil)
         }
 
         init() throws {
@@ -69,7 +69,7 @@ struct MessageLinkTests {
     @Test("a bare value is the parameter value, an object's members are the parameters")
     func whole() throws {
         let exchange = try Exchange()
-        let kept = Mutex<[Message]>([])
+        let kept = Locked<[Message]>([])
         exchange.host.router.map("keep") { message in
             kept.withLock { $0.append(message) }
             return Result()

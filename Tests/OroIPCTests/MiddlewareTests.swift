@@ -1,6 +1,6 @@
 import Foundation
 import OroConformance
-import Synchronization
+import OroLink
 import Testing
 
 @testable import OroIPC
@@ -8,10 +8,10 @@ import Testing
 @Suite("Middleware")
 final class MiddlewareTests {
     /// Kept for as long as a test runs.
-    private let hosts = Mutex<[OroIPC.Host]>([])
+    private let hosts = Locked<[OroIPC.Host]>([])
 
     private final class Trace: Sendable {
-        private let lines = Mutex<[String]>([])
+        private let lines = Locked<[String]>([])
         func say(_ line: String) { lines.withLock { $0.append(line) } }
         func take() -> [String] {
             lines.withLock { lines in
@@ -56,7 +56,7 @@ final class MiddlewareTests {
     private func host(_ trace: Trace) throws -> (OroIPC.Host, Client) {
         let host = try OroIPC.Host.embedded()
         hosts.withLock { $0.append(host) }
-        let thread = Mutex<pthread_t?>(nil)
+        let thread = Locked<pthread_t?>(nil)
         /// Handlers that belong on the host's own thread say when they are not on it.
         let elsewhere: @Sendable () -> String = {
             let known = thread.withLock { thread in

@@ -2,6 +2,7 @@ import CTestSupport
 import Foundation
 import OroConformance
 import OroIPC
+import OroLink
 import Synchronization
 import Testing
 
@@ -81,7 +82,7 @@ struct RendezvousTests {
 
     @Test("a policy that says no is heard by the client", arguments: WakeBackend.allCases)
     func denied(_ backend: WakeBackend) throws {
-        let asked = Mutex<PeerIdentity?>(nil)
+        let asked = Locked<PeerIdentity?>(nil)
         let host = try host("h", backend) { options in
             options.policy = { peer in
                 asked.withLock { $0 = peer }

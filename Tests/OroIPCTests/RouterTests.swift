@@ -1,7 +1,7 @@
 import Foundation
 import Logging
 import OroConformance
-import Synchronization
+import OroLink
 import Testing
 
 @testable import OroIPC
@@ -21,7 +21,7 @@ import Testing
 @Suite("Router")
 final class RouterTests {
     /// Kept for as long as a test runs.
-    private let hosts = Mutex<[OroIPC.Host]>([])
+    private let hosts = Locked<[OroIPC.Host]>([])
 
     private func host(_ change: (inout HostOptions) -> Void = { _ in }) throws -> (OroIPC.Host, Client) {
         var options = HostOptions()
@@ -33,7 +33,7 @@ final class RouterTests {
 
     /// What has been said, in order.
     private final class Trace: Sendable {
-        private let lines = Mutex<[String]>([])
+        private let lines = Locked<[String]>([])
         func say(_ line: String) { lines.withLock { $0.append(line) } }
         var all: [String] { lines.withLock { $0 } }
     }

@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import OroConformance
 import OroIPC
-import Synchronization
+import OroLink
 import Testing
 
 /// The shared client and debug output belong to the whole process, and so does the environment.
@@ -104,7 +104,7 @@ struct SharedClientTests {
     // MARK: Debug
 
     private final class Lines: LogHandler, Sendable {
-        let lines = Mutex<[String]>([])
+        let lines = Locked<[String]>([])
         var logLevel: Logger.Level {
             get { .trace }
             set {}

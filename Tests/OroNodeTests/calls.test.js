@@ -1,7 +1,6 @@
 'use strict'
 // behaviour.md 11: calls to a host, over the addon. Left out of 11: web views' transport (11.7 "option differs from what the transport
-// object has", status codes, 11.10), the bookmarks of 11.8, and the base64 of 11.6, which exist in browsers only; headers of results, which the C
-// interface does not carry.
+// object has", status codes, 11.10), the bookmarks of 11.8, and the base64 of 11.6, which exist in browsers only.
 
 const assert = require('node:assert/strict')
 const { after, before, test } = require('node:test')
@@ -72,6 +71,33 @@ for (const [who, start] of [['a Swift host', swiftHost], ['a Node host', nodeHos
         assert.ok(ipc.sendSync('echo', undefined, { responseType: 'arraybuffer' }, bytes).data.equals(bytes))
       })
     }
+
+    await t.test('headers of results come with data and with errors', async () => {
+      const headers = 'Content-Type: Text/Plain\r\nX-One: é\r\nset-cookie: A=1\r\nSet-Cookie: B=2'
+      for (const verb of verbs) {
+        const result = await call(verb, 'headers', { headers, data: 5 })
+        assert.ok(result.headers instanceof ipc.Headers)
+        assert.equal(result[3], result.headers)
+        assert.deepEqual([...result.headers], [['content-type', 'Text/Plain'], ['set-cookie', 'A=1'], ['set-cookie', 'B=2'], ['x-one', 'é']])
+        assert.deepEqual([result.err, result.data], [null, 5])
+        assert.equal(result.toJSON().headers['x-one'], 'é')
+        const failed = await call(verb, 'headers', { headers, fail: 'no' })
+        assert.deepEqual([failed.err.message, failed.data, failed.headers.get('X-ONE')], ['no', null, 'é'])
+        assert.equal((await call(verb, 'ping')).headers, null)
+      }
+    })
+
+    await t.test('headers go with a request, in every form that Headers.from takes', async () => {
+      const given = [{ Accept: 'a', b: 1 }, [['Accept', 'a'], ['b', '1']], 'Accept: a\nb: 1', new Map([['accept', 'a'], ['b', '1']]), new globalThis.Headers({ accept: 'a', b: '1' })]
+      for (const headers of given) {
+        for (const verb of verbs) {
+          const result = await call(verb, 'headers.back', { x: 1 }, { headers })
+          assert.deepEqual([...result.headers], [['accept', 'a'], ['b', '1']])
+          assert.deepEqual(result.data, { x: 1 })
+        }
+      }
+      for (const verb of verbs) assert.equal((await call(verb, 'ping', null, { headers: [['a b', '1']] })).err.name, 'TypeError')
+    })
 
     await t.test('what cannot travel is the error of the result', async () => {
       const circle = {}

@@ -21,6 +21,7 @@
  *   result     What a command came to: data and bytes, or an error.
  *   value      A JSON value, and more: integers of any size, bytes. Read and written as text, as a number, as JSON, or
  *              in the encoded form of docs/wire-format.md.
+ *   header     A name with a text beside the value, as in HTTP: of a request, a result or an event.
  *   bytes      A payload beside the value. Large ones lie in shared memory and are not copied.
  *   loan       A block of shared memory to be filled and then sent without a copy.
  *   seq        The number by which a result finds its request: a decimal of any length, as text. "-1" is a push.
@@ -80,7 +81,7 @@ extern "C" {
 #define OROIPC_ABI_VERSION 1
 
 /* Counts what was added within one ABI version. */
-#define OROIPC_ABI_REVISION 0
+#define OROIPC_ABI_REVISION 1
 
 /* The OROIPC_ABI_VERSION of the library that is loaded, in the upper 16 bits, and its OROIPC_ABI_REVISION in the lower
  * 16.
@@ -286,6 +287,15 @@ OROIPC_API oroipc_status oroipc_loan_finish(oroipc_loan *loan, size_t size, oroi
 /* Gives the block back, unless it has become bytes. Any thread. */
 OROIPC_API void oroipc_loan_release(oroipc_loan *loan);
 
+/* ---------------------------------------------------------------------------------------------------------- headers */
+
+/* A header on its way in. Names are compared without regard to case and come in lower case; values keep theirs. Both are
+ * what HTTP allows: of a value no line breaks, and no characters beyond U+00FF. */
+typedef struct oroipc_header {
+    const char *name;
+    const char *value;
+} oroipc_header;
+
 /* --------------------------------------------------------------------------------------------------------- messages */
 
 /* What came from the other side; constant. One that a callback received is good until the callback returns. */
@@ -302,6 +312,10 @@ OROIPC_API const char *oroipc_message_name(const oroipc_message *message);
 
 /* The client's number for the request, decimal, of any length; "-1" for a push. NULL for what has none. */
 OROIPC_API const char *oroipc_message_seq(const oroipc_message *message);
+
+/* The command as the URI it stands for, with its parameters, window and number: "ipc://fs.stat?path=x&index=0&seq=R5".
+ * It is made when it is first asked for. NULL for events and chunks. */
+OROIPC_API const char *oroipc_message_uri(const oroipc_message *message);
 
 /* The parameter `index`, or -1. */
 OROIPC_API int64_t oroipc_message_index(const oroipc_message *message);
@@ -330,10 +344,14 @@ OROIPC_API size_t oroipc_message_bytes_size(const oroipc_message *message);
 /* The bytes alone, to be kept without the message. Fails with OROIPC_NOT_FOUND when there are none. */
 OROIPC_API oroipc_status oroipc_message_take_bytes(const oroipc_message *message, oroipc_bytes **out);
 
-/* The header `name`, in any case; NULL when there is none. */
+/* The header `name`, in any case, of a request, an event or a push; several values joined with ", ". NULL when there is
+ * none. */
 OROIPC_API const char *oroipc_message_header(const oroipc_message *message, const char *name);
 
-/* Header number `index`, 0 and up. Fails with OROIPC_NOT_FOUND behind the last. */
+/* How many headers there are: one for each name, but for "set-cookie" one for each value. */
+OROIPC_API size_t oroipc_message_header_count(const oroipc_message *message);
+
+/* Header number `index`, 0 and up, sorted by name. Fails with OROIPC_NOT_FOUND behind the last; both are NULL then. */
 OROIPC_API oroipc_status oroipc_message_header_at(
     const oroipc_message *message, size_t index, const char **name, const char **value);
 
@@ -408,6 +426,12 @@ OROIPC_API oroipc_status oroipc_result_set_bytes(oroipc_result *result, const vo
  * stays the caller's to release; NULL takes them away. */
 OROIPC_API oroipc_status oroipc_result_set_payload(oroipc_result *result, oroipc_bytes *payload);
 
+/* A header, in place of an earlier one of this name; a further "set-cookie" is added. `value` NULL takes all of this name
+ * away. Data, errors and bytes that are set later leave headers as they are; oroipc_result_clear does not. The end of a
+ * stream carries none.
+ * Fails with OROIPC_INVALID for what HTTP does not allow. */
+OROIPC_API oroipc_status oroipc_result_set_header(oroipc_result *result, const char *name, const char *value);
+
 /* Reading. --------------------------------------------------------------------------------------------------------- */
 
 /* 1 when it holds no error, else 0. */
@@ -446,6 +470,16 @@ OROIPC_API size_t oroipc_result_bytes_size(const oroipc_result *result);
 
 /* The bytes alone, to be kept without the result. Fails with OROIPC_NOT_FOUND when there are none. */
 OROIPC_API oroipc_status oroipc_result_take_bytes(const oroipc_result *result, oroipc_bytes **out);
+
+/* The header `name`, in any case; several values joined with ", ". NULL when there is none. */
+OROIPC_API const char *oroipc_result_header(const oroipc_result *result, const char *name);
+
+/* How many headers there are: one for each name, but for "set-cookie" one for each value. */
+OROIPC_API size_t oroipc_result_header_count(const oroipc_result *result);
+
+/* Header number `index`, 0 and up, sorted by name. Fails with OROIPC_NOT_FOUND behind the last; both are NULL then. */
+OROIPC_API oroipc_status oroipc_result_header_at(
+    const oroipc_result *result, size_t index, const char **name, const char **value);
 
 /* Answering. For a result that a handler received; OROIPC_STATE for others. ---------------------------------------- */
 
@@ -557,6 +591,9 @@ enum {
     OROIPC_FULL_BUSY = 2
 };
 
+/* What follows a request in chunks, as fast as the host's handler reads them: see oroipc_body_create. */
+typedef struct oroipc_body oroipc_body;
+
 /* What a client sends, and how long it waits. All of it is read before the function that takes it returns. */
 typedef struct oroipc_call {
     size_t size;
@@ -578,10 +615,44 @@ typedef struct oroipc_call {
     int32_t when_full;
     /* Ends the call when it is fired. Stays the caller's to release. */
     oroipc_abort *abort;
+    /* Headers of the request, in order. */
+    const oroipc_header *headers;
+    size_t headers_count;
+    /* A body in chunks, of asynchronous calls and streams. Stays the caller's to fill, and to release. */
+    oroipc_body *body;
 } oroipc_call;
 
 #define OROIPC_CALL(command) \
-    { sizeof(oroipc_call), (command), 0, {OROIPC_NONE, 0, 0, 0, NULL, 0}, NULL, 0, NULL, NULL, 0, 0, NULL }
+    { sizeof(oroipc_call), (command), 0, {OROIPC_NONE, 0, 0, 0, NULL, 0}, NULL, 0, NULL, NULL, 0, 0, NULL, NULL, 0, NULL }
+
+/* A body: made first, then named in one oroipc_call, and filled with oroipc_body_send when the host's handler asks for more.
+ * Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_body_create(oroipc_body **out);
+
+/* Another reference; answers `body`. Any thread. */
+OROIPC_API oroipc_body *oroipc_body_retain(oroipc_body *body);
+
+/* Gives a reference back. A body whose last one goes before its end was said ends with an AbortError. Any thread. */
+OROIPC_API void oroipc_body_release(oroipc_body *body);
+
+/* Sends a chunk of bytes, which are copied, and are at most as long as a message. Any thread, one at a time.
+ * Fails with OROIPC_BUSY when the host takes no more now, or the call was not made yet: try again after
+ * oroipc_body_on_room has called; OROIPC_ABORTED when the request is over; OROIPC_TOO_LARGE, which the body survives;
+ * OROIPC_STATE after its end. */
+OROIPC_API oroipc_status oroipc_body_send(oroipc_body *body, const void *bytes, size_t size);
+
+/* The same with bytes that are not copied where they lie in shared memory; they stay the caller's to release. */
+OROIPC_API oroipc_status oroipc_body_send_payload(oroipc_body *body, oroipc_bytes *payload);
+
+/* Ends the body: with an error of this class and message where one of them is not NULL. The handler reads it behind the chunks.
+ * Any thread. Fails with OROIPC_STATE when it has ended, by itself or because the request is over. */
+OROIPC_API oroipc_status oroipc_body_end(oroipc_body *body, const char *error_name, const char *error_message);
+
+/* On the client's thread. `body` is borrowed. */
+typedef void (*oroipc_body_notice)(oroipc_body *body, void *context);
+
+/* Calls `notice` once, as soon as a chunk would be taken, or nothing more is to be sent. Any thread. */
+OROIPC_API oroipc_status oroipc_body_on_room(oroipc_body *body, oroipc_body_notice notice, void *context);
 
 /* The usual timeout of a call that is to have one, in milliseconds. */
 #define OROIPC_TIMEOUT 32000
@@ -718,6 +789,18 @@ typedef void (*oroipc_handler)(oroipc_message *message, oroipc_result *result, v
  * borrowed. */
 typedef void (*oroipc_listener)(oroipc_message *message, void *context);
 
+/* A chunk of a stream or a body, or its end. On the client's thread, for a body on the host's. `chunk` is borrowed: its name,
+ * value and bytes; NULL at the end. `end` is NULL before the end; then it is borrowed and holds the error, if there is
+ * one. */
+typedef void (*oroipc_receiver)(oroipc_message *chunk, oroipc_result *end, void *context);
+
+/* Reads the body that follows a request in chunks: `receiver` is called for each, and exactly once with an end. The client
+ * sends nothing before this is called, and at most 16 chunks more than were received. For a message of OROIPC_ROUTE_LATER or
+ * OROIPC_ROUTE_STREAM, in its handler or later; then the message has to be retained until the end. Any thread.
+ * Fails with OROIPC_NOT_FOUND when no body follows, OROIPC_STATE when it is read already; `receiver` is not called
+ * then. */
+OROIPC_API oroipc_status oroipc_message_read_body(oroipc_message *message, oroipc_receiver receiver, void *context);
+
 /* Answers the command `name` with `handler`; `kind` is one of OROIPC_ROUTE_…. Replaces what answered it before,
  * except a route of the host's own. Any thread. Fails with OROIPC_INVALID. */
 OROIPC_API oroipc_status oroipc_host_map(
@@ -751,7 +834,7 @@ typedef void (*oroipc_completion)(oroipc_result *result, void *context);
 
 /* Runs the route of a command in this process, as if a client had sent it. `completion`, which may be NULL, is called
  * once with the result, on the host's thread and never before this returns. Seq, timeout and abort of `call` are not
- * looked at. Any thread.
+ * looked at; a body is OROIPC_INVALID. Any thread.
  * Fails with OROIPC_NOT_FOUND when there is no such route, OROIPC_INVALID, OROIPC_MALFORMED; `completion` is not
  * called then. */
 OROIPC_API oroipc_status oroipc_host_invoke(
@@ -874,10 +957,6 @@ OROIPC_API oroipc_status oroipc_client_abort(oroipc_client *client, uint64_t tic
 /* Sends a command that gets no result. Waits for room in its ring. Any thread.
  * Fails with OROIPC_INVALID, OROIPC_MALFORMED, OROIPC_TOO_LARGE, OROIPC_BUSY, and why the link is over. */
 OROIPC_API oroipc_status oroipc_client_post(oroipc_client *client, const oroipc_call *call);
-
-/* A chunk of a stream, or its end. On the client's thread. `chunk` is borrowed: its name, value and bytes; NULL at
- * the end. `end` is NULL before the end; then it is borrowed and holds the error, if there is one. */
-typedef void (*oroipc_receiver)(oroipc_message *chunk, oroipc_result *end, void *context);
 
 /* Sends a command whose answer comes in chunks. `receiver` is called for each, and exactly once with an end. At most
  * `window` chunks, 1 to 1024, 0 for 16, are on their way or wait here: the host waits meanwhile, so that a program that

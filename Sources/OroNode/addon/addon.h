@@ -40,6 +40,18 @@ bool oro_text_argument(napi_env env, napi_value value, char *text, size_t room);
 /* The bytes of a Buffer argument; none for null. False, with an exception, when it is neither. */
 bool oro_bytes_argument(napi_env env, napi_value value, const void **bytes, size_t *size);
 
+/* Headers of JavaScript's, an array of names and values in turn, as the library takes them. */
+typedef struct oro_headers {
+    oroipc_header *pairs;
+    size_t count;
+} oro_headers;
+
+/* Reads them; none for null. They have to be freed, also when this fails. False, with an exception, when it is something
+ * else. */
+bool oro_headers_argument(napi_env env, napi_value value, oro_headers *headers);
+
+void oro_headers_free(oro_headers *headers);
+
 /* Whether an argument is null or undefined. */
 bool oro_is_nothing(napi_env env, napi_value value);
 

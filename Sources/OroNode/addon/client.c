@@ -361,13 +361,15 @@ static napi_value client_statistics(napi_env env, napi_callback_info info) {
 typedef struct call_texts {
     char command[257];
     char seq[4100];
+    oro_headers headers;
 } call_texts;
 
-/* Reads (command, value, valueSize, body, timeout, seq). */
+/* Reads (command, value, valueSize, body, timeout, seq, headers). The headers have to be freed, also when this fails. */
 static bool read_call(napi_env env, const napi_value *arguments, call_texts *texts, oroipc_call *call) {
     const void *value;
     size_t room;
     uint32_t size;
+    texts->headers = (oro_headers){0};
     if (!oro_text_argument(env, arguments[0], texts->command, sizeof texts->command)) return false;
     *call = (oroipc_call)OROIPC_CALL(texts->command);
     if (!oro_bytes_argument(env, arguments[1], &value, &room)) return false;
@@ -381,45 +383,57 @@ static bool read_call(napi_env env, const napi_value *arguments, call_texts *tex
         oro_throw_pending(env);
         return false;
     }
-    if (oro_is_nothing(env, arguments[5])) return true;
-    if (!oro_text_argument(env, arguments[5], texts->seq, sizeof texts->seq)) return false;
-    call->seq = texts->seq;
+    if (!oro_is_nothing(env, arguments[5])) {
+        if (!oro_text_argument(env, arguments[5], texts->seq, sizeof texts->seq)) return false;
+        call->seq = texts->seq;
+    }
+    if (!oro_headers_argument(env, arguments[6], &texts->headers)) return false;
+    call->headers = texts->headers.pairs;
+    call->headers_count = texts->headers.count;
     return true;
 }
 
-/* call(client, slot, command, value, valueSize, body, timeout, seq) */
+/* call(client, slot, command, value, valueSize, body, timeout, seq, headers) */
 static napi_value client_call(napi_env env, napi_callback_info info) {
-    napi_value arguments[8];
-    size_t count = 8;
+    napi_value arguments[9];
+    size_t count = 9;
     uint32_t slot;
     call_texts texts;
     oroipc_call call;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     client *self = client_argument(env, arguments[0]);
-    if (self == NULL || !read_call(env, arguments + 2, &texts, &call)) return NULL;
+    if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
+    if (!read_call(env, arguments + 2, &texts, &call)) {
+        oro_headers_free(&texts.headers);
+        return NULL;
+    }
     if (slot >= self->ticket_count) {
         self->ticket_count = slot < 64 ? 64 : (size_t)slot * 2;
         self->tickets = oro_grow(self->tickets, self->ticket_count, sizeof *self->tickets);
     }
     oroipc_status status = oroipc_client_call_async(
         self->client, &call, on_completion, (void *)(uintptr_t)slot, &self->tickets[slot]);
+    oro_headers_free(&texts.headers);
     if (status != OROIPC_OK) oro_throw_status(env, status);
     /* It may be due before all others. */
     if (call.timeout_ms > 0) oro_watch_poke(self->watch);
     return NULL;
 }
 
-/* callSync(client, command, value, valueSize, body, timeout, seq) → extras; one record is there. */
+/* callSync(client, command, value, valueSize, body, timeout, seq, headers) → extras; one record is there. */
 static napi_value client_call_sync(napi_env env, napi_callback_info info) {
-    napi_value arguments[7];
-    size_t count = 7;
+    napi_value arguments[8];
+    size_t count = 8;
     call_texts texts;
     oroipc_call call;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     client *self = client_argument(env, arguments[0]);
-    if (self == NULL || !read_call(env, arguments + 1, &texts, &call)) return NULL;
-    oroipc_status status = oroipc_client_call(self->client, &call, &self->result);
+    if (self == NULL) return NULL;
+    bool is_read = read_call(env, arguments + 1, &texts, &call);
+    oroipc_status status = is_read ? oroipc_client_call(self->client, &call, &self->result) : OROIPC_OK;
+    oro_headers_free(&texts.headers);
+    if (!is_read) return NULL;
     if (status < 0) {
         oro_throw_status(env, status);
         return NULL;

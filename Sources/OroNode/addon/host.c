@@ -427,24 +427,37 @@ static void free_request(host *self, uint32_t slot) {
     self->free_slot = slot;
 }
 
-/* hostReply(host, slot, failed, value, valueSize, body) → whether somebody waited for it */
+static oroipc_status set_headers(oroipc_result *result, const oro_headers *headers) {
+    oroipc_status status = OROIPC_OK;
+    for (size_t i = 0; i < headers->count && status == OROIPC_OK; i++) {
+        status = oroipc_result_set_header(result, headers->pairs[i].name, headers->pairs[i].value);
+    }
+    return status;
+}
+
+/* hostReply(host, slot, failed, value, valueSize, body, headers) → whether somebody waited for it */
 static napi_value host_reply(napi_env env, napi_callback_info info) {
-    napi_value arguments[6], answer;
+    napi_value arguments[7], answer;
     uint32_t slot;
     bool failed;
     oroipc_value value;
     const void *body;
     size_t size;
-    host *self = host_arguments(env, info, 6, arguments);
+    host *self = host_arguments(env, info, 7, arguments);
     request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
     if (asked == NULL) return NULL;
     ORO_TRY(env, napi_get_value_bool(env, arguments[2], &failed));
     if (!read_value(env, arguments + 3, &value) || !oro_bytes_argument(env, arguments[5], &body, &size)) {
         return NULL;
     }
+    oro_headers headers;
+    bool has_headers = oro_headers_argument(env, arguments[6], &headers);
+    oroipc_status status = has_headers ? set_headers(asked->result, &headers) : OROIPC_OK;
+    oro_headers_free(&headers);
+    if (!has_headers) return NULL;
     oroipc_bytes *payload = NULL;
-    oroipc_status status = failed ? oroipc_result_set_error_value(asked->result, &value) : OROIPC_OK;
-    if (!failed && value.kind != OROIPC_NONE) status = oroipc_result_set_data(asked->result, &value);
+    if (status == OROIPC_OK && failed) status = oroipc_result_set_error_value(asked->result, &value);
+    if (status == OROIPC_OK && !failed && value.kind != OROIPC_NONE) status = oroipc_result_set_data(asked->result, &value);
     if (status == OROIPC_OK && !failed) status = make_payload(asked, body, size, &payload);
     if (status == OROIPC_OK && payload != NULL) status = oroipc_result_set_payload(asked->result, payload);
     oroipc_bytes_release(payload);

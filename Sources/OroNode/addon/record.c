@@ -60,13 +60,23 @@ static oroipc_status take_bytes(const source *from, oroipc_bytes **out) {
                                 : oroipc_message_take_bytes(from->message, out);
 }
 
-/* The headers of a message as an array of pairs; NULL when there are none. */
+static oroipc_status header_at(const source *from, size_t index, const char **name, const char **value) {
+    return from->result != NULL ? oroipc_result_header_at(from->result, index, name, value)
+                                : oroipc_message_header_at(from->message, index, name, value);
+}
+
+static size_t header_count(const source *from) {
+    return from->result != NULL ? oroipc_result_header_count(from->result) : oroipc_message_header_count(from->message);
+}
+
+/* The headers as an array of pairs; NULL when there are none. */
 static napi_value make_headers(napi_env env, const source *from) {
     napi_value headers = NULL;
     const char *name, *value;
-    for (size_t i = 0; oroipc_message_header_at(from->message, i, &name, &value) == OROIPC_OK; i++) {
+    size_t count = header_count(from);
+    if (count == 0 || napi_create_array_with_length(env, count, &headers) != napi_ok) return NULL;
+    for (size_t i = 0; i < count && header_at(from, i, &name, &value) == OROIPC_OK; i++) {
         napi_value pair, texts[2];
-        if (headers == NULL && napi_create_array(env, &headers) != napi_ok) return NULL;
         if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &texts[0]) != napi_ok ||
             napi_create_string_utf8(env, value, NAPI_AUTO_LENGTH, &texts[1]) != napi_ok ||
             napi_create_array_with_length(env, 2, &pair) != napi_ok ||

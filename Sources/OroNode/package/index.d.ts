@@ -17,6 +17,8 @@ declare module 'oro:ipc' {
     /** Milliseconds to wait for the result; `true`: 32 000. */
     timeout?: number | boolean
     signal?: AbortSignal
+    /** Headers of the request: whatever `Headers.from` takes. */
+    headers?: any
     responseType?: '' | 'text' | 'json' | 'arraybuffer' | (string & {})
     useExtensionIPCIfAvailable?: boolean
   }
@@ -257,7 +259,7 @@ declare module 'oro-ipc' {
 }
 
 declare module 'oro-ipc/host' {
-  import { Result } from 'oro:ipc'
+  import { Headers, Result } from 'oro:ipc'
 
   export { Result }
 
@@ -267,6 +269,7 @@ declare module 'oro-ipc/host' {
     /** An object of parameters, or any other value; `undefined` for none. */
     readonly value: any
     readonly bytes: Uint8Array | null
+    readonly headers: Headers
     /** Like `seq` and `client`, to be asked for before it is answered. */
     readonly name: string
     readonly seq: string
@@ -275,11 +278,12 @@ declare module 'oro-ipc/host' {
     readonly signal: AbortSignal
   }
 
-  /** An answer with data and bytes. */
+  /** An answer with data, bytes and headers. */
   export class Reply {
-    constructor(parts: { data?: any, bytes?: any })
+    constructor(parts: { data?: any, bytes?: any, headers?: any })
     data: any
     bytes: any
+    headers: any
   }
 
   /** Answers commands of other processes, under a name. */

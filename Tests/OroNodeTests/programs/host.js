@@ -27,6 +27,11 @@ host.map('cycle', () => {
   circle.circle = circle
   return circle
 })
+host.map('headers', ({ value }) => {
+  if (value.fail) return new Result(null, new Error(value.fail), null, null, value.headers)
+  return new Reply({ data: value.data, headers: value.headers })
+})
+host.map('headers.back', ({ headers, value }) => new Result(null, null, value, null, headers))
 host.map('with.bytes', ({ value }) => new Reply({ data: value.data, bytes: value.text }))
 host.map('wait', async request => {
   await pause(request.value.ms, null, { signal: request.signal }).catch(() => { given += 1 })

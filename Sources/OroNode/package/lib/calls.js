@@ -10,6 +10,7 @@ const { debug } = require('./debug.js')
 const { AbortError, NetworkError, TimeoutError } = require('./errors.js')
 const { waiting } = require('./events.js')
 const { askExtension, askExtensionSync, extensionFor } = require('./extension.js')
+const { flatHeaders } = require('./headers.js')
 const { isBufferLike, isPlainObject } = require('./kinds.js')
 const { dataOf, errorOf } = require('./reply.js')
 const { Result } = require('./result.js')
@@ -63,7 +64,8 @@ class Call {
     const { command, options } = this
     const problem = problemOf(command)
     if (problem) return failed(problem, typeof command === 'string' ? command : null)
-    if (options.cache !== true || this.verb === 'write') return null
+    // What headers and bytes say is no part of a key.
+    if (options.cache !== true || options.headers || this.verb === 'write') return null
     try {
       this.key = keyOf(command, this.value)
     } catch (error) {
@@ -152,7 +154,7 @@ function start (call) {
       end(failed(new AbortError(signal), command))
     }
     try {
-      ticket = link.call(command, call.value, viewBytes(call.body), timeoutOf(options), call.ownSeq, reply => end(finished(call, reply)))
+      ticket = link.call(command, call.value, viewBytes(call.body), timeoutOf(options), call.ownSeq, flatHeaders(options.headers), reply => end(finished(call, reply)))
     } catch (error) {
       return settle(failed(error, command))
     }
@@ -171,7 +173,7 @@ function start (call) {
  * Sends a command; waits for its result as long as it takes, unless `options` say otherwise.
  * @param {string} command
  * @param {any} [value]
- * @param {object} [options] `bytes`, `cache`, `timeout`, `signal`, `responseType`
+ * @param {object} [options] `bytes`, `headers`, `cache`, `timeout`, `signal`, `responseType`
  * @returns {Promise<Result>}
  */
 function send (command, value = undefined, options = undefined) {
@@ -183,7 +185,7 @@ function send (command, value = undefined, options = undefined) {
  * Sends a command and asks for its result.
  * @param {string} command
  * @param {any} [value]
- * @param {object} [options] `timeout`, `signal`, `responseType`, `cache`
+ * @param {object} [options] `headers`, `timeout`, `signal`, `responseType`, `cache`
  * @returns {Promise<Result>}
  */
 function request (command, value = undefined, options = undefined) {
@@ -195,7 +197,7 @@ function request (command, value = undefined, options = undefined) {
  * @param {string} command
  * @param {any} [value]
  * @param {any} [buffer]
- * @param {object} [options] `timeout`, `signal`, `responseType`
+ * @param {object} [options] `headers`, `timeout`, `signal`, `responseType`
  * @returns {Promise<Result>}
  */
 function write (command, value = undefined, buffer = null, options = undefined) {
@@ -208,7 +210,7 @@ const isBody = value => isBufferLike(value) || typeof value === 'string' || Arra
  * Sends a command and blocks this thread until its result is there.
  * @param {string} command
  * @param {any} [value]
- * @param {any} [options] `cache`, `timeout`, `responseType`; bytes, a text or an array are the body
+ * @param {any} [options] `headers`, `cache`, `timeout`, `responseType`; bytes, a text or an array are the body
  * @param {any} [buffer]
  * @returns {Result}
  */
@@ -224,7 +226,7 @@ function sendSync (command, value = '', options = null, buffer = null) {
   const { link, problem } = openLink()
   if (!link) return failed(problem, command)
   try {
-    return call.finish(link.callSync(command, value, viewBytes(buffer), timeoutOf(options), call.ownSeq))
+    return call.finish(link.callSync(command, value, viewBytes(buffer), timeoutOf(options), call.ownSeq, flatHeaders(options.headers)))
   } catch (error) {
     return failed(error, command)
   }

@@ -51,4 +51,15 @@ class Headers extends globalThis.Headers {
   toJSON () { return Object.fromEntries(this) }
 }
 
-module.exports = { Headers, parseHeaders }
+/**
+ * What the addon takes: names and values in turn; `null` for none.
+ * @param {any} input whatever `Headers.from` takes
+ * @returns {string[] | null}
+ */
+function flatHeaders (input) {
+  if (input === undefined || input === null) return null
+  const flat = [...Headers.from(input)].flat()
+  return flat.length ? flat : null
+}
+
+module.exports = { Headers, flatHeaders, parseHeaders }

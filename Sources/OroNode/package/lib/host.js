@@ -2,6 +2,7 @@
 /** Hosts: commands that a Node program answers. */
 
 const { viewBytes } = require('./bytes.js')
+const { Headers, flatHeaders } = require('./headers.js')
 const { isBufferLike } = require('./kinds.js')
 const { native } = require('./native.js')
 const { NetworkError } = require('./errors.js')
@@ -9,12 +10,13 @@ const { Records } = require('./records.js')
 const { Result } = require('./result.js')
 const { encodeValue, encoded } = require('./value-encoder.js')
 
-/** An answer with data and bytes. What a handler returns otherwise is one of these alone. */
+/** An answer with data, bytes and headers. What a handler returns otherwise is data or bytes alone. */
 class Reply {
-  /** @param {{ data?: any, bytes?: any }} parts */
-  constructor ({ data = undefined, bytes = null }) {
+  /** @param {{ data?: any, bytes?: any, headers?: any }} parts */
+  constructor ({ data = undefined, bytes = null, headers = null }) {
     this.data = data
     this.bytes = bytes
+    this.headers = headers
   }
 }
 
@@ -24,14 +26,22 @@ class Request {
   #slot
   #about = null
   #controller = null
+  #headers
 
-  constructor (host, slot, value, bytes) {
+  constructor (host, slot, value, bytes, headers) {
     this.#host = host
     this.#slot = slot
+    this.#headers = headers
     /** What was sent: an object of parameters, or any other value; `undefined` for none. */
     this.value = value
     /** The bytes that came along, or `null`. */
     this.bytes = bytes
+  }
+
+  /** The headers that came along. */
+  get headers () {
+    if (!(this.#headers instanceof Headers)) this.#headers = Headers.from(this.#headers)
+    return this.#headers
   }
 
   get #description () { return (this.#about ??= native().hostDescribe(this.#host, this.#slot)) }
@@ -59,9 +69,12 @@ class Request {
 /** What a handler's answer consists of. */
 function partsOf (answer) {
   if (answer instanceof Result) {
-    return answer.err ? { failed: true, value: answer.err, bytes: null } : partsOf(answer.data)
+    const { err, headers } = answer
+    return err ? { failed: true, value: err, bytes: null, headers } : { ...partsOf(answer.data), headers }
   }
-  if (answer instanceof Reply) return { failed: false, value: answer.data, bytes: viewBytes(answer.bytes) }
+  if (answer instanceof Reply) {
+    return { failed: false, value: answer.data, bytes: viewBytes(answer.bytes), headers: answer.headers }
+  }
   if (isBufferLike(answer)) return { failed: false, value: undefined, bytes: viewBytes(answer) }
   return { failed: false, value: answer, bytes: null }
 }
@@ -94,7 +107,7 @@ class Host {
 
   /**
    * Answers a command with what `handler` returns, or what its promise becomes: bytes for a Buffer, otherwise data; a
-   * Reply or a Result has both. What it throws is the error. An asynchronous generator answers with a stream: what it
+   * Reply has both and headers, a Result data or an error, and headers. What it throws is the error. An asynchronous generator answers with a stream: what it
    * yields are chunks, bytes or values.
    * @param {string} name
    * @param {(request: Request) => any} handler
@@ -146,8 +159,8 @@ class Host {
     const arrived = []
     this.#records.begin(extras)
     for (let i = 0; i < count; i++) arrived.push(this.#records.take())
-    for (const { slot, tag, value, bytes, problem } of arrived) {
-      const request = new Request(this.#host, slot, value, bytes)
+    for (const { slot, tag, value, bytes, headers, problem } of arrived) {
+      const request = new Request(this.#host, slot, value, bytes, headers)
       this.#requests.set(slot, request)
       if (problem) this.#answer(slot, new Result(null, problem))
       else this.#run(slot, request, this.#routes[tag])
@@ -175,9 +188,10 @@ class Host {
     }
   }
 
-  #reply (slot, { failed, value, bytes }) {
+  #reply (slot, { failed, value, bytes, headers }) {
+    const flat = flatHeaders(headers)
     const size = encodeValue(value)
-    native().hostReply(this.#host, slot, failed, encoded(), size, bytes)
+    native().hostReply(this.#host, slot, failed, encoded(), size, bytes, flat)
   }
 
   async #stream (slot, request, chunks) {

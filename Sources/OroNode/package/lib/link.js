@@ -51,11 +51,11 @@ class Link {
    * Sends a command; `done` is called with the reply from the event loop, and never before this returns.
    * @returns {number} for `abort`
    */
-  call (command, value, body, timeout, seq, done) {
+  call (command, value, body, timeout, seq, headers, done) {
     const size = encodeValue(value)
     const slot = this.#free.pop() ?? this.#waiting.length
     try {
-      native().call(this.#client, slot, command, encoded(), size, body, timeout, seq)
+      native().call(this.#client, slot, command, encoded(), size, body, timeout, seq, headers)
     } catch (error) {
       this.#free.push(slot)
       throw error
@@ -67,9 +67,9 @@ class Link {
   }
 
   /** Sends a command and blocks until its reply is there. */
-  callSync (command, value, body, timeout, seq) {
+  callSync (command, value, body, timeout, seq, headers) {
     const size = encodeValue(value)
-    const extras = native().callSync(this.#client, command, encoded(), size, body, timeout, seq)
+    const extras = native().callSync(this.#client, command, encoded(), size, body, timeout, seq, headers)
     this.#records.begin(extras)
     const reply = this.#records.take()
     // A program that never lets the event loop run must still see that the link is over.

@@ -1,0 +1,165 @@
+import COroIPC
+import OroIPC
+import OroLink
+
+// Bodies of requests in chunks: how C sends one, and how it reads one.
+
+/// A body that C sends.
+final class BodyHandle: Handle, Sendable {
+    let body = PushedBody()
+    /// Of the client whose thread is told of room, once it is named in a call.
+    private let deliveries = Locked<Deliveries?>(nil)
+
+    /// True once: for the call it goes with.
+    func use(_ deliveries: Deliveries) -> Bool {
+        self.deliveries.withLock { own in
+            guard own == nil else { return false }
+            own = deliveries
+            return true
+        }
+    }
+
+    /// Runs `job` on the client's thread.
+    func deliver(_ job: @escaping @Sendable () -> Void) { deliveries.withLock { $0 }?.add(job) }
+
+    deinit { body.end(.abort("the body was released before its end")) }
+}
+
+/// The body at `pointer`.
+private func body(_ pointer: OpaquePointer?) throws(Failure) -> PushedBody {
+    guard let handle = unsafe BodyHandle.at(pointer) else { throw .null("body") }
+    return handle.body
+}
+
+@c @implementation
+public func oroipc_body_create(_ out: UnsafeMutablePointer<OpaquePointer?>?) -> oroipc_status {
+    unsafe put(out) { () throws(Failure) in BodyHandle() }
+}
+
+@c @implementation
+public func oroipc_body_retain(_ body: OpaquePointer?) -> OpaquePointer? { unsafe BodyHandle.retain(body) }
+
+@c @implementation
+public func oroipc_body_release(_ body: OpaquePointer?) { unsafe BodyHandle.release(body) }
+
+private func send(_ body: PushedBody, _ bytes: Bytes) throws(Failure) {
+    do throws(IPCError) {
+        if try body.trySend(bytes) { return }
+    } catch {
+        throw Failure(sending: error)
+    }
+    throw Failure(OROIPC_BUSY, "the host takes no more of the body now")
+}
+
+@c @implementation
+public func oroipc_body_send(_ pointer: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ size: Int) -> oroipc_status {
+    status { () throws(Failure) in
+        // Written before this returns, or copied into what waits for room.
+        let given = try unsafe passing(bytes, size) ?? []
+        try send(try unsafe body(pointer), given)
+    }
+}
+
+@c @implementation
+public func oroipc_body_send_payload(_ pointer: OpaquePointer?, _ payload: OpaquePointer?) -> oroipc_status {
+    status { () throws(Failure) in
+        guard let payload = unsafe BytesHandle.at(payload) else { throw .null("payload") }
+        try send(try unsafe body(pointer), payload.bytes)
+    }
+}
+
+@c @implementation
+public func oroipc_body_end(
+    _ pointer: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ message: UnsafePointer<CChar>?
+) -> oroipc_status {
+    status { () throws(Failure) in
+        let body = try unsafe body(pointer)
+        let name = try unsafe text(name, "name")
+        let message = try unsafe text(message, "message")
+        let isFailure = name != nil || message != nil
+        guard body.end(isFailure ? IPCError(name: name ?? "Error", message: message ?? "") : nil) else {
+            throw .state("the body has ended")
+        }
+    }
+}
+
+@c @implementation
+public func oroipc_body_on_room(
+    _ pointer: OpaquePointer?, _ notice: oroipc_body_notice?, _ context: UnsafeMutableRawPointer?
+) -> oroipc_status {
+    status { () throws(Failure) in
+        guard let handle = unsafe BodyHandle.at(pointer) else { throw .null("body") }
+        guard let notice = unsafe notice else { throw .null("notice") }
+        let callback = unsafe Callback(function: notice, context: context)
+        let tell: @Sendable () -> Void = { [weak handle] in
+            handle?.deliver { [weak handle] in
+                if let handle { unsafe callback.function(handle.lent, callback.context) }
+            }
+        }
+        if !handle.body.whenRoom(tell) { tell() }
+    }
+}
+
+@c @implementation
+public func oroipc_message_read_body(
+    _ pointer: OpaquePointer?, _ receiver: oroipc_receiver?, _ context: UnsafeMutableRawPointer?
+) -> oroipc_status {
+    status { () throws(Failure) in
+        guard let handle = unsafe MessageHandle.at(pointer) else { throw .null("message") }
+        guard let receiver = unsafe receiver else { throw .null("receiver") }
+        guard let body = handle.message?.polledBody, let host = handle.host else {
+            throw Failure(OROIPC_NOT_FOUND, "no body follows this message")
+        }
+        guard handle.claimBody() else { throw .state("the body is being read") }
+        // A host that has stopped reads nothing more: its links are over, and with them the body.
+        unsafe ChunksToC(
+            poll: { body.poll() }, whenReady: { body.whenReady($0) },
+            schedule: { [weak host] job in host?.onThread(job) },
+            Callback(function: receiver, context: context)
+        ).begin()
+    }
+}
+
+/// Hands the chunks of a stream or a body to a function of C's, as they come.
+@safe final class ChunksToC: Sendable {
+    // Sendable: constant; used by one thread, that of `schedule`, one call at a time.
+    private let poll: @Sendable () -> PolledStream.Item?
+    private let whenReady: @Sendable (@escaping @Sendable () -> Void) -> Bool
+    private let schedule: @Sendable (@escaping @Sendable () -> Void) -> Void
+    private let callback: Callback<oroipc_receiver>
+
+    init(
+        poll: @escaping @Sendable () -> PolledStream.Item?,
+        whenReady: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool,
+        schedule: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void, _ callback: Callback<oroipc_receiver>
+    ) {
+        self.poll = poll
+        self.whenReady = whenReady
+        self.schedule = schedule
+        unsafe self.callback = unsafe callback
+    }
+
+    /// Most chunks handed on before other callbacks get their turn.
+    private static let mostAtOnce = 64
+
+    func begin() { schedule { self.read() } }
+
+    private func read() {
+        for _ in 0..<ChunksToC.mostAtOnce {
+            switch poll() {
+            case .chunk(let chunk)?:
+                let handle = MessageHandle(.chunk(chunk))
+                unsafe callback.function(handle.lent, nil, callback.context)
+                withExtendedLifetime(handle) {}
+            case .end(let error)?:
+                let handle = ResultHandle(error.map { Result(err: $0) } ?? Result())
+                unsafe callback.function(nil, handle.lent, callback.context)
+                withExtendedLifetime(handle) {}
+                return
+            case nil:
+                if whenReady({ [self] in begin() }) { return }
+            }
+        }
+        begin()
+    }
+}
