@@ -121,7 +121,7 @@ final class LinkPorts: PortMember {
 
     override func tell(_ way: PortWayFrame) { send(way.frame) }
 
-    override var canBeIntroduced: Bool { host.link.isIntroducible && !host.link.isOver }
+    override var canBeIntroduced: Bool { host.link.isIntroducible && !isGone && !host.link.isOver }
 
     override func introduce(to other: PortMember, as id: UInt64) -> Bool {
         guard let other = (other as? LinkPorts)?.host.link else { return false }
@@ -142,7 +142,7 @@ final class LinkPorts: PortMember {
 
     /// What is sent to a client may be the doing of another, which must not suffer for its broken link.
     private func send(_ body: (HostLink) throws(LinkError) -> Void) {
-        if host.link.isOver { return }
+        if isGone || host.link.isOver { return }
         let core = unsafe host.core
         do throws(LinkError) {
             try body(host)

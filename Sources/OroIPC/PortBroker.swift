@@ -123,6 +123,7 @@ final class PortBroker {
         if more <= PortOperation.countMask / 2 { consume(end, end.base + UInt64(more), telling: false) }
         guard posting.seq == end.posted else { throw .violation("a message of a port out of turn") }
         end.posted += 1
+        end.isInUse = true
         var carried: [PortEnd] = []
         // First all are looked up, then all are taken: a bad list moves nothing.
         for item in posting.carried {
@@ -191,6 +192,7 @@ final class PortBroker {
     private func consume(_ end: PortEnd, _ count: UInt64, telling: Bool = true) {
         guard count > end.base, end.mayHaveTaken(count) else { return }
         skip(end, to: count)
+        end.isInUse = true
         if telling, let peer = end.peer, let owner = peer.owner { owner.tellConsumed(peer.number, count) }
     }
 
@@ -257,6 +259,7 @@ final class PortBroker {
             for index in 0..<end.passed { waiting += end.queue[index].carried }
             end.passed = 0
             end.patience = 0
+            end.isInUse = false
             end.isEndTold = false
         }
     }
@@ -297,6 +300,7 @@ final class PortBroker {
 
     /// An owner is gone, and with it all its ends.
     func remove(_ member: PortMember) {
+        member.isGone = true
         for end in member.all {
             if leaveOrphan(end, of: member) {
                 member.forget(end)
@@ -348,6 +352,8 @@ final class PortEnd {
     /// Messages that were passed on to its owner since it last had a way, and how many of both ends' it takes at least for the
     /// next: more each time, until the port moves.
     var passedSinceWay: UInt64 = 0
+    /// Its owner has posted or taken something: it has the port in its hands.
+    var isInUse = false
     var patience: UInt64 = 0
     /// It has had a way: owners may have taken more than was passed on here.
     var hasBeenDirect = false
@@ -395,6 +401,8 @@ class PortMember {
     private var waiting: [PortEnd] = []
     /// Others it was introduced to.
     var pairs: [ObjectIdentifier: PortPair] = [:]
+    /// It is told nothing more.
+    var isGone = false
 
     var all: [PortEnd] { Array(table.values) }
     var count: Int { table.count }

@@ -83,7 +83,7 @@ extension PortBroker {
         else { return }
         end.passedSinceWay += 1
         let enough = max(UInt64(clamping: options.messagesBeforeDirect), end.patience, peer.patience)
-        guard end.passedSinceWay + peer.passedSinceWay >= enough, owner.canBeIntroduced,
+        guard end.passedSinceWay + peer.passedSinceWay >= enough, end.isInUse, peer.isInUse, owner.canBeIntroduced,
             other.canBeIntroduced
         else { return }
         guard let pair = owner.pairs[ObjectIdentifier(other)] else { return introduce(owner, other) }
@@ -140,7 +140,9 @@ extension PortBroker {
             tell(way, .go)
         case .refused: if !way.isOpen { finish(way) }
         case .resume:
-            guard way.sides[index].state == .active, let end = way.sides[index].end, end.owner === member else { return }
+            guard way.sides[index].state == .active, let end = way.sides[index].end, end.owner === member else {
+                return
+            }
             resume(end, from: frame.number)
         case .through:
             if way.sides[index].state == .active { way.sides[index].state = .through }

@@ -62,7 +62,8 @@ final class PortWay {
     /// Sends a message without ports. False: it has to go through the broker, as what comes after it has to.
     func send(_ content: PortContent, from port: PortEndpoint) -> Bool {
         let message = PortFrame.Message(
-            number: token, seq: port.sent, consumed: UInt32(truncatingIfNeeded: port.consumed) & PortOperation.countMask,
+            number: token, seq: port.sent,
+            consumed: UInt32(truncatingIfNeeded: port.consumed) & PortOperation.countMask,
             content: content, carried: [])
         do throws(LinkError) {
             try link.send(message)
@@ -134,7 +135,8 @@ final class PortWay {
         port.acknowledge(low: message.consumed)
         guard message.seq >= port.received else { return }
         let cost = message.content.cost
-        guard message.seq - port.consumed < PortLimits.window, waitingCost < 2 * PortLimits.windowBytes + link.longestMessage
+        guard message.seq - port.consumed < PortLimits.window,
+            waitingCost < 2 * PortLimits.windowBytes + link.longestMessage
         else { throw .violation("more messages for a port than it may be sent") }
         waitingCost += cost
         let next = Numbered(seq: message.seq, content: message.content)

@@ -30,7 +30,10 @@ struct BenchPorts {
     /// In the driver.
     init() throws {
         folder = BenchPorts.folder(of: getpid())
-        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw LinkError.system(call: "mkdir", errno: errno) }
+        // As in `end`.
+        guard unsafe mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+            throw LinkError.system(call: "mkdir", errno: errno)
+        }
         var options = HostOptions()
         options.folder = folder
         options.idle = .park
@@ -53,13 +56,16 @@ struct BenchPorts {
         port.close()
         client.close()
         host.stop()
-        rmdir(folder)
+        // A path, ended by zero, as long as the call takes.
+        _ = unsafe rmdir(folder)
     }
 
     /// Says it all again, `count` times.
     static func echo(_ port: IPCMessagePort, _ count: UInt64) throws {
         for _ in 0..<count {
-            guard let event = port.receive(), event.type == "message" else { throw ToolError(.failed, "the port is closed") }
+            guard let event = port.receive(), event.type == "message" else {
+                throw ToolError(.failed, "the port is closed")
+            }
             try port.postMessage(event.data)
         }
     }

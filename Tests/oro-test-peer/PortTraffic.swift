@@ -207,11 +207,11 @@ private final class PortWorker: Sendable {
             if visitor.hops == hops { return try await stay(visitor) }
             // Some stay for long enough that the two ends get a link of their own.
             let isLong = dice.next() % 4 == 0
-            for _ in 0..<(isLong ? 40 : 2) {
-                try visitor.say(Int(dice.next() % UInt64(isLong ? max(1, burst / 20) : burst)))
-                if isLong, let event = visitor.port.receive(waitingAtMost: .microseconds(500)) { try visitor.hear(event) }
+            for _ in 0..<(isLong ? 200 : 2) {
+                try visitor.say(Int(dice.next() % UInt64(isLong ? max(2, burst / 20) : burst)))
+                if isLong { try await Task.sleep(for: .microseconds(300)) }
                 // What is there, or a part of it.
-                for _ in 0..<(dice.next() % UInt64(isLong ? max(1, burst / 10) : 2 * burst)) {
+                for _ in 0..<(dice.next() % UInt64(isLong ? max(2, burst / 10) : 2 * burst)) {
                     guard let event = visitor.port.receive(waitingAtMost: .zero) else { break }
                     try visitor.hear(event)
                 }
