@@ -5,7 +5,7 @@ import OroLink
 /// not, which are nearly all, never come here.
 struct CallExtras {
     private let command: String
-    private let verb: StaticString
+    private let verb: CallVerb
     private let type: ResponseType
     private let key: ResultCache.Key?
 
@@ -17,7 +17,7 @@ struct CallExtras {
 
     init(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ encoded: EncodedValue?,
-        _ verb: StaticString
+        _ verb: CallVerb
     ) {
         self.command = command
         self.verb = verb
@@ -45,7 +45,7 @@ struct CallExtras {
 
 extension ClientCore {
     func callWithExtras(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString,
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: CallVerb,
         encoded: EncodedValue?
     ) async -> Result {
         let extras = CallExtras(command, value, bytes, options, encoded, verb)
@@ -57,7 +57,7 @@ extension ClientCore {
     func callSyncWithExtras(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue?
     ) -> Result {
-        let extras = CallExtras(command, value, bytes, options, encoded, "sendSync")
+        let extras = CallExtras(command, value, bytes, options, encoded, .sendSync)
         if let known = extras.known(self) { return known }
         return extras.finish(callSyncPlainly(command, value, bytes, options, encoded: encoded), self)
     }

@@ -169,6 +169,19 @@ public final class Client: Sendable {
                 core.link.flush(ring)
             }
         }
+
+        /// Adds a message's command; as ``Client/post(_:)``.
+        public mutating func post(_ message: Message) throws(IPCError) {
+            let outgoing = try message.outgoing()
+            do throws(LinkError) {
+                guard outgoing.encoded == nil, outgoing.seq == nil, outgoing.headers == nil else {
+                    return try core.postHeld(ring, outgoing)
+                }
+                try post(outgoing.command, outgoing.value, bytes: outgoing.bytes)
+            } catch {
+                throw IPCError(error)
+            }
+        }
     }
 
     // MARK: Asynchronous
@@ -177,21 +190,21 @@ public final class Client: Sendable {
     public func send(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil
     ) async -> Result {
-        await core.call(command, value, bytes, options, verb: "send")
+        await core.call(command, value, bytes, options, verb: .send)
     }
 
     /// Asks for a result. Cancelling the task ends the wait with an `AbortError` and cancels the host's handler.
     public func request(
         _ command: String, _ value: Value? = nil, options: CallOptions? = nil
     ) async -> Result {
-        await core.call(command, value, nil, options, verb: "request")
+        await core.call(command, value, nil, options, verb: .request)
     }
 
     /// Sends bytes along with a command.
     public func write(
         _ command: String, _ value: Value? = nil, _ bytes: Bytes, options: CallOptions? = nil
     ) async -> Result {
-        await core.call(command, value, bytes, options, verb: "write")
+        await core.call(command, value, bytes, options, verb: .write)
     }
 
     // MARK: Streams

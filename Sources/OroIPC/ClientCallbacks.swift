@@ -17,14 +17,19 @@ final class PendingCallback: Sendable {
 
     /// True for the call that counts.
     func finish(_ outcome: Outcome) -> Bool {
+        guard forget() else { return false }
+        action(outcome)
+        return true
+    }
+
+    /// There is no outcome to come. False: there was one.
+    func forget() -> Bool {
         let (isFirst, stopListening) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
             defer { state = State(isOver: true) }
             return (!state.isOver, state.stopListening)
         }
-        guard isFirst else { return false }
         stopListening?()
-        action(outcome)
-        return true
+        return isFirst
     }
 
     /// Calls `action` when the outcome is there; at once when it is.
@@ -48,29 +53,13 @@ extension Client {
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
         body: PushedBody? = nil, completion: @escaping @Sendable (Result) -> Void
     ) -> UInt64 {
-        let callback = PendingCallback { [id = core.link.id] outcome in
-            body?.requestIsOver()
-            completion(Result(outcome, command, link: id))
-        }
-        let streams = body.map { RequestStreams(answer: nil, body: $0.sender) }
-        core.suspended.add(1, ordering: .sequentiallyConsistent)
-        let ticket: UInt64
         do throws(IPCError) {
-            ticket = try core.begin(command, value, bytes, options, streams, encoded: encoded, callback: callback)
+            return try core.call(
+                command, value, bytes, options, encoded: encoded, body: body, completion: completion)
         } catch {
-            // The link's end may have been quicker.
-            if callback.finish(.error(error)) { core.suspended.subtract(1, ordering: .relaxed) }
+            completion(Result(err: error, source: command))
             return 0
         }
-        body?.follow(ticket, of: core)
-        if let signal = options?.signal {
-            let token = signal.listen { [weak core] reason in core?.giveUpInOrder(ticket, .abort(reason)) }
-            callback.afterwards { signal.unlisten(token) }
-        }
-        core.watch()
-        // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
-        if core.link.isOver { core.complete(ticket, seq: nil, .error(IPCError(core.link.ending ?? .closed))) }
-        return ticket
     }
 
     /// Nobody wants the result, or the chunks, of this request any more. False: it is over already.
@@ -82,6 +71,40 @@ extension Client {
 }
 
 extension ClientCore {
+    /// Sends a command; `completion` gets its result, as of ``Client/call(_:_:_:_:encoded:completion:)``. Throws what keeps it
+    /// from being sent: then it is not called.
+    @discardableResult
+    func call(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
+        body: PushedBody? = nil, completion: @escaping @Sendable (Result) -> Void
+    ) throws(IPCError) -> UInt64 {
+        let callback = PendingCallback { [id = link.id] outcome in
+            body?.requestIsOver()
+            completion(Result(outcome, command, link: id))
+        }
+        let streams = body.map { RequestStreams(answer: nil, body: $0.sender) }
+        suspended.add(1, ordering: .sequentiallyConsistent)
+        let ticket: UInt64
+        do throws(IPCError) {
+            ticket = try begin(command, value, bytes, options, streams, encoded: encoded, callback: callback)
+        } catch {
+            // The link's end may have been quicker, and is the outcome then.
+            guard callback.forget() else { return 0 }
+            suspended.subtract(1, ordering: .relaxed)
+            body?.requestIsOver()
+            throw error
+        }
+        body?.follow(ticket, of: self)
+        if let signal = options?.signal {
+            let token = signal.listen { [weak self] reason in self?.giveUpInOrder(ticket, .abort(reason)) }
+            callback.afterwards { signal.unlisten(token) }
+        }
+        watch()
+        // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
+        if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
+        return ticket
+    }
+
     /// As ``giveUp(_:_:)``; the abort goes the way of the request, so that it cannot come before it.
     fileprivate func giveUpInOrder(_ ticket: UInt64, _ error: IPCError) {
         if takesStream(ticket) { return abandon(ticket, error) }

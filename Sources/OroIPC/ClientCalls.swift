@@ -47,7 +47,7 @@ extension ClientCore {
         return pending.withLock { $0.isInFlightAmongOwn(seq) }
     }
 
-    static func timedOut(_ verb: StaticString) -> IPCError { .timeout("ipc.\(verb) timed out") }
+    static func timedOut(_ verb: CallVerb) -> IPCError { .timeout("ipc.\(verb) timed out") }
 
     /// A request that blocks the calling thread until its result is there.
     func callSync(
@@ -145,7 +145,7 @@ extension ClientCore {
         }
         let waiter = unsafe rings[ring].waiter
         defer { link.doneWithRing(ring) }
-        return waitSlowly(waiter, ticket, nil, nil, command, verb: "sendSync", ring: ring)
+        return waitSlowly(waiter, ticket, nil, nil, command, verb: .sendSync, ring: ring)
     }
 
     @inline(__always)
@@ -164,13 +164,14 @@ extension ClientCore {
     /// A place in the table of pending requests.
     func takeTicket(
         _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil,
-        callback: PendingCallback? = nil
+        callback: PendingCallback? = nil, canBeResolved: Bool = false
     ) throws(IPCError) -> UInt64 {
         let ticket = pending.withLock { pending in
             pending.count >= options.pendingRequests
                 ? 0
                 : pending.take(
-                    seq, isChosen: isChosen, deadline: deadline, thread: thread, streams: streams, callback: callback)
+                    seq, isChosen: isChosen, deadline: deadline, thread: thread, streams: streams, callback: callback,
+                    canBeResolved: canBeResolved)
         }
         guard let ticket else { throw .inFlight(seq) }
         guard ticket != 0 else { throw .tooMany(options.pendingRequests) }
@@ -229,13 +230,13 @@ extension ClientCore {
             self?.kick()
         }
         defer { if let token { options?.signal?.unlisten(token) } }
-        return waitSlowly(waiter, ticket, deadline, options?.signal, command, verb: "sendSync", ring: nil)
+        return waitSlowly(waiter, ticket, deadline, options?.signal, command, verb: .sendSync, ring: nil)
     }
 
     /// Waits as long as it takes, with sleeps. `ring`: the waiter is that of a ring, else one of the table.
     func waitSlowly(
         _ waiter: ThreadWaiter, _ ticket: UInt64, _ deadline: UInt64?, _ signal: AbortSignal?, _ command: String,
-        verb: StaticString, ring: Int?
+        verb: CallVerb, ring: Int?
     ) -> Result {
         var spare = FrameStorage()
         func outcome() -> Outcome? { waiter.outcome.withLock { $0.take() } }

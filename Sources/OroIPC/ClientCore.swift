@@ -29,7 +29,11 @@ import Synchronization
     let nextSeq = Atomic<UInt64>(1)
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)
+    /// The seq of the call by `send` that polls for its result, and is not in the table of those that wait; 0: there is none.
+    let pollingSeq = Atomic<UInt64>(0)
     let late = Atomic<Int>(0)
+    /// Threads that tell everything that waits of the link's end.
+    let failing = Atomic<Int>(0)
     /// Called once when the link is over.
     let atEnd = Locked<(@Sendable () -> Void)?>(nil)
     /// Results of calls that may use an earlier one.

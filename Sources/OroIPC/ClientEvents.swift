@@ -1,4 +1,5 @@
 import CSupport
+import Logging
 import OroFrame
 import OroLink
 import Synchronization
@@ -16,23 +17,20 @@ extension Client {
     /// taken as it came. An empty text dispatches nothing, and is logged. False: nobody listens, or nothing was dispatched.
     @discardableResult
     public func emit(_ name: String, _ value: Value? = nil, target: EventTarget? = nil) -> Bool {
-        guard let detail = EmittedValue.detail(value) else {
-            core.options.logger.error("emit('\(name)'): an empty text is no value")
-            return false
-        }
-        return (target ?? events).dispatch(Event(name, detail))
-    }
-
-    /// Dispatches the event `resolve-<index>-<seq>` with `value` as its detail, as the module's `resolve` does. False: nobody
-    /// listens.
-    @discardableResult
-    public func resolve(_ seq: String, _ value: Value?) -> Bool {
-        events.dispatch(Event("resolve-0-\(seq)", value ?? .null))
+        EmittedValue.dispatch(name, value, to: target ?? events, core.options.logger)
     }
 }
 
 /// The rule by which `emit` makes a detail of a value.
 enum EmittedValue {
+    static func dispatch(_ name: String, _ value: Value?, to target: EventTarget, _ logger: Logger) -> Bool {
+        guard let detail = detail(value) else {
+            logger.error("emit('\(name)'): an empty text is no value")
+            return false
+        }
+        return target.dispatch(Event(name, detail))
+    }
+
     /// The detail; `nil` for the empty text, which is none. No value gives `null`.
     static func detail(_ value: Value?) -> Value? {
         guard case .string(let text)? = value else { return value ?? .null }

@@ -69,20 +69,63 @@ extension Client {
 
     /// Sends a message; waits for its result as long as it takes, unless `options` say otherwise.
     public func send(_ message: Message, options: CallOptions? = nil) async -> Result {
-        await call(message, options, verb: "send")
+        await call(message, options, verb: .send)
     }
 
     /// Asks for the result of a message. Cancelling the task ends the wait with an `AbortError` and cancels the host's handler.
     public func request(_ message: Message, options: CallOptions? = nil) async -> Result {
-        await call(message, options, verb: "request")
+        await call(message, options, verb: .request)
     }
 
     /// Sends a message with its bytes.
     public func write(_ message: Message, options: CallOptions? = nil) async -> Result {
-        await call(message, options, verb: "write")
+        await call(message, options, verb: .write)
     }
 
-    private func call(_ message: Message, _ options: CallOptions?, verb: StaticString) async -> Result {
+    /// Asks for the result of a message, and sends a body in chunks, as ``request(_:_:body:options:)``. The message must not have
+    /// bytes: the body is in their place.
+    public func request<Body: AsyncSequence & Sendable>(
+        _ message: Message, body: Body, options: CallOptions? = nil
+    ) async -> Result where Body.Element == Bytes {
+        do throws(IPCError) {
+            let outgoing = try message.outgoing()
+            if outgoing.bytes != nil { throw .type("a message with bytes of its own has no body in chunks") }
+            return await core.call(
+                outgoing.command, outgoing.value, body, outgoing.options(options), encoded: outgoing.encoded)
+        } catch {
+            return Result(err: error, source: message.name)
+        }
+    }
+
+    /// Sends a message that gets no result, as ``post(_:_:bytes:)``; its handler sees its parameter `seq` as ``Message/seq``.
+    ///
+    /// Throws why the link is over, or why it cannot be sent.
+    public func post(_ message: Message) throws(IPCError) {
+        let outgoing = try message.outgoing()
+        do throws(LinkError) {
+            try core.post(
+                outgoing.command, outgoing.value, outgoing.bytes, headers: outgoing.headers, encoded: outgoing.encoded,
+                seq: outgoing.seq)
+        } catch {
+            throw IPCError(error)
+        }
+    }
+
+    /// Sends a message whose answer comes in chunks, as ``stream(_:_:bytes:options:window:)``. What keeps it from being sent
+    /// is thrown by the sequence.
+    public func stream(_ message: Message, options: CallOptions? = nil, window: Int = 16) -> ResultStream {
+        do throws(IPCError) {
+            let outgoing = try message.outgoing()
+            return ResultStream(
+                StreamCall(
+                    self, outgoing.command, outgoing.value, outgoing.bytes, outgoing.options(options), window,
+                    encoded: outgoing.encoded, nil))
+        } catch {
+            return ResultStream(StreamCall(self, failing: error))
+        }
+    }
+
+    private func call(_ message: Message, _ options: CallOptions?, verb: CallVerb) async -> Result {
         do throws(IPCError) {
             let outgoing = try message.outgoing()
             return await core.call(

@@ -6,13 +6,22 @@ import OroLink
 extension ClientCore {
     /// A command without a result.
     func post(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, headers: Headers? = nil
+        _ command: String, _ value: Value?, _ bytes: Bytes?, headers: Headers? = nil, encoded: EncodedValue? = nil,
+        seq: Seq? = nil
     ) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
         let bytes = try placed(bytes, .copy, nil)
         try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
-            try postOne(command, value, bytes, headers: headers, ring: ring)
+            try postOne(command, value, bytes, headers: headers, ring: ring, encoded: encoded, seq: seq)
         }
+    }
+
+    /// One of many whose value, or number, is of another kind than ``postHeld(_:_:_:_:)`` writes.
+    func postHeld(_ ring: Int, _ message: OutgoingMessage) throws(LinkError) {
+        link.flush(ring)
+        try postOne(
+            message.command, message.value, try placed(message.bytes, .copy, nil), headers: message.headers, ring: ring,
+            encoded: message.encoded, seq: message.seq)
     }
 
     /// One of many commands without a result: written, but shown to the host together with those after it.
@@ -57,12 +66,13 @@ extension ClientCore {
     }
 
     func postOne(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, headers: Headers? = nil, ring: Int
+        _ command: String, _ value: Value?, _ bytes: Bytes?, headers: Headers? = nil, ring: Int,
+        encoded: EncodedValue? = nil, seq: Seq? = nil
     ) throws(LinkError) {
         guard CommandName.isValid(command) else { throw .unencodable("'\(command.prefix(64))' is not a command") }
         let request = Request(
-            kind: .post, command: command, value: value, bytes: bytes, seq: takeSeq(), ticket: 0, deadline: 0,
-            headers: headers)
+            kind: .post, command: command, value: value, encoded: encoded, bytes: bytes, seq: seq ?? takeSeq(),
+            ticket: 0, deadline: 0, headers: headers)
         try send(request, ring: ring, mayBlock: link.ownRing == ring)
     }
 

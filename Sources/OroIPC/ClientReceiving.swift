@@ -197,8 +197,11 @@ extension ClientCore {
     func fail(_ why: LinkError) {
         link.end(why)
         let error = IPCError(link.ending ?? why)
+        failing.add(1, ordering: .sequentiallyConsistent)
         for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(error)) }
-        events.close()
+        // SYNC: of several threads that see the end the last closes the events: what another is about to tell, the answer to a
+        // posted message, is among them.
+        if failing.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { events.close() }
         closeDirectLinks(.closed)
         ports.end(error)
         atEnd.withLock { $0.take() }?()

@@ -70,6 +70,8 @@ extension ClientCore {
         switch outcome {
         case .frame(let storage): answer.finish(with: storage)
         case .error(let error): answer.finish(error)
+        // Only a call by `send` is, and that has no stream.
+        case .resolved: answer.finish(.abort())
         }
         streams.body?.close(.abort("the request is over"))
     }
@@ -104,18 +106,19 @@ extension ClientCore {
 extension ClientCore {
     /// A request with a body.
     func call<Body: AsyncSequence & Sendable>(
-        _ command: String, _ value: Value?, _ body: Body, _ options: CallOptions?
+        _ command: String, _ value: Value?, _ body: Body, _ options: CallOptions?, encoded: EncodedValue? = nil
     ) async -> Result where Body.Element == Bytes {
         let sender = StreamSender()
         let ticket: UInt64
         do throws(IPCError) {
-            ticket = try begin(command, value, nil, options, RequestStreams(answer: nil, body: sender))
+            ticket = try begin(
+                command, value, nil, options, RequestStreams(answer: nil, body: sender), encoded: encoded)
         } catch {
             return Result(err: error, source: command)
         }
         let sending = Task { await sendBody(body, ticket, sender) }
         sender.onClose { sending.cancel() }
-        let result = await outcome(of: ticket, options, command, "request")
+        let result = await outcome(of: ticket, options, command, .request)
         sender.close(.abort("the request is over"))
         return result
     }

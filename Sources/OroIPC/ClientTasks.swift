@@ -6,7 +6,7 @@ import Synchronization
 extension ClientCore {
     /// A request whose task is suspended until its result is there.
     func call(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString,
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: CallVerb,
         encoded: EncodedValue? = nil
     ) async -> Result {
         if CallExtras.areWanted(options) {
@@ -17,10 +17,10 @@ extension ClientCore {
 
     @inline(__always)
     func callPlainly(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: StaticString,
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: CallVerb,
         encoded: EncodedValue?
     ) async -> Result {
-        switch callPolling(command, value, bytes, options, encoded) {
+        switch callPolling(command, value, bytes, options, encoded, verb) {
         case .done(let result): return result
         case .waits(let ticket): return await wait(ticket, nil, command, verb)
         case .notNow: break
@@ -33,7 +33,8 @@ extension ClientCore {
         }
         let ticket: UInt64
         do throws(IPCError) {
-            ticket = try begin(command, value, payload, options, nil, encoded: encoded)
+            ticket = try begin(
+                command, value, payload, options, nil, encoded: encoded, canBeResolved: verb.canBeResolved)
         } catch {
             return Result(err: error, source: command)
         }
@@ -44,7 +45,7 @@ extension ClientCore {
     @inline(__always)
     func begin(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ streams: RequestStreams?,
-        encoded: EncodedValue? = nil, callback: PendingCallback? = nil
+        encoded: EncodedValue? = nil, callback: PendingCallback? = nil, canBeResolved: Bool = false
     ) throws(IPCError) -> UInt64 {
         if let error = refusal(command, options) { throw error }
         if Task.isCancelled { throw .abort() }
@@ -56,7 +57,8 @@ extension ClientCore {
             throw .network("no thread for asynchronous calls could be started")
         }
         let ticket = try takeTicket(
-            seq, isChosen: options?.seq != nil, deadline: deadline, streams: streams, callback: callback)
+            seq, isChosen: options?.seq != nil, deadline: deadline, streams: streams, callback: callback,
+            canBeResolved: canBeResolved)
         do throws(LinkError) {
             if link.isOver { throw link.ending ?? .closed }
             var request = Request(
@@ -78,7 +80,7 @@ extension ClientCore {
     /// Waits for the result of a request that was sent.
     @inline(__always)
     func outcome(
-        of ticket: UInt64, _ options: CallOptions?, _ command: String, _ verb: StaticString
+        of ticket: UInt64, _ options: CallOptions?, _ command: String, _ verb: CallVerb
     ) async -> Result {
         if let outcome = pollBriefly(ticket) { return Result(outcome.of(verb), command, link: link.id) }
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
@@ -105,7 +107,8 @@ extension ClientCore {
     /// result meanwhile, so the table of pending requests is not needed while the host is quick.
     @inline(__always)
     func callPolling(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ encoded: EncodedValue?
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ encoded: EncodedValue?,
+        _ verb: CallVerb
     ) -> Polled {
         if self.options.idle == .park || !isAttached.load(ordering: .acquiring) { return .notNow }
         if let options, options.seq != nil || options.signal != nil || options.whenFull != .copy { return .notNow }
@@ -113,6 +116,7 @@ extension ClientCore {
         let deadline = deadline(options)
         let seq = takeSeq()
         let ticket = takePollingTicket()
+        if verb.canBeResolved { pollingSeq.store(seq.low64, ordering: .relaxed) }
         do throws(LinkError) {
             let request = Request(
                 kind: .request, command: command, value: value, encoded: encoded, bytes: try link.placed(bytes),
@@ -127,13 +131,14 @@ extension ClientCore {
         }
         do throws(LinkError) {
             if let storage = try poll(for: ticket) {
+                if verb.canBeResolved { pollingSeq.store(0, ordering: .relaxed) }
                 giveUpRole()
                 return .done(Result(storage, command, link: link.id))
             }
         } catch {
             failAfterReading(error)
         }
-        return settle(ticket, seq, deadline, command)
+        return settle(ticket, seq, deadline, command, verb)
     }
 
     /// With the role.
@@ -148,10 +153,13 @@ extension ClientCore {
     }
 
     /// The host takes its time: the request gets its place in the table. Gives the role up.
-    private func settle(_ ticket: UInt64, _ seq: Seq, _ deadline: UInt64?, _ command: String) -> Polled {
+    private func settle(
+        _ ticket: UInt64, _ seq: Seq, _ deadline: UInt64?, _ command: String, _ verb: CallVerb
+    ) -> Polled {
         unsafe receiving.pointee.reserved = 0
         let isTooMany = pending.withLock { pending in
-            pending.settle(ticket, seq: seq, deadline: deadline)
+            pending.settle(ticket, seq: seq, deadline: deadline, canBeResolved: verb.canBeResolved)
+            if verb.canBeResolved { pollingSeq.store(0, ordering: .relaxed) }
             return pending.count > options.pendingRequests
         }
         giveUpRole()
@@ -204,7 +212,7 @@ extension ClientCore {
     }
 
     func wait(
-        _ ticket: UInt64, _ signal: AbortSignal?, _ command: String, _ verb: StaticString
+        _ ticket: UInt64, _ signal: AbortSignal?, _ command: String, _ verb: CallVerb
     ) async -> Result {
         let token = signal?.listen { [weak self] reason in self?.giveUp(ticket, .abort(reason)) }
         let outcome = await withTaskCancellationHandler {
@@ -237,7 +245,7 @@ extension ClientCore {
     func expire() {
         let now = elapsedMilliseconds
         for ticket in pending.withLock({ $0.expire(now) }) {
-            giveUp(ticket, ClientCore.timedOut(takesStream(ticket) ? "stream" : "request"))
+            giveUp(ticket, ClientCore.timedOut(takesStream(ticket) ? .stream : .request))
         }
     }
 

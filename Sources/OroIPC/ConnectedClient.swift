@@ -62,6 +62,32 @@ public final class ConnectedClient: Sendable {
         try put(try Outgoing.push(value, bytes, headers, limit: messageBytes))
     }
 
+    /// Answers its request of this seq (``Message/seq``) that a handler is at work on, in the handler's place: for hosts that
+    /// know requests by their numbers. From any thread; does not wait.
+    ///
+    /// The handler goes on, and what it answers itself is dropped; a ``Reply`` throws an `InvalidStateError`. A seq that no
+    /// handler is at work on, or one that answers in chunks, changes nothing: ``HostStatistics/unmatchedReplies`` counts them.
+    /// With -1 (``Seq/unsolicited``) it is a ``push(_:bytes:headers:)`` of the result's data, bytes and headers.
+    ///
+    /// Throws a `NetworkError` when the client is gone; with -1 also as ``push(_:bytes:headers:)``, or the result's error, since
+    /// a push has none.
+    public func reply(to seq: Seq, _ result: Result) throws(IPCError) {
+        if seq == .unsolicited {
+            return try push(try result.get(), bytes: result.bytes, headers: result.headers)
+        }
+        guard let core, isConnected else { throw .network("the client is gone") }
+        var result = result
+        // A large payload is copied here, and not on the host's thread.
+        if let bytes = result.bytes, bytes.count > Link.inlineBytes, !arena.canLend(bytes),
+            let placed = try? arena.place(bytes)
+        {
+            result.bytes = placed
+        }
+        core.submit(to: id) { [result] (host) throws(LinkError) in
+            if try !host.answer(seq, result) { unsafe host.core.statistics.unmatchedReplies += 1 }
+        }
+    }
+
     /// Ends the link. The client sees `LinkError.goodbye` with this reason, and so does everything that waits there.
     public func disconnect(_ reason: String = "") {
         core?.submit(to: id) { (host) throws(LinkError) in

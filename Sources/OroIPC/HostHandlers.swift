@@ -34,7 +34,7 @@ extension HostLink {
             return try workHere(handler, message, wideSeq, serial, sender)
         }
         let task = makeTask(executor, handler, message, wideSeq, serial)
-        register(header, serial, task, sender)
+        register(header, wideSeq, serial, task, sender)
     }
 
     /// A number for a handler that will answer `storage` later. `nil`: the client has too many at work, and was told so.
@@ -68,8 +68,10 @@ extension HostLink {
         return nextSerial
     }
 
-    private func register(_ request: FrameHeader, _ serial: UInt64, _ task: Task<Void, Never>, _ reply: StreamSender?) {
-        running[serial] = Work(task: task, reply: reply, takesStream: request.flags.contains(.takesStream))
+    private func register(
+        _ request: FrameHeader, _ wideSeq: Seq?, _ serial: UInt64, _ task: Task<Void, Never>, _ reply: StreamSender?
+    ) {
+        running[serial] = Work(task: task, reply: reply, request: request, wideSeq: wideSeq)
         if request.kind == .request { answering[request.ticket] = serial }
     }
 
@@ -104,15 +106,17 @@ extension HostLink {
         }
         unsafe core.workers.run(job)
         var serial: UInt64 = 0
+        var wideSeq: Seq?
         let result = worker.watched {
             serial = takeSerial()
-            return asker(header, header.flags.contains(.wideSeq) ? storage.seq : nil, serial)
+            wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
+            return asker(header, wideSeq, serial)
         }
         if let result {
             if header.kind == .request { try reply(header, storage, result) }
             return
         }
-        register(header, serial, worker.task, nil)
+        register(header, wideSeq, serial, worker.task, nil)
         // The handler itself may have stopped the host.
         if link.isOver { worker.task.cancel() }
     }
@@ -128,7 +132,7 @@ extension HostLink {
             return
         }
         // First, so that what the handler does with its stream finds it.
-        register(header, serial, worker.task, sender)
+        register(header, wideSeq, serial, worker.task, sender)
         unsafe core.workers.run(job)
         guard let result = worker.watched({ asker(header, wideSeq, serial) }) else { return }
         if sender == nil { return try finish(header, wideSeq, serial: serial, result) }

@@ -72,4 +72,6 @@ public struct HostStatistics: Sendable, Hashable {
     public var expired = 0
     /// Events and pushes that a client did not get: it is not known to listen and had no room, or they are too long for it.
     public var droppedEvents = 0
+    /// Replies by seq (``ConnectedClient/reply(to:_:)``) for which no handler was at work.
+    public var unmatchedReplies = 0
 }

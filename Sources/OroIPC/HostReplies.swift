@@ -19,8 +19,24 @@ extension HostLink {
             }
             core?.finish(link.id, header, wideSeq, serial: serial, result)
         }
-        running[serial] = Work(pending: pending, reply: nil, takesStream: header.flags.contains(.takesStream))
+        running[serial] = Work(pending: pending, reply: nil, request: header, wideSeq: wideSeq)
         if header.kind == .request { answering[header.ticket] = serial }
         Reply(pending).run(route, message)
+    }
+
+    /// Answers the request of this seq that a handler is at work on, in the handler's place. False: there is none, or it
+    /// answers in chunks.
+    func answer(_ seq: Seq, _ result: Result) throws(LinkError) -> Bool {
+        // Of two with one seq, which only a client that breaks the rules has, the older.
+        let mine = answering.values.filter { running[$0]?.seq == seq }.min()
+        guard let serial = mine, let work = running[serial], work.reply == nil else { return false }
+        if let pending = work.pending {
+            // By way of what middleware does to answers.
+            do throws(IPCError) { try pending.send(result) } catch { return false }
+            return true
+        }
+        forget(work.request.ticket, serial)
+        try replyInFull(work.request, wideSeq: work.wideSeq, result)
+        return true
     }
 }

@@ -10,8 +10,14 @@ struct Work {
     var pending: PendingReply?
     /// The stream it answers with, in a ``Router/StreamRoute``.
     let reply: StreamSender?
+    let request: FrameHeader
+    /// The request's number, where the header has not all of it.
+    let wideSeq: Seq?
+
     /// The client waits for a result or an end, even after it has given up.
-    let takesStream: Bool
+    var takesStream: Bool { request.flags.contains(.takesStream) }
+
+    var seq: Seq { wideSeq ?? Seq(request.seq) }
 
     /// Nobody waits for its answer any more.
     func cancel(_ why: IPCError) {

@@ -83,6 +83,31 @@ public enum IPC {
         }
     }
 
+    /// See ``Client/postMessage(_:_:)-(Message,_)``. Throws a `NetworkError` when there is no host.
+    public static func postMessage(_ message: Message, _ bytes: Bytes? = nil) throws(IPCError) {
+        try client().postMessage(message, bytes)
+    }
+
+    /// See ``Client/postMessage(_:_:)-(String,_)``. Throws a `NetworkError` when there is no host.
+    public static func postMessage(_ uri: String, _ bytes: Bytes? = nil) throws(IPCError) {
+        try client().postMessage(uri, bytes)
+    }
+
+    /// See ``Client/emit(_:_:target:)``. Throws a `NetworkError` when there is no host, unless `target` says where to.
+    @discardableResult
+    public static func emit(
+        _ name: String, _ value: Value? = nil, target: EventTarget? = nil
+    ) throws(IPCError) -> Bool {
+        guard let target else { return try client().emit(name, value) }
+        return EmittedValue.dispatch(name, value, to: target, debug.logger)
+    }
+
+    /// See ``Client/resolve(_:_:)-(String,_)``. Throws a `NetworkError` when there is no host.
+    @discardableResult
+    public static func resolve(_ seq: String, _ value: Value?) throws(IPCError) -> Bool {
+        try client().resolve(seq, value)
+    }
+
     /// Waits until the shared client is connected, at most `limit`.
     ///
     /// Throws the error of the module, `Failed to resolve globalThis.__args`, whose `cause` says why; an `AbortError` in a

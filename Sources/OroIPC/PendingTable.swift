@@ -7,10 +7,12 @@ import Synchronization
 enum Outcome: Sendable {
     case frame(FrameStorage)
     case error(IPCError)
+    /// Not from the host: ``Client/resolve(_:_:)`` in this process.
+    case resolved(Value?)
 
     /// As a call of `verb` tells it: whoever keeps the deadlines does not know who asked.
-    func of(_ verb: StaticString) -> Outcome {
-        guard case .error(let error) = self, error == ClientCore.timedOut("request") else { return self }
+    func of(_ verb: CallVerb) -> Outcome {
+        guard case .error(let error) = self, error == ClientCore.timedOut(.request) else { return self }
         return .error(ClientCore.timedOut(verb))
     }
 
@@ -51,6 +53,7 @@ struct PendingTable: ~Copyable {
         var thread: ThreadWaiter?
         var streams: RequestStreams?
         var callback: PendingCallback?
+        var canBeResolved = false
         var nextFree: UInt32 = 0
     }
 
@@ -60,14 +63,20 @@ struct PendingTable: ~Copyable {
     /// Seqs that callers chose.
     private var chosen: Set<Seq> = []
     private(set) var count = 0
+    /// What a request was resolved with that polls for its result.
+    private var early: (seq: Seq, value: Value?)?
 
     static func index(_ ticket: UInt64) -> Int { Int(UInt32(truncatingIfNeeded: ticket)) - firstIndex }
+
+    private func ticket(at index: Int) -> UInt64 {
+        UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
+    }
 
     /// A place for one request; `nil` when `seq` was chosen by the caller and is in flight already.
     /// `deadline` in milliseconds since the link's start.
     mutating func take(
         _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil,
-        callback: PendingCallback? = nil
+        callback: PendingCallback? = nil, canBeResolved: Bool = false
     ) -> UInt64? {
         if isChosen && !chosen.insert(seq).inserted { return nil }
         let index = takeIndex()
@@ -80,9 +89,10 @@ struct PendingTable: ~Copyable {
         entries[index].thread = thread
         entries[index].streams = streams
         entries[index].callback = callback
+        entries[index].canBeResolved = canBeResolved
         count += 1
         if let deadline { deadlines.set(UInt32(index), at: deadline) }
-        return UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
+        return ticket(at: index)
     }
 
     private mutating func takeIndex() -> Int {
@@ -98,24 +108,38 @@ struct PendingTable: ~Copyable {
     /// A ticket that stands for nothing yet. Whoever has it may use its place for one request after another, raising the
     /// generation (``next(_:)``) for each, without the table; until one has to wait (``settle(_:seq:deadline:)``).
     mutating func reserve() -> UInt64 {
-        let index = takeIndex()
-        return UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
+        ticket(at: takeIndex())
     }
 
     /// The next request's ticket in the same reserved place.
     static func next(_ ticket: UInt64) -> UInt64 { ticket &+ 1 << 32 }
 
     /// A request in a reserved place, sent already, waits for its result from now on.
-    mutating func settle(_ ticket: UInt64, seq: Seq, deadline: UInt64?) {
+    mutating func settle(_ ticket: UInt64, seq: Seq, deadline: UInt64?, canBeResolved: Bool) {
         let index = PendingTable.index(ticket)
         entries[index].generation = UInt32(truncatingIfNeeded: ticket >> 32)
         entries[index].isTaken = true
         entries[index].seq = seq
         entries[index].isOwnSeq = false
         unsafe entries[index].continuation = nil
+        entries[index].canBeResolved = canBeResolved
         count += 1
-        if let deadline { deadlines.set(UInt32(index), at: deadline) }
+        if canBeResolved, let early, early.seq == seq {
+            entries[index].outcome = .resolved(early.value)
+            self.early = nil
+        } else if let deadline {
+            deadlines.set(UInt32(index), at: deadline)
+        }
     }
+
+    /// The requests of this seq that `resolve` completes. O(n) for n requests: a call names its seq nowhere but here.
+    func resolvable(_ seq: Seq) -> [UInt64] {
+        entries.indices.filter { entries[$0].isTaken && entries[$0].canBeResolved && entries[$0].seq == seq }
+            .map { ticket(at: $0) }
+    }
+
+    /// A request that polls for its result, and is not in the table yet, was resolved. At most one at a time polls.
+    mutating func resolveEarly(_ seq: Seq, _ value: Value?) { early = (seq, value) }
 
     private func holds(_ ticket: UInt64) -> Int? {
         let index = PendingTable.index(ticket)
@@ -213,19 +237,13 @@ struct PendingTable: ~Copyable {
     func isInFlightAmongOwn(_ seq: Seq) -> Bool { entries.contains { $0.isTaken && $0.seq == seq } }
 
     /// Tickets of requests whose deadline has passed at `now`.
-    mutating func expire(_ now: UInt64) -> [UInt64] {
-        deadlines.advance(to: now).map { index in
-            UInt64(entries[Int(index)].generation) << 32 | UInt64(Int(index) + PendingTable.firstIndex)
-        }
-    }
+    mutating func expire(_ now: UInt64) -> [UInt64] { deadlines.advance(to: now).map { ticket(at: Int($0)) } }
 
     /// When to look for expired ones next, in milliseconds; `nil` without deadlines.
     var nextDeadline: UInt64? { deadlines.next }
 
     /// All tickets in flight.
     var tickets: [UInt64] {
-        entries.indices.filter { entries[$0].isTaken }.map { index in
-            UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
-        }
+        entries.indices.filter { entries[$0].isTaken }.map { ticket(at: $0) }
     }
 }

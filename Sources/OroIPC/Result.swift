@@ -151,6 +151,7 @@ import OroLink
         switch outcome {
         case .frame(let storage): self.init(storage, command, link: link)
         case .error(let error): self.init(err: error, source: command)
+        case .resolved(let value): self = Result.from(value, source: command)
         }
     }
 

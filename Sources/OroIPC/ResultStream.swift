@@ -87,6 +87,14 @@ final class StreamCall: Sendable {
         }
     }
 
+    /// One that was not sent at all.
+    init(_ client: Client, failing error: IPCError) {
+        self.client = client
+        receiver = StreamReceiver(window: 1)
+        receiver.finish(error)
+        (ticket, signal, listening) = (0, nil, 0)
+    }
+
     deinit {
         signal?.unlisten(listening)
         client.core.abandon(ticket, .abort())

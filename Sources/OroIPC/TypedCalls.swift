@@ -14,7 +14,7 @@ extension Client {
         _ command: String, _ value: some Encodable, as type: T.Type, options: CallOptions? = nil
     ) async throws(IPCError) -> T {
         let content = try TypedContent(value, Client.request(command))
-        return try await core.call(command, nil, content.bytes, options, verb: "request", encoded: content.encoded)
+        return try await core.call(command, nil, content.bytes, options, verb: .request, encoded: content.encoded)
             .decode(type)
     }
 
@@ -23,7 +23,7 @@ extension Client {
         _ command: String, _ value: some Encodable, _ bytes: Bytes, as type: T.Type, options: CallOptions? = nil
     ) async throws(IPCError) -> T {
         let content = try TypedContent(value, Client.request(command))
-        return try await core.call(command, nil, bytes, options, verb: "write", encoded: content.encoded).decode(type)
+        return try await core.call(command, nil, bytes, options, verb: .write, encoded: content.encoded).decode(type)
     }
 
     /// The same, blocking the calling thread. Not for tasks.
@@ -66,7 +66,7 @@ extension Client {
     }
 
     private func result(_ command: String, _ content: TypedContent?, _ options: CallOptions?) async -> Result {
-        await core.call(command, nil, content?.bytes, options, verb: "call", encoded: content?.encoded)
+        await core.call(command, nil, content?.bytes, options, verb: .call, encoded: content?.encoded)
     }
 
     /// Calls a route and blocks the calling thread until its response is there. Not for tasks.

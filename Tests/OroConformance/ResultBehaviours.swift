@@ -258,7 +258,15 @@ extension Behaviour {
             let slow = Binding.Context(
                 default: .request, verbs: ["sleep": .write], options: CallOptions(timeout: .milliseconds(10)))
             let binding = client.createBinding(nil, slow)
-            for (call, verb) in [(binding.sleep, "write"), (binding.SLEEP, "request")] {
+            // Verbs are by the whole path.
+            var paths = slow
+            paths.verbs = ["reply.never": .write, "never": .sendSync]
+            let reply = client.createBinding("reply", paths)
+            paths.verbs = ["never": .write]
+            let other = client.createBinding("reply", paths)
+            for (call, verb) in [
+                (binding.sleep, "write"), (binding.SLEEP, "request"), (reply.never, "write"), (other.never, "request"),
+            ] {
                 do {
                     try await call(ms: 60_000)
                     throw Unexpected(verb)

@@ -1,7 +1,7 @@
 import Testing
 
-/// What the compiler must refuse: it is the compiler that keeps spans from outliving their memory, and both ends of a typed
-/// route to its types.
+/// What the compiler must refuse: it is the compiler that keeps spans from outliving their memory, both ends of a typed route to
+/// its types, and bindings to verbs there are.
 @Suite("The compiler refuses")
 struct CompileFailTests {
     struct Snippet: Sendable, CustomTestStringConvertible {
@@ -22,6 +22,13 @@ struct CompileFailTests {
         """
 
     static let good = [
+        Snippet(
+            name: "a binding with verbs by paths",
+            code: """
+                func bind(_ client: Client) -> Binding {
+                    client.createBinding("fs", .init(default: .request, verbs: ["fs.write": .write]))
+                }
+                """, error: ""),
         Snippet(
             name: "a typed route that is answered and called with its types",
             code: shared + """
@@ -92,6 +99,11 @@ struct CompileFailTests {
                     host.router.map(lines) { (request: Request, stream: TypedReplyStream<Int>) in try await stream.send(1) }
                 }
                 """, error: "cannot convert value of type '@Sendable (Request, TypedReplyStream<Int>)"),
+        Snippet(
+            name: "a binding with a verb that is none",
+            code: """
+                func bind(_ client: Client) -> Binding { client.createBinding("fs", .init(default: .nope)) }
+                """, error: "type 'Binding.Verb' has no member 'nope'"),
         Snippet(
             name: "a span that leaves the function without its bytes",
             code: """

@@ -156,6 +156,58 @@ struct MessageLinkTests {
         #expect(own.data == "77")
     }
 
+    @Test("every way of sending without a result, in chunks, or with a body takes a message")
+    func otherVerbs() async throws {
+        let host = try Host.embedded()
+        defer { host.stop() }
+        let client = try host.connect()
+        let (messages, arrive) = AsyncStream<Message>.makeStream()
+        host.router.map("t") { message in
+            arrive.yield(message)
+            return Result(data: "one", bytes: message.bytes)
+        }
+        host.router.map(
+            "body",
+            async: { message in
+                var bytes: [UInt8] = []
+                for try await chunk in message.body! { bytes += [UInt8](chunk.bytes ?? []) }
+                return Result(data: message["a"], bytes: Bytes(bytes))
+            })
+        var arrived = messages.makeAsyncIterator()
+        // Names that occur twice travel in another form, and so does a number that is given.
+        for pairs in [[], [("a", 1)], [("a", 1), ("a", 2)], [("seq", "R88888888888888888888"), ("a", 3)]]
+            as [[(String, Value)]]
+        {
+            let message = try Message.from("t", pairs: pairs, bytes: [5])
+            try client.post(message)
+            try client.batch { batch throws(LinkError) in
+                for _ in 0..<3 {
+                    do throws(IPCError) { try batch.post(message) } catch { throw .unencodable("\(error)") }
+                }
+            }
+            for try await chunk in client.stream(message) { #expect(chunk.value == "one" && chunk.bytes == [5]) }
+            for _ in 0..<5 {
+                let got = try #require(await arrived.next())
+                #expect(got.entries.map(\.value) == pairs.filter { $0.0 != "seq" }.map(\.1) && got.bytes == [5])
+                if let seq = message.seq { #expect(got.seq == seq) }
+            }
+        }
+        let chunks = AsyncStream<Bytes> { stream in
+            stream.yield([1, 2])
+            stream.yield([3])
+            stream.finish()
+        }
+        let answer = await client.request(try Message.from("body", ["a": 1]), body: chunks)
+        #expect(answer.data == 1 && answer.bytes == [1, 2, 3])
+        // What cannot be sent.
+        let (own, wrong) = (try Message.from("body", bytes: [1]), try Message("ipc://t?seq=abc"))
+        #expect(await client.request(own, body: chunks).err?.kind == .type)
+        #expect(throws: IPCError.self) { try client.post(wrong) }
+        await #expect(throws: IPCError.self) { for try await _ in client.stream(wrong) {} }
+        client.close()
+        #expect(throws: IPCError.self) { try client.post(own) }
+    }
+
     @Test("making and sending a message builds no URI: it allocates the same, however long its texts are")
     func noText() throws {
         let exchange = try Exchange()

@@ -14,13 +14,19 @@ struct SharedClientTests {
     }
 
     @Test("without a host every call is a NetworkError without source, and nothing is waited for")
-    func noHost() async {
+    func noHost() async throws {
         for result in [
             IPC.sendSync("ping"), await IPC.send("ping"), await IPC.request("ping"), await IPC.write("ping", nil, [1]),
         ] {
             #expect(result.err?.kind == .network && result.source == nil && result.data == nil)
             #expect(result.err?.message.contains("ORO_IPC_HOST") == true)
         }
+        let (message, target) = (try Message("ipc://ping"), EventTarget())
+        #expect(throws: IPCError.self) { try IPC.postMessage("ipc://ping") }
+        #expect(throws: IPCError.self) { try IPC.postMessage(message) }
+        #expect(throws: IPCError.self) { try IPC.emit("e", 1) }
+        #expect(throws: IPCError.self) { try IPC.resolve("R1", 1) }
+        #expect(throws: Never.self) { try IPC.emit("e", 1, target: target) }
         #expect(IPC.primordials == .object([:]))
         await #expect(throws: IPCError.self) { try await IPC.createBinding("fs").stat("/") }
     }
@@ -54,6 +60,11 @@ struct SharedClientTests {
         #expect(await IPC.request("echo", 3).data == 3)
         #expect(await IPC.write("echo", 4, [5]).bytes == [5])
         #expect(try await IPC.createBinding().echo(6).data == 6)
+        var events = try IPC.client().events.stream("resolve-0-R7").makeAsyncIterator()
+        try IPC.postMessage("ipc://echo?value=7&seq=R7")
+        #expect(await events.next()?["data"] == ["value": "7"])
+        #expect(try IPC.resolve("R7", 8) && !IPC.emit("e", ""))
+        #expect(await events.next()?.detail == 8)
         #expect(try IPC.client() === IPC.client())
     }
 
