@@ -18,11 +18,13 @@ final class BroadcastHub: PortMember {
     /// Has this object.
     private unowned let broker: PortBroker
     private var subscriptions: [UInt64: Subscription] = [:]
+    /// Clients that subscribe with requests.
+    var listeners = BroadcastListeners()
     /// The numbers of those of each name, in the order they came.
     private var names: [String: [UInt64]] = [:]
 
     private static let window = 256
-    private static let windowBytes = 64 << 20
+    static let windowBytes = 64 << 20
 
     private final class Subscription {
         let number: UInt64
@@ -32,6 +34,8 @@ final class BroadcastHub: PortMember {
         /// Messages from it, and how many of these it was told are taken.
         var heard: UInt64 = 0
         var said: UInt64 = 0
+        /// What the messages behind that have cost.
+        var unsaidCost = 0
         /// Messages to it, and how many of these it has taken.
         var posted: UInt64 = 0
         var taken: UInt64 = 0
@@ -63,19 +67,35 @@ final class BroadcastHub: PortMember {
         sender.heard = delivery.seq + 1
         // Now and then: a sender that does not read must not find its ring full of these.
         let isLent = delivery.content.allBuffers.contains { $0.isBorrowed }
-        if isLent || sender.heard - sender.said >= PortLimits.sayAfter {
+        sender.unsaidCost += delivery.content.cost
+        if isLent || sender.heard - sender.said >= PortLimits.sayAfter
+            || sender.unsaidCost >= PortLimits.sayAfterBytes
+        {
             sender.said = sender.heard
+            sender.unsaidCost = 0
             try? broker.take(.consumed(sender.number, count: sender.heard), from: self)
         }
         acknowledge(sender, low: delivery.consumed)
         // UNTRUSTED: what is no broadcast goes to nobody.
         guard delivery.carried.isEmpty, let origin = delivery.content.broadcastOrigin else { return }
-        let others = (names[sender.name] ?? []).compactMap { subscriptions[$0] }
-            .filter { $0 !== sender && (origin == "*" || origin == $0.origin) }
-        if others.isEmpty { return }
-        let content = delivery.content.shared()
-        for other in others { offer(content, to: other) }
+        let message = BroadcastMessage(name: sender.name, origin: origin, content: delivery.content)
+        offer(message, except: sender)
+        listeners.hear(message)
     }
+
+    /// To all others of its name that it is for. Answers how many there were.
+    @discardableResult
+    private func offer(_ message: BroadcastMessage, except sender: Subscription?) -> Int {
+        let others = (names[message.name] ?? []).compactMap { subscriptions[$0] }
+            .filter { $0 !== sender && message.isFor($0.origin) }
+        if others.isEmpty { return 0 }
+        let content = message.content.shared()
+        for other in others { offer(content, to: other) }
+        return others.count
+    }
+
+    /// Somebody without a subscription posts. Answers for how many it was.
+    func post(_ message: BroadcastMessage) -> Int { offer(message, except: nil) + listeners.hear(message) }
 
     override func tellConsumed(_ number: UInt64, _ count: UInt64) {
         guard let subscription = subscriptions[number], count > subscription.taken, count <= subscription.posted else {
@@ -129,6 +149,7 @@ final class BroadcastHub: PortMember {
         let seq = subscription.posted
         subscription.posted += 1
         subscription.said = subscription.heard
+        subscription.unsaidCost = 0
         let cost = content.cost + content.allBuffers.reduce(0) { $0 + $1.count }
         subscription.costs.append(cost)
         subscription.costSum += cost

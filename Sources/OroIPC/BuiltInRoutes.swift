@@ -22,7 +22,7 @@ enum BuiltInRoutes {
             },
             Router.StreamRoute("diagnostics.stream.sse") { try await sendEvents($0, $1) },
             Router.StreamRoute("diagnostics.stream.chunks") { try await sendChunks($0, $1) },
-        ]
+        ] + BroadcastRoutes.all(of: core)
     }
 
     /// Where the host runs.

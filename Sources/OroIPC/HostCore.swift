@@ -307,7 +307,7 @@ import Synchronization
     }
 
     func activate(_ host: HostLink) {
-        if host.isActive { return }
+        if host.isActive || host.isEnded { return }
         host.link.disarm()
         host.isActive = true
         host.idleTurns = 0
@@ -485,6 +485,7 @@ import Synchronization
             options.logger.debug("link \(key) is over: \(why)")
         }
         deactivate(host)
+        host.isEnded = true
         host.cancelAll()
         host.link.end(why)
         reactor.poller.remove(host.link.chime, key: (key | Source.chime) + 4)

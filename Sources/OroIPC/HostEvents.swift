@@ -55,15 +55,20 @@ extension HostCore {
         }
     }
 
-    private func deliver(_ outgoing: Outgoing, to host: HostLink) {
+    /// False: it was dropped.
+    @discardableResult
+    func deliver(_ outgoing: Outgoing, to host: HostLink) -> Bool {
+        var isSent = false
         do throws(LinkError) {
-            if try !host.send(outgoing) { statistics.droppedEvents += 1 }
+            isSent = try host.send(outgoing)
+            if !isSent { statistics.droppedEvents += 1 }
         } catch {
             // Not ended here: this may run inside one of its own handlers.
             host.link.halt(error)
         }
         // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
         if host.link.isOver || host.link.isBackedUp(0) { activate(host) }
+        return isSent
     }
 }
 

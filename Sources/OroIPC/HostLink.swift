@@ -29,6 +29,8 @@ import OroLink
     var listens = false
     /// In the host's list of links that are looked at in every turn.
     var isActive = true
+    /// The host has let go of it: what is still done on its way out must not bring it back.
+    var isEnded = false
     /// Turns since something came.
     var idleTurns = 0
     var activeIndex = 0

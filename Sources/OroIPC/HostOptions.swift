@@ -31,8 +31,8 @@ public struct HostOptions: Sendable {
     /// Who may connect: answers why not, or `nil` for yes. `nil`: processes of the same user, and nobody else. A policy
     /// takes the place of that rule, so it looks at `userID` itself.
     public var policy: (@Sendable (PeerIdentity) -> Refusal?)?
-    /// The routes that every host has: `ping`, `platform.primordials`, `platform.event` and `diagnostics.*`. They can be
-    /// neither replaced nor removed.
+    /// The routes that every host has: `ping`, `platform.primordials`, `platform.event`, `diagnostics.*` and
+    /// `broadcast_channel.*`. They can be neither replaced nor removed.
     public var builtInRoutes = true
     /// What `platform.primordials` shows as the version: that of the program, where it has one.
     public var version = RuntimeVersion.library

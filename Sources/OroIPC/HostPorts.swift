@@ -90,7 +90,8 @@ final class LinkPorts: PortMember {
 
     init(_ host: HostLink) { self.host = host }
 
-    override var hasRoom: Bool { !host.link.isBackedUp(0) && !host.link.isOver }
+    override var hasRoom: Bool { !host.link.isBackedUp(0) && !isOver }
+    private var isOver: Bool { host.isEnded || host.link.isOver }
     override var client: PortClient { PortClient(id: host.link.id, identity: host.link.peer) }
 
     override func deliver(_ delivery: PortDelivery) {
@@ -121,7 +122,7 @@ final class LinkPorts: PortMember {
 
     override func tell(_ way: PortWayFrame) { send(way.frame) }
 
-    override var canBeIntroduced: Bool { host.link.isIntroducible && !isGone && !host.link.isOver }
+    override var canBeIntroduced: Bool { host.link.isIntroducible && !isGone && !isOver }
 
     override func introduce(to other: PortMember, as id: UInt64) -> Bool {
         guard let other = (other as? LinkPorts)?.host.link else { return false }
@@ -142,7 +143,7 @@ final class LinkPorts: PortMember {
 
     /// What is sent to a client may be the doing of another, which must not suffer for its broken link.
     private func send(_ body: (HostLink) throws(LinkError) -> Void) {
-        if isGone || host.link.isOver { return }
+        if isGone || isOver { return }
         let core = unsafe host.core
         do throws(LinkError) {
             try body(host)
@@ -207,5 +208,8 @@ extension HostLink {
     }
 
     /// The link is over.
-    func closePorts() { unsafe core.broker.remove(ports) }
+    func closePorts() {
+        unsafe core.broker.remove(ports)
+        unsafe core.broker.hub.listeners.remove(client: link.id)
+    }
 }

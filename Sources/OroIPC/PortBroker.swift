@@ -33,6 +33,12 @@ final class PortBroker {
         hubBox = BroadcastHub(self)
     }
 
+    /// The other end of all broadcast channels.
+    var hub: BroadcastHub {
+        // Set in the initializer and never again.
+        hubBox!
+    }
+
     func setLocal(_ member: PortMember) { local = member }
 
     // MARK: Orders
@@ -101,7 +107,7 @@ final class PortBroker {
             meetings[name] = other
             other.meeting = name
         case .broadcast(let origin, let keeping):
-            guard options.allowsBroadcasts, let hub = hubBox else { return refuse(end, "this host has no broadcasts") }
+            guard options.allowsBroadcasts else { return refuse(end, "this host has no broadcasts") }
             let number = hub.takeNumber()
             hub.give(other, number: number)
             hub.subscribe(number, name: name, origin: origin, keeping: keeping)

@@ -159,7 +159,7 @@ extension StructuredValue {
     /// What it is.
     public var node: StructuredGraph.Node { graph[root] }
 
-    private func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
+    func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
         StructuredValue(graph: graph, root: reference, buffers: buffers, ports: ports)
     }
 
@@ -231,47 +231,6 @@ extension StructuredValue {
 
     /// The two, which are parts of one value, are one object: shared, or met again in a cycle.
     public func isSame(as other: StructuredValue) -> Bool { root == other.root }
-
-    /// The same as a value of messages and results; `nil` when it has no form there: dates, maps, sets, errors, ports, cycles, and
-    /// `undefined` other than as a member, which is left out. Buffers and views become their bytes. O(n).
-    public var value: OroFrame.Value? {
-        var open: Set<StructuredGraph.Reference> = []
-        return value(root, &open)
-    }
-
-    private func value(_ reference: StructuredGraph.Reference, _ open: inout Set<StructuredGraph.Reference>)
-        -> OroFrame.Value?
-    {
-        switch graph[reference] {
-        case .null: return .null
-        case .bool(let value): return .bool(value)
-        case .int(let value): return .int(value)
-        case .double(let value): return .double(value)
-        case .bigint(let value): return .bigint(value)
-        case .string(let text): return .string(text)
-        case .inlineBuffer, .buffer, .view: return part(reference).bytes.map { .bytes([UInt8]($0)) }
-        case .array(let elements):
-            guard open.insert(reference).inserted else { return nil }
-            defer { open.remove(reference) }
-            var values: [OroFrame.Value] = []
-            for element in elements {
-                guard let element, let value = value(element, &open) else { return nil }
-                values.append(value)
-            }
-            return .array(values)
-        case .object(let members):
-            guard open.insert(reference).inserted else { return nil }
-            defer { open.remove(reference) }
-            var values = OrderedDictionary<String, OroFrame.Value>()
-            for (name, member) in members {
-                if case .undefined = graph[member] { continue }
-                guard let value = value(member, &open) else { return nil }
-                values[name] = value
-            }
-            return .object(values)
-        default: return nil
-        }
-    }
 }
 
 extension StructuredValue: CustomStringConvertible {
@@ -293,6 +252,13 @@ public struct StructuredBuilder: Sendable {
     private var ports: [IPCMessagePort] = []
 
     public init() {}
+
+    /// All of a value, whose parts keep their names.
+    init(_ value: StructuredValue) {
+        graph = value.graph
+        buffers = value.buffers
+        ports = value.ports
+    }
 
     /// A further node; what it refers to must be of this builder.
     public mutating func add(node: StructuredGraph.Node) -> StructuredGraph.Reference { graph.add(node) }

@@ -11,18 +11,20 @@ struct Bench: AsyncParsableCommand {
             ratio is the median over the blocks: of times for round trips (less is better), of rates for one-way traffic
             (more is better). Percentiles are those of single round trips, or of blocks.
 
-              oro-ipc bench                             all but rtt-payload, about two minutes
+              oro-ipc bench                             all but the families, about two minutes
               oro-ipc bench lane-rtt-64 rtt-64-spin     two of them
               oro-ipc bench --json > figures.json
               oro-ipc bench --plot plots                payloads of 64 bytes to 1 GiB, as two plots and bench.json
 
             \(Bench.usual.map { Bench.line($0.name, $0.summary) }.joined(separator: "\n"))
+            \(Bench.line(BroadcastCase.family, "1 MiB posted to 1, 4, 16 and 64 subscribers; -1, -4, -16 or -64: one of them"))
             \(Bench.line(PayloadCase.family, PayloadCase.sizes.count.description + " sizes, polling and asleep (-park):"))
             \(Bench.line("rtt-payload-1M", "one of them; K, M and G are powers of 1024"))
             \(Bench.line("rtt-payload-1M-park", PayloadCase(bytes: 64, parks: true).summary))
             """)
 
     private static let usual: [any BenchKind] = BenchCase.allCases + LoanCase.allCases
+    private static let families = [PayloadCase.family, BroadcastCase.family]
 
     private static func line(_ name: String, _ summary: String) -> String {
         "  " + name + String(repeating: " ", count: 22 - name.count) + summary
@@ -34,7 +36,7 @@ struct Bench: AsyncParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    @Option(help: "Write payload-latency.svg, payload-throughput.svg and bench.json to this folder.")
+    @Option(help: "Write plots of the families of benches, and bench.json, to this folder.")
     var plot: String?
 
     @Option(help: .hidden)
@@ -52,16 +54,18 @@ struct Bench: AsyncParsableCommand {
     private var settings: BenchSettings { BenchSettings(depth: depth, fromArrays: arrays, quick: quick) }
 
     private func cases() -> [any BenchKind] {
-        let names = !names.isEmpty ? names : plot != nil ? [PayloadCase.family] : Bench.usual.map(\.name)
+        let names = !names.isEmpty ? names : plot != nil ? Bench.families : Bench.usual.map(\.name)
         return names.flatMap { name -> [any BenchKind] in
             if name == PayloadCase.family { return PayloadCase.all(settings) }
             if let one = PayloadCase(name) { return [one] }
+            let broadcasts = BroadcastCase.all.filter { name == BroadcastCase.family || name == $0.name }
+            if !broadcasts.isEmpty { return broadcasts }
             return Bench.usual.filter { $0.name == name }
         }
     }
 
     func validate() throws {
-        let known = Bench.usual.map(\.name) + [PayloadCase.family]
+        let known = Bench.usual.map(\.name) + Bench.families + BroadcastCase.all.map(\.name)
         for name in names where !known.contains(name) && PayloadCase(name) == nil {
             throw ValidationError(
                 "there is no bench '\(name)'; there are \(known.joined(separator: ", ")), rtt-payload-1M, …")
@@ -89,7 +93,13 @@ struct Bench: AsyncParsableCommand {
                 results.append(result)
                 if !json { StandardStream.output.line(result.row) }
             }
-            let values = results.map { $0.value(backend: backend, withBlocks: blocks) }
+            let further = BroadcastCase.further(results)
+            if !json, let line = further?.text { StandardStream.output.line(line) }
+            let values = results.map { result in
+                var value = result.value(backend: backend, withBlocks: blocks)
+                if let cost = further?.nanoseconds[result.bench.name] { value.set("further_ns", .double(cost)) }
+                return value
+            }
             let text = (["results": .array(values)] as Value).json()
             if json { print(text) }
             if let plot { try BenchPlots.write(results, json: text, to: plot) }

@@ -20,6 +20,8 @@ enum BenchPlots {
         let payloads = results.filter { $0.bench is PayloadCase }
             .sorted { ($0.bench.payload ?? 0) < ($1.bench.payload ?? 0) }
         try write(json + "\n", to: "\(folder)/bench.json")
+        let broadcasts = results.filter { $0.bench is BroadcastCase }
+        if !broadcasts.isEmpty { try write(subscribers(broadcasts).svg(), to: "\(folder)/broadcast.svg") }
         guard !payloads.isEmpty else { return }
         try write(latency(payloads).svg(), to: "\(folder)/payload-latency.svg")
         try write(throughput(payloads).svg(), to: "\(folder)/payload-throughput.svg")
@@ -60,6 +62,27 @@ enum BenchPlots {
         return SVGPlot(
             title: "Time of a round trip by payload", subtitle: subtitle(results), x: size,
             y: .init(title: "time", scale: .logarithmic(base: 10), label: { Units.power($0) }), series: series)
+    }
+
+    /// Beside a copy for each subscriber, which is what it would cost to write the payload once for every one.
+    private static func subscribers(_ results: [BenchResult]) -> SVGPlot {
+        func points(_ time: (BenchResult, Double) -> Double) -> [(x: Double, y: Double)] {
+            results.compactMap { result in
+                guard let count = (result.bench as? BroadcastCase)?.subscribers else { return nil }
+                return (x: Double(count), y: time(result, Double(count)))
+            }
+        }
+        return SVGPlot(
+            title: "1 MiB posted, until all subscribers have looked at it",
+            subtitle: "One host, all subscribers in another process, each with a link of its own.",
+            x: .init(title: "subscribers", scale: .logarithmic(base: 4), label: { "\(Int($0.rounded()))" }),
+            y: .init(title: "time", scale: .logarithmic(base: 10), label: { Units.power($0) }),
+            series: [
+                .init(name: "OroIPC p50", points: points { result, _ in result.times.p50 }, color: 0),
+                .init(name: "OroIPC p99", points: points { result, _ in result.times.p99 }, color: 0, isDashed: true),
+                .init(name: "a copy for each", points: points { $0.times.rawP50 * $1 }, color: 1),
+                .init(name: "one copy", points: points { result, _ in result.times.rawP50 }, color: 7, isDashed: true),
+            ])
     }
 
     private static func throughput(_ results: [BenchResult]) -> SVGPlot {

@@ -39,14 +39,15 @@ struct Demo: AsyncParsableCommand {
         do throws(FileFailure) { direct = try DirectFolder(folder) } catch {
             throw ToolError(.usage, "'\(String(showing: folder))' cannot be read: \(error.text)")
         }
-        let host = try HostProcess(serving: folder, folder: socketFolder)
+        let name = "demo-\(getpid())"
+        let host = try OwnProcess.host(name, serving: folder, folder: socketFolder)
         // The process must be gone before this one is, whatever happens.
         defer { host.stop() }
         var options = ClientOptions()
         options.folder = socketFolder
         let client: Client
         do throws(LinkError) {
-            client = try Client.connect(host.name, options: options)
+            client = try Client.connect(name, options: options)
         } catch {
             throw ToolError(error)
         }
@@ -60,7 +61,7 @@ struct Demo: AsyncParsableCommand {
         if !report.agreed { throw ToolError(.failed) }
     }
 
-    private func walk(_ client: Client, _ direct: DirectFolder, _ host: HostProcess) async throws -> DemoReport {
+    private func walk(_ client: Client, _ direct: DirectFolder, _ host: OwnProcess) async throws -> DemoReport {
         let hostBefore = try await EngineCounters(client)
         let progress = ProgressBar(isQuiet: json)
         let before = Diagnostics.systemCalls

@@ -21,7 +21,7 @@ struct Tool: AsyncParsableCommand {
         version: RuntimeVersion.library.full,
         subcommands: [
             Serve.self, Send.self, Request.self, Stream.self, Listen.self, Broadcast.self, Port.self, Events.self,
-            Ping.self, Bench.self, BenchPeerCommand.self,
+            Ping.self, Bench.self, BenchPeerCommand.self, BenchSubscribersCommand.self,
             Doctor.self,
             Demo.self,
         ])

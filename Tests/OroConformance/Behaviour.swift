@@ -41,5 +41,5 @@ public struct Behaviour: Sendable, CustomStringConvertible {
     public static let all: [Behaviour] =
         answers + results + callOptions + bindings + names + sequence + givingUp + handlers + payloads + blocks + crowds
         + streams
-        + bodies + events + replies + endings + streamEndings + ports + shutdowns + broadcasts
+        + bodies + events + replies + endings + streamEndings + ports + shutdowns + broadcasts + broadcastRequests
 }

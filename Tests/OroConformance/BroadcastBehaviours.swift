@@ -3,8 +3,8 @@ import Foundation
 import OroIPC
 import OroLink
 
-// Broadcast channels (behaviour.md 17, in its sane form). Left out: names as URLs and the token, which are JavaScript's, and the
-// routes `broadcast_channel.*` (18.13).
+// Broadcast channels (behaviour.md 17, in its sane form). Left out: names as URLs and the token, which are JavaScript's. The
+// routes `broadcast_channel.*` (18.13) are in BroadcastRequestBehaviours.swift.
 
 extension Behaviour {
     static let broadcasts: [Behaviour] = [
@@ -107,6 +107,18 @@ extension Behaviour {
                 if last == 499 { break }
             }
             try expect(heard <= 500)
+        },
+        Behaviour("who posts private bytes is told that they were taken, and can post on", clients: 2) { subject in
+            let (sender, hearer) = (try await subscribe(subject, "bytes"), try await subscribe(subject, "bytes"))
+            // In frames: 100 of these are more than may wait to be taken.
+            let parts = (0..<8).map { pattern(8000, seed: UInt64($0)) }
+            let value = StructuredValue.array(parts.map { .bytes(Bytes($0)) })
+            var messages = hearer.messages.makeAsyncIterator()
+            for _ in 0..<200 {
+                try await sender.post(value)
+                guard let event = await messages.next() else { throw Unexpected("the channel was closed") }
+                try expect(same(event.data[7]?.bytes, parts[7]))
+            }
         },
         Behaviour("a large payload comes to all whole, in memory nobody can change", clients: 4) { subject in
             let channels = try await subscribe(4, subject, "large")

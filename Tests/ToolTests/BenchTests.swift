@@ -13,7 +13,7 @@ struct BenchTests {
         for (name, code) in [
             ("loan-1MiB-touch8", Int32(0)), ("loan-1MiB-full", 0), ("copy-1MiB", 0), ("rtt-payload-64", 0),
             ("rtt-payload-4K-park", 0), ("rtt-payload-65", 2), ("rtt-payload-1T", 2), ("rtt-payload-", 2),
-            ("rtt-payload-4K-spin", 2), ("nothing", 2),
+            ("rtt-payload-4K-spin", 2), ("nothing", 2), ("broadcast-1MiB-1", 0), ("broadcast-1MiB-2", 2),
         ] {
             let outcome = try ToolProcess.run(["bench", "--quick", "--json", name])
             #expect(outcome.code == code, "\(name): \(outcome.errors)")
@@ -24,13 +24,13 @@ struct BenchTests {
         }
     }
 
-    @Test("--plot writes two plots and the figures, in a folder that it makes")
+    @Test("--plot writes plots of the families and the figures, in a folder that it makes")
     func plots() throws {
         let folder = try TemporaryFolder()
         let plots = folder.path + "/plots"
         let outcome = try ToolProcess.run(["bench", "--quick", "--plot", plots])
         #expect(outcome.code == 0, "\(outcome.errors)")
-        for name in ["payload-latency.svg", "payload-throughput.svg"] {
+        for name in ["payload-latency.svg", "payload-throughput.svg", "broadcast.svg"] {
             let data = try Data(contentsOf: URL(fileURLWithPath: "\(plots)/\(name)"))
             let parser = XMLParser(data: data)
             let counter = Counter()
@@ -44,7 +44,9 @@ struct BenchTests {
         // 64 bytes to 64 KiB, both policies.
         #expect(results?[13]?["name"]?.string == "rtt-payload-64K-park")
         #expect(results?[13]?["bytes"]?.int == 65536)
-        #expect(results?.array?.count == 14)
+        #expect(results?[17]?["name"]?.string == "broadcast-1MiB-64")
+        #expect(results?[17]?["further_ns"]?.double != nil)
+        #expect(results?.array?.count == 18)
     }
 
     @Test("--plot with a folder that cannot be made is wrong usage, before anything is measured")

@@ -151,14 +151,15 @@ final class Hostile {
             "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
             "eventfd", "deep epoll",
             "truncated hello", "vanish", "versions", "bounds", "assembly",
-        ] + blockKinds
+        ] + blockKinds + portKinds
 
     /// One mutation.
     func step() throws {
         let kind = only ?? Hostile.kinds[u(Hostile.kinds.count)]
         counts[kind, default: 0] += 1
-        if Hostile.blockKinds.contains(kind) {
-            do { try blocks(kind) } catch { throw Unexpected("\(kind): \(error)") }
+        let isBlocks = Hostile.blockKinds.contains(kind)
+        if isBlocks || Hostile.portKinds.contains(kind) {
+            do { try isBlocks ? blocks(kind) : ports(kind) } catch { throw Unexpected("\(kind): \(error)") }
             if let wrong = shown.wrong { throw Unexpected("\(kind): \(wrong)") }
             return
         }
@@ -354,6 +355,7 @@ func hostileTrial(_ arguments: Arguments) async throws {
     var options = ClientOptions()
     options.folder = folder.path
     let client = try Client.connect("attacked", options: options)
+    let good = try GoodPorts(client)
     // Once, so that what the host needs once is there before it is measured.
     try Peer(["hostile", "--name", "attacked", "--folder", folder.path, "--count", "500", "--seed", "99"]).line(
         starting: "mutations")
@@ -379,6 +381,7 @@ func hostileTrial(_ arguments: Arguments) async throws {
         let tag = Value.int(Int64(asked))
         let result = asked % 2 == 0 ? client.sendSync("echo", tag) : await client.request("echo.async", tag)
         try expectEqual(result.data, tag, "the good client: \(result)")
+        try await good.talk(Int64(asked))
         worst = max(worst, oro_clock_ns() - start)
         asked += 1
     }
@@ -404,4 +407,27 @@ func hostileTrial(_ arguments: Arguments) async throws {
     try expectEqual(after.memfds, before.memfds, "mappings")
     try expect(after.rss < before.rss + 16_384, "memory grew")
     guard host.finish() == 0 else { throw Unexpected("the host failed") }
+}
+
+/// The good client's conversations, which go on beside the attack.
+private struct GoodPorts {
+    private let echo: IPCMessagePort
+    private let (speaker, hearer): (IPCBroadcastChannel, IPCBroadcastChannel)
+
+    init(_ client: Client) throws {
+        echo = try client.openPort("echo")
+        (speaker, hearer) = (
+            try IPCBroadcastChannel("good", over: client), try IPCBroadcastChannel("good", over: client)
+        )
+    }
+
+    /// Says something, and hears it again.
+    func talk(_ number: Int64) async throws {
+        try await echo.post(.int(number))
+        var answers = echo.messages.makeAsyncIterator()
+        try expectEqual(await answers.next()?.data.int, number, "the good client's port")
+        try await speaker.post(.int(number))
+        var heard = hearer.messages.makeAsyncIterator()
+        try expectEqual(await heard.next()?.data.int, number, "the good client's broadcast")
+    }
 }

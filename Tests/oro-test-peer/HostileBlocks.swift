@@ -139,7 +139,7 @@ extension Hostile {
         bytes([(slot, 4), (serial, 4), (loan, 8), (offset, 8), (count, 8)])
     }
 
-    private func request(
+    func request(
         _ name: String, ticket: UInt64, kind: UInt8 = 1, value: [UInt8] = [], reference: [UInt8] = []
     ) throws {
         let body = bytes([(UInt64(name.utf8.count), 2)]) + Array(name.utf8) + value + reference
@@ -151,13 +151,15 @@ extension Hostile {
         wake()
     }
 
-    /// Waits until the host has read enough.
-    private func roomFor(_ count: Int) throws {
+    /// Waits until the host has read enough. `reading`: what it says meanwhile counts for nothing.
+    func roomFor(_ count: Int, reading: Bool = false) throws {
         guard let theirs = shown.segment else { throw Unexpected("no segment") }
         let end = oro_clock_ns() + 10_000_000_000
         while position &+ UInt64(count + 64) &- theirs.load(fromByteOffset: 256, as: UInt64.self) > UInt64(ring) {
             notice()
-            drainHere()
+            // Nobody reads any more.
+            if !drainHere() { return }
+            if reading, (try? nextAnswer()) != nil { continue }
             usleep(50)
             if oro_clock_ns() > end { throw Unexpected("the host does not read") }
         }
@@ -183,7 +185,7 @@ extension Hostile {
         }
     }
 
-    private struct Answer {
+    struct Answer {
         /// No event, and no push, whose seq needs a text.
         let isAsked: Bool
         let flags: UInt8
@@ -197,7 +199,7 @@ extension Hostile {
     }
 
     /// The next frame in the host's ring.
-    private func nextAnswer() throws -> Answer? {
+    func nextAnswer() throws -> Answer? {
         guard let theirs = shown.segment, let segment else { throw Unexpected("no segment") }
         let ring = theirs + 4096, mask = shown.ringBytes - 1
         let offset = Int(shown.position) & mask
@@ -251,7 +253,7 @@ extension Hostile {
     /// The host has to hang up by itself.
     ///
     /// `looking`: it is asked for blocks, until it has read the packet that says where they come back.
-    private func mustHangUp(looking: Bool = false) throws {
+    func mustHangUp(looking: Bool = false) throws {
         let end = oro_clock_ns() + 10_000_000_000
         var turns = 0
         while drainHere() {

@@ -1,0 +1,95 @@
+import OroFrame
+import OroLink
+
+/// Broadcasts for clients that speak only requests: they subscribe and post with these routes, and hear what others post as the
+/// event `broadcastchannelmessage`. They and the ports of ``IPCBroadcastChannel`` hear each other.
+enum BroadcastRoutes {
+    /// They answer on the host's thread, where broadcasts are known, in the order they came.
+    static func all(of core: HostCore) -> [Router.Route] {
+        func route(
+            _ name: String, _ answer: @escaping @Sendable (HostCore, Message) throws(IPCError) -> Value
+        ) -> Router.Route {
+            Router.ReplyRoute(name) { [weak core] message, reply in
+                let isTaken = core?.reactor.submit { [weak core] in
+                    guard let core else { return }
+                    do throws(IPCError) {
+                        guard core.options.ports.allowsBroadcasts else {
+                            throw .notAllowed("this host has no broadcasts")
+                        }
+                        let value = try answer(core, message)
+                        // Nobody may wait any more.
+                        try? reply.send(value)
+                    } catch {
+                        try? reply.fail(error)
+                    }
+                }
+                if isTaken != true { throw IPCError.hostGone }
+            }
+        }
+        return [
+            route("broadcast_channel.subscribe", subscribe), route("broadcast_channel.unsubscribe", unsubscribe),
+            route("broadcast_channel.postMessage", post),
+            // What the reference host calls the same.
+            route("broadcast_channel.queuedResponseMessage", post),
+        ]
+    }
+
+    /// `{name, origin, token}`: answers `{origin, name, id}`. Without an origin it is the usual one.
+    private static func subscribe(_ core: HostCore, _ message: Message) throws(IPCError) -> Value {
+        guard let client = message.client, client.isConnected else {
+            throw .notAllowed("only clients subscribe with requests; the host has IPCBroadcastChannel(_:in:)")
+        }
+        let most = core.options.ports.portsPerLink
+        guard core.broker.hub.listeners.counts[client.id, default: 0] < most else {
+            throw IPCError(.quotaExceeded, "more than \(most) subscriptions")
+        }
+        let listener = BroadcastListeners.Listener(
+            name: try name(message), origin: try origin(message),
+            token: message["token"].flatMap { $0.isNull ? nil : $0 },
+            client: client,
+            tell: { [weak core] outgoing in
+                guard let core, let host = core.links[client.id],
+                    host.link.waitingBytes(in: 0) <= BroadcastHub.windowBytes
+                else { return false }
+                return core.deliver(outgoing, to: host)
+            })
+        core.broker.hub.listeners.add(listener)
+        return listener.value
+    }
+
+    /// `{id}`: answers what it takes back.
+    private static func unsubscribe(_ core: HostCore, _ message: Message) throws(IPCError) -> Value {
+        guard let value = message["id"], !value.isNull else { throw .expecting("id") }
+        // A client may have read the digits as a number.
+        let id = value.string ?? value.json()
+        guard let client = message.client, let listener = core.broker.hub.listeners.remove(id, of: client.id) else {
+            throw IPCError(.notFound, "No subscription found")
+        }
+        return listener.value
+    }
+
+    /// `{name, origin, token, data}`: answers the message as others hear it. `data` is a text of JSON, or any value.
+    private static func post(_ core: HostCore, _ message: Message) throws(IPCError) -> Value {
+        let (name, origin) = (try name(message), try origin(message))
+        guard let given = message["data"] else { throw .expecting("data") }
+        let data = given.string.flatMap { try? Value(json: $0) } ?? given
+        let said = StructuredValue.array([.string(origin), StructuredValue(data).inflatingBuffers()])
+        let posted = BroadcastMessage(
+            name: name, origin: origin, content: try PortContent(said, transfer: []), data: data,
+            client: message.client?.id, token: message["token"] ?? .null)
+        guard core.broker.hub.post(posted) > 0 else { throw IPCError(.notFound, "No subscribers") }
+        return posted.value(data)
+    }
+
+    private static func name(_ message: Message) throws(IPCError) -> String {
+        let name = try message.string("name")
+        guard name.utf8.count <= 255 else { throw .invalid("name") }
+        return name
+    }
+
+    private static func origin(_ message: Message) throws(IPCError) -> String {
+        guard let value = message["origin"], !value.isNull else { return IPCBroadcastChannel.usualOrigin }
+        guard let origin = value.string, origin.utf8.count <= 255 else { throw .invalid("origin") }
+        return origin
+    }
+}
