@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// It carries nothing but messages of ports, and how many of these were taken. Who may say what is the broker's to decide: a
 /// token means nothing before the broker has laid its way over this link.
-// Sendable: `reader` belongs to the holder of the client's receiver's role, as the receiving half of `link` does; the rest is
+// Sendable: `reader` and `spare` belong to the holder of the client's receiver's role, as the receiving half of `link` does; the rest is
 // constant or atomic.
 @safe final class DirectLink: @unchecked Sendable {
     let link: Link
@@ -15,6 +15,8 @@ import Synchronization
     let slot: Int
     private weak var core: ClientCore?
     private var reader = PortReader(columns: 0)
+    /// Kept for the next frame.
+    private var spare = FrameStorage()
 
     init(_ link: Link, slot: Int, core: ClientCore) {
         self.link = link
@@ -130,7 +132,8 @@ import Synchronization
 
     /// UNTRUSTED: one frame of the other client.
     private func take(_ incoming: Incoming, _ ports: PortHome) throws(LinkError) {
-        let storage = FrameStorage()
+        if !FrameStorage.isFree(&spare) { spare = FrameStorage() }
+        let storage = spare
         storage.fill(incoming)
         do throws(FrameError) {
             try storage.readHeader()
@@ -138,7 +141,11 @@ import Synchronization
             throw .violation("a malformed frame: \(error)")
         }
         guard storage.header.kind == .port else { throw .violation("a frame that is not for a direct link") }
-        if storage.header.flags.contains(.lent) { try storage.borrow(from: link) }
+        if storage.header.flags.contains(.lent) {
+            // Kept here, its block would not be given back before the next frame comes.
+            spare = FrameStorage()
+            try storage.borrow(from: link)
+        }
         guard let frame = try reader.read(storage) else { return }
         if case .message(let message) = frame, !message.carried.isEmpty {
             throw .violation("ports on a direct link")

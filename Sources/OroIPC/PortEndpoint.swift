@@ -237,7 +237,7 @@ import Synchronization
     /// Tells the other end how far this one is, now and then; at once when somebody's memory is held.
     private func say(_ arrival: Arrival) {
         unsaidCost += arrival.content.cost
-        let holds = arrival.content.allBuffers.contains { $0.isBorrowed } || !arrival.carried.isEmpty
+        let holds = arrival.content.isBorrowed || !arrival.carried.isEmpty
         guard
             holds || saysAtOnce || consumed - said >= PortLimits.sayAfter || unsaidCost >= PortLimits.sayAfterBytes
         else { return }

@@ -115,9 +115,17 @@ struct PortContent: Sendable {
     /// What it counts for in the books of who has to keep it: bytes of private memory.
     var cost: Int {
         var sum = 64
-        if case .frame(let storage) = form { sum += Int(storage.header.valueBytes) }
-        for buffer in allBuffers where buffer.place == .ours { sum += buffer.count }
-        return sum
+        for buffer in buffers where buffer.place == .ours { sum += buffer.count }
+        guard case .frame(let storage) = form else { return sum }
+        let header = storage.header
+        sum += Int(header.valueBytes)
+        return header.flags.contains(.lent) ? sum : sum + Int(header.payloadBytes)
+    }
+
+    /// It holds memory of somebody else's.
+    var isBorrowed: Bool {
+        if case .frame(let storage) = form, storage.header.flags.contains(.lent) { return true }
+        return buffers.contains { $0.isBorrowed }
     }
 
     /// All buffers.
