@@ -5,14 +5,14 @@ extension StructuredValue {
     /// The same as a value of messages and results; `nil` when it has no form there: dates, maps, sets, errors, ports, cycles, and
     /// `undefined` other than as a member, which is left out. Buffers and views become their bytes. A thing that is shared is
     /// said wherever it is met, at most a million elements and members in all. O(n) of what is said.
-    public var value: Value? {
+    public var value: OroFrame.Value? {
         var plain = PlainValue(whole: self, rule: .exactly)
         return plain.value(root)
     }
 
     /// What `JSON.stringify` would say of it, after ``findIPCMessageTransfers(_:_:)``: dates are texts, maps, sets and regular
     /// expressions are empty objects, `undefined` is left out, or is null. `nil` for cycles, and for more than a million elements.
-    var jsonValue: Value? {
+    var jsonValue: OroFrame.Value? {
         var none: [IPCTransfer] = []
         let tagged = findIPCMessageTransfers(&none, self)
         var plain = PlainValue(whole: tagged, rule: .asJSON)
