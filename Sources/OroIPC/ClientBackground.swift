@@ -65,7 +65,8 @@ extension ClientCore {
             hearInBackground(processEnded: heard == 2)
             return true
         }
-        if directs.isUnheard.exchange(false, ordering: .relaxed) { hearDirects() }
+        let isNudged = directs.isUnheard.exchange(false, ordering: .relaxed)
+        if isNudged { hearDirects() }
         var progressed = pollDirects()
         do throws(LinkError) {
             if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count > 0 {
@@ -76,6 +77,8 @@ extension ClientCore {
         } catch {
             failAfterReading(error)
         }
+        // What is wanted may lie behind more than one round of messages.
+        if isNudged && progressed { directs.isUnheard.store(true, ordering: .relaxed) }
         _ = role.release()
         return progressed
     }

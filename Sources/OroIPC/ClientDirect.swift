@@ -14,7 +14,7 @@ final class DirectLinks: @unchecked Sendable {
     let known = Locked<[UInt64: DirectLink]>([:])
     /// There are some.
     let count = Atomic<Int>(0)
-    /// The socket of one has news that could not be looked at yet.
+    /// The socket of one has news that could not be looked at yet, or the host wants an answer.
     let isUnheard = Atomic<Bool>(false)
     /// Messages that went over any of them.
     let sent = Atomic<Int>(0)
@@ -59,6 +59,12 @@ extension ClientCore: Introductions {
             // No memory or descriptors for it: the conversation stays with the host.
             Introduction.refuse(id, over: link)
         }
+    }
+
+    /// The host wants an answer, and whoever reads the socket now may read no ring: the background thread does.
+    func nudged() {
+        directs.isUnheard.store(true, ordering: .relaxed)
+        background.withLock { $0 }?.look(self)
     }
 
     private func add(_ direct: DirectLink, _ id: UInt64) {

@@ -65,6 +65,8 @@ final class ClientPortRoute: PortRoute {
 
     func read(until came: () -> Bool) { core?.read(until: came) }
 
+    func hearOrders() { core?.attach() }
+
     func directLink(_ id: UInt64) -> DirectLink? { core?.directLink(id) }
 }
 

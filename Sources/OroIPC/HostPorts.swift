@@ -58,6 +58,7 @@ final class HostPortRoute: PortRoute {
         if !isTaken { throw .closed }
     }
 
+    func hearOrders() {}
     // Its way to a client is direct already.
     func directLink(_ id: UInt64) -> DirectLink? { nil }
     // The host's own thread reads.
@@ -120,7 +121,11 @@ final class LinkPorts: PortMember {
         send(frame)
     }
 
-    override func tell(_ way: PortWayFrame) { send(way.frame) }
+    override func tell(_ way: PortWayFrame) {
+        send(way.frame)
+        // Others wait for the answer; this client may have posted something and be waiting for nothing.
+        if way.step == .stop || way.step == .drain, !isGone, !isOver { Introduction.nudge(host.link) }
+    }
 
     override var canBeIntroduced: Bool { host.link.isIntroducible && !isGone && !isOver }
 
@@ -167,6 +172,8 @@ extension LinkPorts: Introductions {
             return (try? news.pass(on: partner.host.link)) ?? false
         }
     }
+
+    func nudged() throws(LinkError) { throw .violation("a client nudges its host") }
 }
 
 extension PortContent {

@@ -9,6 +9,8 @@ protocol PortRoute: AnyObject, Sendable {
     func watch(_ isWanted: Bool)
     /// Reads for a moment what comes, on the calling thread; until `came`, which is asked all the time. Without the lock.
     func read(until came: () -> Bool)
+    /// Sees to it that orders of the broker are heard, although nobody waits for messages. Without the lock.
+    func hearOrders()
     /// A link with another client, as introductions name it; `nil`: there is none.
     func directLink(_ id: UInt64) -> DirectLink?
     /// Whoever waits polls for as long as it takes.

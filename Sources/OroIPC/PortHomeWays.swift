@@ -25,6 +25,7 @@ extension PortHome {
         let way = PortWay(frame.token, link, port, home: self)
         ways[frame.token] = way
         port.way = way
+        later { [weak route] in route?.hearOrders() }
         try? send(.way(PortWayFrame(frame.token, .ready)))
     }
 

@@ -10,6 +10,8 @@ import CSupport
 package protocol Introductions: AnyObject {
     /// UNTRUSTED: a packet about an introduction. What it throws ends the link it came over.
     func hear(_ news: consuming IntroductionNews) throws(LinkError)
+    /// Something in the rings must be read soon, although nobody here may be waiting for it.
+    func nudged() throws(LinkError)
 }
 
 /// A packet about an introduction, as it came.
@@ -62,6 +64,10 @@ package enum Introduction {
         link.noticePeer()
         return true
     }
+
+    /// Wakes whoever reads for the peer, also where that has armed nothing because it waits for nothing. A socket without room
+    /// has packets that wake it.
+    package static func nudge(_ link: Link) { _ = try? Packet(.nudge).send(over: link.socket) }
 
     /// Says that there will be no link.
     package static func refuse(_ id: UInt64, over link: Link) {

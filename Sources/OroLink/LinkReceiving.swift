@@ -139,6 +139,9 @@ extension Link {
                 case .introduction, .offer:
                     guard let introductions else { throw .violation("an unexpected packet") }
                     try introductions.hear(IntroductionNews(packet: packet, descriptors: descriptors))
+                case .nudge:
+                    guard let introductions else { throw .violation("an unexpected packet") }
+                    try introductions.nudged()
                 default: throw .violation("an unexpected packet")
                 }
             }

@@ -22,6 +22,7 @@ import CSupport
 ///     returns  0 "OROB" · 4 u32 slots                                                        + memfd
 ///     introduction  0 "OROP" · 4 u32 0 · 8 u64 id · 16 u32 process · 20 u32 user · 24 u32 group      + socket
 ///     offer    0 "OROO" · 4 u32 0 · 8 to 56 as in hello · 56 u64 id         + segment, chime; neither: there is none
+///     nudge    0 "OROU": look at the rings, although nobody waits for anything
 struct Packet {
     static let capacity = 64
 
@@ -35,6 +36,7 @@ struct Packet {
         case returns = 0x424f_524f
         case introduction = 0x504f_524f
         case offer = 0x4f4f_524f
+        case nudge = 0x554f_524f
     }
 
     var bytes: [UInt8] = []

@@ -138,8 +138,9 @@ struct DirectLinkTests {
             try couple.ports[0].postMessage(.bytes(Bytes(bytes)))
             let event = try #require(couple.ports[1].receive(waitingAtMost: .seconds(30)))
             #expect(event.data.bytes.map { [UInt8]($0) } == bytes)
+            // The sender hears that it was taken.
+            try couple.talk(1)
         }
-        try couple.talk(5)
         #expect(try couple.link(0).link.arena.figures.loansOut == 0)
     }
 
