@@ -22,6 +22,9 @@ public struct ClientOptions: Sendable {
     public var cachedResults = 1024
     /// Members that take the place of the host's in ``Client/primordials``.
     public var primordials: [String: Value] = [:]
+    /// Conversations with other clients of the host may leave it for a link of the two clients' own, if the host and the other
+    /// client take part in that (``PortOptions/allowsDirectLinks``). The other learns this process, user and group.
+    public var allowsDirectLinks = true
     /// Where the client says what it does. Silent by default.
     public var logger = Logger(label: "oro-ipc.client", factory: { _ in SwiftLogNoOpLogHandler() })
 
@@ -95,4 +98,8 @@ public struct ClientStatistics: Sendable, Hashable {
     public var loans = 0
     /// Bytes of shared memory this client has for blocks.
     public var blockMemory = 0
+    /// Other clients of the host it has a link with.
+    public var directLinks = 0
+    /// Messages of ports that it has sent over such links.
+    public var directMessages = 0
 }

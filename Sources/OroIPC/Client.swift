@@ -22,6 +22,7 @@ public final class Client: Sendable {
         if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         let link = try Rendezvous.connect(
             name, folder: SocketFolder(options.folder), limits: options.link,
+            isIntroducible: options.allowsDirectLinks,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
         return Client(try ClientCore(link, options))
     }
@@ -30,7 +31,7 @@ public final class Client: Sendable {
     public convenience init(descriptor: Int32, options: ClientOptions = ClientOptions()) throws(LinkError) {
         if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         let link = try Rendezvous.shakeHands(
-            Descriptor(descriptor), limits: options.link,
+            Descriptor(descriptor), limits: options.link, isIntroducible: options.allowsDirectLinks,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
         self.init(try ClientCore(link, options))
     }
@@ -73,7 +74,8 @@ public final class Client: Sendable {
         return ClientStatistics(
             lateResults: core.late.load(ordering: .relaxed), pending: core.pending.withLock { $0.count },
             copiedBytes: core.copiedBytes, bytesOnLoan: blocks.bytesOut, loans: blocks.loansOut,
-            blockMemory: blocks.memoryBytes)
+            blockMemory: blocks.memoryBytes, directLinks: core.directs.count.load(ordering: .relaxed),
+            directMessages: core.directs.sent.load(ordering: .relaxed))
     }
 
     /// Returns once commands can be sent: at once, as a client is connected. Throws why the link is over, when it is.

@@ -56,22 +56,29 @@ extension ClientCore {
 
     /// For the background thread: reads, if nobody else does, and writes what waits. True when there was something.
     func pollInBackground() -> Bool {
-        guard needsWatch || unheard.load(ordering: .relaxed) != 0 else { return false }
-        guard takeRole() else { return unheard.load(ordering: .relaxed) != 0 }
+        let isUnheard = unheard.load(ordering: .relaxed) != 0 || directs.isUnheard.load(ordering: .relaxed)
+        guard needsWatch || isUnheard else { return false }
+        guard takeRole() else { return isUnheard }
         let heard = unheard.exchange(0, ordering: .relaxed)
         if heard != 0 {
             _ = role.release()
             hearInBackground(processEnded: heard == 2)
             return true
         }
-        var progressed = false
+        let isNudged = directs.isUnheard.exchange(false, ordering: .relaxed)
+        if isNudged { hearDirects() }
+        var progressed = pollDirects()
         do throws(LinkError) {
-            progressed = unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count > 0
+            if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count > 0 {
+                progressed = true
+            }
             if link.hasWaiting, try pumpWaiting() { progressed = true }
             if link.arena.isWanted, try link.arena.serve() { progressed = true }
         } catch {
             failAfterReading(error)
         }
+        // What is wanted may lie behind more than one round of messages.
+        if isNudged && progressed { directs.isUnheard.store(true, ordering: .relaxed) }
         _ = role.release()
         return progressed
     }
@@ -106,8 +113,15 @@ extension ClientCore {
             quiet = link.arm(room: wantsBlocks) && !link.hasSomething()
         }
         if wantsBlocks && link.arena.hasReturns { quiet = false }
+        if quiet { quiet = armDirects() }
         if !quiet { link.disarm() }
         return quiet
+    }
+
+    /// Nobody sleeps any more.
+    func disarmLink() {
+        link.disarm()
+        disarmDirects()
     }
 
     /// Somebody waits for a block: the link has to be looked at. Any thread.

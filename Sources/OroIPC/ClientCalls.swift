@@ -306,6 +306,7 @@ extension ClientCore {
             }
             if link.isOver { return }
             if link.hasWaiting, try pumpWaiting() { continue }
+            if pollDirects() { continue }
             if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
             switch unsafe receiving.pointee.patience.advice() {
             case .lookAgain: continue
@@ -328,7 +329,7 @@ extension ClientCore {
                     try sleepOnLink(nanoseconds: left)
                     unsafe receiving.pointee.patience.slept(oro_ticks() &- began)
                 }
-                link.disarm()
+                disarmLink()
             }
             if left != .max { return }
         }

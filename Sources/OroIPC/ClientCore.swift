@@ -23,6 +23,8 @@ import Synchronization
     let pending = Locked(PendingTable())
     /// The ports of this client, and how they reach the host.
     let ports: PortHome
+    /// Its links with other clients of the host.
+    let directs = DirectLinks()
     private let portRoute = ClientPortRoute()
     let nextSeq = Atomic<UInt64>(1)
     /// Callers have chosen seqs of their own: the next own one may be taken.
@@ -83,6 +85,7 @@ import Synchronization
     /// does, the link is left alone by it, and tasks that poll for their own results have the processor to themselves.
     var needsWatch: Bool {
         suspended.load(ordering: .sequentiallyConsistent) > 0 || link.hasWaiting || link.arena.isWanted
+            || directs.hasWaiting
     }
 
     /// Payload bytes copied in user space so far, on their way out and in.
@@ -118,10 +121,12 @@ import Synchronization
         link.arena.setServer { [weak self] in self?.serveBlocks() }
         events.onListeningChanged { [weak self] in self?.listeningChanged() }
         portRoute.attach(self)
+        link.introductions = self
     }
 
     deinit {
         link.end(.closed)
+        closeDirectLinks(.closed)
         // Retained when it was set.
         unsafe jobs.load(ordering: .relaxed)?.release()
         unsafe receiving.deinitialize(count: 1)

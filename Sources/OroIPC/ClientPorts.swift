@@ -45,6 +45,7 @@ final class ClientPortRoute: PortRoute {
                 try send(frame, nil)
             case .close(let number):
                 try send(PortOperation.close.frame(number), nil)
+            case .way(let frame): try send(frame.frame, nil)
             }
         }
     }
@@ -63,6 +64,10 @@ final class ClientPortRoute: PortRoute {
     var isSpinning: Bool { core.map { $0.options.idle == .spin && !$0.link.isOver } ?? false }
 
     func read(until came: () -> Bool) { core?.read(until: came) }
+
+    func hearOrders() { core?.attach() }
+
+    func directLink(_ id: UInt64) -> DirectLink? { core?.directLink(id) }
 }
 
 extension ClientCore {
@@ -81,9 +86,18 @@ extension ClientCore {
                         })))
         case .consumed(let number, let count): ports.take(.consumed(number, count: count))
         case .close(let number, let reason): ports.take(.closed(number, reason: reason))
+        case .way(let frame):
+            guard frame.step.isOfBroker else { throw .violation("a step of a direct way that is an owner's") }
+            if frame.step == .drain, let direct = ports.link(ofWay: frame.token) { drain(direct) }
+            // Offers come over the socket, and before the way that goes over their link; but maybe they were not read yet.
+            if frame.step == .prepare, directLink(frame.link) == nil { try link.readSocket() }
+            ports.take(.way(frame))
         case .open, .channel: throw .violation("an operation of ports that a host does not ask for")
         }
     }
+
+    /// Any thread.
+    func directLink(_ id: UInt64) -> DirectLink? { directs.known.withLock { $0[id] } }
 
     /// Reads what comes for as long as a thread of this idle policy polls, or until `came`.
     func read(until came: () -> Bool) {
@@ -102,13 +116,18 @@ extension ClientCore {
                     if came() { return }
                     continue
                 }
+                if pollDirects() {
+                    if came() { return }
+                    continue
+                }
                 if link.isOver || options.idle == .park { return }
-                if link.linger(1000) { continue }
+                if lingerOnAll() { continue }
                 if link.sharesProcessor || oro_ticks() &- began > briefly { break }
             }
             // Polling for long: hear of the peer's end, let others run.
             if options.idle == .spin {
                 try link.readSocket()
+                hearDirects()
                 oro_yield()
             }
         } catch {

@@ -41,6 +41,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         let link: Link
         var isActive = true
         var idleTurns = 0
+        /// Links with other clients, watched as long as they are here.
+        var directs: [DirectLink] = []
 
         init(_ client: ClientCore, key: UInt64) {
             self.client = client
@@ -96,12 +98,31 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     func attach(_ client: ClientCore) {
         reactor.submit { [self, weak client] in
             guard let client else { return }
-            let watched = Watched(client, key: nextKey << 2)
+            let watched = Watched(client, key: nextKey << ClientReactor.keyBits)
             nextKey += 1
             clients[watched.key] = watched
             keys[ObjectIdentifier(client)] = watched.key
             active.append(watched)
             watch(watched)
+            for direct in client.directs.known.withLock({ Array($0.values) }) { watch(direct, watched) }
+        }
+    }
+
+    /// A client has a new link with another.
+    func watch(_ direct: DirectLink, of client: ClientCore) {
+        let id = ObjectIdentifier(client)
+        reactor.submit { [self] in
+            guard let key = keys[id], let watched = clients[key] else { return }
+            watch(direct, watched)
+            activate(watched)
+        }
+    }
+
+    func stopWatching(_ direct: DirectLink, of client: ClientCore) {
+        let id = ObjectIdentifier(client)
+        reactor.submit { [self] in
+            guard let key = keys[id], let watched = clients[key] else { return }
+            stopWatching(direct, watched)
         }
     }
 
@@ -135,7 +156,27 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         if let pidfd = watched.link.pidfd { try? reactor.poller.add(pidfd, key: watched.key + 6) }
     }
 
+    /// The key of a client's link has its low bits free: 0 to 2 are the link's own, then come two for each direct link.
+    private static let keyBits: UInt64 = 12
+
+    private func key(_ direct: DirectLink, _ watched: Watched) -> UInt64 { watched.key + 4 + 2 * UInt64(direct.slot) }
+
+    private func watch(_ direct: DirectLink, _ watched: Watched) {
+        if watched.directs.contains(where: { $0 === direct }) || direct.isOver { return }
+        watched.directs.append(direct)
+        try? reactor.poller.add(direct.link.chime, key: key(direct, watched) + 4)
+        try? reactor.poller.add(direct.link.socket.number, key: key(direct, watched) + 5)
+    }
+
+    private func stopWatching(_ direct: DirectLink, _ watched: Watched) {
+        guard watched.directs.contains(where: { $0 === direct }) else { return }
+        watched.directs.removeAll { $0 === direct }
+        reactor.poller.remove(direct.link.chime, key: key(direct, watched) + 4)
+        reactor.poller.remove(direct.link.socket.number, key: key(direct, watched) + 5)
+    }
+
     private func drop(_ watched: Watched) {
+        for direct in watched.directs { stopWatching(direct, watched) }
         clients[watched.key] = nil
         active.removeAll { $0 === watched }
         reactor.poller.remove(watched.link.chime, key: watched.key + 4)
@@ -162,13 +203,25 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
 
     func reactorHears(_ event: UInt64) {
         let key = (event & ~Poller.ended) - 4
-        guard let watched = clients[key & ~3] else { return }
+        let source = key & (1 << ClientReactor.keyBits - 1)
+        guard let watched = clients[key - source] else { return }
+        if source > 3 { return hearDirect(watched, source - 4, hasEnded: event & Poller.ended != 0) }
         if event & Poller.ended != 0 {
-            let fd = key & 3 == 0 ? watched.link.chime : watched.link.socket.number
-            if key & 3 < 2 { try? reactor.poller.add(fd, key: key + 4) }
+            let fd = source == 0 ? watched.link.chime : watched.link.socket.number
+            if source < 2 { try? reactor.poller.add(fd, key: key + 4) }
         }
         activate(watched)
-        if key & 3 != 0 { watched.client?.hearInBackground(processEnded: key & 3 == 2) }
+        if source != 0 { watched.client?.hearInBackground(processEnded: source == 2) }
+    }
+
+    private func hearDirect(_ watched: Watched, _ source: UInt64, hasEnded: Bool) {
+        guard let direct = watched.directs.first(where: { UInt64($0.slot) == source >> 1 }) else { return }
+        if hasEnded {
+            let fd = source & 1 == 0 ? direct.link.chime : direct.link.socket.number
+            try? reactor.poller.add(fd, key: key(direct, watched) + 4 + source & 1)
+        }
+        activate(watched)
+        if source & 1 == 1 { watched.client?.hearDirectsInBackground() }
     }
 
     func reactorArms() -> Bool {

@@ -11,7 +11,7 @@ extension ClientCore {
         guard role.tryTake() else { return false }
         if unsafe receiving.pointee.isArmed {
             unsafe receiving.pointee.isArmed = false
-            link.disarm()
+            disarmLink()
         }
         return true
     }
@@ -172,13 +172,17 @@ extension ClientCore {
             try poller.add(kicker.number, key: 3)
             if let pidfd = link.pidfd { try poller.add(pidfd, key: 4) }
             sleepPoller = consume poller
+            for direct in directs.all { watchWhileAsleep(direct) }
         }
         var socketReady = false
+        var directReady = false
         var gone = false
         sleepPoller?.wait(nanoseconds) { key in
             if key == 2 { socketReady = true }
             if key == 4 { gone = true }
+            if key >= 8 && key & 1 == 1 { directReady = true }
         }
+        if directReady { hearDirects() }
         if socketReady { try link.readSocket() }
         if gone { throw .peerGone }
     }
@@ -198,6 +202,7 @@ extension ClientCore {
         // SYNC: of several threads that see the end the last closes the events: what another is about to tell, the answer to a
         // posted message, is among them.
         if failing.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { events.close() }
+        closeDirectLinks(.closed)
         ports.end(error)
         atEnd.withLock { $0.take() }?()
         kick()

@@ -252,11 +252,11 @@ extension ClientCore {
             do throws(LinkError) {
                 var spare = FrameStorage()
                 let count = try receive(&spare, mine: ClientCore.nobody).count
-                if sleeps && count == 0 {
-                    if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) && !came() {
+                if !pollDirects(), sleeps && count == 0 {
+                    if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) && armDirects() && !came() {
                         try sleepOnLink(nanoseconds: deadline == .max ? .max : deadline - now)
                     }
-                    link.disarm()
+                    disarmLink()
                 }
             } catch {
                 failAfterReading(error)

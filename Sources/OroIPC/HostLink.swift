@@ -105,6 +105,7 @@ import OroLink
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State(spare: FrameStorage(client)))
         ports = LinkPorts(self)
+        link.introductions = ports
     }
 
     deinit {

@@ -11,6 +11,14 @@ public struct PortOptions: Sendable, Hashable {
     public var allowsMeetings = false
     /// Clients may subscribe to broadcasts, and post to them: ``IPCBroadcastChannel``. Whoever is connected may take any name.
     public var allowsBroadcasts = true
+    /// Two clients whose conversation goes on for a while get a link of their own, if both take part in that
+    /// (``ClientOptions/allowsDirectLinks``). Each learns the other's process, user and group.
+    public var allowsDirectLinks = true
+    /// Messages that a conversation of two clients goes on for, both ways together, before it gets a link of their own: one that is
+    /// opened, asked one thing and closed costs no introduction.
+    public var messagesBeforeDirect = 8
+    /// Most other clients that one client is introduced to; what it says to others goes through the host.
+    public var directLinksPerClient = 64
 
     public init() {}
 }
@@ -50,6 +58,9 @@ final class HostPortRoute: PortRoute {
         if !isTaken { throw .closed }
     }
 
+    func hearOrders() {}
+    // Its way to a client is direct already.
+    func directLink(_ id: UInt64) -> DirectLink? { nil }
     // The host's own thread reads.
     func watch(_ isWanted: Bool) {}
     func read(until came: () -> Bool) {}
@@ -74,7 +85,7 @@ final class LocalPorts: PortMember {
 /// A client, as an owner of ports.
 final class LinkPorts: PortMember {
     /// Has this object.
-    private unowned let host: HostLink
+    fileprivate unowned let host: HostLink
     /// A message that comes in several frames, for each ring.
     fileprivate var readers: [Int: PortReader] = [:]
 
@@ -110,6 +121,21 @@ final class LinkPorts: PortMember {
         send(frame)
     }
 
+    override func tell(_ way: PortWayFrame) {
+        send(way.frame)
+        // Others wait for the answer; this client may have posted something and be waiting for nothing.
+        if way.step == .stop || way.step == .drain, !isGone, !isOver { Introduction.nudge(host.link) }
+    }
+
+    override var canBeIntroduced: Bool { host.link.isIntroducible && !isGone && !isOver }
+
+    override func introduce(to other: PortMember, as id: UInt64) -> Bool {
+        guard let other = (other as? LinkPorts)?.host.link else { return false }
+        if (try? Introduction.make(host.link, other, id: id)) == true { return true }
+        for link in [host.link, other] { Introduction.refuse(id, over: link) }
+        return false
+    }
+
     override func tellClosed(_ number: UInt64, reason: String?) {
         var frame = PortOperation.close.frame(number)
         frame.value = reason.map { .string($0) }
@@ -122,7 +148,7 @@ final class LinkPorts: PortMember {
 
     /// What is sent to a client may be the doing of another, which must not suffer for its broken link.
     private func send(_ body: (HostLink) throws(LinkError) -> Void) {
-        if isOver { return }
+        if isGone || isOver { return }
         let core = unsafe host.core
         do throws(LinkError) {
             try body(host)
@@ -133,6 +159,21 @@ final class LinkPorts: PortMember {
             core.submit(to: host.link.id) { (_) throws(LinkError) in throw why }
         }
     }
+}
+
+extension LinkPorts: Introductions {
+    /// UNTRUSTED: the client offers its half of a link with another client. That one checks it.
+    func hear(_ news: consuming IntroductionNews) throws(LinkError) {
+        guard news.isOffer else { throw .violation("a client introduces somebody") }
+        let (id, isRefusal) = (news.id, news.isRefusal)
+        var news = Optional(news)
+        try unsafe host.core.broker.hear(offerFor: id, isRefusal: isRefusal, from: self) { partner in
+            guard let partner = partner as? LinkPorts, let news = news.take() else { return false }
+            return (try? news.pass(on: partner.host.link)) ?? false
+        }
+    }
+
+    func nudged() throws(LinkError) { throw .violation("a client nudges its host") }
 }
 
 extension PortContent {
@@ -164,6 +205,7 @@ extension HostLink {
             try broker.take(.message(posting), from: ports)
         case .consumed(let number, let count): try broker.take(.consumed(number, count: count), from: ports)
         case .close(let number, _): try broker.take(.close(number), from: ports)
+        case .way(let frame): try broker.take(.way(frame), from: ports)
         }
     }
 

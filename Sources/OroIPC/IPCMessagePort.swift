@@ -149,6 +149,16 @@ public final class IPCMessagePort: Sendable {
                 .init(number: port.endpoint.number, consumed: port.endpoint.consumed, id: port.endpoint.id))
         }
         if home.ending != nil { return true }
+        if let way = endpoint.way {
+            if way.isSending, transfer.isEmpty, way.send(content, from: endpoint) {
+                endpoint.noteSaid()
+                endpoint.note(sent: content.cost)
+                return true
+            }
+            // Ports go through the broker, which has to know the order of all that moves them.
+            way.yield()
+        }
+        for port in transfer { port.endpoint.way?.stop() }
         try home.send(
             .message(
                 PortPosting(

@@ -20,6 +20,10 @@ final class PortBroker {
     private var meetings: [String: PortEnd] = [:]
     /// Ends there are, on both sides of all links and on their way.
     private(set) var ends = 0
+    /// Direct ways that are not over, and what the last one, and the last introduction, were called.
+    var ways: [UInt64: DirectWay] = [:]
+    var lastToken: UInt64 = 0
+    var lastIntroduction: UInt64 = 0
 
     private let longestMessage: Int
 
@@ -51,6 +55,7 @@ final class PortBroker {
         case .message(let posting): try post(posting, member)
         case .consumed(let number, let count): consume(try member.end(number), count)
         case .close(let number): close(try member.end(number))
+        case .way(let frame): try take(frame, from: member)
         }
     }
 
@@ -116,12 +121,15 @@ final class PortBroker {
     }
 
     private func post(_ posting: PortPosting, _ member: PortMember) throws(LinkError) {
+        if posting.number & PortWayFrame.peerBit != 0 { return try postForPeer(posting, member) }
         let end = try member.end(posting.number)
         // What passes the message on tells the other end.
         let more = (posting.consumed &- UInt32(truncatingIfNeeded: end.base)) & PortOperation.countMask
-        consume(end, end.base + UInt64(more), telling: false)
+        // Forwards only: what was counted exactly meanwhile looks like a great many more.
+        if more <= PortOperation.countMask / 2 { consume(end, end.base + UInt64(more), telling: false) }
         guard posting.seq == end.posted else { throw .violation("a message of a port out of turn") }
         end.posted += 1
+        end.isInUse = true
         var carried: [PortEnd] = []
         // First all are looked up, then all are taken: a bad list moves nothing.
         for item in posting.carried {
@@ -129,7 +137,7 @@ final class PortBroker {
             guard port !== end, !carried.contains(where: { $0 === port }) else {
                 throw .violation("a port goes along with its own message, or twice")
             }
-            guard item.consumed >= port.base, item.consumed <= port.passedOn else {
+            guard item.consumed >= port.base, port.mayHaveTaken(item.consumed) else {
                 throw .violation("more messages taken of a port than it was given")
             }
             carried.append(port)
@@ -149,11 +157,31 @@ final class PortBroker {
             for port in carried { close(port) }
             return lose(target)
         }
+        if posting.seq < target.base {
+            // It came by a direct way, and was taken.
+            for port in carried { close(port) }
+            return
+        }
+        for port in carried { port.holder = target }
+        try append(posting, carried, to: target)
+    }
+
+    /// A message of an owner that is gone, from the other one, to which it came by their direct way. UNTRUSTED: that one
+    /// could as well have taken it.
+    private func postForPeer(_ posting: PortPosting, _ member: PortMember) throws(LinkError) {
+        guard posting.carried.isEmpty else { throw .violation("a port that came by a direct way") }
+        // What the owner had posted here before it was gone is known.
+        guard let end = try orphan(number: posting.number, of: member), posting.seq == end.posted else { return }
+        end.posted += 1
+        guard let target = end.peer, posting.seq >= target.base else { return }
+        try append(posting, [], to: target)
+    }
+
+    private func append(_ posting: PortPosting, _ carried: [PortEnd], to target: PortEnd) throws(LinkError) {
         let cost = posting.content.cost
         guard target.queue.count < 2 * Int(PortLimits.window),
             target.queuedCost < 2 * PortLimits.windowBytes + longestMessage
         else { throw .violation("more messages for a port than it may be sent") }
-        for port in carried { port.holder = target }
         target.append(PortParcel(seq: posting.seq, content: posting.content, carried: carried, cost: cost))
         pump(target)
     }
@@ -168,15 +196,24 @@ final class PortBroker {
 
     /// Its owner has taken so many messages in all. UNTRUSTED: a count that cannot be says nothing.
     private func consume(_ end: PortEnd, _ count: UInt64, telling: Bool = true) {
-        guard count > end.base, count <= end.passedOn else { return }
+        guard count > end.base, end.mayHaveTaken(count) else { return }
+        skip(end, to: count)
+        end.isInUse = true
+        if telling, let peer = end.peer, let owner = peer.owner { owner.tellConsumed(peer.number, count) }
+    }
+
+    /// Everything before `count` was taken; by a direct way also what was not passed on here.
+    func skip(_ end: PortEnd, to count: UInt64) {
+        guard count > end.base else { return }
+        var lost: [PortEnd] = []
         while let first = end.queue.first, first.seq < count {
             end.queue.removeFirst()
             end.queuedCost -= first.cost
-            end.passed -= 1
             for port in first.carried { port.holder = nil }
+            if end.passed > 0 { end.passed -= 1 } else { lost += first.carried }
         }
         end.base = count
-        if telling, let peer = end.peer, let owner = peer.owner { owner.tellConsumed(peer.number, count) }
+        for port in lost { close(port) }
     }
 
     // MARK: Passing on
@@ -200,7 +237,7 @@ final class PortBroker {
                     rows.append(
                         .init(
                             number: number, received: port.base, sent: port.posted,
-                            acknowledged: port.peer?.base ?? port.posted, id: port.id))
+                            acknowledged: min(port.peer?.base ?? port.posted, port.posted), id: port.id))
                 }
                 let consumed = UInt32(truncatingIfNeeded: end.peer?.base ?? end.posted) & PortOperation.countMask
                 owner.deliver(
@@ -208,6 +245,7 @@ final class PortBroker {
                         number: end.number, seq: parcel.seq, consumed: consumed,
                         content: parcel.content ?? .unreadable, carried: rows))
                 waiting += parcel.carried
+                consider(end)
             }
             if end.peer == nil, end.passed == end.queue.count, !end.isEndTold {
                 end.isEndTold = true
@@ -223,8 +261,11 @@ final class PortBroker {
         while let end = waiting.popLast() {
             end.owner?.forget(end)
             end.owner = nil
+            stopWay(of: end)
             for index in 0..<end.passed { waiting += end.queue[index].carried }
             end.passed = 0
+            end.patience = 0
+            end.isInUse = false
             end.isEndTold = false
         }
     }
@@ -239,6 +280,7 @@ final class PortBroker {
             end.isClosed = true
             end.owner?.forget(end)
             end.owner = nil
+            closeWay(of: end)
             if let meeting = end.meeting, meetings[meeting] === end { meetings[meeting] = nil }
             for parcel in end.queue {
                 for port in parcel.carried {
@@ -252,8 +294,8 @@ final class PortBroker {
             if let peer = end.peer {
                 end.peer = nil
                 peer.peer = nil
-                if peer.meeting != nil {
-                    // Nobody waits at the other side of a meeting any more.
+                if peer.meeting != nil || peer.isOrphan {
+                    // Nobody waits at the other side of a meeting any more, or has anything to say there.
                     waiting.append(peer)
                 } else {
                     pump(peer)
@@ -264,7 +306,17 @@ final class PortBroker {
 
     /// An owner is gone, and with it all its ends.
     func remove(_ member: PortMember) {
-        for end in member.all { close(end) }
+        member.isGone = true
+        for end in member.all {
+            if leaveOrphan(end, of: member) {
+                member.forget(end)
+                end.owner = nil
+                end.isOrphan = true
+            } else {
+                close(end)
+            }
+        }
+        forgetWays(of: member)
     }
 }
 
@@ -301,8 +353,23 @@ final class PortEnd {
     /// It is in its owner's list of those that wait for room.
     var isWaiting = false
 
-    /// Messages that its owner was given.
-    var passedOn: UInt64 { base + UInt64(passed) }
+    /// Its direct way, until that is over.
+    var way: DirectWay?
+    /// Messages that were passed on to its owner since it last had a way, and how many of both ends' it takes at least for the
+    /// next: more each time, until the port moves.
+    var passedSinceWay: UInt64 = 0
+    /// Its owner has posted or taken something: it has the port in its hands.
+    var isInUse = false
+    var patience: UInt64 = 0
+    /// It has had a way: owners may have taken more than was passed on here.
+    var hasBeenDirect = false
+    /// Its owner is gone, and what that had sent by a direct way is still to come.
+    var isOrphan = false
+
+    /// UNTRUSTED: its owner may have taken so many messages.
+    func mayHaveTaken(_ count: UInt64) -> Bool {
+        count <= base + UInt64(passed) || (hasBeenDirect && count < PortWayFrame.bound)
+    }
 
     func append(_ parcel: PortParcel) {
         queue.append(parcel)
@@ -338,6 +405,10 @@ class PortMember {
     /// Ends that count for its quota.
     var created = 0
     private var waiting: [PortEnd] = []
+    /// Others it was introduced to.
+    var pairs: [ObjectIdentifier: PortPair] = [:]
+    /// It is told nothing more.
+    var isGone = false
 
     var all: [PortEnd] { Array(table.values) }
     var count: Int { table.count }
@@ -395,5 +466,9 @@ class PortMember {
     func tellClosed(_ number: UInt64, reason: String?) {}
     func accepts(_ name: String) -> Bool { false }
     func opened(_ number: UInt64, name: String, by member: PortMember) {}
+    func tell(_ frame: PortWayFrame) {}
+    /// It may get links with others of its kind.
+    var canBeIntroduced: Bool { false }
+    func introduce(to other: PortMember, as id: UInt64) -> Bool { false }
     var client: PortClient { PortClient(id: 0, identity: nil) }
 }

@@ -52,6 +52,9 @@ import Synchronization
     private var thread: ThreadWaiter?
     private var isWatched = false
 
+    /// Its direct way, if it has one.
+    var way: PortWay?
+
     struct Ending {
         var reason: String?
         var isTold = false
@@ -62,6 +65,8 @@ import Synchronization
         var content: PortContent
         /// The ports that came with it.
         var carried: [PortEndpoint]
+        /// It came by a direct way.
+        var isDirect = false
     }
 
     init(home: PortHome, id: UInt64) {
@@ -151,6 +156,7 @@ import Synchronization
             costSum -= costs.popFirst() ?? 0
             taken -= 1
         }
+        way?.acknowledge(count)
         wakeForRoom()
     }
 
@@ -217,6 +223,7 @@ import Synchronization
         if let arrival = inbox.popFirst() {
             consumed += 1
             other?.wakeForRoom()
+            way?.noteTaken(arrival)
             if number != 0 { say(arrival) }
             return .message(arrival)
         }
@@ -230,11 +237,11 @@ import Synchronization
     /// Tells the other end how far this one is, now and then; at once when somebody's memory is held.
     private func say(_ arrival: Arrival) {
         unsaidCost += arrival.content.cost
-        let holds = arrival.content.allBuffers.contains { $0.isBorrowed } || !arrival.carried.isEmpty
+        let holds = arrival.content.isBorrowed || !arrival.carried.isEmpty
         guard
             holds || saysAtOnce || consumed - said >= PortLimits.sayAfter || unsaidCost >= PortLimits.sayAfterBytes
         else { return }
-        try? home.send(.consumed(number, count: consumed))
+        if way?.saysConsumed(consumed) != true { try? home.send(.consumed(number, count: consumed)) }
         noteSaid()
     }
 
@@ -365,6 +372,8 @@ import Synchronization
             self.other = nil
             other.otherClosed(nil)
         } else if number != 0 {
+            way?.stop()
+            way?.leave(keeping: false)
             try? home.send(.close(number))
             home.forget(self)
         }
@@ -387,6 +396,7 @@ import Synchronization
         disown()
         if number != 0 {
             isOver = true
+            way?.leave(keeping: true)
             home.forget(self)
             discardInbox()
         }

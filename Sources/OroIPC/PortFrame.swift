@@ -12,6 +12,8 @@ enum PortOperation: UInt32 {
     case message = 5
     case consumed = 6
     case close = 7
+    /// A step of a direct way, named in the count.
+    case way = 8
 
     /// The low bits of that field: a count, modulo this.
     static let countMask: UInt32 = (1 << 28) - 1
@@ -37,6 +39,7 @@ enum PortFrame {
     case message(Message)
     case consumed(UInt64, count: UInt64)
     case close(UInt64, reason: String?)
+    case way(PortWayFrame)
 
     struct Message {
         var number: UInt64
@@ -148,6 +151,7 @@ struct PortReader {
         case .close:
             let reason = header.valueBytes == 0 ? nil : (try? storage.view.value()?.decode())?.string
             return .close(header.ticket, reason: reason)
+        case .way: return .way(try PortWayFrame(storage))
         }
     }
 

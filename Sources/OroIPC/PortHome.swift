@@ -9,6 +9,10 @@ protocol PortRoute: AnyObject, Sendable {
     func watch(_ isWanted: Bool)
     /// Reads for a moment what comes, on the calling thread; until `came`, which is asked all the time. Without the lock.
     func read(until came: () -> Bool)
+    /// Sees to it that orders of the broker are heard, although nobody waits for messages. Without the lock.
+    func hearOrders()
+    /// A link with another client, as introductions name it; `nil`: there is none.
+    func directLink(_ id: UInt64) -> DirectLink?
     /// Whoever waits polls for as long as it takes.
     var isSpinning: Bool { get }
 }
@@ -22,6 +26,8 @@ protocol PortRoute: AnyObject, Sendable {
     private let lock = Locked(true)
     /// Ports that the broker knows, by number.
     private(set) var table: [UInt64: PortEndpoint] = [:]
+    /// Direct ways that are not over, by token.
+    var ways: [UInt64: PortWay] = [:]
     private var nextNumber: UInt64 = 1
     /// The way to the broker; `nil` for channels of this process alone, and once the link is over.
     private(set) weak var route: (any PortRoute)?
@@ -108,6 +114,7 @@ protocol PortRoute: AnyObject, Sendable {
             case .consumed(let number, let count): table[number]?.acknowledge(count)
             case .closed(let number, let reason): table[number]?.otherClosed(reason)
             case .opened(let number, let name, let client): accept(number, name, client)
+            case .way(let frame): take(frame)
             }
             if !transfers.isEmpty { drainTransfers(news) }
         }
@@ -130,6 +137,7 @@ protocol PortRoute: AnyObject, Sendable {
         }
         port.received += 1
         port.arrive(PortEndpoint.Arrival(content: delivery.content, carried: carried))
+        port.way?.noteBrokered(delivery.seq)
     }
 
     private func accept(_ number: UInt64, _ name: String, _ client: PortClient) {
@@ -186,6 +194,8 @@ protocol PortRoute: AnyObject, Sendable {
         withLock {
             if ending != nil { return }
             ending = why
+            for way in ways.values { way.end() }
+            ways = [:]
             for port in Array(table.values) { port.otherClosed(why.message) }
             let ways = Array(transfers.values)
             transfers = [:]

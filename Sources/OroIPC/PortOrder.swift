@@ -11,6 +11,7 @@ enum PortOrder: Sendable {
     /// So many messages that came to this port were taken by its owner.
     case consumed(UInt64, count: UInt64)
     case close(UInt64)
+    case way(PortWayFrame)
 }
 
 /// Who is to get the other end of a port that is opened by name.
@@ -75,6 +76,7 @@ enum PortNews: Sendable {
     case closed(UInt64, reason: String?)
     /// Somebody opened a port by name; this is its other end.
     case opened(UInt64, name: String, PortClient)
+    case way(PortWayFrame)
 }
 
 /// A message on its way to a port.
@@ -113,9 +115,17 @@ struct PortContent: Sendable {
     /// What it counts for in the books of who has to keep it: bytes of private memory.
     var cost: Int {
         var sum = 64
-        if case .frame(let storage) = form { sum += Int(storage.header.valueBytes) }
-        for buffer in allBuffers where buffer.place == .ours { sum += buffer.count }
-        return sum
+        for buffer in buffers where buffer.place == .ours { sum += buffer.count }
+        guard case .frame(let storage) = form else { return sum }
+        let header = storage.header
+        sum += Int(header.valueBytes)
+        return header.flags.contains(.lent) ? sum : sum + Int(header.payloadBytes)
+    }
+
+    /// It holds memory of somebody else's.
+    var isBorrowed: Bool {
+        if case .frame(let storage) = form, storage.header.flags.contains(.lent) { return true }
+        return buffers.contains { $0.isBorrowed }
     }
 
     /// All buffers.

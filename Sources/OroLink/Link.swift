@@ -22,6 +22,11 @@ import Synchronization
     /// Longest payload the peer accepts in memory of ours.
     package let peerPayloadBytes: Int
 
+    /// The peer may be introduced to others.
+    package let isIntroducible: Bool
+    /// Who deals with introductions; belongs to the receiver's role.
+    package weak var introductions: (any Introductions)?
+
     private let own: Mapping
     private let theirs: Accepted
     package let socket: Descriptor
@@ -102,6 +107,8 @@ import Synchronization
         var socket: Descriptor
         var button: Descriptor
         var barrier: Bool
+        /// The socket comes from the peer itself, so the kernel can name its process.
+        var watchesProcess: Bool
         var start: UInt64
     }
 
@@ -141,7 +148,8 @@ import Synchronization
         unsafe oro_reader_init(
             &ins[0].reader, parts.theirs.segment.ring, UInt64(parts.theirs.offer.ringBytes), parts.theirs.offer.key,
             oro_control_own_cursor(ownBase, 0))
-        let pid = oro_peer_pidfd(parts.socket.number, parts.peer.processID)
+        let pid = parts.watchesProcess ? oro_peer_pidfd(parts.socket.number, parts.peer.processID) : -1
+        isIntroducible = parts.theirs.offer.features.contains(.introducible)
         pidfd = pid >= 0 ? pid : nil
         pidfdOwner = pid >= 0 ? Descriptor(pid) : nil
         own = parts.own

@@ -136,6 +136,12 @@ extension Link {
                     }
                     // Whoever still reads in it keeps it mapped.
                     peerMemories[slot] = nil
+                case .introduction, .offer:
+                    guard let introductions else { throw .violation("an unexpected packet") }
+                    try introductions.hear(IntroductionNews(packet: packet, descriptors: descriptors))
+                case .nudge:
+                    guard let introductions else { throw .violation("an unexpected packet") }
+                    try introductions.nudged()
                 default: throw .violation("an unexpected packet")
                 }
             }

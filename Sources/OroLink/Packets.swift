@@ -20,6 +20,9 @@ import CSupport
 ///     memory   0 "OROM" · 4 u16 slot · 6 u16 1 when immutable · 8 u32 serial · 12 u32 0 · 16 u64 bytes   + memfd
 ///     forget   0 "OROF" · 4 u16 slot · 6 u16 0
 ///     returns  0 "OROB" · 4 u32 slots                                                        + memfd
+///     introduction  0 "OROP" · 4 u32 0 · 8 u64 id · 16 u32 process · 20 u32 user · 24 u32 group      + socket
+///     offer    0 "OROO" · 4 u32 0 · 8 to 56 as in hello · 56 u64 id         + segment, chime; neither: there is none
+///     nudge    0 "OROU": look at the rings, although nobody waits for anything
 struct Packet {
     static let capacity = 64
 
@@ -31,6 +34,9 @@ struct Packet {
         case memory = 0x4d4f_524f
         case forget = 0x464f_524f
         case returns = 0x424f_524f
+        case introduction = 0x504f_524f
+        case offer = 0x4f4f_524f
+        case nudge = 0x554f_524f
     }
 
     var bytes: [UInt8] = []
@@ -122,6 +128,8 @@ struct Features: OptionSet {
     let rawValue: UInt64
     /// The peer can make us pass a barrier (`membarrier`), so it may ask us to leave out fences.
     static let barrier = Features(rawValue: 1)
+    /// It may be introduced to other clients (``Introduction``).
+    static let introducible = Features(rawValue: 2)
 }
 
 /// What one side offers in its hello or welcome.

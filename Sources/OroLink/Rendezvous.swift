@@ -18,7 +18,7 @@ public struct PeerIdentity: Sendable, Hashable {
         PeerIdentity(processID: oro_process_id(), userID: oro_user_id(), groupID: oro_group_id())
     }
 
-    private init(processID: Int32, userID: UInt32, groupID: UInt32) {
+    init(processID: Int32, userID: UInt32, groupID: UInt32) {
         self.processID = processID
         self.userID = userID
         self.groupID = groupID
@@ -40,17 +40,23 @@ package enum Rendezvous {
     static let versions: ClosedRange<UInt16> = 1...1
 
     private static let barrier: Bool = oro_membarrier_register()
+    /// What every side can do.
+    static var features: Features { barrier ? .barrier : [] }
 
     /// Connects to the host named `name` and shakes hands.
     package static func connect(
-        _ name: String, folder: SocketFolder, limits: LinkLimits, timeoutMilliseconds: Int32
+        _ name: String, folder: SocketFolder, limits: LinkLimits, isIntroducible: Bool = false,
+        timeoutMilliseconds: Int32
     ) throws(LinkError) -> Link {
-        try shakeHands(try folder.connect(name), limits: limits, timeoutMilliseconds: timeoutMilliseconds)
+        try shakeHands(
+            try folder.connect(name), limits: limits, isIntroducible: isIntroducible,
+            timeoutMilliseconds: timeoutMilliseconds)
     }
 
-    /// The client's half: says hello over `socket` and waits for the answer.
+    /// The client's half: says hello over `socket` and waits for the answer. With `isIntroducible` the host may introduce it
+    /// to its other clients (``Link/introductions``).
     package static func shakeHands(
-        _ socket: consuming Descriptor, limits: LinkLimits, timeoutMilliseconds: Int32
+        _ socket: consuming Descriptor, limits: LinkLimits, isIntroducible: Bool = false, timeoutMilliseconds: Int32
     ) throws(LinkError) -> Link {
         let peer = try PeerIdentity(of: socket)
         let key = try Ring.key()
@@ -59,7 +65,8 @@ package enum Rendezvous {
         var hello = Packet(.hello)
         hello.append(versions.lowerBound)
         hello.append(versions.upperBound)
-        Offer(features: barrier ? .barrier : [], key: key, limits: limits).write(to: &hello)
+        let offered = isIntroducible ? features.union(.introducible) : features
+        Offer(features: offered, key: key, limits: limits).write(to: &hello)
         let start = oro_now()
         do throws(LinkError) {
             guard try hello.send(over: socket, own.memory.number, bell.chime.number) else { throw .refused(.busy) }
@@ -87,7 +94,8 @@ package enum Rendezvous {
                 return Link(
                     Link.Parts(
                         id: packet.number(Offer.end), peer: peer, limits: limits, key: key, own: own.mapping,
-                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier, start: start))
+                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier, watchesProcess: true,
+                        start: start))
             }
         }
     }
@@ -159,14 +167,14 @@ package enum Rendezvous {
         var welcome = Packet(.welcome)
         welcome.append(min(newest, versions.upperBound))
         welcome.append(UInt16(0))
-        Offer(features: barrier ? .barrier : [], key: key, limits: limits).write(to: &welcome)
+        Offer(features: features, key: key, limits: limits).write(to: &welcome)
         welcome.append(id)
         guard try welcome.send(over: socket, own.memory.number, bell.chime.number) else { throw .peerGone }
         return .link(
             Link(
                 Link.Parts(
                     id: id, peer: peer, limits: limits, key: key, own: own.mapping, theirs: theirs,
-                    socket: socket, button: bell.button, barrier: barrier, start: oro_now())))
+                    socket: socket, button: bell.button, barrier: barrier, watchesProcess: true, start: oro_now())))
     }
 
 }

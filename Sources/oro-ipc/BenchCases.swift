@@ -43,6 +43,7 @@ enum BenchCase: String, CaseIterable, BenchKind {
     case roundTripAsync = "rtt-64-async"
     case roundTripExecutor = "rtt-64-executor"
     case roundTripHandler = "rtt-64-handler"
+    case roundTripPort = "port-rtt-64"
     case roundTripPark = "rtt-64-park"
     case roundTripAdaptive = "rtt-64-adaptive"
     case roundTripSameCore = "rtt-64-samecore"
@@ -76,6 +77,7 @@ enum BenchCase: String, CaseIterable, BenchKind {
         case .roundTripAsync: "await write(): the same from a task"
         case .roundTripExecutor: "the same on the client's executor"
         case .roundTripHandler: "the same, and the handler is asynchronous, on the host's thread"
+        case .roundTripPort: "two clients: postMessage of 64 bytes, received and posted back; both polling"
         case .roundTripPark: "sendSync, both sides asleep in between; baseline two futexes"
         case .roundTripAdaptive: "sendSync every 500 us, adaptive policy; baseline two futexes"
         case .roundTripSameCore: "sendSync, polling policy, both processes on one processor; baseline two futexes"
@@ -91,6 +93,8 @@ enum BenchCase: String, CaseIterable, BenchKind {
         case .laneRoundTrip: 1.15
         case .roundTripSpin: 1.35
         case .roundTripAsync, .roundTripExecutor, .roundTripHandler: 3
+        // As a call: 1.35 times a bare round trip, and a port should be alike.
+        case .roundTripPort: 1.35 * 1.3
         case .roundTripPark: 1
         case .roundTripAdaptive: 0.55
         // An absolute goal, 8 us; the ratio has none.
@@ -165,17 +169,24 @@ struct BenchBlocks {
         driver.awaitDone()
 
         var mine = [UInt64](repeating: 0, count: count)
-        if bench == .laneRoundTrip { driver.give(BENCH_LANE_ROUND_TRIP, count) } else { driver.startHost() }
+        switch bench {
+        case .laneRoundTrip: driver.give(BENCH_LANE_ROUND_TRIP, count)
+        case .roundTripPort:
+            _ = try driver.connectPorts()
+            driver.give(BENCH_PORT_ROUND_TRIP, count + BenchBlocks.warmUp)
+        default: driver.startHost()
+        }
         let (wall, processor) = (oro_now(), driver.processorTime)
         switch bench {
         case .laneRoundTrip: try lane(&mine)
+        case .roundTripPort: try messages(&mine)
         case .roundTripAsync: mine = try tasks("echo", on: nil)
         case .roundTripExecutor: mine = try tasks("echo", on: driver.client.executor)
         case .roundTripHandler: mine = try tasks("echo.async", on: driver.client.executor)
         default: try calls(&mine, gap: gap)
         }
         let spent = (oro_now() - wall, driver.processorTime - processor)
-        if bench == .laneRoundTrip { driver.awaitDone() } else { driver.stopHost() }
+        if bench == .laneRoundTrip || bench == .roundTripPort { driver.awaitDone() } else { driver.stopHost() }
         return (raw, mine, spent.0, spent.1)
     }
 
@@ -196,6 +207,28 @@ struct BenchBlocks {
                 ticks[index] = now &- before
                 before = now
             }
+        }
+    }
+
+    /// Messages before the first that is timed: more than it takes to get a link of the two clients' own.
+    private static let warmUp = 200
+
+    private func messages(_ ticks: inout [UInt64]) throws {
+        let ports = try driver.connectPorts()
+        func roundTrip() throws {
+            try ports.port.postMessage(.bytes(bytes))
+            guard let event = ports.port.receive(), event.type == "message" else {
+                throw ToolError(.failed, "the port is closed")
+            }
+        }
+        for _ in 0..<BenchBlocks.warmUp { try roundTrip() }
+        guard ports.isDirect else { throw ToolError(.failed, "the two clients have no link of their own") }
+        var before = oro_ticks()
+        for index in 0..<count {
+            try roundTrip()
+            let now = oro_ticks()
+            ticks[index] = now &- before
+            before = now
         }
     }
 

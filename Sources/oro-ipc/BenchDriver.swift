@@ -19,6 +19,7 @@ import OroLink
     /// A bare lane, without messages.
     let lane: Link
     private let peer: Int32
+    private var ports: BenchPorts?
 
     /// `payload`: bytes of shared memory for the baseline of payloads, and the most one of ours has.
     init(idle: IdlePolicy, sameProcessor: Bool = false, payload: Int = 0) throws {
@@ -57,7 +58,16 @@ import OroLink
         }
     }
 
+    /// A port whose other end the peer has, or will have.
+    func connectPorts() throws -> BenchPorts {
+        if let ports { return ports }
+        let made = try BenchPorts()
+        ports = made
+        return made
+    }
+
     deinit {
+        ports?.end()
         unsafe bench_give(shared, BENCH_QUIT.rawValue, 0)
         _ = bench_wait(peer)
         _ = bench_payload(-1, 0)

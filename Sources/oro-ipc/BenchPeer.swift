@@ -85,6 +85,7 @@ import OroLink
     func run() throws {
         var seen: UInt32 = 0
         var count: UInt64 = 0
+        var port: IPCMessagePort?
         while true {
             let command = unsafe bench_take(shared, &seen, &count)
             switch bench_command(rawValue: command) {
@@ -102,6 +103,10 @@ import OroLink
                 }
             case BENCH_RAW_TOUCH: unsafe bench_payload_answer(shared, count, false)
             case BENCH_RAW_READ: unsafe bench_payload_answer(shared, count, true)
+            case BENCH_PORT_ROUND_TRIP:
+                let own = try port ?? BenchPorts.peer()
+                port = own
+                try BenchPorts.echo(own, count)
             case BENCH_FUTEX_READ: unsafe bench_payload_futex_answer(shared, count)
             default: break
             }

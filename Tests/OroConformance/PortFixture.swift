@@ -54,6 +54,8 @@ struct PortPair: Sendable {
         case host = "by way of the host"
         /// The host: the ends belong to two clients.
         case clients = "between two clients"
+        /// Nothing: the two clients have a link of their own.
+        case direct = "between two clients with a link of their own"
     }
 
     static func make(_ way: Way, _ subject: Subject) async throws -> (pair: PortPair, clients: [Client]) {
@@ -68,17 +70,30 @@ struct PortPair: Sendable {
             try echo.postMessage(.port(channel.port2), transfer: [channel.port2])
             guard let back = await echo.next()?.data.port else { throw Unexpected("the port did not come back") }
             return (PortPair(one: channel.port1, other: back), [client])
-        case .clients:
+        case .clients, .direct:
             let clients = [try subject.client(), try subject.client()]
             let name = "pair \(UInt64.random(in: 0 ... .max))"
             let pair = PortPair(one: try clients[0].meet(name), other: try clients[1].meet(name))
             try await pair.greet()
+            if way == .direct { try await pair.goDirect(clients) }
             return (pair, clients)
         }
     }
 }
 
 extension PortPair {
+    /// Talks until both sides do so directly.
+    private func goDirect(_ clients: [Client]) async throws {
+        for _ in 0..<10_000 {
+            try one.postMessage("ping")
+            try expectEqual(await other.next()?.data.string, "ping")
+            try other.postMessage("pong")
+            try expectEqual(await one.next()?.data.string, "pong")
+            if clients.allSatisfy({ $0.statistics.directMessages > 0 }) { return }
+        }
+        throw Unexpected("two clients never got a link of their own")
+    }
+
     /// Both have come: who leaves a meeting before has met nobody.
     func greet() async throws {
         try one.postMessage("here")

@@ -17,7 +17,7 @@ struct Arguments {
         oro-test-peer fairness [--count K] [--streams N] [--backend B]   pings beside streams
         oro-test-peer kills    [--count K] [--backend B] [--only OPERATION]
         oro-test-peer blockkills [--rounds K] [--backend B]              kills of who holds blocks, or reads in them
-        oro-test-peer ports    [--processes N] [--channels K] [--transfers T] [--messages M] [--backend B] [--seed S]
+        oro-test-peer ports    [--processes N] [--channels K] [--transfers T] [--messages M] [--backend B] [--seed S] [--brokered]
         oro-test-peer portkills [--count K] [--backend B] [--seed S]     one of three is killed while a port moves
         oro-test-peer soak     [--minutes M | --seconds S] [--every S] [--backend B] [--seed S]
         Any: --refuse-io-uring installs a seccomp filter first.

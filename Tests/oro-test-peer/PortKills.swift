@@ -18,6 +18,7 @@ func portVictim(_ arguments: Arguments) throws {
     if role == .host {
         var options = arguments.hostOptions
         options.ports.allowsMeetings = true
+        options.ports.messagesBeforeDirect = 1
         let host = try Host(name: arguments.name(), options: options)
         let moves = Atomic<Int>(0)
         // Marks before and after the moves of the others.
@@ -59,13 +60,43 @@ private func sendPort(over road: IPCMessagePort) {
     for number in 0..<5 { try? channel.port1.postMessage(.int(Int64(number))) }
     try? road.postMessage(.port(channel.port2), transfer: [channel.port2])
     for number in 5..<10 { try? channel.port1.postMessage(.int(Int64(number))) }
-    _ = channel.port1.receive()
+    guard (try? converse(channel.port1, within: nil)) == true else { return }
+    // This end goes as well, with messages behind it that went over a link of the two clients' own.
+    try? road.postMessage(.port(channel.port1), transfer: [channel.port1])
+}
+
+private let rounds = 10
+
+/// Waits until ten messages were taken; then says numbers one by one, each of which is answered, and some that are not.
+/// False: the other end is gone.
+private func converse(_ port: IPCMessagePort, within limit: Duration?) throws -> Bool {
+    for number in 9..<10 + rounds {
+        if number > 9 { try port.postMessage(.int(Int64(number))) }
+        guard let event = port.receive(waitingAtMost: limit) ?? (port.closed ? closeEvent : nil) else {
+            throw Unexpected("no answer and no close for 15 s")
+        }
+        if event.type == "close" { return false }
+    }
+    for number in 10 + rounds..<15 + rounds { try port.postMessage(.int(Int64(number))) }
+    return true
+}
+
+private let closeEvent = IPCMessageEvent(type: "close")
+
+/// The other side of that; `check` looks at each number.
+private func answer(_ port: IPCMessagePort, within limit: Duration?, _ check: (Int64) throws -> Void) throws -> Bool {
+    for number in 0..<15 + Int64(rounds) {
+        guard let event = port.receive(waitingAtMost: limit), event.type == "message" else { return false }
+        try check(event.data.int ?? -1)
+        if number >= 9, number < 10 + rounds { try? port.postMessage("all") }
+    }
+    return true
 }
 
 private func takePort(from road: IPCMessagePort) {
     guard let port = road.receive()?.ports.first else { return }
-    for _ in 0..<10 { _ = port.receive() }
-    try? port.postMessage("all")
+    _ = try? answer(port, within: nil) { _ in }
+    _ = road.receive()
 }
 
 /// What a survivor saw of a conversation, until its end.
@@ -116,6 +147,7 @@ private func killOne(
     options.folder = folder.path
     options.backend = WakeBackend(rawValue: backend)
     options.ports.allowsMeetings = true
+    options.ports.messagesBeforeDirect = 1
     let host = victim == .host ? nil : try Host(name: "road", options: options)
     try host?.start()
     let peer = try Peer(
@@ -156,8 +188,13 @@ private func killOne(
             try road.postMessage("ready")
             while let event = road.receive(waitingAtMost: .seconds(15)), event.type == "message" {
                 guard let port = event.ports.first else { continue }
-                for _ in 0..<10 { if port.receive(waitingAtMost: .seconds(15))?.type != "message" { break } }
-                try port.postMessage("all")
+                var next: Int64 = 0
+                let isWhole = try answer(port, within: .seconds(15)) { number in
+                    try expectEqual(number, next, "the port that was sent")
+                    next += 1
+                }
+                // The other end of it, if the sender lived so long.
+                if isWhole { _ = road.receive(waitingAtMost: .seconds(15)) }
                 try listen(port, "the port that was sent")
                 told.add(1, ordering: .relaxed)
             }
@@ -173,19 +210,20 @@ private func killOne(
                 for number in 0..<5 { try channel.port1.postMessage(.int(Int64(number))) }
                 try road.postMessage(.port(channel.port2), transfer: [channel.port2])
                 for number in 5..<10 { try channel.port1.postMessage(.int(Int64(number))) }
-                guard let event = channel.port1.receive(waitingAtMost: .seconds(15)) else {
-                    throw Unexpected("no answer and no close for 15 s")
+                if try !converse(channel.port1, within: .seconds(15)) {
+                    told.add(1, ordering: .relaxed)
+                    break
                 }
-                if event.type == "close" { told.add(1, ordering: .relaxed) }
-                if event.type == "close" || road.receive(waitingAtMost: .zero) != nil { break }
+                try? road.postMessage(.port(channel.port1), transfer: [channel.port1])
+                if road.receive(waitingAtMost: .zero) != nil { break }
             }
         case .host:
             let clients = [try connect(), try connect()]
             let roads = [try clients[0].meet("road"), try clients[1].meet("road")]
             let taking = Thread {
                 while let port = roads[1].receive()?.ports.first {
-                    for _ in 0..<10 { _ = port.receive() }
-                    try? port.postMessage("all")
+                    _ = try? answer(port, within: nil) { _ in }
+                    _ = roads[1].receive()
                 }
             }
             taking.start()

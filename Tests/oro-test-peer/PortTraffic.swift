@@ -17,6 +17,8 @@ func portTraffic(_ arguments: Arguments) async throws {
     var options = arguments.hostOptions
     options.folder = folder.path
     options.ports.allowsMeetings = true
+    options.ports.messagesBeforeDirect = 1
+    options.ports.allowsDirectLinks = !arguments.has("brokered")
     let host = try Host(name: "traffic", options: options)
     try host.start()
     let began = oro_clock_ns()
@@ -46,6 +48,8 @@ func portTraffic(_ arguments: Arguments) async throws {
         ends["\(words[1]) \(words[2])"] = words[3...].compactMap { Int($0) }
     }
     try expectEqual(ends.count, 2 * channels, "\(all.filter { !$0.hasPrefix("end ") }.suffix(5)) ends")
+    let direct = all.filter { $0.hasPrefix("direct ") }.reduce(0) { $0 + (Int($1.dropFirst(7)) ?? 0) }
+    if !arguments.has("brokered") { try expect(direct > 0, "no message went directly") }
     var (said, hops, bytes) = (0, 0, 0)
     for channel in 0..<channels {
         guard let one = ends["\(channel) 0"], let other = ends["\(channel) 1"] else { throw Unexpected("\(ends)") }
@@ -60,7 +64,7 @@ func portTraffic(_ arguments: Arguments) async throws {
     try expectEqual(violations, 0, "violations")
     host.stop()
     print(
-        "\(workers) processes, \(channels) channels: \(said) messages, \(hops) transfers, \(bytes) bytes beside them, "
+        "\(workers) processes, \(channels) channels: \(said) messages, \(direct) of them directly, \(hops) transfers, \(bytes) bytes beside them, "
             + "every number in order, in \(Int(seconds)) s")
 }
 
@@ -176,6 +180,7 @@ func portWorker(_ arguments: Arguments) async throws {
         }
     }
     try await onThread { while readLine() != nil {} }
+    print("direct \(worker.client.statistics.directMessages)")
     worker.client.close()
 }
 
@@ -200,10 +205,13 @@ private final class PortWorker: Sendable {
         var (visitor, dice) = (visitor, dice)
         do {
             if visitor.hops == hops { return try await stay(visitor) }
-            for _ in 0..<2 {
-                try visitor.say(Int(dice.next() % UInt64(burst)))
+            // Some stay for long enough that the two ends get a link of their own.
+            let isLong = dice.next() % 4 == 0
+            for _ in 0..<(isLong ? 200 : 2) {
+                try visitor.say(Int(dice.next() % UInt64(isLong ? max(2, burst / 20) : burst)))
+                if isLong { try await Task.sleep(for: .microseconds(300)) }
                 // What is there, or a part of it.
-                for _ in 0..<(dice.next() % UInt64(2 * burst)) {
+                for _ in 0..<(dice.next() % UInt64(isLong ? max(2, burst / 10) : 2 * burst)) {
                     guard let event = visitor.port.receive(waitingAtMost: .zero) else { break }
                     try visitor.hear(event)
                 }

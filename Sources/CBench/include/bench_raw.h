@@ -22,6 +22,7 @@ enum bench_command {
     BENCH_RAW_TOUCH,        // answer `count` payloads after 8 bytes of each
     BENCH_RAW_READ,         // the same after reading all of each
     BENCH_FUTEX_READ,       // the same, asleep in between
+    BENCH_PORT_ROUND_TRIP,  // `count` messages of a port of another host's client
 };
 
 struct bench_shared *bench_create(int *fd);

@@ -1,0 +1,183 @@
+import CSupport
+import OroFrame
+import OroLink
+import Synchronization
+
+/// The links of one client with other clients.
+// Sendable: `introduced` and `all` belong to the holder of the client's receiver's role; the rest is atomic or in a mutex.
+final class DirectLinks: @unchecked Sendable {
+    /// Introductions whose other side has not offered yet.
+    var introduced: [UInt64: Introduced] = [:]
+    /// Those that are looked at.
+    var all: [DirectLink] = []
+    /// The same by the names of their introductions, for any thread.
+    let known = Locked<[UInt64: DirectLink]>([:])
+    /// There are some.
+    let count = Atomic<Int>(0)
+    /// The socket of one has news that could not be looked at yet, or the host wants an answer.
+    let isUnheard = Atomic<Bool>(false)
+    /// Messages that went over any of them.
+    let sent = Atomic<Int>(0)
+
+    /// Most links and introductions at once. UNTRUSTED: a host cannot make a client hold more.
+    static let most = 1024
+
+    /// Messages wait for room in one of them.
+    var hasWaiting: Bool {
+        count.load(ordering: .relaxed) > 0 && known.withLock { $0.values.contains { $0.link.hasWaiting } }
+    }
+
+    /// The lowest place that is free.
+    var freeSlot: Int {
+        var slot = 0
+        while all.contains(where: { $0.slot == slot }) { slot += 1 }
+        return slot
+    }
+}
+
+// All of it with the role, except where it says otherwise.
+extension ClientCore: Introductions {
+    // MARK: They come and go
+
+    /// UNTRUSTED: the host introduces another client, or passes on what that offers.
+    func hear(_ news: consuming IntroductionNews) throws(LinkError) {
+        let id = news.id
+        if news.isOffer {
+            guard let introduced = directs.introduced.removeValue(forKey: id), !news.isRefusal else { return }
+            // An offer that cannot be is no fault of the host's: it only passes them on.
+            guard let link = try? introduced.meet(news) else { return }
+            return add(DirectLink(link, slot: directs.freeSlot, core: self), id)
+        }
+        guard options.allowsDirectLinks, directs.introduced[id] == nil,
+            directs.introduced.count + directs.all.count < DirectLinks.most
+        else { throw .violation("an introduction that was not asked for") }
+        do throws(LinkError) {
+            let introduced = try Introduced(news, limits: options.link)
+            guard try introduced.offer(over: link) else { return }
+            directs.introduced[id] = introduced
+        } catch {
+            // No memory or descriptors for it: the conversation stays with the host.
+            Introduction.refuse(id, over: link)
+        }
+    }
+
+    /// The host wants an answer, and whoever reads the socket now may read no ring: the background thread does.
+    func nudged() {
+        directs.isUnheard.store(true, ordering: .relaxed)
+        background.withLock { $0 }?.look(self)
+    }
+
+    private func add(_ direct: DirectLink, _ id: UInt64) {
+        directs.all.append(direct)
+        directs.known.withLock { $0[id] = direct }
+        directs.count.add(1, ordering: .relaxed)
+        watchWhileAsleep(direct)
+        background.withLock { $0 }?.watch(direct, of: self)
+    }
+
+    /// Ends a direct link, after what has come over it. Its conversations go on through the host.
+    func end(_ direct: DirectLink, _ why: LinkError) {
+        guard directs.all.contains(where: { $0 === direct }) else { return }
+        if case .peerGone = why { while let count = try? direct.poll(ports), count > 0 {} }
+        directs.all.removeAll { $0 === direct }
+        directs.known.withLock { $0[direct.link.id] = nil }
+        directs.count.subtract(1, ordering: .relaxed)
+        stopWatchingWhileAsleep(direct)
+        background.withLock { $0 }?.stopWatching(direct, of: self)
+        direct.link.end(why)
+        direct.link.forgetPeerMemories()
+        ports.directLinkEnded(direct)
+    }
+
+    /// The client's own link is over. Any thread.
+    func closeDirectLinks(_ why: LinkError) {
+        for direct in directs.known.withLock({ Array($0.values) }) { direct.link.end(why) }
+    }
+
+    // MARK: Reading
+
+    /// Reads what has come over direct links. True when there was something.
+    @inline(__always)
+    func pollDirects() -> Bool { directs.all.isEmpty ? false : pollEachDirect() }
+
+    private func pollEachDirect() -> Bool {
+        var progressed = false
+        for direct in directs.all {
+            do throws(LinkError) {
+                if try direct.poll(ports) > 0 { progressed = true }
+            } catch {
+                end(direct, error)
+            }
+        }
+        return progressed
+    }
+
+    /// Their sockets may have news that no notice tells of: the end.
+    func hearDirects() {
+        for direct in directs.all {
+            do throws(LinkError) {
+                try direct.link.readSocket()
+            } catch {
+                end(direct, error)
+            }
+        }
+    }
+
+    /// Reads a direct link to its end: its other side is gone, so it has one. UNTRUSTED: one that is not cannot hold us up.
+    func drain(_ direct: DirectLink) {
+        for _ in 0..<4096 {
+            do throws(LinkError) {
+                if try direct.poll(ports) == 0 { return }
+            } catch {
+                return end(direct, error)
+            }
+        }
+    }
+
+    /// Polls all links for a message, for a while.
+    func lingerOnAll() -> Bool {
+        if directs.all.isEmpty { return link.linger(1000) }
+        for _ in 0..<250 {
+            // Whoever waits at a port with a way of its own is answered there.
+            for direct in directs.all where direct.link.linger(2) { return true }
+            if link.linger(1) { return true }
+        }
+        return false
+    }
+
+    // MARK: Sleeping
+
+    /// As ``armLink()``, for those with other clients. False, and none is armed, when there is something.
+    func armDirects() -> Bool {
+        for direct in directs.all where !direct.arm() {
+            disarmDirects()
+            return false
+        }
+        return true
+    }
+
+    func disarmDirects() { for direct in directs.all { direct.link.disarm() } }
+
+    /// Keys of the sleeper's poller: two for each direct link, behind those of the client's own.
+    private static func sleepKey(_ direct: DirectLink) -> UInt64 { 8 + 2 * UInt64(direct.slot) }
+
+    func watchWhileAsleep(_ direct: DirectLink) {
+        try? sleepPoller?.add(direct.link.chime, key: ClientCore.sleepKey(direct))
+        try? sleepPoller?.add(direct.link.socket.number, key: ClientCore.sleepKey(direct) + 1)
+    }
+
+    private func stopWatchingWhileAsleep(_ direct: DirectLink) {
+        sleepPoller?.remove(direct.link.chime, key: ClientCore.sleepKey(direct))
+        sleepPoller?.remove(direct.link.socket.number, key: ClientCore.sleepKey(direct) + 1)
+    }
+
+    /// Messages wait for room: whoever sleeps on the links has to watch for it. Any thread.
+    func watchForRoom() {
+        attach()
+        background.withLock { $0 }?.look(self)
+        kick()
+    }
+
+    /// For the background thread: a direct link's socket has news.
+    func hearDirectsInBackground() { directs.isUnheard.store(true, ordering: .relaxed) }
+}

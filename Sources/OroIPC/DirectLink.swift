@@ -1,0 +1,169 @@
+import CSupport
+import OroFrame
+import OroLink
+import Synchronization
+
+/// A link of this client with another client of the same host, over which messages of ports go without the host in between.
+///
+/// It carries nothing but messages of ports, and how many of these were taken. Who may say what is the broker's to decide: a
+/// token means nothing before the broker has laid its way over this link.
+// Sendable: `reader` and `spare` belong to the holder of the client's receiver's role, as the receiving half of `link` does; the rest is
+// constant or atomic.
+@safe final class DirectLink: @unchecked Sendable {
+    let link: Link
+    /// Its place among the direct links of its client, for those who watch its descriptors.
+    let slot: Int
+    private weak var core: ClientCore?
+    private var reader = PortReader(columns: 0)
+    /// Kept for the next frame.
+    private var spare = FrameStorage()
+
+    init(_ link: Link, slot: Int, core: ClientCore) {
+        self.link = link
+        self.slot = slot
+        self.core = core
+    }
+
+    var isOver: Bool { link.isOver }
+    var longestMessage: Int { link.limits.messageBytes }
+
+    // MARK: Sending, with the lock of the home
+
+    func send(_ message: PortFrame.Message) throws(LinkError) {
+        if link.isOver { throw link.ending ?? .closed }
+        try link.withRing(shared: true) { (ring) throws(LinkError) in
+            try PortWriter.write(message) { (frame, payload) throws(LinkError) in try write(frame, payload, ring) }
+        }
+        core?.directs.sent.add(1, ordering: .relaxed)
+    }
+
+    /// False: the other cannot be told here.
+    func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
+        if link.isOver { return false }
+        var frame = PortOperation.consumed.frame(token)
+        frame.seq = Seq(count)
+        do throws(LinkError) {
+            try link.withRing(shared: true) { (ring) throws(LinkError) in try write(frame, nil, ring) }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func write(_ plain: Frame, _ payload: Bytes?, _ ring: Int) throws(LinkError) {
+        var frame = plain
+        let payload = try link.placed(payload)
+        if let payload, link.arena.canLend(payload) {
+            do throws(LinkError) {
+                if let lent = try link.arena.lend(payload) {
+                    frame.block = BlockReference(lent)
+                    do throws(LinkError) {
+                        return try writeInline(frame, nil, ring)
+                    } catch {
+                        link.arena.takeBack(lent)
+                        throw error
+                    }
+                }
+            } catch .noBlocks {
+                // The other has as many blocks as it may: in parts through the ring then.
+            }
+        }
+        try writeInline(frame, payload, ring)
+    }
+
+    private func writeInline(_ plain: Frame, _ payload: Bytes?, _ ring: Int) throws(LinkError) {
+        var frame = plain
+        frame.payloadBytes = payload?.count ?? 0
+        let size: FrameSize
+        do throws(FrameError) {
+            var limits = FrameLimits.default
+            limits.maxFrameBytes = link.peerMessageBytes
+            size = try frame.measure(limits: limits)
+        } catch {
+            if case .overLimit(.frameBytes, let value, let limit) = error {
+                throw .tooLarge(bytes: value, limit: limit)
+            }
+            throw .unencodable(error.description)
+        }
+        func fill(_ bytes: UnsafeMutableRawBufferPointer) {
+            let start = unsafe frame.write(size, into: bytes)
+            // The frame was measured with room for the payload at its end.
+            unsafe payload?.withUnsafeBytes { source in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
+            }
+        }
+        if !link.isBackedUp(ring), size.frameBytes <= link.recordLimit(of: ring) {
+            let outcome = unsafe try link.write(ring, count: size.frameBytes) { place in
+                // A record of that many bytes.
+                unsafe fill(UnsafeMutableRawBufferPointer(start: place, count: size.frameBytes))
+            }
+            if case .sent = outcome { return }
+        }
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
+        unsafe fill(bytes)
+        var sent = 0
+        if !link.isBackedUp(ring) {
+            do throws(LinkError) {
+                if try unsafe link.writeSome(ring, UnsafeRawBufferPointer(bytes), from: &sent) {
+                    return unsafe bytes.deallocate()
+                }
+            } catch {
+                unsafe bytes.deallocate()
+                throw error
+            }
+        }
+        // At most a window of each port waits here.
+        unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent))
+        core?.watchForRoom()
+    }
+
+    // MARK: Receiving, with the role
+
+    /// Reads what has come, and writes what waits for room. Answers how much it did. What it throws ends this link alone.
+    func poll(_ ports: PortHome) throws(LinkError) -> Int {
+        if link.socketHasNews { try link.readSocket() }
+        var count = try link.drain(limit: 64) { (incoming) throws(LinkError) in try take(incoming, ports) }
+        if link.hasWaiting {
+            try link.withSharedRing { (ring) throws(LinkError) in if try link.pump(ring) { count += 1 } }
+        }
+        if link.isOver { throw link.ending ?? .closed }
+        return count
+    }
+
+    /// UNTRUSTED: one frame of the other client.
+    private func take(_ incoming: Incoming, _ ports: PortHome) throws(LinkError) {
+        if !FrameStorage.isFree(&spare) { spare = FrameStorage() }
+        let storage = spare
+        storage.fill(incoming)
+        do throws(FrameError) {
+            try storage.readHeader()
+        } catch {
+            throw .violation("a malformed frame: \(error)")
+        }
+        guard storage.header.kind == .port else { throw .violation("a frame that is not for a direct link") }
+        if storage.header.flags.contains(.lent) {
+            // Kept here, its block would not be given back before the next frame comes.
+            spare = FrameStorage()
+            try storage.borrow(from: link)
+        }
+        guard let frame = try reader.read(storage) else { return }
+        if case .message(let message) = frame, !message.carried.isEmpty {
+            throw .violation("ports on a direct link")
+        }
+        try ports.take(frame, over: self)
+    }
+
+    /// Says that this side sleeps. False, and not armed, when there is something after all.
+    func arm() -> Bool {
+        var quiet = false
+        if link.hasWaiting {
+            try? link.withSharedRing { (ring) throws(LinkError) in
+                quiet = link.arm(room: true) && !link.hasSomething(orRoomIn: ring)
+            }
+        } else {
+            quiet = link.arm() && !link.hasSomething()
+        }
+        if !quiet { link.disarm() }
+        return quiet
+    }
+}

@@ -1,0 +1,71 @@
+import OroFrame
+import OroLink
+
+/// What broker and owner tell each other about the *direct way* of a channel: a stretch of its messages that goes over a
+/// link of the two owners' own. `docs/decisions/015-direct-links.md` has the whole of it.
+struct PortWayFrame: Sendable {
+    /// Names the way, at this host, for ever.
+    var token: UInt64
+    var step: Step
+    /// `prepare`: the port. `resume`, `resumeForPeer`: the first message that is posted through the broker again.
+    var number: UInt64 = 0
+    /// `prepare`: the link, as introductions name it.
+    var link: UInt64 = 0
+
+    enum Step: UInt32, Sendable {
+        // From the broker.
+        /// The messages of a port may take this way, once both owners are ready.
+        case prepare = 1
+        /// Both are.
+        case go = 2
+        /// Post through the broker again, first what is not known to have been taken.
+        case stop = 3
+        /// The other owner is gone: post in its stead what it had sent over the way and nobody has taken.
+        case drain = 4
+        /// Nothing more is to come of it.
+        case over = 5
+        // From an owner.
+        case ready = 16
+        case refused = 17
+        case resume = 18
+        /// All that was sent over the way and is not known to have been taken has been posted through the broker.
+        case through = 19
+        /// The same two, in the stead of an owner that is gone.
+        case resumeForPeer = 20
+        case throughForPeer = 21
+
+        var isOfBroker: Bool { rawValue < Step.ready.rawValue }
+    }
+
+    /// In place of a port's number: the end of the other owner of this way, who is gone.
+    static let peerBit: UInt64 = 1 << 63
+    /// Messages of a port are counted below this, and tokens are.
+    static let bound: UInt64 = 1 << 62
+
+    var frame: Frame {
+        var frame = PortOperation.way.frame(token, count: step.rawValue)
+        frame.seq = Seq(number)
+        if step == .prepare { frame.value = .int(Int64(bitPattern: link)) }
+        return frame
+    }
+
+    init(_ token: UInt64, _ step: Step, number: UInt64 = 0, link: UInt64 = 0) {
+        self.token = token
+        self.step = step
+        self.number = number
+        self.link = link
+    }
+
+    /// UNTRUSTED: what a frame of a peer says.
+    init(_ storage: FrameStorage) throws(LinkError) {
+        let header = storage.header
+        guard let step = Step(rawValue: header.deadline & PortOperation.countMask), header.seq < PortWayFrame.bound
+        else { throw .violation("an unknown step of a direct way") }
+        self.init(header.ticket, step, number: header.seq)
+        guard step == .prepare else { return }
+        guard case .int(let link) = (try? storage.view.value()?.decode()) ?? .null else {
+            throw .violation("a direct way without its link")
+        }
+        self.link = UInt64(bitPattern: link)
+    }
+}

@@ -1,0 +1,159 @@
+import Foundation
+import OroFrame
+import Testing
+
+@testable import OroIPC
+@testable import OroLink
+
+/// Two clients whose ports have a link of their own: what happens to the conversation when the link fails, or the other
+/// side of it lies. What ports promise on such a link is among the behaviours of `OroConformance`.
+@Suite("Direct links")
+struct DirectLinkTests {
+    /// Two clients of one host, and a port between them.
+    private struct Couple {
+        let host: Host
+        let clients: [Client]
+        let ports: [IPCMessagePort]
+
+        init(_ hostOptions: HostOptions = HostOptions(), _ clientOptions: ClientOptions = ClientOptions()) throws {
+            var options = hostOptions
+            options.ports.allowsMeetings = true
+            host = try Host.embedded(options: options)
+            let clients = [try host.connect(), try host.connect(options: clientOptions)]
+            self.clients = clients
+            ports = try clients.map { try $0.meet("here") }
+        }
+
+        func talk(_ rounds: Int, until isEnough: () -> Bool = { false }) throws {
+            for round in 0..<rounds {
+                for (from, to) in [(ports[0], ports[1]), (ports[1], ports[0])] {
+                    try from.postMessage(.int(Int64(round)))
+                    try #require(to.receive(waitingAtMost: .seconds(30))?.data.int == Int64(round))
+                }
+                if isEnough() { return }
+            }
+        }
+
+        func goDirect() throws {
+            try talk(10_000) { isDirect }
+            try #require(isDirect)
+        }
+
+        var isDirect: Bool { clients.allSatisfy { $0.statistics.directMessages > 0 } }
+
+        /// The link as this client has it.
+        func link(_ index: Int) throws -> DirectLink {
+            try #require(clients[index].core.directs.known.withLock { $0.values.first })
+        }
+
+        func stop() {
+            for client in clients { client.close() }
+            host.stop()
+        }
+    }
+
+    @Test("a link that fails with messages on their way loses none, and the conversation goes on through the host")
+    func failure() throws {
+        let couple = try Couple()
+        defer { couple.stop() }
+        try couple.goDirect()
+        for number in 0..<100 { try couple.ports[0].postMessage(.int(Int64(number))) }
+        try couple.link(0).link.end(.closed)
+        for number in 100..<200 { try couple.ports[0].postMessage(.int(Int64(number))) }
+        for number in 0..<200 {
+            #expect(couple.ports[1].receive(waitingAtMost: .seconds(30))?.data.int == Int64(number))
+        }
+        try couple.talk(20)
+        #expect(couple.host.statistics.violations == 0)
+    }
+
+    @Test(
+        "who speaks nonsense on a link loses it, and nothing else",
+        arguments: [
+            [UInt8](repeating: 0xff, count: 64), [1, 2, 3],
+            // A request; a port that is opened; ports that go along; a step of a way.
+            [1] + [UInt8](repeating: 0, count: 31), [8, 0, 0, 0, 0, 0, 0, 0x10] + [UInt8](repeating: 0, count: 24),
+            [8, 0, 0, 0, 0, 0, 0, 0x40] + [UInt8](repeating: 0, count: 24),
+            [8, 0, 0, 0, 3, 0, 0, 0x80] + [UInt8](repeating: 0, count: 24),
+        ])
+    func nonsense(_ bytes: [UInt8]) throws {
+        let couple = try Couple()
+        defer { couple.stop() }
+        try couple.goDirect()
+        let direct = try couple.link(0)
+        try direct.link.withRing(shared: true) { (ring) throws(LinkError) in
+            _ = unsafe try direct.link.write(ring, count: bytes.count) { place in
+                unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+            }
+        }
+        // The taker reads it before what comes behind it.
+        try couple.talk(50)
+        #expect(couple.clients[1].core.directs.count.load(ordering: .relaxed) == 0)
+        #expect(couple.host.statistics.violations == 0)
+        #expect(couple.host.statistics.links == 2)
+    }
+
+    @Test("a message for a way that was not laid over this link reaches nobody")
+    func forged() throws {
+        let couple = try Couple()
+        defer { couple.stop() }
+        try couple.goDirect()
+        let content = try PortContent("forged", transfer: [])
+        for token: UInt64 in [0, 7, .max, 1 << 63 | 1] {
+            try couple.link(0).send(.init(number: token, seq: 0, consumed: 0, content: content, carried: []))
+        }
+        try couple.talk(20)
+        #expect(try couple.link(1).isOver == false)
+    }
+
+    @Test("more messages than a port may be sent, or out of turn, end the link")
+    func flood() throws {
+        let couple = try Couple()
+        defer { couple.stop() }
+        try couple.goDirect()
+        let token = try #require(couple.ports[0].endpoint.way?.token)
+        let content = try PortContent("too far", transfer: [])
+        try couple.link(0).send(.init(number: token, seq: 1 << 40, consumed: 0, content: content, carried: []))
+        try couple.talk(50)
+        #expect(couple.clients[1].core.directs.count.load(ordering: .relaxed) == 0)
+    }
+
+    @Test("either side can say no, and everything goes through the host", arguments: [true, false])
+    func refused(byHost: Bool) throws {
+        var (hostOptions, clientOptions) = (HostOptions(), ClientOptions())
+        if byHost { hostOptions.ports.allowsDirectLinks = false } else { clientOptions.allowsDirectLinks = false }
+        let couple = try Couple(hostOptions, clientOptions)
+        defer { couple.stop() }
+        try couple.talk(100)
+        #expect(couple.clients.allSatisfy { $0.statistics.directLinks == 0 && $0.statistics.directMessages == 0 })
+    }
+
+    @Test("large buffers go over the link in blocks, whole, and come back")
+    func blocks() throws {
+        let couple = try Couple()
+        defer { couple.stop() }
+        try couple.goDirect()
+        let bytes = [UInt8]((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7) })
+        for _ in 0..<5 {
+            try couple.ports[0].postMessage(.bytes(Bytes(bytes)))
+            let event = try #require(couple.ports[1].receive(waitingAtMost: .seconds(30)))
+            #expect(event.data.bytes.map { [UInt8]($0) } == bytes)
+            // The sender hears that it was taken.
+            try couple.talk(1)
+        }
+        #expect(try couple.link(0).link.arena.figures.loansOut == 0)
+    }
+
+    @Test("a client that is closed leaves what it has said, and then the end")
+    func closing() throws {
+        let couple = try Couple()
+        defer { couple.stop() }
+        try couple.goDirect()
+        for number in 0..<50 { try couple.ports[0].postMessage(.int(Int64(number))) }
+        couple.clients[0].close()
+        for number in 0..<50 {
+            #expect(couple.ports[1].receive(waitingAtMost: .seconds(30))?.data.int == Int64(number))
+        }
+        #expect(couple.ports[1].receive(waitingAtMost: .seconds(30))?.type == "close")
+    }
+}
