@@ -166,8 +166,7 @@ extension Behaviour {
                 try expectEqual(result.source, "sleep")
                 try expect(result.data == nil && result.headers == nil)
             }
-            let own = await client.send(
-                "fail", ["name": "TimeoutError", "message": "ipc.request timed out"], options: options)
+            let own = await client.send("fail", ["name": "TimeoutError", "message": "ipc.request timed out"])
             try expectEqual(own.err?.message, "ipc.request timed out", "the host's own error")
         },
         Behaviour("a request whose signal was aborted before uses up its seq, and is not sent") { subject in
