@@ -36,7 +36,7 @@ test('oro:ipc can be required by a CommonJS program', async () => {
 test('oro:ipc can be imported in a worker', async () => {
   assert.equal(await printed(`
     import { Worker } from 'node:worker_threads'
-    const worker = new Worker("import('oro:ipc').then(ipc => console.log(ipc.TIMEOUT))", { eval: true })
+    const worker = new Worker(new URL("data:text/javascript,import ipc from 'oro:ipc'; console.log(ipc.TIMEOUT)"))
     await new Promise(resolve => worker.once('exit', resolve))
   `), '32000')
 })

@@ -1,5 +1,6 @@
 'use strict'
 
+const { PlatformHeaders } = require('./cookie-headers.js')
 const { isPlainObject } = require('./kinds.js')
 
 /**
@@ -32,7 +33,7 @@ function pairsOf (input) {
 }
 
 /** The headers of a result. */
-class Headers extends globalThis.Headers {
+class Headers extends PlatformHeaders {
   /**
    * Headers from headers, pairs, a map, an object, a response, an XMLHttpRequest, a text or its lines.
    * @param {any} input
