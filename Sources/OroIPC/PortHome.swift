@@ -185,7 +185,8 @@ protocol PortRoute: AnyObject, Sendable {
                 transfersOfClients[client] = nil
             }
             later { way.drain() }
-        case .consumed, .opened: break
+        // A port of the host and a client has no direct way.
+        case .consumed, .opened, .way: break
         }
     }
 
