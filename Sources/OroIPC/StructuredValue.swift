@@ -159,7 +159,8 @@ extension StructuredValue {
     /// What it is.
     public var node: StructuredGraph.Node { graph[root] }
 
-    func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
+    /// The part that is this node of its graph.
+    package func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
         StructuredValue(graph: graph, root: reference, buffers: buffers, ports: ports)
     }
 
