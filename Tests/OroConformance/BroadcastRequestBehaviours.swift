@@ -1,6 +1,6 @@
 import Foundation
 import OroIPC
-import Synchronization
+import OroLink
 
 // Broadcasts for clients that speak only requests (behaviour.md 17 and 18.13, with fixes 31 and 32 of section 20: there is a route
 // `broadcast_channel.postMessage`, unsubscribing works, nobody hears himself).
@@ -161,7 +161,7 @@ extension Behaviour {
 
 /// The broadcasts that a client has heard as events.
 private final class Heard: Sendable {
-    private let events = Mutex<[Event]>([])
+    private let events = Locked<[Event]>([])
 
     init(_ client: Client) {
         client.events.listen("broadcastchannelmessage") { [weak self] event in

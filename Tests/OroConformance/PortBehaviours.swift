@@ -241,6 +241,47 @@ extension Behaviour {
             try expectEqual(try await answer.value, "hello")
         }
         + [
+            Behaviour("a message that its receiver does not take comes as a messageerror, in its place", clients: 2) {
+                subject in
+                var options = subject.options
+                options.link.messageBytes = 1 << 12
+                let clients = [try subject.client(), try subject.client(options)]
+                let name = "errors \(UInt64.random(in: 0 ... .max))"
+                let (one, other) = (try clients[0].meet(name), try clients[1].meet(name))
+                try await PortPair(one: one, other: other).greet()
+                let seen = Locked<[String]>([])
+                other.onmessageerror = { event in
+                    seen.withLock { $0.append("\(event.type) \(event.error?.name ?? "without a reason")") }
+                }
+                other.onmessage = { event in seen.withLock { $0.append(event.data.string ?? "?") } }
+                try one.postMessage("before")
+                try one.postMessage(.string(String(repeating: "x", count: 10_000)))
+                try one.postMessage("behind")
+                try await until("three events") { seen.withLock { $0.count } == 3 }
+                try expectEqual(seen.withLock { $0 }, ["before", "messageerror DataCloneError", "behind"])
+            },
+            Behaviour("listeners hear each event once, in their order, and those for once only the first") { _ in
+                let channel = IPCMessageChannel()
+                let seen = Locked<[String]>([])
+                let port = channel.port2
+                port.addEventListener("message") { event in seen.withLock { $0.append("a\(event.data.int ?? -1)") } }
+                port.addEventListener("message", once: true) { event in
+                    seen.withLock { $0.append("once \(event.data.int ?? -1)") }
+                }
+                let token = port.addEventListener("message") { _ in seen.withLock { $0.append("removed") } }
+                try expect(token.map { port.removeEventListener($0) } == true)
+                try expect(token.map { port.removeEventListener($0) } == false, "there no more")
+                port.addEventListener("mine") { event in seen.withLock { $0.append("mine \(event.data.int ?? -1)") } }
+                try expect(port.dispatchEvent(IPCMessageEvent(type: "mine", data: 7)))
+                try expectEqual(seen.withLock { $0 }, ["mine 7"], "told before dispatchEvent returns")
+                for number in Int64(0)..<2 { try channel.port1.postMessage(.int(number)) }
+                port.start()
+                try await until("all of them") { seen.withLock { $0.count } == 4 }
+                try expectEqual(seen.withLock { $0 }, ["mine 7", "a0", "once 0", "a1"])
+                port.close()
+                try expect(port.addEventListener("message") { _ in } == nil)
+                try expect(!port.dispatchEvent(IPCMessageEvent(type: "mine")))
+            },
             Behaviour("a name nobody takes ports for closes the port, and says why") { subject in
                 let client = try subject.client()
                 let port = try client.openPort("nobody")

@@ -1,11 +1,11 @@
 import Foundation
 import OroIPC
-import Synchronization
+import OroLink
 
 extension Fixture {
     /// Routes that take ports with requests, and answer with some.
     static func installTransfers(on router: Router) {
-        let kept = Mutex<[IPCMessagePort]>([])
+        let kept = Locked<[IPCMessagePort]>([])
         // Takes a port, and speaks first.
         router.map("ports.join") { message in
             guard let port = message.ports.first else { throw IPCError(message: "no port") }
