@@ -145,6 +145,12 @@ extension ClientCore: Introductions {
         return false
     }
 
+    /// Polling would keep from running whoever is waited for: another client where there are links with some, for the host
+    /// sleeps while those talk.
+    var sharesProcessor: Bool {
+        directs.all.isEmpty ? link.sharesProcessor : directs.all.contains { $0.link.sharesProcessor }
+    }
+
     // MARK: Sleeping
 
     /// As ``armLink()``, for those with other clients. False, and none is armed, when there is something.

@@ -122,7 +122,7 @@ extension ClientCore {
                 }
                 if link.isOver || options.idle == .park { return }
                 if lingerOnAll() { continue }
-                if link.sharesProcessor || oro_ticks() &- began > briefly { break }
+                if sharesProcessor || oro_ticks() &- began > briefly { break }
             }
             // Polling for long: hear of the peer's end, let others run.
             if options.idle == .spin {

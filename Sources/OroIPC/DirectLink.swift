@@ -121,6 +121,7 @@ import Synchronization
 
     /// Reads what has come, and writes what waits for room. Answers how much it did. What it throws ends this link alone.
     func poll(_ ports: PortHome) throws(LinkError) -> Int {
+        link.sayProcessor()
         if link.socketHasNews { try link.readSocket() }
         var count = try link.drain(limit: 64) { (incoming) throws(LinkError) in try take(incoming, ports) }
         if link.hasWaiting {

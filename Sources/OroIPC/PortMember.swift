@@ -1,0 +1,155 @@
+import DequeModule
+import OroLink
+
+/// One end of a channel, as the broker knows it.
+final class PortEnd {
+    /// The other end; `nil` when it is closed.
+    var peer: PortEnd?
+    /// Who has it; `nil` while it is on its way.
+    weak var owner: PortMember?
+    /// What the owner calls it.
+    var number: UInt64 = 0
+    /// Whose quota it counts for.
+    weak var creator: PortMember?
+    /// What owners show as its name.
+    var id: UInt64 = 0
+    /// In whose queue it is, or was passed on from without having been taken.
+    weak var holder: PortEnd?
+    /// The name it waits under for somebody to come.
+    var meeting: String?
+
+    /// Messages that were posted from this end.
+    var posted: UInt64 = 0
+
+    /// What was posted to this end and not taken; the first `passed` of these its owner was given.
+    var queue: Deque<PortParcel> = []
+    var passed = 0
+    /// Messages that were taken.
+    var base: UInt64 = 0
+    var queuedCost = 0
+    /// Why it is closed, where the other end did not close it by itself.
+    var closing: String?
+    var isEndTold = false
+    var isClosed = false
+    /// It is in its owner's list of those that wait for room.
+    var isWaiting = false
+
+    /// Its direct way, until that is over.
+    var way: DirectWay?
+    /// Messages that were passed on to its owner since it last had a way, and how many of both ends' it takes at least for the
+    /// next: more each time, until the port moves.
+    var passedSinceWay: UInt64 = 0
+    /// Its owner has posted or taken something: it has the port in its hands.
+    var isInUse = false
+    var patience: UInt64 = 0
+    /// It has had a way: owners may have taken more than was passed on here.
+    var hasBeenDirect = false
+    /// Its owner is gone, and what that had sent by a direct way is still to come.
+    var isOrphan = false
+
+    /// UNTRUSTED: its owner may have taken so many messages.
+    func mayHaveTaken(_ count: UInt64) -> Bool {
+        count <= base + UInt64(passed) || (hasBeenDirect && count < PortWayFrame.bound)
+    }
+
+    func append(_ parcel: PortParcel) {
+        queue.append(parcel)
+        queuedCost += parcel.cost
+    }
+
+    /// It could only be reached by taking `port` first, or is `port` itself.
+    func isHeld(by port: PortEnd) -> Bool {
+        var end: PortEnd? = self
+        while let next = end {
+            if next === port { return true }
+            end = next.holder
+        }
+        return false
+    }
+}
+
+/// A message that waits for its taker.
+struct PortParcel {
+    let seq: UInt64
+    /// `nil`: lost, because it carried a port into itself.
+    let content: PortContent?
+    let carried: [PortEnd]
+    let cost: Int
+}
+
+/// An owner of ports: a client, or the host itself.
+class PortMember {
+    /// Its ends by the numbers it knows them by.
+    private var table: [UInt64: PortEnd] = [:]
+    private var nextNumber: UInt64 = 2
+    private var lastOwn: UInt64 = 0
+    /// Ends that count for its quota.
+    var created = 0
+    private var waiting: [PortEnd] = []
+    /// Others it was introduced to.
+    var pairs: [ObjectIdentifier: PortPair] = [:]
+    /// It is told nothing more.
+    var isGone = false
+
+    var all: [PortEnd] { Array(table.values) }
+    var count: Int { table.count }
+
+    /// UNTRUSTED: the end that the owner calls so.
+    func end(_ number: UInt64) throws(LinkError) -> PortEnd {
+        guard let end = table[number] else { throw .violation("a port that it does not have: \(number)") }
+        return end
+    }
+
+    /// UNTRUSTED: a number the owner has chosen: odd, and greater than all before.
+    func enter(_ end: PortEnd, number: UInt64) throws(LinkError) {
+        guard number & 1 == 1, number > lastOwn else { throw .violation("a port's number out of turn") }
+        lastOwn = number
+        give(end, number: number)
+    }
+
+    func give(_ end: PortEnd, number: UInt64) {
+        end.owner = self
+        end.number = number
+        table[number] = end
+    }
+
+    /// A number of the broker's.
+    func takeNumber() -> UInt64 {
+        defer { nextNumber += 2 }
+        return nextNumber
+    }
+
+    func forget(_ end: PortEnd) {
+        table[end.number] = nil
+        if end.isWaiting {
+            end.isWaiting = false
+            waiting.removeAll { $0 === end }
+        }
+    }
+
+    func wait(_ end: PortEnd) {
+        if end.isWaiting { return }
+        end.isWaiting = true
+        waiting.append(end)
+    }
+
+    /// Those that wait for room, once; in the order they came.
+    func takeWaiting() -> [PortEnd] {
+        defer { waiting = [] }
+        for end in waiting { end.isWaiting = false }
+        return waiting
+    }
+
+    // What each kind of owner does in its own way.
+    var hasRoom: Bool { true }
+    func deliver(_ delivery: PortDelivery) {}
+    func tellConsumed(_ number: UInt64, _ count: UInt64) {}
+    func tellClosed(_ number: UInt64, reason: String?) {}
+    func accepts(_ name: String) -> Bool { false }
+    func opened(_ number: UInt64, name: String, by member: PortMember) {}
+    func tell(_ frame: PortWayFrame) {}
+    /// It may get links with others of its kind.
+    var canBeIntroduced: Bool { false }
+    func introduce(to other: PortMember, as id: UInt64) -> Bool { false }
+    var client: PortClient { PortClient(id: 0, identity: nil) }
+}
