@@ -609,9 +609,8 @@ static void calls_end_once_whatever_happens(void) {
     STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
     OK(oroipc_client_abort(client, ticket, NULL));
     turn_until(client, &seen.results, 207);
-    // The handlers have heard of every one that they had begun; on a busy machine a deadline may pass before that. The call that
-    // blocked has its request on a ring of its thread's own, and its abort on another: that may come first, in the very
-    // millisecond in which the time ended, and then it says nothing.
+    // The handlers have heard of every one that they had begun; on a busy machine a deadline may pass before that. Under valgrind, on
+    // a machine that others used, one of the seven was neither cancelled nor expired, once; why is not known.
     time_t limit = time(NULL) + 5;
     oroipc_host_statistics statistics = OROIPC_HOST_STATISTICS_INIT;
     int over = 0;
