@@ -194,6 +194,8 @@ import CSupport
         }
         let key = ObjectIdentifier(memory)
         if let id = strangers[key] { return try lend(id, offset, count) }
+        // What the peer has given back makes room for it: whoever lends a new memory each time never runs out of loans first.
+        if slotsTaken >= peer.memories || bytesOut + memory.bytes > own.loanBytes { try collect() }
         guard bytesOut + memory.bytes <= own.loanBytes else {
             throw memory.bytes > own.loanBytes ? .tooLarge(bytes: memory.bytes, limit: own.loanBytes) : shortage
         }

@@ -131,6 +131,17 @@ extension Behaviour {
                 try expect(bytes.isBorrowed && bytes.isImmutable)
             }
         },
+        Behaviour("a large payload is lent to its subscribers, however many came before it", clients: 2) { subject in
+            let channels = try await subscribe(2, subject, "many")
+            var messages = channels[1].messages.makeAsyncIterator()
+            // More than a link has places for memories.
+            for number in 0..<600 {
+                try await channels[0].post(.bytes(Bytes([UInt8](repeating: UInt8(number & 0xFF), count: 16 << 10))))
+                guard let bytes = await messages.next()?.data.bytes else { throw Unexpected("no bytes") }
+                try expect(bytes.isBorrowed, "message \(number) was copied")
+                try expectEqual(bytes.count, 16 << 10)
+            }
+        },
     ]
 }
 

@@ -133,7 +133,10 @@ extension Hostile {
             try open(1, "echo")
             let foreign: UInt64 = [0, 2, 3, 4, 6, dice.next(), .max][u(7)]
             switch u(3) {
-            case 0: try post(foreign, seq: 0)
+            case 0:
+                try post(foreign, seq: 0)
+                // In the stead of somebody at the other side of a direct way: it says nothing, for the way may be over.
+                if foreign >> 63 != 0 { return }
             case 1: try port(Operation.consumed.rawValue, foreign, seq: 1)
             default: try port(Operation.close.rawValue, foreign)
             }
