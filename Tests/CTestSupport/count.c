@@ -19,6 +19,12 @@ uint64_t oro_allocations(void) { return allocations; }
 #endif
 #endif
 
+#ifdef ORO_SANITIZED
+bool oro_is_sanitized(void) { return true; }
+#else
+bool oro_is_sanitized(void) { return false; }
+#endif
+
 #if defined(__GLIBC__) && !defined(ORO_SANITIZED)
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
