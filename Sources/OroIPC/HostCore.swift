@@ -43,6 +43,10 @@ import Synchronization
     private let portRoute = HostPortRoute()
     /// Keys of `greetings` in the order their deadlines come.
     private var greetingOrder: [UInt64] = []
+    /// Links are being looked at. A handler on this thread may end any of them meanwhile, its own too, by stopping the host.
+    private var isPolling = false
+    /// Those that were ended meanwhile, kept until nobody looks at them.
+    private var endedMeanwhile: [HostLink] = []
     private var nextKey: UInt64 = 1
     var statistics = HostStatistics()
     /// Requests of links that have ended.
@@ -230,6 +234,7 @@ import Synchronization
     func reactorPolls() -> Bool {
         var progressed = false
         let looks = options.idle == .park ? 1 : Patience.looksAtOnce
+        isPolling = true
         // The common case of speed is one busy client: its next message is answered without another look around.
         for _ in 0..<HostCore.roundsAtOnce {
             if pollLinks() { progressed = true }
@@ -237,6 +242,8 @@ import Synchronization
                 break
             }
         }
+        isPolling = false
+        if !endedMeanwhile.isEmpty { endedMeanwhile = [] }
         if unsafe active.count != 1 && !progressed { oro_spin_pause() }
         return progressed
     }
@@ -252,7 +259,7 @@ import Synchronization
         while unsafe index < active.count {
             let host = unsafe active[index]
             var failure: LinkError?
-            // Kept by `links` until it is ended, below.
+            // Kept by `links`, and when it is ended by `endedMeanwhile`.
             let stays = unsafe host._withUnsafeGuaranteedRef { host in
                 do throws(LinkError) {
                     if try host.poll(limit: 64) > 0 {
@@ -472,6 +479,7 @@ import Synchronization
     func end(_ host: HostLink, _ why: LinkError) {
         let key = host.link.id
         guard links.removeValue(forKey: key) != nil else { return }
+        if isPolling { endedMeanwhile.append(host) }
         clients.withLock { $0[key] = nil }
         host.client.setGone()
         // The first reason counts; a thread that looked at returned blocks may have had one.
