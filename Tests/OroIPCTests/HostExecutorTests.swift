@@ -178,7 +178,7 @@ struct HostExecutorTests {
 
     @Test("handlers that wait are cancelled when the host stops, and nothing of it stays", .timeLimit(.minutes(1)))
     func dropped() async throws {
-        let ended = Counted()
+        let (begun, ended) = (Counted(), Counted())
         weak var core: HostCore?
         weak var workers: HandlerWorkers?
         do {
@@ -188,6 +188,7 @@ struct HostExecutorTests {
             host.router.map(
                 "wait", on: .reactor,
                 async: { _ in
+                    begun.count.add(1, ordering: .relaxed)
                     do { try await Task.sleep(for: .seconds(60)) } catch { ended.count.add(1, ordering: .relaxed) }
                     return Result()
                 })
@@ -195,6 +196,7 @@ struct HostExecutorTests {
             let client = try host.connect()
             let tasks = (0..<20).map { _ in Task { await client.request("wait") } }
             for _ in 0..<20 { #expect(await client.request("ping").data == "pong") }
+            try await until("all wait") { begun.count.load(ordering: .relaxed) == 20 }
             host.stop()
             for task in tasks { #expect(await task.value.err?.name == "NetworkError") }
         }
