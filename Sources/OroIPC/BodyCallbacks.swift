@@ -92,19 +92,7 @@ package struct PolledBody: Sendable {
 
     /// The next chunk or the end; `nil`: nothing yet. Gives the client credit for what was taken.
     package func poll() -> PolledStream.Item? {
-        let (item, credit) = body.receiver.poll()
-        if credit > 0 { body.grant(credit) }
-        switch item {
-        case nil: return nil
-        case .end(let error): return .end(error)
-        case .chunk(let storage):
-            do throws(IPCError) {
-                return .chunk(try StreamChunk(storage))
-            } catch {
-                body.receiver.giveUp(error)
-                return .end(error)
-            }
-        }
+        body.receiver.pollChunk(grant: { body.grant($0) }, giveUp: { body.receiver.giveUp($0) })
     }
 
     /// Calls `action` once, on whatever thread, when ``poll()`` finds something. False: it does now.

@@ -144,3 +144,23 @@ extension Client {
         PolledStream(StreamCall(self, command, value, bytes, options, window, encoded: encoded, pushed: body, nil))
     }
 }
+
+extension StreamReceiver {
+    /// The next chunk or the end, for whoever is no task; `nil`: nothing yet. `grant` gets the credit for the sender, `giveUp` why a
+    /// chunk that is none ends the stream.
+    func pollChunk(grant: (Int) -> Void, giveUp: (IPCError) -> Void) -> PolledStream.Item? {
+        let (item, credit) = poll()
+        if credit > 0 { grant(credit) }
+        switch item {
+        case nil: return nil
+        case .end(let error): return .end(error)
+        case .chunk(let storage):
+            do throws(IPCError) {
+                return .chunk(try StreamChunk(storage))
+            } catch {
+                giveUp(error)
+                return .end(error)
+            }
+        }
+    }
+}

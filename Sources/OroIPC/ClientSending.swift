@@ -140,27 +140,11 @@ extension ClientCore {
 
     private func writeInline(_ plain: Frame, _ payload: Bytes?, ring: Int, mayBlock: Bool) throws(LinkError) {
         var frame = plain
-        frame.payloadBytes = payload?.count ?? 0
-        let size: FrameSize
-        do throws(FrameError) {
-            var limits = FrameLimits.default
-            limits.maxFrameBytes = link.peerMessageBytes
-            size = try frame.measure(limits: limits)
-        } catch {
-            if case .overLimit(.frameBytes, let value, let limit) = error {
-                throw .tooLarge(bytes: value, limit: limit)
-            }
-            throw .unencodable(error.description)
-        }
+        let size = try frame.measure(with: payload, for: link)
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
-        let start = unsafe frame.write(size, into: bytes)
-        if let payload {
-            unsafe payload.withUnsafeBytes { source in
-                unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
-            }
-            // Into the frame, and from there into the ring.
-            unsafe rings[ring].copied.note(2 * payload.count)
-        }
+        unsafe frame.write(size, payload, into: bytes)
+        // Into the frame, and from there into the ring.
+        if let payload { unsafe rings[ring].copied.note(2 * payload.count) }
         var sent = 0
         if !link.isBackedUp(ring) {
             do throws(LinkError) {

@@ -73,34 +73,16 @@ import Synchronization
 
     private func writeInline(_ plain: Frame, _ payload: Bytes?, _ ring: Int) throws(LinkError) {
         var frame = plain
-        frame.payloadBytes = payload?.count ?? 0
-        let size: FrameSize
-        do throws(FrameError) {
-            var limits = FrameLimits.default
-            limits.maxFrameBytes = link.peerMessageBytes
-            size = try frame.measure(limits: limits)
-        } catch {
-            if case .overLimit(.frameBytes, let value, let limit) = error {
-                throw .tooLarge(bytes: value, limit: limit)
-            }
-            throw .unencodable(error.description)
-        }
-        func fill(_ bytes: UnsafeMutableRawBufferPointer) {
-            let start = unsafe frame.write(size, into: bytes)
-            // The frame was measured with room for the payload at its end.
-            unsafe payload?.withUnsafeBytes { source in
-                unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
-            }
-        }
+        let size = try frame.measure(with: payload, for: link)
         if !link.isBackedUp(ring), size.frameBytes <= link.recordLimit(of: ring) {
             let outcome = unsafe try link.write(ring, count: size.frameBytes) { place in
                 // A record of that many bytes.
-                unsafe fill(UnsafeMutableRawBufferPointer(start: place, count: size.frameBytes))
+                unsafe frame.write(size, payload, into: .init(start: place, count: size.frameBytes))
             }
             if case .sent = outcome { return }
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
-        unsafe fill(bytes)
+        unsafe frame.write(size, payload, into: bytes)
         var sent = 0
         if !link.isBackedUp(ring) {
             do throws(LinkError) {

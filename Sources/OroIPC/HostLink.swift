@@ -381,14 +381,9 @@ import OroLink
             return IPCError(.range, "the result does not fit a message: \(error)")
         }
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
-        let start = unsafe frame.write(size, into: bytes)
-        if let payload {
-            unsafe payload.withUnsafeBytes { source in
-                unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
-            }
-            // Into the frame, and from there into the ring.
-            unsafe state.pointee.copied.note(2 * payload.count)
-        }
+        unsafe frame.write(size, payload, into: bytes)
+        // Into the frame, and from there into the ring.
+        if let payload { unsafe state.pointee.copied.note(2 * payload.count) }
         if !link.isBackedUp(0) {
             var sent = 0
             let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent)

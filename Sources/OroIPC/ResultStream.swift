@@ -101,19 +101,7 @@ final class StreamCall: Sendable {
     }
 
     func poll() -> PolledStream.Item? {
-        let (item, credit) = receiver.poll()
-        if credit > 0 { client.core.grant(ticket, credit) }
-        switch item {
-        case nil: return nil
-        case .end(let error): return .end(error)
-        case .chunk(let storage):
-            do throws(IPCError) {
-                return .chunk(try StreamChunk(storage))
-            } catch {
-                client.core.abandon(ticket, error)
-                return .end(error)
-            }
-        }
+        receiver.pollChunk(grant: { client.core.grant(ticket, $0) }, giveUp: { client.core.abandon(ticket, $0) })
     }
 
     func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool { receiver.whenReady(action) }

@@ -1,0 +1,30 @@
+import OroFrame
+import OroLink
+
+// A frame and the payload behind it, as the bytes of a record.
+extension Frame {
+    /// Measures the frame with `payload` at its end. Throws `tooLarge` when whoever is at the other side of `link` takes no
+    /// message of that size, and `unencodable`.
+    mutating func measure(with payload: Bytes?, for link: Link) throws(LinkError) -> FrameSize {
+        payloadBytes = payload?.count ?? 0
+        do throws(FrameError) {
+            var limits = FrameLimits.default
+            limits.maxFrameBytes = link.peerMessageBytes
+            return try measure(limits: limits)
+        } catch {
+            if case .overLimit(.frameBytes, let value, let limit) = error {
+                throw .tooLarge(bytes: value, limit: limit)
+            }
+            throw .unencodable(error.description)
+        }
+    }
+
+    /// Writes the frame and `payload` to the start of `bytes`, which are `size.frameBytes` or more; it was measured with the payload.
+    func write(_ size: FrameSize, _ payload: Bytes?, into bytes: UnsafeMutableRawBufferPointer) {
+        let start = unsafe write(size, into: bytes)
+        // The frame was measured with room for the payload at its end.
+        unsafe payload?.withUnsafeBytes { source in
+            unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: source)
+        }
+    }
+}
