@@ -65,7 +65,7 @@ extension Client {
     /// Nobody wants the result, or the chunks, of this request any more. False: it is over already.
     package func abandon(_ ticket: UInt64, _ error: IPCError) -> Bool {
         guard core.pending.withLock({ $0.isTaken(ticket) }) else { return false }
-        core.giveUpInOrder(ticket, error)
+        core.giveUp(ticket, error)
         return true
     }
 }
@@ -96,20 +96,13 @@ extension ClientCore {
         }
         body?.follow(ticket, of: self)
         if let signal = options?.signal {
-            let token = signal.listen { [weak self] reason in self?.giveUpInOrder(ticket, .abort(reason)) }
+            let token = signal.listen { [weak self] reason in self?.giveUp(ticket, .abort(reason)) }
             callback.afterwards { signal.unlisten(token) }
         }
         watch()
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
         if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
         return ticket
-    }
-
-    /// As ``giveUp(_:_:)``; the abort goes the way of the request, so that it cannot come before it.
-    fileprivate func giveUpInOrder(_ ticket: UInt64, _ error: IPCError) {
-        if takesStream(ticket) { return abandon(ticket, error) }
-        complete(ticket, seq: nil, .error(error))
-        sendAbort(ticket, error, shared: true)
     }
 }
 

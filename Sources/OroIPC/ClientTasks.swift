@@ -234,11 +234,12 @@ extension ClientCore {
         return Result(outcome.of(verb), command, link: link.id)
     }
 
-    /// Nobody waits for `ticket` any more.
+    /// Nobody waits for `ticket` any more. The abort goes the way of the request, whichever thread this is, so that it cannot come
+    /// before it: then it would say nothing.
     func giveUp(_ ticket: UInt64, _ error: IPCError) {
         if takesStream(ticket) { return abandon(ticket, error) }
         complete(ticket, seq: nil, .error(error))
-        sendAbort(ticket, error)
+        sendAbort(ticket, error, shared: true)
     }
 
     /// For the background thread.

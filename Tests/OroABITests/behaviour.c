@@ -609,9 +609,8 @@ static void calls_end_once_whatever_happens(void) {
     STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
     OK(oroipc_client_abort(client, ticket, NULL));
     turn_until(client, &seen.results, 207);
-    // The handlers have heard of every one that they had begun; on a busy machine a deadline may pass before that. Under valgrind, on
-    // a machine that others used, one of the seven was neither cancelled nor expired, once; why is not known.
-    time_t limit = time(NULL) + 5;
+    // The handlers have heard of every one that they had begun; on a busy machine a deadline may pass before that.
+    time_t limit = time(NULL) + 30;
     oroipc_host_statistics statistics = OROIPC_HOST_STATISTICS_INIT;
     int over = 0;
     do {
@@ -619,7 +618,7 @@ static void calls_end_once_whatever_happens(void) {
         OK(oroipc_host_statistics_get(host, &statistics));
         over = atomic_load(&cancelled) + (int)statistics.expired;
     } while (over < 7 && time(NULL) < limit);
-    CHECK(over == 6 || over == 7);
+    CHECK(over == 7);
     oroipc_result_release(result);
 }
 

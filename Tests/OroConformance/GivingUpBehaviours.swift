@@ -19,6 +19,28 @@ extension Behaviour {
                 try counts(client).cancelled == before.cancelled + 2
             }
         },
+        Behaviour("an abort never comes before its request, whichever thread it is from") { subject in
+            let client = try subject.client()
+            let before = try counts(client)
+            for _ in 0..<10 {
+                let controller = AbortController()
+                let asked = try await onThread {
+                    // This thread has a ring of its own, and the host reads nothing for a while.
+                    try expectEqual(client.sendSync("ping").data, "pong")
+                    try client.post("hold", ["ms": 30])
+                    let task = Task {
+                        await client.request("sleep", ["ms": 60_000], options: CallOptions(signal: controller.signal))
+                    }
+                    while client.statistics.pending == 0 { sched_yield() }
+                    controller.abort()
+                    return task
+                }
+                try expectEqual(await asked.value.err?.name, "AbortError")
+            }
+            try await until("all handlers saw their cancellation") {
+                try counts(client).cancelled == before.cancelled + 10
+            }
+        },
         Behaviour("a deadline that does not pass changes nothing") { subject in
             let client = try subject.client()
             for _ in 0..<20 {
