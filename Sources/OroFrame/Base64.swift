@@ -2,10 +2,13 @@
 package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
+    /// Characters of the text of so many bytes.
+    package static func length(_ count: Int) -> Int { (count + 2) / 3 * 4 }
+
     /// The bytes as text.
     package static func text(_ bytes: some RandomAccessCollection<UInt8>) -> String {
         var output: [UInt8] = []
-        output.reserveCapacity((bytes.count + 2) / 3 * 4)
+        output.reserveCapacity(length(bytes.count))
         var rest = bytes[...]
         while !rest.isEmpty {
             let group = rest.prefix(3)

@@ -113,7 +113,8 @@ struct BroadcastListeners {
         ]
         if listener.missed > 0 { detail["missed"] = .int(listener.missed) }
         let event: Value = ["source": "broadcast_channel.subscribe", "data": .object(detail), "err": failure]
-        if let outgoing = try? Outgoing.event(BroadcastListeners.event, event, nil, nil, limit: .max),
+        if let outgoing = try? Outgoing.event(
+            BroadcastListeners.event, event, nil, nil, limit: listener.client.messageBytes),
             listener.tell(outgoing)
         {
             listener.missed = 0

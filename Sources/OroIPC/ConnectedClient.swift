@@ -26,7 +26,7 @@ public final class ConnectedClient: Sendable {
     private let isGone = Atomic<Bool>(false)
     weak let core: HostCore?
     /// Longest message it accepts.
-    private let messageBytes: Int
+    let messageBytes: Int
 
     init(_ link: Link, _ core: HostCore) {
         id = link.id

@@ -4,19 +4,18 @@ import OrderedCollections
 extension StructuredValue {
     /// The same as a value of messages and results; `nil` when it has no form there: dates, maps, sets, errors, ports, cycles, and
     /// `undefined` other than as a member, which is left out. Buffers and views become their bytes. A thing that is shared is
-    /// said wherever it is met, at most a million elements and members in all. O(n) of what is said.
+    /// said wherever it is met, at most a million elements and members and as many bytes as a frame may have, in all. O(n) of
+    /// what is said.
     public var value: OroFrame.Value? {
         var plain = PlainValue(whole: self, rule: .exactly)
         return plain.value(root)
     }
 
     /// What `JSON.stringify` would say of it, after ``findIPCMessageTransfers(_:_:)``: dates are texts, maps, sets and regular
-    /// expressions are empty objects, `undefined` is left out, or is null. `nil` for cycles, and for more than a million elements.
+    /// expressions are empty objects, `undefined` is left out, or is null. `nil` for cycles, and for more than ``value`` may have.
     var jsonValue: OroFrame.Value? {
-        var none: [IPCTransfer] = []
-        let tagged = findIPCMessageTransfers(&none, self)
-        var plain = PlainValue(whole: tagged, rule: .asJSON)
-        return plain.value(tagged.root)
+        var plain = PlainValue(whole: self, rule: .asJSON)
+        return plain.value(root)
     }
 }
 
@@ -29,6 +28,8 @@ private struct PlainValue {
     let rule: Rule
     private var open: Set<StructuredGraph.Reference> = []
     private var items = 0
+    /// Bytes of texts and buffers.
+    private var bytes = 0
 
     init(whole: StructuredValue, rule: Rule) {
         self.whole = whole
@@ -44,12 +45,27 @@ private struct PlainValue {
         case .int(let value): return .int(value)
         case .double(let value): return .double(value)
         case .bigint(let value): return .bigint(value)
-        case .string(let text): return .string(text)
-        case .inlineBuffer, .buffer, .view:
-            return whole.part(reference).bytes.map { .bytes([UInt8]($0)) }
+        case .string(let text): return takes(text.utf8.count) ? .string(text) : nil
+        case .inlineBuffer, .buffer, .view: return buffer(reference)
         case .array(let elements): return inside(reference) { $0.array(elements) }
         case .object(let members): return inside(reference) { $0.object(members) }
         default: return rule == .asJSON ? json(reference) : nil
+        }
+    }
+
+    /// So many bytes more are said.
+    private mutating func takes(_ count: Int) -> Bool {
+        bytes += count
+        return bytes <= FrameLimits.default.maxFrameBytes
+    }
+
+    private mutating func buffer(_ reference: StructuredGraph.Reference) -> Value? {
+        guard let shown = whole.part(reference).bytes else { return nil }
+        switch rule {
+        case .exactly: return takes(shown.count) ? .bytes([UInt8](shown)) : nil
+        case .asJSON:
+            return takes(Base64.length(shown.count))
+                ? ["__type__": "Buffer", "data": .string(Base64.text([UInt8](shown)))] : nil
         }
     }
 
@@ -81,7 +97,7 @@ private struct PlainValue {
         var values = OrderedDictionary<String, Value>()
         for (name, member) in members {
             if case .undefined = whole.graph[member] { continue }
-            guard let value = value(member) else { return nil }
+            guard takes(name.utf8.count), let value = value(member) else { return nil }
             values[name] = value
         }
         return .object(values)

@@ -1,5 +1,6 @@
-import OroIPC
 import Testing
+
+@testable import OroIPC
 
 // The tables of the behaviour's sections 14 and 15, with the fixes of section 20 (16: cycles, 24: the bytes a view shows, and empty
 // buffers, 30: the caller's object stays as it is).
@@ -200,6 +201,22 @@ struct StructuredPlainTests {
         var node = builder.add(1)
         for _ in 0..<60 { node = builder.add(node: .array([node, node])) }
         #expect(builder.finish(node).value == nil)
+    }
+
+    @Test("a buffer or a text that is said a hundred times has no plain form when that is too long")
+    func sharedBytes() {
+        let parts: [StructuredValue] = [
+            .bytes(Bytes([UInt8](repeating: 1, count: 1 << 20))), .string(String(repeating: "x", count: 1 << 20)),
+        ]
+        for part in parts {
+            var builder = StructuredBuilder()
+            let one = builder.add(part)
+            #expect(builder.finish(builder.add(node: .array([one, one]))).value?[1] != nil)
+            var many = StructuredBuilder()
+            let other = many.add(part)
+            let whole = many.finish(many.add(node: .array(.init(repeating: other, count: 100))))
+            #expect(whole.value == nil && whole.jsonValue == nil)
+        }
     }
 
     @Test("a plain value is the same, also with shared parts; a cycle is none")
