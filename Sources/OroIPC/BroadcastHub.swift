@@ -66,7 +66,7 @@ final class BroadcastHub: PortMember {
         guard let sender = subscriptions[delivery.number] else { return }
         sender.heard = delivery.seq + 1
         // Now and then: a sender that does not read must not find its ring full of these.
-        let isLent = delivery.content.allBuffers.contains { $0.isBorrowed }
+        let isLent = delivery.content.isBorrowed
         sender.unsaidCost += delivery.content.cost
         if isLent || sender.heard - sender.said >= PortLimits.sayAfter
             || sender.unsaidCost >= PortLimits.sayAfterBytes

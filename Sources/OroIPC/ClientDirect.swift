@@ -48,9 +48,12 @@ extension ClientCore: Introductions {
             guard let link = try? introduced.meet(news) else { return }
             return add(DirectLink(link, slot: directs.freeSlot, core: self), id)
         }
-        guard options.allowsDirectLinks, directs.introduced[id] == nil,
-            directs.introduced.count + directs.all.count < DirectLinks.most
-        else { throw .violation("an introduction that was not asked for") }
+        guard options.allowsDirectLinks, directs.introduced[id] == nil else {
+            throw .violation("an introduction that was not asked for")
+        }
+        guard directs.introduced.count + directs.all.count < DirectLinks.most else {
+            return Introduction.refuse(id, over: link)
+        }
         do throws(LinkError) {
             let introduced = try Introduced(news, limits: options.link)
             guard try introduced.offer(over: link) else { return }
@@ -78,7 +81,7 @@ extension ClientCore: Introductions {
     /// Ends a direct link, after what has come over it. Its conversations go on through the host.
     func end(_ direct: DirectLink, _ why: LinkError) {
         guard directs.all.contains(where: { $0 === direct }) else { return }
-        if case .peerGone = why { while let count = try? direct.poll(ports), count > 0 {} }
+        if case .peerGone = why { _ = readToEnd(direct) }
         directs.all.removeAll { $0 === direct }
         directs.known.withLock { $0[direct.link.id] = nil }
         directs.count.subtract(1, ordering: .relaxed)
@@ -123,15 +126,21 @@ extension ClientCore: Introductions {
         }
     }
 
-    /// Reads a direct link to its end: its other side is gone, so it has one. UNTRUSTED: one that is not cannot hold us up.
+    /// Reads a direct link to its end: its other side is gone, so it has one.
     func drain(_ direct: DirectLink) {
+        if let why = readToEnd(direct) { end(direct, why) }
+    }
+
+    /// Reads what there is, and answers why the link is over, if it is. UNTRUSTED: a side that goes on writing does not hold us up.
+    private func readToEnd(_ direct: DirectLink) -> LinkError? {
         for _ in 0..<4096 {
             do throws(LinkError) {
-                if try direct.poll(ports) == 0 { return }
+                if try direct.poll(ports) == 0 { return nil }
             } catch {
-                return end(direct, error)
+                return error
             }
         }
+        return nil
     }
 
     /// Polls all links for a message, for a while.

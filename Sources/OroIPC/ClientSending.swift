@@ -166,10 +166,7 @@ extension ClientCore {
             throw .busy
         }
         unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent))
-        // Whoever sleeps on the link has to watch for room from now on.
-        attach()
-        background.withLock { $0 }?.look(self)
-        kick()
+        watchForRoom()
     }
 
     /// Waits until there is room in the caller's ring, reading meanwhile: two sides that are both full do not wait for

@@ -94,9 +94,13 @@ import Synchronization
                 throw error
             }
         }
-        // At most a window of each port waits here.
+        // The other does not read: what goes on through the host has its limits there.
+        guard let core, sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= core.options.waitingBytes else {
+            unsafe bytes.deallocate()
+            throw .busy
+        }
         unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent))
-        core?.watchForRoom()
+        core.watchForRoom()
     }
 
     // MARK: Receiving, with the role

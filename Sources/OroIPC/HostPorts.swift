@@ -130,10 +130,14 @@ final class LinkPorts: PortMember {
     override var canBeIntroduced: Bool { host.link.isIntroducible && !isGone && !isOver }
 
     override func introduce(to other: PortMember, as id: UInt64) -> Bool {
-        guard let other = (other as? LinkPorts)?.host.link else { return false }
-        if (try? Introduction.make(host.link, other, id: id)) == true { return true }
-        for link in [host.link, other] { Introduction.refuse(id, over: link) }
+        guard let other = other as? LinkPorts else { return false }
+        if (try? Introduction.make(host.link, other.host.link, id: id)) == true { return true }
+        for each in [self, other] { each.refuse(introduction: id) }
         return false
+    }
+
+    override func refuse(introduction id: UInt64) {
+        if !isGone, !isOver { Introduction.refuse(id, over: host.link) }
     }
 
     override func tellClosed(_ number: UInt64, reason: String?) {

@@ -156,9 +156,9 @@ public final class IPCMessagePort: Sendable {
                 return true
             }
             // Ports go through the broker, which has to know the order of all that moves them.
-            way.yield()
+            try way.yield()
         }
-        for port in transfer { port.endpoint.way?.stop() }
+        for port in transfer { try port.endpoint.way?.postAgain() }
         try home.send(
             .message(
                 PortPosting(

@@ -161,8 +161,9 @@ final class PortBroker {
             for port in carried { close(port) }
             return
         }
+        guard mayTakeMore(target) else { throw .violation("more messages for a port than it may be sent") }
         for port in carried { port.holder = target }
-        try append(posting, carried, to: target)
+        append(posting, carried, to: target)
     }
 
     /// A message of an owner that is gone, from the other one, to which it came by their direct way. UNTRUSTED: that one
@@ -173,15 +174,19 @@ final class PortBroker {
         guard let end = try orphan(number: posting.number, of: member), posting.seq == end.posted else { return }
         end.posted += 1
         guard let target = end.peer, posting.seq >= target.base else { return }
-        try append(posting, [], to: target)
+        // It was the other one that said too much, and that is gone.
+        guard mayTakeMore(target) else { return close(end) }
+        append(posting, [], to: target)
     }
 
-    private func append(_ posting: PortPosting, _ carried: [PortEnd], to target: PortEnd) throws(LinkError) {
-        let cost = posting.content.cost
-        guard target.queue.count < 2 * Int(PortLimits.window),
-            target.queuedCost < 2 * PortLimits.windowBytes + longestMessage
-        else { throw .violation("more messages for a port than it may be sent") }
-        target.append(PortParcel(seq: posting.seq, content: posting.content, carried: carried, cost: cost))
+    private func mayTakeMore(_ target: PortEnd) -> Bool {
+        target.queue.count < 2 * Int(PortLimits.window)
+            && target.queuedCost < 2 * PortLimits.windowBytes + longestMessage
+    }
+
+    private func append(_ posting: PortPosting, _ carried: [PortEnd], to target: PortEnd) {
+        target.append(
+            PortParcel(seq: posting.seq, content: posting.content, carried: carried, cost: posting.content.cost))
         pump(target)
     }
 

@@ -108,7 +108,13 @@ extension PortBroker {
         // The other may be gone.
         guard let pair = member.pairs.values.first(where: { $0.id == id }) else { return }
         guard pair.note(offerOf: member) else { throw .violation("a second offer for one introduction") }
-        guard let partner = pair.partner(of: member), pass(partner), !isRefusal else { return pair.fail() }
+        // One that is gone takes its half with it: see `forgetWays`.
+        guard let partner = pair.partner(of: member) else { return pair.fail() }
+        guard pass(partner) else {
+            for each in [member, partner] { each.refuse(introduction: id) }
+            return pair.fail()
+        }
+        if isRefusal { pair.fail() }
     }
 
     private func prepare(_ end: PortEnd, _ peer: PortEnd, _ pair: PortPair) {
@@ -221,7 +227,12 @@ extension PortBroker {
 
     /// `member` is gone: nobody waits for its word any more.
     func forgetWays(of member: PortMember) {
-        for pair in member.pairs.values { pair.partner(of: member)?.pairs[ObjectIdentifier(member)] = nil }
+        for pair in member.pairs.values {
+            guard let partner = pair.partner(of: member) else { continue }
+            partner.pairs[ObjectIdentifier(member)] = nil
+            // It may have its half ready, and wait for the other.
+            if !pair.isLinked { partner.refuse(introduction: pair.id) }
+        }
         member.pairs = [:]
         for way in Array(ways.values) {
             guard let index = way.side(of: member) else { continue }

@@ -151,5 +151,7 @@ class PortMember {
     /// It may get links with others of its kind.
     var canBeIntroduced: Bool { false }
     func introduce(to other: PortMember, as id: UInt64) -> Bool { false }
+    /// Nothing comes of it.
+    func refuse(introduction id: UInt64) {}
     var client: PortClient { PortClient(id: 0, identity: nil) }
 }

@@ -20,6 +20,8 @@ final class PortWay {
 
     /// Messages go over it.
     private(set) var isSending = false
+    /// Some have.
+    private var hasBegun = false
     private var hasResumed = false
     private var isThrough = false
     /// What was sent over the way and is not known to have been taken, and the number of the first of it.
@@ -33,9 +35,9 @@ final class PortWay {
     /// Behind the last message that came through the broker; and that it knows so many to be taken.
     private var brokered: UInt64 = 0
     private var isBrokerTold = false
-    /// What had come and was not taken when the port went on, from `keptFrom` on.
+    /// What had come and was not taken when the port went on, from `keptFrom` on. That is `nil` where nobody wants it.
     private var kept: Deque<Numbered> = []
-    private var keptFrom: UInt64 = 0
+    private var keptFrom: UInt64?
 
     private struct Numbered {
         var seq: UInt64
@@ -56,6 +58,7 @@ final class PortWay {
     func go() {
         guard let port, !isThrough, !link.isOver else { return stop() }
         isSending = true
+        hasBegun = true
         firstRetained = port.sent
     }
 
@@ -80,36 +83,38 @@ final class PortWay {
         while firstRetained < count, retained.popFirst() != nil { firstRetained += 1 }
     }
 
-    /// A message has to go through the broker: so has what was sent before it.
-    func yield() { if isSending || hasResumed { stop() } }
+    /// A message has to go through the broker: so has what was sent before it. Throws when that cannot be posted now; then the
+    /// message must not be, either.
+    func yield() throws(IPCError) { if hasBegun { try postAgain() } }
 
-    /// Posts through the broker again, first what is not known to have been taken. Nothing when it does so already.
-    func stop() {
+    /// Posts through the broker again. What cannot be posted now, because the link's queue is full, is by whoever posts next.
+    func stop() { try? postAgain() }
+
+    /// First what is not known to have been taken; then the broker is told that it has all. Nothing when it was.
+    func postAgain() throws(IPCError) {
         isSending = false
         guard let port, !isThrough else { return }
-        do throws(IPCError) {
-            if !hasResumed, !retained.isEmpty || firstRetained > 0 {
-                try home.send(.way(PortWayFrame(token, .resume, number: firstRetained)))
-            }
-            hasResumed = true
-            while let content = retained.first {
-                try post(content, port)
-                retained.removeFirst()
-                firstRetained += 1
-            }
-            try home.send(.consumed(port.number, count: port.consumed))
-            port.noteSaid()
-            try home.send(.way(PortWayFrame(token, .through)))
-            isThrough = true
-        } catch {
-            // The link is over, and with it all ports; or its queue is full, and whoever posts next goes on here.
+        if !hasResumed, !retained.isEmpty || firstRetained > 0 {
+            try home.send(.way(PortWayFrame(token, .resume, number: firstRetained)))
         }
+        hasResumed = true
+        while let content = retained.first {
+            try post(content, seq: firstRetained, as: port.number, consumed: port.consumed)
+            retained.removeFirst()
+            firstRetained += 1
+        }
+        try home.send(.consumed(port.number, count: port.consumed))
+        port.noteSaid()
+        try home.send(.way(PortWayFrame(token, .through)))
+        isThrough = true
     }
 
-    private func post(_ content: PortContent, _ port: PortEndpoint) throws(IPCError) {
+    private func post(
+        _ content: PortContent, seq: UInt64, as number: UInt64, consumed: UInt64
+    ) throws(IPCError) {
         var posting = PortPosting(
-            number: port.number, seq: firstRetained,
-            consumed: UInt32(truncatingIfNeeded: port.consumed) & PortOperation.countMask, content: content)
+            number: number, seq: seq, consumed: UInt32(truncatingIfNeeded: consumed) & PortOperation.countMask,
+            content: content)
         do throws(IPCError) {
             try home.send(.message(posting))
         } catch {
@@ -161,9 +166,11 @@ final class PortWay {
 
     /// For the owner before the last: only what can still be missing.
     private func keep(_ message: Numbered) {
-        guard message.seq >= keptFrom, message.seq - keptFrom < PortLimits.window,
+        guard let keptFrom, message.seq >= keptFrom, message.seq - keptFrom < PortLimits.window,
+            waitingCost < 2 * PortLimits.windowBytes + link.longestMessage,
             kept.last.map({ $0.seq < message.seq }) ?? true
         else { return }
+        waitingCost += message.content.cost
         kept.append(message)
     }
 
@@ -209,14 +216,11 @@ final class PortWay {
         let all = port.map { directArrivals($0) } ?? kept
         let number = token | PortWayFrame.peerBit
         do throws(IPCError) {
-            try home.send(.way(PortWayFrame(token, .resumeForPeer, number: port?.consumed ?? keptFrom)))
-            for message in all {
-                try home.send(
-                    .message(PortPosting(number: number, seq: message.seq, consumed: 0, content: message.content)))
-            }
+            try home.send(.way(PortWayFrame(token, .resumeForPeer, number: port?.consumed ?? keptFrom ?? 0)))
+            for message in all { try post(message.content, seq: message.seq, as: number, consumed: 0) }
             try home.send(.way(PortWayFrame(token, .throughForPeer)))
         } catch {
-            // As in `stop`; the broker waits for these words as long as this client is there.
+            // The link is over, or its queue is full. The broker waits for these words as long as this client is there.
         }
     }
 
