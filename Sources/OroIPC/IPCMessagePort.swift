@@ -318,7 +318,8 @@ public final class IPCMessagePort: Sendable {
         let waiter = ThreadWaiter()
         while true {
             if let event = takeEvent() { return event }
-            if closed || (deadline != .max && oro_now() >= deadline) { return nil }
+            // What came meanwhile is still to be had, the `close` event with it.
+            if closed || (deadline != .max && oro_now() >= deadline) { return takeEvent() }
             let route = endpoint.home.route
             var came = false
             route?.read {

@@ -2,6 +2,7 @@ import CTestSupport
 import Foundation
 import OroIPC
 import OroLink
+import Synchronization
 
 // What the web platform expects of message ports and channels (behaviour.md 16.8), on every way between two ends.
 // Left out of 16: the bridge to a platform's own ports (16.7) and the names rx and tx, which are JavaScript's.
@@ -241,6 +242,25 @@ extension Behaviour {
             try expectEqual(try await answer.value, "hello")
         }
         + [
+            Behaviour("a thread that waits hears of the end, whenever it comes") { _ in
+                // Both threads are at the same channel, one nearly waiting while the other closes.
+                let channels = (0..<20_000).map { _ in IPCMessageChannel() }
+                let reached = Atomic(-1)
+                try await onThreads(2) { index in
+                    defer { reached.store(.max, ordering: .relaxed) }
+                    for (number, channel) in channels.enumerated() {
+                        if index == 0 {
+                            while reached.load(ordering: .relaxed) < number {}
+                            channel.port1.close()
+                        } else {
+                            reached.store(number, ordering: .relaxed)
+                            // A little later each time.
+                            for _ in 0..<number % 500 { _ = reached.load(ordering: .relaxed) }
+                            try expectEqual(channel.port2.receive(waitingAtMost: .seconds(20))?.type, "close")
+                        }
+                    }
+                }
+            },
             Behaviour("a message that its receiver does not take comes as a messageerror, in its place", clients: 2) {
                 subject in
                 var options = subject.options
