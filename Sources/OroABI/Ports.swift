@@ -58,6 +58,14 @@ final class PortHandle: Handle, Sendable {
         return handle
     }
 
+    /// The port, to be given away.
+    var transferable: IPCMessagePort {
+        get throws(Failure) {
+            guard case .port(let port) = end else { throw .invalid("a subscription cannot be given away") }
+            return port
+        }
+    }
+
     // MARK: Receiving
 
     func poll() -> PortArrival? {
@@ -312,6 +320,9 @@ public func oroipc_host_accept_ports(
     return status { () throws(Failure) in
         let host = try unsafe host(pointer).host
         let name = try unsafe required(name, "name")
+        guard (1...255).contains(name.utf8.count) else {
+            throw .invalid("the name of a port is 1 to 255 bytes long, not \(name.utf8.count)")
+        }
         guard let acceptor = unsafe acceptor else { return host.acceptPorts(name, nil) }
         let callback = unsafe Callback(function: acceptor, context: context)
         let thread = CallbackThread(host)
@@ -364,8 +375,7 @@ func ports(_ pointers: UnsafePointer<OpaquePointer?>?, _ count: Int) throws(Fail
     for index in 0..<count {
         // C says that there are so many.
         guard let handle = unsafe PortHandle.at(pointers[index]) else { throw .null("a port of the transfer list") }
-        guard case .port(let port) = handle.end else { throw .invalid("a subscription cannot be given away") }
-        ports.append(port)
+        ports.append(try handle.transferable)
     }
     return ports
 }

@@ -111,17 +111,23 @@ import OroLink
         form = .built(StructuredBuilder(), root: root)
         defer {
             form = .built(builder, root: root)
-            made = nil
-            texts.clear()
+            changed()
         }
         return try body(&builder)
+    }
+
+    /// What was made of it, or shown of it, is so no more.
+    private func changed() {
+        made = nil
+        bytesHandles = [:]
+        texts.clear()
     }
 
     func setRoot(_ number: Int) throws(Failure) {
         guard case .built(let builder, _) = form else { throw .state("the structured value does not change") }
         guard number < builder.count else { throw .invalid("there is no node \(number)") }
         form = .built(builder, root: number)
-        made = nil
+        changed()
     }
 
     /// The handle C gave for the port with this number.

@@ -17,34 +17,22 @@ import OrderedCollections
 extension StructuredHandle {
     /// Adds a node, or puts it in the place of another.
     fileprivate func put(_ given: oroipc_node, at number: Int?) throws(Failure) -> Int {
-        if unsafe Int(given.kind) == OROIPC_NODE_PORT { return try unsafe putPort(given, at: number) }
-        return try build { builder throws(Failure) in
+        try build { builder throws(Failure) in
             if let number, number >= builder.count { throw .invalid("there is no node \(number)") }
-            let added: StructuredGraph.Reference
-            if unsafe Int(given.kind) == OROIPC_NODE_BUFFER {
+            let node: StructuredGraph.Node
+            switch unsafe Int(given.kind) {
+            case OROIPC_NODE_BUFFER:
                 guard let bytes = unsafe BytesHandle.at(given.bytes) else { throw .null("bytes") }
-                added = builder.add(buffer: bytes.bytes)
-            } else {
-                let node = try unsafe StructuredHandle.node(given, builder)
-                guard let number else { return builder.add(node: node).index }
-                builder[StructuredGraph.Reference(number)] = node
-                return number
+                node = builder.node(buffer: bytes.bytes)
+            case OROIPC_NODE_PORT:
+                guard let handle = unsafe PortHandle.at(given.port) else { throw .null("port") }
+                let (said, index) = builder.node(port: try handle.transferable)
+                keep(handle, at: index)
+                node = said
+            default: node = try unsafe StructuredHandle.node(given, builder)
             }
-            guard let number else { return added.index }
-            builder[StructuredGraph.Reference(number)] = builder[added]
-            return number
-        }
-    }
-
-    private func putPort(_ given: oroipc_node, at number: Int?) throws(Failure) -> Int {
-        guard let handle = unsafe PortHandle.at(given.port) else { throw .null("port") }
-        guard case .port(let port) = handle.end else { throw .invalid("a subscription cannot be given away") }
-        return try build { builder throws(Failure) in
-            if let number, number >= builder.count { throw .invalid("there is no node \(number)") }
-            let added = builder.add(.port(port))
-            if case .port(let index) = builder[added] { keep(handle, at: index) }
-            guard let number else { return added.index }
-            builder[StructuredGraph.Reference(number)] = builder[added]
+            guard let number else { return builder.add(node: node).index }
+            builder[StructuredGraph.Reference(number)] = node
             return number
         }
     }

@@ -301,9 +301,18 @@ public struct StructuredBuilder: Sendable {
     }
 
     /// A buffer for views to look at.
-    public mutating func add(buffer bytes: Bytes) -> StructuredGraph.Reference {
+    public mutating func add(buffer bytes: Bytes) -> StructuredGraph.Reference { graph.add(node(buffer: bytes)) }
+
+    /// What a node says that is this buffer; it is not added by that.
+    package mutating func node(buffer bytes: Bytes) -> StructuredGraph.Node {
         buffers.append(bytes)
-        return graph.add(.buffer(buffers.count - 1, count: bytes.count))
+        return .buffer(buffers.count - 1, count: bytes.count)
+    }
+
+    /// What a node says that is this port, and which of the ports that is.
+    package mutating func node(port: IPCMessagePort) -> (StructuredGraph.Node, index: Int) {
+        ports.append(port)
+        return (.port(ports.count - 1), ports.count - 1)
     }
 
     /// The value that `root` is. (It changes nothing; but were it not `mutating`, `finish(builder.add(…))` would compile, and leave

@@ -323,6 +323,44 @@ static void what_cannot_be_is_refused(void) {
     STATUS(OROIPC_MALFORMED, oroipc_structured_from_encoded("\xff", 1, NULL, 0, NULL, 0, &structured));
 }
 
+static oroipc_node buffer_of(const char *text, oroipc_bytes **bytes) {
+    OK(oroipc_bytes_create(text, strlen(text), bytes));
+    oroipc_node node = oroipc_node_of(OROIPC_NODE_BUFFER);
+    node.bytes = *bytes;
+    return node;
+}
+
+// What is put in the place of another node is no further one, and what was read before is not shown again.
+static void nodes_take_the_place_of_others(void) {
+    oroipc_structured *structured;
+    oroipc_bytes *first_bytes, *second_bytes;
+    uint32_t part, list, next;
+    OK(oroipc_structured_create(&structured));
+    oroipc_node node = oroipc_node_of(OROIPC_NODE_UNDEFINED);
+    OK(oroipc_structured_add(structured, &node, &part));
+    node = oroipc_node_list(OROIPC_NODE_ARRAY, &part, 1);
+    OK(oroipc_structured_add(structured, &node, &list));
+    node = buffer_of("one", &first_bytes);
+    OK(oroipc_structured_set(structured, part, &node));
+    CHECK(root_of(structured).kind == OROIPC_NODE_ARRAY);
+    CHECK(oroipc_bytes_size(node_at(structured, part).bytes) == 3);
+    node = buffer_of("three", &second_bytes);
+    OK(oroipc_structured_set(structured, part, &node));
+    CHECK(oroipc_bytes_size(node_at(structured, part).bytes) == 5);
+    node = oroipc_node_of(OROIPC_NODE_NULL);
+    OK(oroipc_structured_add(structured, &node, &next));
+    CHECK(next == list + 1 && root_of(structured).kind == OROIPC_NODE_NULL);
+    oroipc_value before, after;
+    OK(oroipc_structured_encoded(structured, &before));
+    size_t size = before.size;
+    OK(oroipc_structured_set_root(structured, list));
+    OK(oroipc_structured_encoded(structured, &after));
+    CHECK(after.size > size);
+    oroipc_bytes_release(first_bytes);
+    oroipc_bytes_release(second_bytes);
+    oroipc_structured_release(structured);
+}
+
 static void messages_come_in_order_and_with_an_end(void) {
     oroipc_port *port, *theirs;
     oroipc_structured *message;
@@ -613,6 +651,7 @@ int main(int argc, char **argv) {
     OK(oroipc_host_connect(host, NULL, &second));
     values_of_every_kind_arrive();
     what_cannot_be_is_refused();
+    nodes_take_the_place_of_others();
     messages_come_in_order_and_with_an_end();
     a_full_port_says_so();
     ports_travel();

@@ -141,6 +141,41 @@ for (const [who, start] of [['a Swift host', swiftHost], ['a Node host', nodeHos
       port.close()
     })
 
+    await t.test('what waits for room goes along with a port that is given away', async () => {
+      const port = openPort('count')
+      for (let i = 0; i < 3000; i++) port.postMessage(i)
+      port.postMessage('how many')
+      const carrier = openPort('echo')
+      carrier.postMessage('take it', [port])
+      carrier.start()
+      const [back] = (await next(carrier)).ports
+      back.start()
+      assert.equal((await next(back)).data, 3000)
+      back.postMessage('one more')
+      back.postMessage('how many')
+      assert.equal((await next(back)).data, 3001)
+      back.close()
+      carrier.close()
+    })
+
+    await t.test('a listener is one of its port and its type', async () => {
+      const [one, other] = [openPort('echo'), openPort('echo')]
+      const seen = []
+      const hear = message => seen.push(message)
+      one.on('message', hear).on('message', hear)
+      other.on('message', hear).on('close', hear)
+      one.off('message', hear)
+      other.off('close', hear)
+      one.once('message', hear).off('message', hear)
+      one.once('message', hear)
+      for (const port of [one, other]) for (const text of ['a', 'b']) port.postMessage(text)
+      while (seen.length < 3) await next(other)
+      await new Promise(resolve => { one.addEventListener('message', resolve, { once: true }); one.postMessage('c') })
+      assert.deepEqual(seen.sort(), ['a', 'a', 'b'])
+      one.close()
+      other.close()
+    })
+
     await t.test('a name that nobody takes closes the port, and says why', async () => {
       const port = openPort('nobody takes this')
       port.start()

@@ -657,7 +657,8 @@ OROIPC_API oroipc_status oroipc_body_end(oroipc_body *body, const char *error_na
 /* On the client's thread. `body` is borrowed. */
 typedef void (*oroipc_body_notice)(oroipc_body *body, void *context);
 
-/* Calls `notice` once, as soon as a chunk would be taken, or nothing more is to be sent. Any thread. */
+/* Calls `notice` once, as soon as a chunk would be taken, or nothing more is to be sent; not before a call was made with the body,
+ * for it is called on the thread of that call's client. Any thread. */
 OROIPC_API oroipc_status oroipc_body_on_room(oroipc_body *body, oroipc_body_notice notice, void *context);
 
 /* The usual timeout of a call that is to have one, in milliseconds. */
@@ -1256,7 +1257,7 @@ OROIPC_API oroipc_status oroipc_host_create_channel(oroipc_host *host, oroipc_po
  * and closed after this unless it was retained or listened to. */
 typedef void (*oroipc_acceptor)(oroipc_port *port, uint64_t client, void *context);
 
-/* Takes conversations that clients open under `name`; a later call replaces an earlier one, `acceptor` NULL takes none any
+/* Takes conversations that clients open under `name`, of 1 to 255 bytes; a later call replaces an earlier one, `acceptor` NULL takes none any
  * more. Any thread. Fails with OROIPC_INVALID. */
 OROIPC_API oroipc_status oroipc_host_accept_ports(
     oroipc_host *host, const char *name, oroipc_acceptor acceptor, void *context, oroipc_done destroy);

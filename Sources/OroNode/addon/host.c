@@ -148,15 +148,21 @@ static int turn(void *context) {
 
 /* ---------------------------------------------------------------------------------------------------- coming and going */
 
-static void leave(oro_room *room) {
-    host *self = (host *)room;
+static void drop_requests(host *self) {
     for (size_t i = 0; i < self->request_count; i++) {
         oroipc_message_release(self->requests[i].message);
         oroipc_result_release(self->requests[i].result);
         self->requests[i] = (request){0};
     }
     self->arrival_count = 0;
+}
+
+static void leave(oro_room *room) {
+    host *self = (host *)room;
+    drop_requests(self);
     oroipc_host_stop(room->host);
+    /* And what had been on its way. */
+    drop_requests(self);
     oroipc_host_release(room->host);
 }
 

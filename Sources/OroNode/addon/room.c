@@ -39,8 +39,12 @@ static void drop_references(oro_room *room) {
 
 void oro_room_leave(oro_room *room) {
     if (room->watch == NULL) return;
-    oro_port_drop_arrivals(room);
+    /* What is still told at the end is queued as in a turn, and dropped with the rest. */
+    oro_room *outer = oro_turned;
+    oro_turned = room;
     room->leave(room);
+    oro_turned = outer;
+    oro_port_drop_arrivals(room);
     room->client = NULL;
     room->host = NULL;
     drop_references(room);

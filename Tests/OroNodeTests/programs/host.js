@@ -42,6 +42,13 @@ host.map('ticks', async function * ({ value }) {
   for (let i = 0; i < value.count; i++) yield i % 2 ? Buffer.alloc(value.size, i) : { i }
 })
 host.acceptPorts('echo', port => { port.onmessage = ({ data, ports }) => port.postMessage(data, ports) })
+host.acceptPorts('count', port => {
+  let count = 0
+  port.onmessage = ({ data }) => {
+    if (data === 'how many') port.postMessage(count)
+    else count++
+  }
+})
 host.acceptPorts('who', (port, client) => {
   port.postMessage(client)
   port.close()

@@ -30,6 +30,8 @@ class Remote {
   waiting = []
   waitingBytes = 0
   isClosing = false
+  /** What is registered for a listener of `on`, by type. */
+  listeners = new Map()
   keeps = true
   isCounted = false
 
@@ -90,7 +92,11 @@ class PortTable {
 
   /** The link is over: so is every port that has not heard of it. */
   end () {
-    for (const port of this.#ports.values()) closed(port)
+    for (const port of [...this.#ports.values()]) {
+      closed(port)
+      // Nothing tells it of its end any more.
+      native().portClose(port[kRemote].port)
+    }
   }
 
   forget (remote) { this.#ports.delete(remote.id) }
@@ -209,7 +215,8 @@ function checkPorts (port, ports) {
 
 /** The addon's port for one that goes to another process; it is not this realm's any more. */
 function crossing (port, table) {
-  if (port instanceof RemotePort && port[kRemote].table === table) {
+  // What waits for room goes before it, through a channel.
+  if (port instanceof RemotePort && port[kRemote].table === table && port[kRemote].waiting.length === 0) {
     give(port)
     return port[kRemote].port
   }
@@ -229,11 +236,14 @@ function give (port) {
   remote.table.count(remote)
 }
 
-/** The same conversation under a port that nobody else has. */
+/** The same conversation under a port that nobody else has, with what waits for room. */
 function pass (port) {
-  const remote = port[kRemote]
+  const { table, port: external, waiting, waitingBytes } = port[kRemote]
   give(port)
-  return remote.table.adopt(remote.port)
+  const passed = table.adopt(external)
+  Object.assign(passed[kRemote], { waiting, waitingBytes })
+  table.count(passed[kRemote])
+  return passed
 }
 
 /** Buffers in a transfer list belong to the other side from now on. */
@@ -307,24 +317,13 @@ class RemotePort extends IPCMessagePort {
 
   hasRef () { return this[kRemote].isActive }
 
-  on (type, listener) {
-    const heard = type === 'message' || type === 'messageerror' ? event => listener.call(this, event.data) : () => listener.call(this)
-    listeners.set(listener, heard)
-    this.addEventListener(type, heard)
-    if (type === 'message') this.start()
-    return this
-  }
-
-  once (type, listener) {
-    const heard = (...args) => {
-      this.off(type, heard)
-      listener.apply(this, args)
-    }
-    return this.on(type, heard)
-  }
+  on (type, listener) { return listen(this, type, listener, false) }
+  once (type, listener) { return listen(this, type, listener, true) }
 
   off (type, listener) {
-    this.removeEventListener(type, listeners.get(listener) ?? listener)
+    const ofType = this[kRemote].listeners.get(type)
+    this.removeEventListener(type, ofType?.get(listener) ?? listener)
+    ofType?.delete(listener)
     return this
   }
 
@@ -335,8 +334,23 @@ class RemotePort extends IPCMessagePort {
 // To a program it is what every port is.
 Object.defineProperty(RemotePort.prototype, 'constructor', { value: IPCMessagePort, configurable: true, writable: true })
 
-/** What is registered for a listener of `on`. */
-const listeners = new WeakMap()
+/** Has `listener` called with what events of this type say. The same one twice is one. */
+function listen (port, type, listener, isOnce) {
+  const { listeners } = port[kRemote]
+  if (!listeners.has(type)) listeners.set(type, new Map())
+  const ofType = listeners.get(type)
+  if (!ofType.has(listener)) {
+    const heard = event => {
+      if (isOnce) port.off(type, listener)
+      if (type === 'message' || type === 'messageerror') listener.call(port, event.data)
+      else listener.call(port)
+    }
+    ofType.set(listener, heard)
+    port.addEventListener(type, heard)
+  }
+  if (type === 'message') port.start()
+  return port
+}
 
 /** A port of the platform's that stands for a remote one, so that it can go where only those go. */
 function localPort (port) {
