@@ -7,18 +7,24 @@
  *
  * Header only; all it knows it knows from oroipc.h, whose rules hold. What ends in View borrows, as a callback does, and must
  * not be kept. Connecting and the like throw oroipc::Error; whatever goes wrong with a command is in its Result. An
- * exception that leaves a handler becomes an error of its result; one that leaves a completion ends the program.
+ * exception that leaves a handler becomes an error of its result; one that leaves another callback ends the program.
+ *
+ *     oroipc::Port port = client.open_port("chat");
+ *     port.listen([](const oroipc::PortView &, const oroipc::Structured &message) { std::cout << message.json(message.root()) << "\n"; });
+ *     port.post(oroipc::Structured::json(R"({"text": "hello"})"));
  */
 #ifndef OROIPC_HPP
 #define OROIPC_HPP
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "oroipc.h"
 
@@ -72,6 +78,9 @@ inline std::optional<std::string_view> text(const char *text) {
 }
 
 template <typename Function> void destroy(void *context) { delete static_cast<Function *>(context); }
+
+/// A function on its way to the library, which deletes it by destroy<Function>.
+template <typename Function> Function *given(Function &&function) { return new Function(std::move(function)); }
 
 } // namespace detail
 
@@ -131,6 +140,67 @@ private:
     detail::Owned<oroipc_loan, oroipc_loan_release> loan_;
 };
 
+/// A header that came. Refers to the message or result it was read from.
+struct Header {
+    std::string_view name;
+    std::string_view value;
+};
+
+namespace detail {
+
+/// All headers that `at` answers, in order.
+template <typename Handle, oroipc_status (*at)(const Handle *, size_t, const char **, const char **)>
+std::vector<Header> headers(const Handle *handle, size_t count) {
+    std::vector<Header> all;
+    all.reserve(count);
+    const char *name, *value;
+    for (size_t index = 0; index < count && at(handle, index, &name, &value) == OROIPC_OK; index++)
+        all.push_back({name, value});
+    return all;
+}
+
+} // namespace detail
+
+/// The body of a request in chunks: made, named in one Call, and filled as fast as the handler reads it.
+class Body {
+public:
+    Body() { Error::check(oroipc_body_create(body_.out())); }
+
+    /// False: the host takes no more now; see on_room().
+    bool send(std::string_view bytes) { return taken(oroipc_body_send(body_.get(), bytes.data(), bytes.size())); }
+    /// The same without a copy where the bytes lie in shared memory.
+    bool send(const Bytes &bytes) { return taken(oroipc_body_send_payload(body_.get(), bytes.get())); }
+    /// False: it had ended already.
+    bool end() { return oroipc_body_end(body_.get(), nullptr, nullptr) == OROIPC_OK; }
+    bool fail(const std::string &name, const std::string &message) {
+        return oroipc_body_end(body_.get(), name.c_str(), message.c_str()) == OROIPC_OK;
+    }
+    /// Calls `then` once on the client's thread, when more would be taken, or nothing more is to be sent. Not before the call. A client
+    /// that is released first does not call it.
+    void on_room(std::function<void()> then) {
+        using Function = std::function<void()>;
+        auto function = std::make_unique<Function>(std::move(then));
+        Error::check(oroipc_body_on_room(
+            body_.get(),
+            [](oroipc_body *, void *context) noexcept {
+                std::unique_ptr<Function> function(static_cast<Function *>(context));
+                (*function)();
+            },
+            function.get()));
+        function.release();
+    }
+    oroipc_body *get() const noexcept { return body_.get(); }
+
+private:
+    static bool taken(oroipc_status status) {
+        if (status == OROIPC_BUSY) return false;
+        Error::check(status);
+        return true;
+    }
+
+    detail::Owned<oroipc_body, oroipc_body_release> body_;
+};
+
 /// A message, for as long as its callback runs.
 class MessageView {
 public:
@@ -149,10 +219,43 @@ public:
         (void)oroipc_message_value(message_, key, as, &value);
         return value;
     }
+    /// Several values of one name joined with ", "; nothing when there is none.
+    std::optional<std::string_view> header(const char *name) const {
+        return detail::text(oroipc_message_header(message_, name));
+    }
+    /// Sorted by name.
+    std::vector<Header> headers() const {
+        return detail::headers<oroipc_message, oroipc_message_header_at>(message_, oroipc_message_header_count(message_));
+    }
     Loan loan(size_t size) const {
         oroipc_loan *loan;
         Error::check(oroipc_message_loan(message_, size, &loan));
         return Loan(loan);
+    }
+    /// Calls `then` on the host's thread with each chunk of the body that follows, and once at the end with nothing in both, or with the
+    /// error's message. False: no body follows.
+    bool read_body(std::function<void(std::optional<std::string_view> chunk, std::optional<std::string_view> error)> then) const {
+        using Function = std::function<void(std::optional<std::string_view>, std::optional<std::string_view>)>;
+        struct Reading {
+            Function function;
+            detail::Owned<oroipc_message, oroipc_message_release> message;
+        };
+        // The message is kept until the end, as the library wants it.
+        auto reading = std::make_unique<Reading>(Reading{
+            std::move(then), detail::Owned<oroipc_message, oroipc_message_release>(oroipc_message_retain(message_))});
+        oroipc_status status = oroipc_message_read_body(
+            message_,
+            [](oroipc_message *chunk, oroipc_result *end, void *context) noexcept {
+                auto *reading = static_cast<Reading *>(context);
+                if (chunk) return reading->function(MessageView(chunk).bytes(), std::nullopt);
+                std::unique_ptr<Reading> last(reading);
+                last->function(std::nullopt, detail::text(oroipc_result_error_message(end)));
+            },
+            reading.get());
+        if (status == OROIPC_NOT_FOUND) return false;
+        Error::check(status);
+        reading.release();
+        return true;
     }
     oroipc_message *get() const noexcept { return message_; }
 
@@ -173,6 +276,14 @@ public:
     std::string_view bytes() const {
         return {static_cast<const char *>(oroipc_result_bytes(result_)), oroipc_result_bytes_size(result_)};
     }
+    /// Several values of one name joined with ", "; nothing when there is none.
+    std::optional<std::string_view> header(const char *name) const {
+        return detail::text(oroipc_result_header(result_, name));
+    }
+    /// Sorted by name.
+    std::vector<Header> headers() const {
+        return detail::headers<oroipc_result, oroipc_result_header_at>(result_, oroipc_result_header_count(result_));
+    }
     oroipc_value data(const char *key = nullptr, int32_t as = OROIPC_NATIVE) const {
         oroipc_value value = oroipc_none();
         (void)oroipc_result_data(result_, key, as, &value);
@@ -187,6 +298,10 @@ public:
         Error::check(oroipc_result_set_bytes(result_, bytes.data(), bytes.size()));
     }
     void set_payload(const Bytes &bytes) { Error::check(oroipc_result_set_payload(result_, bytes.get())); }
+    /// In place of an earlier one of this name; a further "set-cookie" is added.
+    void set_header(const std::string &name, const std::string &value) {
+        Error::check(oroipc_result_set_header(result_, name.c_str(), value.c_str()));
+    }
     oroipc_result *get() const noexcept { return result_; }
 
 private:
@@ -241,11 +356,191 @@ public:
     }
     Call &payload(const Bytes &bytes) { return call_.payload = bytes.get(), *this; }
     Call &timeout(uint32_t milliseconds) { return call_.timeout_ms = milliseconds, *this; }
-    const oroipc_call *get() const noexcept { return &call_; }
+    Call &header(const char *name, const char *value) { return headers_.push_back({name, value}), *this; }
+    /// For asynchronous calls.
+    Call &body(const Body &body) { return call_.body = body.get(), *this; }
+    const oroipc_call *get() const noexcept {
+        call_.headers = headers_.data();
+        call_.headers_count = headers_.size();
+        return &call_;
+    }
 
 private:
-    oroipc_call call_ = OROIPC_CALL(nullptr);
+    mutable oroipc_call call_ = OROIPC_CALL(nullptr);
+    std::vector<oroipc_header> headers_;
 };
+
+class Port;
+
+/// What a port carries: nodes with numbers, of which the last one, unless root() was set, is the whole. One thread at a time.
+class Structured {
+public:
+    /// Empty, to be built.
+    Structured() { Error::check(oroipc_structured_create(structured_.out())); }
+    explicit Structured(oroipc_structured *structured) noexcept : structured_(structured) {}
+    /// Whatever JSON says at once.
+    static Structured json(std::string_view json) {
+        Structured made;
+        made.add(Value::json(json));
+        return made;
+    }
+
+    /// Adds a node, or all that a value says; answers its number.
+    uint32_t add(const oroipc_node &node) {
+        uint32_t number;
+        Error::check(oroipc_structured_add(structured_.get(), &node, &number));
+        return number;
+    }
+    uint32_t add(const Value &value) {
+        uint32_t number;
+        Error::check(oroipc_structured_add_value(structured_.get(), &value, &number));
+        return number;
+    }
+    /// An ArrayBuffer.
+    uint32_t add(const Bytes &bytes) { return add(oroipc_node_buffer(bytes.get())); }
+    /// An object with these members.
+    uint32_t add(const std::vector<std::pair<const char *, uint32_t>> &members) {
+        std::vector<const char *> names;
+        std::vector<uint32_t> parts;
+        for (const auto &[name, part] : members) {
+            names.push_back(name);
+            parts.push_back(part);
+        }
+        return add(oroipc_node_object(names.data(), parts.data(), parts.size()));
+    }
+    /// Puts a node in the place of another, for cycles.
+    void set(uint32_t number, const oroipc_node &node) {
+        Error::check(oroipc_structured_set(structured_.get(), number, &node));
+    }
+    void set_root(uint32_t number) { Error::check(oroipc_structured_set_root(structured_.get(), number)); }
+
+    uint32_t root() const {
+        uint32_t number;
+        Error::check(oroipc_structured_root(structured_.get(), &number));
+        return number;
+    }
+    /// What it refers to lives as long as this, or until it is changed.
+    oroipc_node node(uint32_t number) const {
+        oroipc_node node = OROIPC_NODE_INIT;
+        Error::check(oroipc_structured_node(structured_.get(), number, &node));
+        return node;
+    }
+    /// The member of an object, by name.
+    std::optional<uint32_t> member(uint32_t number, std::string_view name) const {
+        oroipc_node object = node(number);
+        for (size_t index = 0; object.kind == OROIPC_NODE_OBJECT && index < object.count; index++)
+            if (std::string_view(object.names[index], object.name_sizes[index]) == name) return object.parts[index];
+        return std::nullopt;
+    }
+    /// A node with its parts as a value of messages and results, and as JSON. Throws for what JSON has no form for: dates, maps, cycles.
+    oroipc_value value(uint32_t number, int32_t as = OROIPC_NATIVE) const {
+        oroipc_value value = oroipc_none();
+        Error::check(oroipc_structured_value(structured_.get(), number, as, &value));
+        return value;
+    }
+    std::string_view json(uint32_t number) const {
+        oroipc_value json = value(number, OROIPC_JSON);
+        return {static_cast<const char *>(json.data), json.size};
+    }
+    /// The ports that came with it, each to be taken once.
+    size_t port_count() const noexcept { return oroipc_structured_port_count(structured_.get()); }
+    Port port(size_t index) const;
+    oroipc_structured *get() const noexcept { return structured_.get(); }
+
+private:
+    detail::Owned<oroipc_structured, oroipc_structured_release> structured_;
+};
+
+/// A port that somebody else holds.
+class PortView {
+public:
+    explicit PortView(oroipc_port *port) noexcept : port_(port) {}
+
+    /// Posts a message, and gives away the ports in `transfer`. False: there is no room now; see on_room().
+    bool post(const Structured &message, std::initializer_list<PortView> transfer = {}) {
+        std::vector<oroipc_port *> ports;
+        for (const PortView &port : transfer) ports.push_back(port.get());
+        return taken(oroipc_port_post(port_, message.get(), ports.data(), ports.size()));
+    }
+    /// From a subscription to all others of another origin; nullptr: of its own.
+    bool broadcast(const Structured &message, const char *origin = nullptr) {
+        return taken(oroipc_port_broadcast(port_, origin, message.get()));
+    }
+    /// Calls `message` on the thread of the port's client or host with everything that comes, and `closed` at the end.
+    void listen(
+        std::function<void(PortView, const Structured &)> message, std::function<void(PortView)> closed = nullptr) {
+        struct Listening {
+            std::function<void(PortView, const Structured &)> message;
+            std::function<void(PortView)> closed;
+        };
+        Error::check(oroipc_port_listen(
+            port_,
+            [](oroipc_port *port, int32_t what, oroipc_structured *message, void *context) noexcept {
+                auto *listening = static_cast<Listening *>(context);
+                if (what == OROIPC_PORT_CLOSED && listening->closed) listening->closed(PortView(port));
+                if (what == OROIPC_PORT_MESSAGE)
+                    listening->message(PortView(port), Structured(oroipc_structured_retain(message)));
+            },
+            detail::given(Listening{std::move(message), std::move(closed)}), detail::destroy<Listening>));
+    }
+    /// What has come next; nothing when nothing has, or the conversation is over: see is_closed().
+    std::optional<Structured> take() {
+        int32_t what;
+        oroipc_structured *message;
+        for (;;) {
+            oroipc_status status = oroipc_port_take(port_, &what, &message);
+            if (status == OROIPC_BUSY || status == OROIPC_CLOSED) return std::nullopt;
+            Error::check(status);
+            Structured taken(message);
+            if (what == OROIPC_PORT_MESSAGE) return taken;
+            if (what == OROIPC_PORT_CLOSED) return std::nullopt;
+        }
+    }
+    void close() { Error::check(oroipc_port_close(port_)); }
+    bool is_closed() const noexcept { return oroipc_port_is_closed(port_) != 0; }
+    std::optional<std::string_view> id() const { return detail::text(oroipc_port_id(port_)); }
+    /// Why the other end is closed, when it was not its owner who closed it.
+    std::optional<std::string_view> reason() const { return detail::text(oroipc_port_reason(port_)); }
+    /// Calls `then` once, on the thread of the port's client or host, when there is room, or nobody to post to. A client or host that
+    /// is released first does not call it.
+    void on_room(std::function<void(PortView)> then) {
+        using Function = std::function<void(PortView)>;
+        auto function = std::make_unique<Function>(std::move(then));
+        Error::check(oroipc_port_on_room(
+            port_,
+            [](oroipc_port *port, void *context) noexcept {
+                std::unique_ptr<Function> function(static_cast<Function *>(context));
+                (*function)(PortView(port));
+            },
+            function.get()));
+        function.release();
+    }
+    oroipc_port *get() const noexcept { return port_; }
+
+private:
+    static bool taken(oroipc_status status) {
+        if (status == OROIPC_BUSY) return false;
+        Error::check(status);
+        return true;
+    }
+
+    oroipc_port *port_;
+};
+
+/// A port of one's own. It is closed with this, unless something listens to it.
+class Port : public PortView {
+public:
+    explicit Port(oroipc_port *port = nullptr) noexcept : PortView(port), owned_(port) {}
+    /// Keeps a port that a callback has borrowed.
+    static Port keep(PortView port) { return Port(oroipc_port_retain(port.get())); }
+
+private:
+    detail::Owned<oroipc_port, oroipc_port_release> owned_;
+};
+
+inline Port Structured::port(size_t index) const {
+    return Port(oroipc_port_retain(oroipc_structured_port(structured_.get(), index)));
+}
 
 /// A client.
 class Client {
@@ -288,6 +583,38 @@ public:
     /// False when it is over already.
     bool abort(uint64_t ticket) { return oroipc_client_abort(client_.get(), ticket, nullptr) == OROIPC_OK; }
     void post(const Call &call) { Error::check(oroipc_client_post(client_.get(), call.get())); }
+    /// Calls `then` on the client's thread with each event of this name, or with "*" with all.
+    uint64_t listen(const std::string &name, std::function<void(const MessageView &)> then) {
+        using Function = std::function<void(const MessageView &)>;
+        uint64_t token;
+        Error::check(oroipc_client_listen(
+            client_.get(), name.c_str(),
+            [](oroipc_message *message, void *context) noexcept {
+                (*static_cast<Function *>(context))(MessageView(message));
+            },
+            detail::given(std::move(then)), detail::destroy<Function>, &token));
+        return token;
+    }
+    void unlisten(uint64_t token) { Error::check(oroipc_client_unlisten(client_.get(), token)); }
+
+    /// A conversation with the host, which takes it by Host::accept_ports().
+    Port open_port(const std::string &name) {
+        return made(oroipc_client_open_port, name.c_str());
+    }
+    /// With the next client that says the same name.
+    Port meet(const std::string &name) { return made(oroipc_client_meet, name.c_str()); }
+    /// Both ends of a new channel, to be given to others.
+    std::pair<Port, Port> create_channel() {
+        oroipc_port *first, *second;
+        Error::check(oroipc_client_create_channel(client_.get(), &first, &second));
+        return {Port(first), Port(second)};
+    }
+    /// Hears broadcasts of a name, and posts them. `origin` nullptr: "oro://localhost".
+    Port subscribe(const std::string &name, const char *origin = nullptr, int32_t keeping = OROIPC_KEEP_ALL) {
+        oroipc_port *port;
+        Error::check(oroipc_client_subscribe(client_.get(), name.c_str(), origin, keeping, &port));
+        return Port(port);
+    }
     Loan loan(size_t size, uint32_t wait_milliseconds = OROIPC_TIMEOUT) {
         oroipc_loan *loan;
         Error::check(oroipc_client_loan(client_.get(), size, wait_milliseconds, &loan));
@@ -305,6 +632,12 @@ public:
     oroipc_client *get() const noexcept { return client_.get(); }
 
 private:
+    Port made(oroipc_status (*make)(oroipc_client *, const char *, oroipc_port **), const char *name) {
+        oroipc_port *port;
+        Error::check(make(client_.get(), name, &port));
+        return Port(port);
+    }
+
     detail::Owned<oroipc_client, oroipc_client_release> client_;
 };
 
@@ -338,6 +671,32 @@ public:
         answer<Handler>(name, OROIPC_ROUTE_STREAM, std::move(handler));
     }
     void unmap(const std::string &name) { Error::check(oroipc_host_unmap(host_.get(), name.c_str())); }
+
+    /// Takes conversations that clients open under `name`: `then` is called with (PortView, uint64_t client) on the host's thread. A port
+    /// that is neither kept nor listened to is closed after it.
+    template <typename Acceptor> void accept_ports(const std::string &name, Acceptor then) {
+        Error::check(oroipc_host_accept_ports(
+            host_.get(), name.c_str(),
+            [](oroipc_port *port, uint64_t client, void *context) noexcept {
+                (*static_cast<Acceptor *>(context))(PortView(port), client);
+            },
+            detail::given(std::move(then)), detail::destroy<Acceptor>));
+    }
+    /// The host's own part in broadcasts.
+    Port subscribe(const std::string &name, const char *origin = nullptr, int32_t keeping = OROIPC_KEEP_ALL) {
+        oroipc_port *port;
+        Error::check(oroipc_host_subscribe(host_.get(), name.c_str(), origin, keeping, &port));
+        return Port(port);
+    }
+    std::pair<Port, Port> create_channel() {
+        oroipc_port *first, *second;
+        Error::check(oroipc_host_create_channel(host_.get(), &first, &second));
+        return {Port(first), Port(second)};
+    }
+    /// Sends an event to all clients that listen.
+    void emit(const std::string &name, const Value &value) {
+        Error::check(oroipc_host_emit(host_.get(), 0, name.c_str(), &value, nullptr));
+    }
 
     void start() { Error::check(oroipc_host_start(host_.get())); }
     void run() { Error::check(oroipc_host_run(host_.get())); }
