@@ -36,14 +36,14 @@ final class ClientHandle: Handle, Sendable {
     /// The client's thread.
     var thread: CallbackThread { CallbackThread(self) }
 
-    /// Runs one turn and then what is due, unless that is being done.
-    func turn() throws(Failure) -> UInt64? {
+    /// Runs one turn, which may linger, and then what is due, unless that is being done.
+    func turn(lingering nanoseconds: UInt64) throws(Failure) -> UInt64? {
         guard isTurned else { throw .state("the library's thread calls back for this client") }
         guard !isTurning.exchange(true, ordering: .acquiring) else {
             throw .state("the client is being turned: a callback, or another thread, cannot turn it")
         }
         defer { isTurning.store(false, ordering: .releasing) }
-        let next = client.turn()
+        let next = nanoseconds == 0 ? client.turn() : client.turn(lingering: nanoseconds)
         deliveries.run()
         return next
     }
@@ -191,10 +191,17 @@ public func oroipc_client_descriptor(_ client: OpaquePointer?) -> Int32 {
 
 @c @implementation
 public func oroipc_client_turn(_ pointer: OpaquePointer?, _ timeout: UnsafeMutablePointer<Int32>?) -> oroipc_status {
+    unsafe oroipc_client_linger(pointer, 0, timeout)
+}
+
+@c @implementation
+public func oroipc_client_linger(
+    _ pointer: OpaquePointer?, _ microseconds: UInt32, _ timeout: UnsafeMutablePointer<Int32>?
+) -> oroipc_status {
     status { () throws(Failure) in
         // C says that it points to a number, or is NULL.
         if let timeout = unsafe timeout { unsafe timeout.pointee = -1 }
-        let next = try unsafe client(pointer).turn()
+        let next = try unsafe client(pointer).turn(lingering: UInt64(microseconds) * 1000)
         if let timeout = unsafe timeout { unsafe timeout.pointee = milliseconds(next) }
     }
 }

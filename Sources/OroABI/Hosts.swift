@@ -43,14 +43,14 @@ final class HostHandle: Handle, Sendable {
     /// A start that came to nothing.
     func goBack() { mode.withLock { if $0 == .started { $0 = .created } } }
 
-    /// Runs one turn, unless one is being run.
-    func turn() throws(Failure) -> UInt64? {
+    /// Runs one turn, which may linger, unless one is being run.
+    func turn(lingering nanoseconds: UInt64) throws(Failure) -> UInt64? {
         try become(.turned)
         guard !isTurning.exchange(true, ordering: .acquiring) else {
             throw .state("the host is being turned: a callback, or another thread, cannot turn it")
         }
         defer { isTurning.store(false, ordering: .releasing) }
-        return host.turn()
+        return nanoseconds == 0 ? host.turn() : host.turn(lingering: nanoseconds)
     }
 }
 
@@ -175,10 +175,17 @@ public func oroipc_host_descriptor(_ host: OpaquePointer?) -> Int32 {
 
 @c @implementation
 public func oroipc_host_turn(_ pointer: OpaquePointer?, _ timeout: UnsafeMutablePointer<Int32>?) -> oroipc_status {
+    unsafe oroipc_host_linger(pointer, 0, timeout)
+}
+
+@c @implementation
+public func oroipc_host_linger(
+    _ pointer: OpaquePointer?, _ microseconds: UInt32, _ timeout: UnsafeMutablePointer<Int32>?
+) -> oroipc_status {
     status { () throws(Failure) in
         // C says that it points to a number, or is NULL.
         if let timeout = unsafe timeout { unsafe timeout.pointee = -1 }
-        let next = try unsafe host(pointer).turn()
+        let next = try unsafe host(pointer).turn(lingering: UInt64(microseconds) * 1000)
         if let timeout = unsafe timeout { unsafe timeout.pointee = milliseconds(next) }
     }
 }

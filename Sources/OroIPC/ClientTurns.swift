@@ -15,6 +15,11 @@ extension Client {
     /// one thread.
     package func turn() -> UInt64? { core.background.withLock { $0 }?.turn() ?? nil }
 
+    /// The same for a loop that has nothing else to do: as ``Host/turn(lingering:)``.
+    package func turn(lingering nanoseconds: UInt64) -> UInt64? {
+        core.background.withLock { $0 }?.turn(lingering: nanoseconds) ?? nil
+    }
+
     /// Runs `job` on the thread that serves asynchronous calls: in the next turn, or on the library's thread.
     package func onReceiver(_ job: @escaping @Sendable () -> Void) {
         core.attach()

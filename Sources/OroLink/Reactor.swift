@@ -51,6 +51,9 @@ package protocol ReactorService: AnyObject, Sendable {
         var lastLook: UInt64 = 0
         /// Turns with traffic.
         var busyLooks: UInt32 = 0
+        /// In a foreign event loop: everything is armed, since when, in ticks.
+        var isArmed = false
+        var armedAt: UInt64 = 0
     }
 
     deinit {
@@ -159,6 +162,39 @@ package protocol ReactorService: AnyObject, Sendable {
         running.withLock { _ in turnOnce() }
     }
 
+    /// One turn for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the idle
+    /// policy says and at most `nanoseconds`, and only then leaves everything armed, as ``turn()`` does. As soon as
+    /// something was done it answers 0, and nothing is armed: the caller sees what it was, and turns again.
+    package func turn(lingering nanoseconds: UInt64) -> UInt64? {
+        running.withLock { _ in comes(within: nanoseconds) ? 0 : turnOnce() }
+    }
+
+    /// True as soon as something was done.
+    private func comes(within nanoseconds: UInt64) -> Bool {
+        begin()
+        thread.awake()
+        if unsafe state.pointee.isArmed {
+            unsafe state.pointee.isArmed = false
+            unsafe state.pointee.patience.slept(oro_ticks() &- state.pointee.armedAt)
+            // What has rung says whom to look at.
+            _ = hear(0)
+        }
+        tick()
+        let end = oro_ticks() &+ nanoseconds &* oro_ticks_per_us() / 1000
+        while true {
+            if look() {
+                unsafe state.pointee.patience.arrived()
+                return true
+            }
+            switch unsafe state.pointee.patience.advice() {
+            case .lookAgain: break
+            case .sleep: return false
+            case .checkAround:
+                if unsafe oro_ticks() > end || service.reactorSharesProcessor() { return false }
+            }
+        }
+    }
+
     private func turnOnce() -> UInt64? {
         begin()
         thread.awake()
@@ -167,6 +203,8 @@ package protocol ReactorService: AnyObject, Sendable {
             while look() {}
             thread.fallAsleep()
         } while unsafe hasWork || !service.reactorArms() || hear(0)
+        unsafe state.pointee.isArmed = true
+        unsafe state.pointee.armedAt = oro_ticks()
         let next = unsafe service.reactorNextDeadline()
         if next == .max { return nil }
         let now = oro_now()

@@ -664,6 +664,32 @@ static void on_chunk(oroipc_message *chunk, oroipc_result *end, void *context) {
     seen->next++;
 }
 
+static void a_client_that_lingers_gets_its_results(void) {
+    struct seen seen = {0};
+    oroipc_call call = OROIPC_CALL("later");
+    int timeout = 0, most = 0;
+    for (int index = 0; index < 200; index++) {
+        OK(oroipc_client_call_async(client, &call, on_result, &seen, NULL));
+        while (seen.results <= index) {
+            OK(oroipc_client_linger(client, 100, &timeout));
+            // Something was done: the descriptor does not tell now.
+            if (timeout == 0) most++;
+            struct pollfd waits = {.fd = oroipc_client_descriptor(client), .events = POLLIN};
+            if (timeout != 0 && seen.results <= index) CHECK(poll(&waits, 1, 30000) == 1);
+        }
+    }
+    CHECK(seen.results == 200 && seen.failures == 0 && most >= 200);
+    // Once nothing is there, the descriptor tells of what comes.
+    do OK(oroipc_client_linger(client, 100, &timeout));
+    while (timeout == 0);
+    OK(oroipc_client_call_async(client, &call, on_result, &seen, NULL));
+    struct pollfd waits = {.fd = oroipc_client_descriptor(client), .events = POLLIN};
+    while (seen.results == 200) {
+        CHECK(poll(&waits, 1, 30000) == 1);
+        OK(oroipc_client_turn(client, NULL));
+    }
+}
+
 static void streams_come_in_order_and_end_once(void) {
     struct stream_seen seen = {0};
     uint64_t ticket;
@@ -825,6 +851,7 @@ int main(void) {
     bodies_go_as_fast_as_they_are_read();
     errors_are_results();
     calls_end_once_whatever_happens();
+    a_client_that_lingers_gets_its_results();
     streams_come_in_order_and_end_once();
     many_threads_call_one_client();
     a_client_may_be_called_back_by_the_library();

@@ -300,6 +300,7 @@ static void hosts(void) {
     INVALID(oroipc_host_stop(NULL));
     CHECK(oroipc_host_descriptor(NULL) == -1);
     INVALID(oroipc_host_turn(NULL, NULL));
+    INVALID(oroipc_host_linger(NULL, 10, NULL));
     int descriptor = 7;
     INVALID(oroipc_host_make_peer(NULL, &descriptor));
     CHECK(descriptor == -1);
@@ -353,6 +354,7 @@ static void hosts(void) {
     statistics.size = 3;
     INVALID(oroipc_host_statistics_get(host, &statistics));
     OK(oroipc_host_turn(host, NULL));
+    OK(oroipc_host_linger(host, 10, NULL));
     STATUS(OROIPC_STATE, oroipc_host_start(host));
     OK(oroipc_host_stop(host));
     OK(oroipc_host_stop(host));
@@ -391,6 +393,7 @@ static void clients(void) {
     INVALID(oroipc_client_on_end(NULL, NULL, NULL));
     CHECK(oroipc_client_descriptor(NULL) == -1);
     INVALID(oroipc_client_turn(NULL, NULL));
+    INVALID(oroipc_client_linger(NULL, 10, NULL));
 
     oroipc_host *host;
     oroipc_client *client;
@@ -461,6 +464,7 @@ static void clients(void) {
     CHECK(oroipc_loan_data(loan) == NULL);
     oroipc_loan_release(loan);
     OK(oroipc_client_turn(client, NULL));
+    OK(oroipc_client_linger(client, 10, NULL));
     OK(oroipc_client_close(client));
     STATUS(OROIPC_CLOSED, oroipc_client_state(client));
     oroipc_client_release(client);

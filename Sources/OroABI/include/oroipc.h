@@ -87,7 +87,7 @@ extern "C" {
 #define OROIPC_ABI_VERSION 1
 
 /* Counts what was added within one ABI version. */
-#define OROIPC_ABI_REVISION 1
+#define OROIPC_ABI_REVISION 2
 
 /* The OROIPC_ABI_VERSION of the library that is loaded, in the upper 16 bits, and its OROIPC_ABI_REVISION in the lower
  * 16.
@@ -754,6 +754,12 @@ OROIPC_API int oroipc_host_descriptor(const oroipc_host *host);
  * Always on one thread, not inside a callback. Fails with OROIPC_STATE when the host is started, run or stopped. */
 OROIPC_API oroipc_status oroipc_host_turn(oroipc_host *host, int *timeout_ms);
 
+/* A turn for a loop that has nothing else to do, in place of oroipc_host_turn: where nothing is there it looks for what comes, as
+ * long as the idle policy says and at most `most_us` microseconds, before it leaves the descriptor to tell. What comes meanwhile costs
+ * neither side a system call. As soon as something was done it returns, with 0 in `timeout_ms`: the descriptor does not tell then,
+ * before another turn has found nothing. With `most_us` 0 it is oroipc_host_turn. */
+OROIPC_API oroipc_status oroipc_host_linger(oroipc_host *host, uint32_t most_us, int *timeout_ms);
+
 /* One end of a new connection to this host, for a child process or another library: a descriptor that is the
  * caller's, and that is closed at exec. See oroipc_client_adopt. Any thread. Fails with OROIPC_SYSTEM; `out` is -1
  * then. */
@@ -1015,6 +1021,9 @@ OROIPC_API int oroipc_client_descriptor(const oroipc_client *client);
  * callback.
  * Fails with OROIPC_STATE for a client with OROIPC_DELIVER_THREAD, or inside a callback. */
 OROIPC_API oroipc_status oroipc_client_turn(oroipc_client *client, int *timeout_ms);
+
+/* A turn for a loop that waits for a result and has nothing else to do, as oroipc_host_linger is for a host. */
+OROIPC_API oroipc_status oroipc_client_linger(oroipc_client *client, uint32_t most_us, int *timeout_ms);
 
 /* ------------------------------------------------------------------------------------------------ structured values */
 

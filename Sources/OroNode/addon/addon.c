@@ -58,6 +58,20 @@ bool oro_bytes_argument(napi_env env, napi_value value, const void **bytes, size
     return true;
 }
 
+bool oro_value_argument(napi_env env, napi_value buffer, napi_value size, oroipc_value *value) {
+    const void *bytes;
+    size_t room;
+    uint32_t count;
+    *value = oroipc_none();
+    if (!oro_bytes_argument(env, buffer, &bytes, &room)) return false;
+    if (napi_get_value_uint32(env, size, &count) != napi_ok || count > room) {
+        napi_throw_range_error(env, NULL, "a value is longer than its memory");
+        return false;
+    }
+    if (count > 0) *value = oroipc_encoded(bytes, count);
+    return true;
+}
+
 void oro_call_back(
     napi_env env, napi_async_context async, napi_ref function, size_t count, const napi_value *arguments) {
     napi_value callee, global, error;

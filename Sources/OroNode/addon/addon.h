@@ -40,6 +40,10 @@ bool oro_text_argument(napi_env env, napi_value value, char *text, size_t room);
 /* The bytes of a Buffer argument; none for null. False, with an exception, when it is neither. */
 bool oro_bytes_argument(napi_env env, napi_value value, const void **bytes, size_t *size);
 
+/* A value of `size` encoded bytes at the front of a Buffer; OROIPC_NONE for a size of 0. False, with an exception, when they
+ * are not that. */
+bool oro_value_argument(napi_env env, napi_value buffer, napi_value size, oroipc_value *value);
+
 /* Headers of JavaScript's, an array of names and values in turn, as the library takes them. */
 typedef struct oro_headers {
     oroipc_header *pairs;

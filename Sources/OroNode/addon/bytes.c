@@ -1,5 +1,7 @@
 #include "bytes.h"
 
+#include <string.h>
+
 /* The Buffer was collected: the other side gets its block back. */
 static void release(napi_env env, void *data, void *bytes) {
     (void)env;
@@ -18,5 +20,12 @@ napi_status oro_make_buffer(napi_env env, oroipc_bytes *bytes, bool copies, napi
     /* A memory cage, as some engines have it, admits no memory from outside. */
     if (status == napi_no_external_buffers_allowed) status = napi_create_buffer_copy(env, size, data, NULL, out);
     oroipc_bytes_release(bytes);
+    return status;
+}
+
+oroipc_status oro_fill_loan(oroipc_loan *loan, const void *data, size_t size, oroipc_bytes **out) {
+    memcpy(oroipc_loan_data(loan), data, size);
+    oroipc_status status = oroipc_loan_finish(loan, size, out);
+    oroipc_loan_release(loan);
     return status;
 }

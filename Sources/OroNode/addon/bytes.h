@@ -10,4 +10,7 @@
  * written to: who writes to such a Buffer ends the process. `copies`: never that, always memory of one's own. */
 napi_status oro_make_buffer(napi_env env, oroipc_bytes *bytes, bool copies, napi_value *out);
 
+/* Copies these bytes into the loan, which is given back, and makes bytes of it. */
+oroipc_status oro_fill_loan(oroipc_loan *loan, const void *data, size_t size, oroipc_bytes **out);
+
 #endif

@@ -25,6 +25,8 @@ typedef struct client {
     size_t arrival_count, arrival_capacity;
     /* What blocking calls fill again and again. */
     oroipc_result *result;
+    /* Calls without a result yet. */
+    size_t pending;
     bool is_over, is_told;
 } client;
 
@@ -37,7 +39,9 @@ static void queue(client *self, arrival arrived) {
 }
 
 static void on_completion(oroipc_result *result, void *slot) {
-    queue((client *)oro_turned, (arrival){.result = oroipc_result_retain(result), .slot = (uint32_t)(uintptr_t)slot});
+    client *self = (client *)oro_turned;
+    self->pending -= 1;
+    queue(self, (arrival){.result = oroipc_result_retain(result), .slot = (uint32_t)(uintptr_t)slot});
 }
 
 static void on_event(oroipc_message *event, void *context) {
@@ -118,11 +122,16 @@ static void tell_end(client *self) {
 static int turn(void *context) {
     client *self = context;
     int wait = -1;
-    oroipc_client_turn(self->room.client, &wait);
-    deliver_all(self);
-    oro_port_deliver(&self->room);
-    tell_end(self);
-    return wait;
+    /* Who gets a result often calls again: as long as a result is waited for it is looked for, before the loop's other handles get
+     * their time. */
+    for (int turns = 0; turns < ORO_TURNS && self->room.client != NULL; turns++) {
+        oroipc_client_linger(self->room.client, self->pending > 0 ? ORO_LINGER_US : 0, &wait);
+        deliver_all(self);
+        oro_port_deliver(&self->room);
+        tell_end(self);
+        if (wait != 0) return wait;
+    }
+    return 0;
 }
 
 /* ---------------------------------------------------------------------------------------------------- coming and going */
@@ -273,18 +282,10 @@ typedef struct call_texts {
 
 /* Reads (command, value, valueSize, body, timeout, seq, headers). The headers have to be freed, also when this fails. */
 static bool read_call(napi_env env, const napi_value *arguments, call_texts *texts, oroipc_call *call) {
-    const void *value;
-    size_t room;
-    uint32_t size;
     texts->headers = (oro_headers){0};
     if (!oro_text_argument(env, arguments[0], texts->command, sizeof texts->command)) return false;
     *call = (oroipc_call)OROIPC_CALL(texts->command);
-    if (!oro_bytes_argument(env, arguments[1], &value, &room)) return false;
-    if (napi_get_value_uint32(env, arguments[2], &size) != napi_ok || size > room) {
-        napi_throw_range_error(env, NULL, "a value is longer than its memory");
-        return false;
-    }
-    if (size > 0) call->value = oroipc_encoded(value, size);
+    if (!oro_value_argument(env, arguments[1], arguments[2], &call->value)) return false;
     if (!oro_bytes_argument(env, arguments[3], &call->bytes, &call->bytes_size)) return false;
     if (napi_get_value_uint32(env, arguments[4], &call->timeout_ms) != napi_ok) {
         oro_throw_pending(env);
@@ -322,7 +323,8 @@ static napi_value client_call(napi_env env, napi_callback_info info) {
     oroipc_status status = oroipc_client_call_async(
         self->room.client, &call, on_completion, (void *)(uintptr_t)slot, &self->tickets[slot]);
     oro_headers_free(&texts.headers);
-    if (status != OROIPC_OK) oro_throw_status(env, status);
+    if (status == OROIPC_OK) self->pending += 1;
+    else oro_throw_status(env, status);
     /* It may be due before all others. */
     if (call.timeout_ms > 0) oro_watch_poke(self->room.watch);
     return NULL;

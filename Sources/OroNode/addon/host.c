@@ -5,8 +5,8 @@
  * library is turned, and handed over when it has returned.
  */
 #include <stdlib.h>
-#include <string.h>
 
+#include "bytes.h"
 #include "port.h"
 
 enum { ORO_NO_SLOT = UINT32_MAX };
@@ -135,13 +135,13 @@ static void deliver_all(host *self) {
 static int turn(void *context) {
     host *self = context;
     int wait = -1;
-    /* What handlers answered meanwhile goes out with another turn: at once, and not after a round of the loop. Other things of the
-     * loop get their time after a few. */
-    for (int turns = 0; turns < 4 && self->room.host != NULL; turns++) {
-        oroipc_host_turn(self->room.host, &wait);
-        if (self->arrival_count == 0 && self->room.port_arrival_count == 0) return wait;
+    /* What handlers answered meanwhile goes out with another turn, and who has got an answer often asks again: at once, and not
+     * after a round of the loop. */
+    for (int turns = 0; turns < ORO_TURNS && self->room.host != NULL; turns++) {
+        oroipc_host_linger(self->room.host, ORO_LINGER_US, &wait);
         deliver_all(self);
         oro_port_deliver(&self->room);
+        if (wait != 0) return wait;
     }
     return 0;
 }
@@ -324,21 +324,6 @@ static napi_value host_watch(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
-/* Reads (value, valueSize). */
-static bool read_value(napi_env env, const napi_value *arguments, oroipc_value *value) {
-    const void *bytes;
-    size_t room;
-    uint32_t size;
-    *value = oroipc_none();
-    if (!oro_bytes_argument(env, arguments[0], &bytes, &room)) return false;
-    if (napi_get_value_uint32(env, arguments[1], &size) != napi_ok || size > room) {
-        napi_throw_range_error(env, NULL, "a value is longer than its memory");
-        return false;
-    }
-    if (size > 0) *value = oroipc_encoded(bytes, size);
-    return true;
-}
-
 /* The bytes in a block of the client's link, copied once; in a message where there is no block. NULL for none. */
 static oroipc_status make_payload(const request *asked, const void *bytes, size_t size, oroipc_bytes **out) {
     *out = NULL;
@@ -347,10 +332,7 @@ static oroipc_status make_payload(const request *asked, const void *bytes, size_
     if (size <= ORO_RECORD_SHORT_BYTES || oroipc_message_loan(asked->message, size, &loan) != OROIPC_OK) {
         return oroipc_bytes_create(bytes, size, out);
     }
-    memcpy(oroipc_loan_data(loan), bytes, size);
-    oroipc_status status = oroipc_loan_finish(loan, size, out);
-    oroipc_loan_release(loan);
-    return status;
+    return oro_fill_loan(loan, bytes, size, out);
 }
 
 static void free_request(host *self, uint32_t slot) {
@@ -379,7 +361,7 @@ static napi_value host_reply(napi_env env, napi_callback_info info) {
     request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
     if (asked == NULL) return NULL;
     ORO_TRY(env, napi_get_value_bool(env, arguments[2], &failed));
-    if (!read_value(env, arguments + 3, &value) || !oro_bytes_argument(env, arguments[5], &body, &size)) {
+    if (!oro_value_argument(env, arguments[3], arguments[4], &value) || !oro_bytes_argument(env, arguments[5], &body, &size)) {
         return NULL;
     }
     oro_headers headers;
@@ -417,7 +399,7 @@ static napi_value host_chunk(napi_env env, napi_callback_info info) {
     if (asked == NULL) return NULL;
     bool has_name = !oro_is_nothing(env, arguments[2]);
     if ((has_name && !oro_text_argument(env, arguments[2], name, sizeof name)) ||
-        !read_value(env, arguments + 3, &value) || !oro_bytes_argument(env, arguments[5], &body, &size)) {
+        !oro_value_argument(env, arguments[3], arguments[4], &value) || !oro_bytes_argument(env, arguments[5], &body, &size)) {
         return NULL;
     }
     oroipc_bytes *payload = NULL;
@@ -447,7 +429,7 @@ static napi_value host_emit(napi_env env, napi_callback_info info) {
     host *self = host_arguments(env, info, 6, arguments);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_bigint_uint64(env, arguments[1], &to, &is_exact));
-    if (!oro_text_argument(env, arguments[2], name, sizeof name) || !read_value(env, arguments + 3, &value) ||
+    if (!oro_text_argument(env, arguments[2], name, sizeof name) || !oro_value_argument(env, arguments[3], arguments[4], &value) ||
         !oro_bytes_argument(env, arguments[5], &body, &size)) {
         return NULL;
     }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+
 /* A port. The external value has one reference, the library's receiver another, which may be given back on any thread. */
 typedef struct port {
     atomic_int references;
@@ -309,10 +311,7 @@ static oroipc_status take_buffer(oro_room *room, const void *data, size_t size, 
         oroipc_client_loan(room->client, size, 0, &loan) != OROIPC_OK) {
         return oroipc_bytes_create(data, size, out);
     }
-    memcpy(oroipc_loan_data(loan), data, size);
-    oroipc_status status = oroipc_loan_finish(loan, size, out);
-    oroipc_loan_release(loan);
-    return status;
+    return oro_fill_loan(loan, data, size, out);
 }
 
 /* What goes with a message: at most 64 buffers and 256 ports. */
@@ -352,31 +351,25 @@ static bool take_luggage(napi_env env, oro_room *room, napi_value buffers, napi_
     return true;
 }
 
-/* portMessage(room, value, valueSize, buffers, ports) → a message to be posted. */
 static void discard_message(napi_env env, void *data, void *hint) {
     (void)env;
     (void)hint;
     oroipc_structured_release(data);
 }
 
+/* portMessage(room, value, valueSize, buffers, ports) → a message to be posted. */
 static napi_value port_message(napi_env env, napi_callback_info info) {
     napi_value arguments[5], external;
-    size_t count = 5, room_size;
-    const void *value;
-    uint32_t size;
+    size_t count = 5;
+    oroipc_value value;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     oro_room *room = room_argument(env, arguments[0]);
-    if (room == NULL || !oro_bytes_argument(env, arguments[1], &value, &room_size)) return NULL;
-    ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &size));
-    if (size > room_size) {
-        napi_throw_range_error(env, NULL, "a value is longer than its memory");
-        return NULL;
-    }
+    if (room == NULL || !oro_value_argument(env, arguments[1], arguments[2], &value)) return NULL;
     luggage *luggage = calloc(1, sizeof *luggage);
     oroipc_structured *message = NULL;
     if (luggage != NULL && take_luggage(env, room, arguments[3], arguments[4], luggage)) {
         is_well(env, oroipc_structured_from_encoded(
-                         value, size, luggage->buffers, luggage->buffer_count, luggage->ports, luggage->port_count,
+                         value.data, value.size, luggage->buffers, luggage->buffer_count, luggage->ports, luggage->port_count,
                          &message));
     }
     for (uint32_t i = 0; luggage != NULL && i < luggage->buffer_count; i++) oroipc_bytes_release(luggage->buffers[i]);

@@ -8,6 +8,10 @@
 
 typedef struct oro_watch oro_watch;
 
+/* How long a turn may look for what comes, in microseconds, and how many turns follow each other before the loop's other handles get
+ * their time. Two turns bring a request and send its answer. */
+enum { ORO_LINGER_US = 50, ORO_TURNS = 8 };
+
 /* Does all there is to do; answers after how many milliseconds it wants to be called again, -1: only for the
  * descriptor. It may call oro_watch_stop. */
 typedef int (*oro_watch_turn)(void *context);
