@@ -75,7 +75,7 @@ public final class Client: Sendable {
             lateResults: core.late.load(ordering: .relaxed), pending: core.pending.withLock { $0.count },
             copiedBytes: core.copiedBytes, bytesOnLoan: blocks.bytesOut, loans: blocks.loansOut,
             blockMemory: blocks.memoryBytes, directLinks: core.directs.count.load(ordering: .relaxed),
-            directMessages: core.directs.sent.load(ordering: .relaxed))
+            directMessages: core.directs.sent.now)
     }
 
     /// Returns once commands can be sent: at once, as a client is connected. Throws why the link is over, when it is.

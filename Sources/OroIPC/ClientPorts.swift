@@ -4,18 +4,11 @@ import OroLink
 
 /// How the ports of a client reach the broker in its host: as frames on the ring that tasks share, so that they come in the
 /// order of the orders.
-final class ClientPortRoute: PortRoute {
-    private let client: Locked<Weak>
+// Sendable: `core` is set once, before anybody but its client has this.
+@safe final class ClientPortRoute: PortRoute, @unchecked Sendable {
+    private weak var core: ClientCore?
 
-    private struct Weak {
-        weak var core: ClientCore?
-    }
-
-    init() { client = Locked(Weak()) }
-
-    func attach(_ core: ClientCore) { client.withLock { $0.core = core } }
-
-    private var core: ClientCore? { client.withLock { $0.core } }
+    func attach(_ core: ClientCore) { self.core = core }
 
     func send(_ order: PortOrder) throws(LinkError) {
         guard let core else { throw .closed }
@@ -107,22 +100,20 @@ extension ClientCore {
             return
         }
         defer { giveUpRole() }
-        let began = oro_ticks()
-        var spare = FrameStorage()
+        var began: UInt64?
         link.sayProcessor()
         do throws(LinkError) {
             while true {
-                if try receive(&spare, mine: 0).count > 0 {
-                    if came() { return }
-                    continue
-                }
-                if pollDirects() {
+                let hasRead = pollDirects()
+                if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count > 0 || hasRead {
                     if came() { return }
                     continue
                 }
                 if link.isOver || options.idle == .park { return }
                 if lingerOnAll() { continue }
-                if sharesProcessor || oro_ticks() &- began > briefly { break }
+                let now = oro_ticks()
+                if sharesProcessor || now &- (began ?? now) > briefly { break }
+                began = began ?? now
             }
             // Polling for long: hear of the peer's end, let others run.
             if options.idle == .spin {

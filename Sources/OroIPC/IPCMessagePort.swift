@@ -79,7 +79,9 @@ public final class IPCMessagePort: Sendable {
 
     /// `nil`: there is nobody to post to.
     private func content(_ value: StructuredValue, _ transfer: [IPCMessagePort]) throws(IPCError) -> PortContent? {
-        try maySend(transfer) ? try PortContent(value, transfer: transfer) : nil
+        // Nothing about it can be wrong, and whether there is somebody to post to is looked at when it is posted.
+        if transfer.isEmpty, let short = PortContent(short: value) { return short }
+        return try maySend(transfer) ? try PortContent(value, transfer: transfer) : nil
     }
 
     /// These may go along with a message. False: there is nobody to post to.
@@ -113,7 +115,7 @@ public final class IPCMessagePort: Sendable {
             for port in transfer where port.endpoint.home.isLocal { try PortExport.export(port.endpoint, to: home) }
         }
         return try endpoint.withLock { (home) throws(IPCError) in
-            guard endpoint.isOwned(by: self) else { return true }
+            guard endpoint.isOwned(by: self), !endpoint.isAtEnd else { return true }
             if endpoint.isFull { return false }
             return try home.isLocal
                 ? postHere(content, transfer) : postAway(content, transfer, home)
@@ -315,18 +317,26 @@ public final class IPCMessagePort: Sendable {
     /// `nil`: nothing came in time, or the port was closed or given away. Not for tasks: it holds their thread.
     public func receive(waitingAtMost limit: Duration? = nil) -> IPCMessageEvent? {
         let deadline = limit.map { oro_now() + $0.nanoseconds } ?? .max
-        let waiter = ThreadWaiter()
+        var known: ThreadWaiter?
         while true {
-            if let event = takeEvent() { return event }
-            // What came meanwhile is still to be had, the `close` event with it.
-            if closed || (deadline != .max && oro_now() >= deadline) { return takeEvent() }
+            if !endpoint.isQuiet(for: self) {
+                switch endpoint.withLock({ _ in endpoint.look(for: self) }) {
+                case .taken(let taken): return IPCMessageEvent(taken)
+                case .over: return nil
+                case .nothing: break
+                }
+            }
+            // What came meanwhile is still to be had.
+            if deadline != .max && oro_now() >= deadline { return takeEvent() }
             let route = endpoint.home.route
             var came = false
             route?.read {
-                came = endpoint.hasNews
+                came = !endpoint.isQuiet(for: self)
                 return came
             }
             if came || route?.isSpinning == true { continue }
+            let waiter = known ?? ThreadWaiter()
+            known = waiter
             let seen = waiter.word.now
             guard owned({ $0.setThread(waiter) }) == true else { continue }
             let now = oro_now()

@@ -73,6 +73,7 @@ enum PortWriter {
         switch message.content.form {
         case .value(let value): frame.value = value
         case .encoded(let encoded): frame.encoded = encoded
+        case .short(let short): frame.encoded = short.encoded
         case .frame(let storage): frame.encoded = storage.encodedValue
         }
         try send(frame, buffers.last)
@@ -153,6 +154,18 @@ struct PortReader {
             return .close(header.ticket, reason: reason)
         case .way: return .way(try PortWayFrame(storage))
         }
+    }
+
+    /// UNTRUSTED: the same of a message that is one frame, without ports: most are. `nil`: it is something else.
+    mutating func readPlain(_ storage: FrameStorage) -> PortFrame.Message? {
+        let header = storage.header
+        guard header.flags.isEmpty, header.route == 0, header.valueBytes > 0,
+            header.deadline >> 28 == PortOperation.message.rawValue
+        else { return nil }
+        if number != 0 || !parts.isEmpty || !carried.isEmpty { begin(0) }
+        return PortFrame.Message(
+            number: header.ticket, seq: header.seq, consumed: header.deadline & PortOperation.countMask,
+            content: PortContent(form: .frame(storage)), carried: [])
     }
 
     private mutating func begin(_ number: UInt64) {

@@ -27,10 +27,12 @@ protocol PortRoute: AnyObject, Sendable {
     /// Ports that the broker knows, by number.
     private(set) var table: [UInt64: PortEndpoint] = [:]
     /// Direct ways that are not over, by token.
-    var ways: [UInt64: PortWay] = [:]
+    var ways: [UInt64: PortWay] = [:] { didSet { lastWay = nil } }
+    /// The one a message last came by.
+    private var lastWay: PortWay?
     private var nextNumber: UInt64 = 1
-    /// The way to the broker; `nil` for channels of this process alone, and once the link is over.
-    private(set) weak var route: (any PortRoute)?
+    /// The way to the broker; `nil` for channels of this process alone.
+    let route: (any PortRoute)?
     let isLocal: Bool
     /// The client or host whose ports these are: a port that was opened or came over a link keeps the link.
     weak var keeper: (any AnyObject & Sendable)?
@@ -100,7 +102,7 @@ protocol PortRoute: AnyObject, Sendable {
         // Counted above zero, it starts threads and takes other locks: afterwards.
         if (before == 0) != (watched == 0) {
             let isWanted = watched > 0
-            later { [weak route] in route?.watch(isWanted) }
+            later { [route] in route?.watch(isWanted) }
         }
     }
 
@@ -206,6 +208,14 @@ protocol PortRoute: AnyObject, Sendable {
             acceptors = [:]
             later { _ = all }
         }
+    }
+
+    /// The way with this token, if there is one. With the lock.
+    func way(_ token: UInt64) -> PortWay? {
+        if let lastWay, lastWay.token == token { return lastWay }
+        let way = ways[token]
+        lastWay = way
+        return way
     }
 
     /// How many ports there are.

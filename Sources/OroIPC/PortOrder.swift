@@ -107,10 +107,12 @@ struct PortContent: Sendable {
         case frame(FrameStorage)
         case value(Value)
         case encoded(EncodedValue)
+        /// One small thing, which stands in place.
+        case short(ShortStructured)
     }
     var form: Form
     /// Buffers, in the order of their numbers; without the one in a frame.
-    var buffers: [Bytes] = []
+    var buffers = BytesList.none
 
     /// What it counts for in the books of who has to keep it: bytes of private memory.
     var cost: Int {
@@ -129,30 +131,59 @@ struct PortContent: Sendable {
     }
 
     /// All buffers.
-    var allBuffers: [Bytes] {
-        if case .frame(let storage) = form, let payload = storage.payload { buffers + [payload] } else { buffers }
+    var allBuffers: BytesList {
+        guard case .frame(let storage) = form, let payload = storage.payload else { return buffers }
+        return buffers.isEmpty ? .one(payload) : BytesList(buffers.array + [payload])
     }
 
     /// UNTRUSTED: the value, whose ports are `ports`, once.
     func decode(ports: [IPCMessagePort]) throws(IPCError) -> StructuredValue {
         let buffers = allBuffers
         do {
+            if let graph = try shortGraph(buffers) {
+                return StructuredValue(graph: graph, root: .init(0), held: buffers, ports: ports)
+            }
             let value: Value
             switch form {
             case .value(let content): value = content
             case .encoded(let content): value = try content.decode()
+            case .short(let content): value = try content.encoded.decode()
             case .frame(let storage): value = try storage.view.value()?.decode() ?? .null
             }
             let (graph, root) = try StructuredGraph.decode(value, buffers: buffers.map(\.count), ports: ports.count)
-            return StructuredValue(graph: graph, root: root, buffers: buffers, ports: ports)
+            return StructuredValue(graph: graph, root: root, held: buffers, ports: ports)
         } catch {
             throw IPCError(name: "DataCloneError", message: "\(error)", code: "DATA_CLONE_ERR")
         }
     }
 
+    /// UNTRUSTED: the same of one small thing, for which nothing is allocated; `nil`: it is none.
+    private func shortGraph(_ buffers: BytesList) throws(FrameError) -> StructuredGraph? {
+        let buffer = buffers.count == 1 ? buffers[0].count : nil
+        switch form {
+        case .frame(let storage):
+            guard let value = try storage.view.value() else { return nil }
+            return StructuredGraph.decode(short: value, buffer: buffer)
+        case .short(let content): return content.graph(buffer: buffer)
+        case .value, .encoded: return nil
+        }
+    }
+
+    /// Encodes a value that is one small thing, where nothing can fail; `nil`: it is none.
+    init?(short value: StructuredValue) {
+        guard let short = ShortStructured(value.graph, from: value.root), !short.namesBuffer || value.held.count == 1
+        else { return nil }
+        form = .short(short)
+        if short.namesBuffer { buffers = value.held }
+    }
+
     /// Encodes a value; `transfer` are the ports that go along, in their order.
     init(_ value: StructuredValue, transfer: [IPCMessagePort]) throws(IPCError) {
-        let buffers = value.buffers
+        if let short = PortContent(short: value) {
+            self = short
+            return
+        }
+        let buffers = value.held
         // Small ones stand in the value, unless there is just one; a frame's payload is never empty.
         let most = buffers.count > 1 ? PortContent.smallBuffer : 0
         let encoding: StructuredEncoding
@@ -167,7 +198,7 @@ struct PortContent: Sendable {
             throw IPCError(name: "DataCloneError", message: "\(error)", code: "DATA_CLONE_ERR")
         }
         form = .value(encoding.value)
-        self.buffers = encoding.buffers.map { buffers[$0] }
+        self.buffers = BytesList(encoding.buffers.map { buffers[$0] })
         guard self.buffers.count <= PortLimits.buffers else {
             throw IPCError(
                 name: "DataCloneError",
@@ -178,7 +209,7 @@ struct PortContent: Sendable {
 
     init(form: Form, buffers: [Bytes] = []) {
         self.form = form
-        self.buffers = buffers
+        if !buffers.isEmpty { self.buffers = BytesList(buffers) }
     }
 
     static let smallBuffer = 1024

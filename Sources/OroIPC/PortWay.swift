@@ -144,15 +144,15 @@ final class PortWay {
             waitingCost < 2 * PortLimits.windowBytes + link.longestMessage
         else { throw .violation("more messages for a port than it may be sent") }
         waitingCost += cost
+        if message.seq == port.received { return accept(message.content, port) }
         let next = Numbered(seq: message.seq, content: message.content)
-        if message.seq == port.received { return accept(next, port) }
         guard early.last.map({ $0.seq < next.seq }) ?? true else { throw .violation("a message of a port out of turn") }
         early.append(next)
     }
 
-    private func accept(_ message: Numbered, _ port: PortEndpoint) {
+    private func accept(_ content: PortContent, _ port: PortEndpoint) {
         port.received += 1
-        port.arrive(PortEndpoint.Arrival(content: message.content, carried: [], isDirect: true))
+        port.arrive(PortEndpoint.Arrival(content: content, carried: [], isDirect: true))
     }
 
     private func takeEarly() {
@@ -160,7 +160,7 @@ final class PortWay {
         while let first = early.first, first.seq <= port.received {
             early.removeFirst()
             // One that came both ways is there already.
-            if first.seq == port.received { accept(first, port) } else { waitingCost -= first.content.cost }
+            if first.seq == port.received { accept(first.content, port) } else { waitingCost -= first.content.cost }
         }
     }
 

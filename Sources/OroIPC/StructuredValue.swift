@@ -21,25 +21,26 @@ public struct StructuredValue: Sendable {
     /// Which of them it is.
     public let root: StructuredGraph.Reference
     /// The buffers its graph names by number.
-    public let buffers: [Bytes]
+    public var buffers: [Bytes] { held.array }
+    let held: BytesList
     /// The ports its graph names by number.
     public let ports: [IPCMessagePort]
 
     init(
         graph: StructuredGraph, root: StructuredGraph.Reference, buffers: [Bytes] = [], ports: [IPCMessagePort] = []
     ) {
+        self.init(graph: graph, root: root, held: BytesList(buffers), ports: ports)
+    }
+
+    init(graph: StructuredGraph, root: StructuredGraph.Reference, held: BytesList, ports: [IPCMessagePort] = []) {
         self.graph = graph
         self.root = root
-        self.buffers = buffers
+        self.held = held
         self.ports = ports
     }
 
     private init(node: StructuredGraph.Node) {
-        var graph = StructuredGraph()
-        root = graph.add(node)
-        self.graph = graph
-        buffers = []
-        ports = []
+        self.init(graph: StructuredGraph(single: node), root: .init(0), held: .none)
     }
 }
 
@@ -74,9 +75,8 @@ extension StructuredValue {
 
     /// An `ArrayBuffer`.
     public static func buffer(_ bytes: Bytes) -> StructuredValue {
-        var graph = StructuredGraph()
-        let root = graph.add(.buffer(0, count: bytes.count))
-        return StructuredValue(graph: graph, root: root, buffers: [bytes])
+        StructuredValue(
+            graph: StructuredGraph(single: .buffer(0, count: bytes.count)), root: .init(0), held: .one(bytes))
     }
 
     /// A typed array, or `DataView`, of `length` elements from byte `offset` of `bytes` on; without `length` of all that follow.
@@ -89,10 +89,9 @@ extension StructuredValue {
             offset >= 0 && length >= 0 && offset <= bytes.count
                 && length <= (bytes.count - offset) / kind.elementBytes, "the view is not inside its bytes")
         precondition(kind == .dataView || offset % kind.elementBytes == 0, "the view is not aligned")
-        var graph = StructuredGraph()
-        let buffer = graph.add(.buffer(0, count: bytes.count))
-        let root = graph.add(.view(kind, buffer: buffer, offset: offset, length: length))
-        return StructuredValue(graph: graph, root: root, buffers: [bytes])
+        return StructuredValue(
+            graph: StructuredGraph(view: kind, of: bytes.count, offset: offset, length: length), root: .init(0),
+            held: .one(bytes))
     }
 
     /// A port, which has to be in the transfer list as well.
@@ -161,7 +160,7 @@ extension StructuredValue {
 
     /// A part of it; `reference` is one of its graph's.
     package func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
-        StructuredValue(graph: graph, root: reference, buffers: buffers, ports: ports)
+        StructuredValue(graph: graph, root: reference, held: held, ports: ports)
     }
 
     public var isUndefined: Bool { if case .undefined = node { true } else { false } }
@@ -191,7 +190,7 @@ extension StructuredValue {
     public var bytes: Bytes? {
         switch node {
         case .inlineBuffer(let bytes): return Bytes(bytes)
-        case .buffer(let index, _): return buffers[index]
+        case .buffer(let index, _): return held[index]
         case .view(let kind, let buffer, let offset, let length):
             return part(buffer).bytes?.extracting(offset..<offset + length * kind.elementBytes)
         default: return nil
