@@ -214,6 +214,12 @@ extension Link {
         // Set in the initializer and never again.
         arenaBox!
     }
+
+    /// Somebody waits for a block of this side's.
+    package var wantsBlocks: Bool {
+        // As above. Asked after each result.
+        unsafe Unmanaged.passUnretained(arenaBox!)._withUnsafeGuaranteedRef { $0.isWanted }
+    }
 }
 
 // MARK: - Attention
