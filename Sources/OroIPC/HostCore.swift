@@ -410,6 +410,7 @@ import Synchronization
         guard let greeting = greetings[key] else { return }
         let attempt = Rendezvous.greet(
             Descriptor(greeting.socket), id: key, limits: options.link,
+            takesDescriptors: options.ports.allowsDescriptors,
             decide: { [options] peer in
                 guard peer.userID == oro_user_id() || options.policy != nil else { return .denied }
                 return options.policy?(peer)

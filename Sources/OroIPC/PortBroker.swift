@@ -24,6 +24,9 @@ final class PortBroker {
     var lastToken: UInt64 = 0
     var lastIntroduction: UInt64 = 0
 
+    /// Descriptors that came with messages and that somebody here still has.
+    var descriptors = 0
+
     private let longestMessage: Int
 
     init(_ options: PortOptions, longestMessage: Int) {
@@ -55,6 +58,7 @@ final class PortBroker {
         case .consumed(let number, let count): consume(try member.end(number), count)
         case .close(let number): close(try member.end(number))
         case .way(let frame): try take(frame, from: member)
+        case .claimed(let count): member.note(claimed: count)
         }
     }
 
@@ -228,11 +232,11 @@ final class PortBroker {
         while let end = waiting.popLast() {
             guard let owner = end.owner else { continue }
             while end.passed < end.queue.count {
-                guard owner.hasRoom else {
+                let parcel = end.queue[end.passed]
+                guard owner.hasRoom, owner.hasRoom(for: parcel.content?.descriptors) else {
                     owner.wait(end)
                     break
                 }
-                let parcel = end.queue[end.passed]
                 end.passed += 1
                 var rows: [PortDelivery.Carried] = []
                 for port in parcel.carried {

@@ -13,6 +13,10 @@ protocol PortRoute: AnyObject, Sendable {
     func hearOrders()
     /// A link with another client, as introductions name it; `nil`: there is none.
     func directLink(_ id: UInt64) -> DirectLink?
+    /// The broker takes descriptors along with messages.
+    var takesDescriptors: Bool { get }
+    /// So many more may be on their way. With the lock.
+    func hasRoom(forDescriptors count: Int) -> Bool
     /// Whoever waits polls for as long as it takes.
     var isSpinning: Bool { get }
 }
@@ -94,6 +98,11 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
+    func hasRoom(for descriptors: CarriedDescriptors?) -> Bool {
+        guard let descriptors, let route else { return true }
+        return route.hasRoom(forDescriptors: descriptors.list.count)
+    }
+
     func countWatched(_ difference: Int) {
         let before = watched
         watched += difference
@@ -115,6 +124,7 @@ protocol PortRoute: AnyObject, Sendable {
             case .closed(let number, let reason): table[number]?.otherClosed(reason)
             case .opened(let number, let name, let client): accept(number, name, client)
             case .way(let frame): take(frame)
+            case .descriptorRoom: for port in table.values { port.wakeForRoom() }
             }
             if !transfers.isEmpty { drainTransfers(news) }
         }
@@ -186,7 +196,7 @@ protocol PortRoute: AnyObject, Sendable {
             }
             later { way.drain() }
         // A port of the host and a client has no direct way.
-        case .consumed, .opened, .way: break
+        case .consumed, .opened, .way, .descriptorRoom: break
         }
     }
 

@@ -41,7 +41,8 @@ extension PortHome {
                 if let way = ways[message.number], way.link === link { try way.arrive(message) }
             case .consumed(let token, let count):
                 if let way = ways[token], way.link === link { way.acknowledged(count) }
-            case .open, .channel, .close, .way: throw .violation("an order to a broker on a direct link")
+            case .open, .channel, .close, .way, .descriptors, .returned:
+                throw .violation("an order to a broker on a direct link")
             }
         }
     }
