@@ -462,13 +462,14 @@ import Synchronization
     }
 
     func reactorNextDeadline() -> UInt64 {
-        let other = min(acceptAgain, shutdown?.nextLook ?? .max)
+        let other = min(acceptAgain, shutdown?.nextLook ?? .max, broker.nextDrain)
         guard let first = greetingOrder.first, let greeting = greetings[first] else { return other }
         return min(greeting.deadline, other)
     }
 
     func reactorTicks(_ now: UInt64) {
         if acceptAgain <= now { acceptAll() }
+        if broker.nextDrain <= now { broker.giveUpDrains(now) }
         if shutdown != nil { goOnShuttingDown(now) }
         while let first = greetingOrder.first, let greeting = greetings[first], greeting.deadline <= now {
             statistics.refused += 1

@@ -19,6 +19,9 @@ public struct PortOptions: Sendable, Hashable {
     public var messagesBeforeDirect = 8
     /// Most other clients that one client is introduced to; what it says to others goes through the host.
     public var directLinksPerClient = 64
+    /// How long the end of a conversation waits for an owner that is silent, and had the port before: it alone may have what
+    /// somebody who died had sent it directly. Then that is lost, and the new owner hears `close`.
+    public var drainMilliseconds = 5000
     /// File descriptors may go along with messages of ports: from and to this host's own, and between clients that take them
     /// (``ClientOptions/allowsDescriptors``). Those of a message are kept here until it is taken; at most 64 of one client.
     public var allowsDescriptors = false

@@ -32,6 +32,8 @@ protocol PortRoute: AnyObject, Sendable {
     private(set) var table: [UInt64: PortEndpoint] = [:]
     /// Direct ways that are not over, by token.
     var ways: [UInt64: PortWay] = [:]
+    /// Some of them have something to say for which the link to the broker had no room.
+    private let hasUnsaid = Atomic<Bool>(false)
     private var nextNumber: UInt64 = 1
     /// The way to the broker; `nil` for channels of this process alone, and once the link is over.
     private(set) weak var route: (any PortRoute)?
@@ -110,6 +112,17 @@ protocol PortRoute: AnyObject, Sendable {
         if (before == 0) != (watched == 0) {
             let isWanted = watched > 0
             later { [weak route] in route?.watch(isWanted) }
+        }
+    }
+
+    func noteUnsaid() { hasUnsaid.store(true, ordering: .relaxed) }
+
+    /// There is room again in the link to the broker. Without the lock.
+    func roomCame() {
+        guard hasUnsaid.load(ordering: .relaxed) else { return }
+        withLock {
+            hasUnsaid.store(false, ordering: .relaxed)
+            for way in ways.values { way.sayUnsaid() }
         }
     }
 
