@@ -104,7 +104,8 @@ private func callInPlace(
     guard let pointer = unsafe pointer, let call = unsafe call, let kept = unsafe result?.pointee,
         // A program that was compiled with another header may have another struct.
         unsafe call.pointee.size == MemoryLayout<oroipc_call>.size, unsafe call.pointee.isPlain,
-        let name = unsafe call.pointee.command, let bytes = try? unsafe passing(call.pointee.bytes, call.pointee.bytes_size)
+        let name = unsafe call.pointee.command,
+        let bytes = try? unsafe passing(call.pointee.bytes, call.pointee.bytes_size)
     else { return nil }
     let size = unsafe call.pointee.command_size
     let count = unsafe size == 0 ? strlen(name) : size

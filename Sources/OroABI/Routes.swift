@@ -39,7 +39,11 @@ import OroLink
             }
         }
         // What C has retained is its own from now on.
-        if unsafe isKnownUniquelyReferenced(&message) { unsafe message.empty() } else { unsafe message = MessageHandle() }
+        if unsafe isKnownUniquelyReferenced(&message) {
+            unsafe message.empty()
+        } else {
+            unsafe message = MessageHandle()
+        }
         if unsafe isKnownUniquelyReferenced(&result) { return unsafe result.takeOut() }
         let retained = unsafe result
         unsafe result = ResultHandle(nil)
