@@ -113,33 +113,82 @@ public struct StructuredGraph: Sendable {
         }
     }
 
-    private var nodes: [Node] = []
+    /// Graphs of one small thing stand in place, without memory of their own.
+    private enum Storage: Sendable {
+        case nodes([Node])
+        /// Node 0, and no other.
+        case single(Node)
+        /// Node 0 is a view of node 1, which is buffer 0.
+        case view(ViewKind, bytes: Int, offset: Int, length: Int)
+    }
+    private var storage = Storage.nodes([])
 
     public init() {}
 
+    /// Just this node, which refers to no other.
+    package init(single node: Node) { storage = .single(node) }
+
+    /// A view of buffer 0, which has `bytes` bytes; its root is node 0.
+    package init(view kind: ViewKind, of bytes: Int, offset: Int, length: Int) {
+        storage = .view(kind, bytes: bytes, offset: offset, length: length)
+    }
+
     /// How many nodes there are.
-    public var count: Int { nodes.count }
+    public var count: Int {
+        switch storage {
+        case .nodes(let nodes): nodes.count
+        case .single: 1
+        case .view: 2
+        }
+    }
 
     /// The node. `reference` must be one of this graph's.
     public subscript(reference: Reference) -> Node {
-        get { nodes[reference.index] }
-        set { nodes[reference.index] = newValue }
+        get {
+            switch storage {
+            case .nodes(let nodes): return nodes[reference.index]
+            case .single(let node):
+                precondition(reference.index == 0, "a reference of another graph")
+                return node
+            case .view(let kind, let bytes, let offset, let length):
+                precondition(0...1 ~= reference.index, "a reference of another graph")
+                return reference.index == 1
+                    ? .buffer(0, count: bytes) : .view(kind, buffer: Reference(1), offset: offset, length: length)
+            }
+        }
+        set { withNodes { $0[reference.index] = newValue } }
     }
 
     /// A further node; what it refers to must be there, or come later through the subscript.
     public mutating func add(_ node: Node) -> Reference {
-        nodes.append(node)
-        return Reference(nodes.count - 1)
+        withNodes { nodes in
+            nodes.append(node)
+            return Reference(nodes.count - 1)
+        }
+    }
+
+    private mutating func withNodes<R>(_ body: (inout [Node]) -> R) -> R {
+        var nodes: [Node]
+        if case .nodes(let known) = storage {
+            nodes = known
+        } else {
+            nodes = (0..<count).map { self[Reference($0)] }
+        }
+        // So that the array is nobody else's while it changes.
+        storage = .nodes([])
+        defer { storage = .nodes(nodes) }
+        return body(&nodes)
     }
 
     /// Takes over all nodes of another graph, and answers how its references and carried things are called here. O(n).
     package mutating func merge(
         _ other: StructuredGraph, buffers: Int, ports: Int, descriptors: Int
     ) -> (Reference) -> Reference {
-        let base = nodes.count
+        let base = count
         func moved(_ reference: Reference) -> Reference { Reference(reference.index + base) }
-        for node in other.nodes {
-            let node: Node =
+        for index in 0..<other.count {
+            let node = other[Reference(index)]
+            let movedNode: Node =
                 switch node {
                 case .boxed(let inner): .boxed(moved(inner))
                 case .error(let error):
@@ -158,7 +207,7 @@ public struct StructuredGraph: Sendable {
                 case .descriptor(let index): .descriptor(index + descriptors)
                 default: node
                 }
-            nodes.append(node)
+            _ = add(movedNode)
         }
         return moved
     }
@@ -182,6 +231,8 @@ public enum StructuredError: Error, Hashable, Sendable {
     case tooMany(limit: Int)
     /// A port or descriptor stands in the value, and is not in the transfer list.
     case notCarried(String)
+    /// It names file descriptors, and none came along.
+    case withoutDescriptors
 }
 
 extension StructuredError: CustomStringConvertible {
@@ -192,6 +243,7 @@ extension StructuredError: CustomStringConvertible {
         case .tooDeep(let limit): "a structured value has more than \(limit) levels"
         case .tooMany(let limit): "a structured value has more than \(limit) elements and members"
         case .notCarried(let what): "a \(what) in the value is not in the transfer list"
+        case .withoutDescriptors: "its file descriptors did not come along: whoever gets them has to allow that"
         }
     }
 }

@@ -77,7 +77,9 @@ final class BroadcastHub: PortMember {
         }
         acknowledge(sender, low: delivery.consumed)
         // UNTRUSTED: what is no broadcast goes to nobody.
-        guard delivery.carried.isEmpty, let origin = delivery.content.broadcastOrigin else { return }
+        guard delivery.carried.isEmpty, delivery.content.descriptors == nil,
+            let origin = delivery.content.broadcastOrigin
+        else { return }
         let message = BroadcastMessage(name: sender.name, origin: origin, content: delivery.content)
         offer(message, except: sender)
         listeners.hear(message)
@@ -167,6 +169,8 @@ extension PortContent {
         switch form {
         case .value(let value): return value[1]?.string
         case .encoded(let encoded): return (try? encoded.decode())?[1]?.string
+        // One small thing is no list with a text in it.
+        case .short: return nil
         case .frame(let storage):
             guard let value = try? storage.view.value(), let origin = try? value.element(1) else { return nil }
             return origin.string
@@ -179,7 +183,7 @@ extension PortContent {
         guard buffers.contains(where: { $0.isBorrowed || $0.count > Link.inlineBytes }) else { return self }
         var content = self
         if case .frame(let storage) = form { content.form = .encoded(storage.encodedValue) }
-        content.buffers = buffers.map { buffer in
+        let shared = buffers.map { buffer in
             if buffer.place == .memory || buffer.count <= Link.inlineBytes { return buffer }
             let sealed = try? Bytes.sealed(buffer.count) { span in
                 unsafe span.withUnsafeMutableBytes { target in
@@ -189,6 +193,7 @@ extension PortContent {
             }
             return sealed ?? buffer
         }
+        content.buffers = BytesList(shared)
         return content
     }
 }

@@ -22,7 +22,7 @@ public final class Client: Sendable {
         if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         let link = try Rendezvous.connect(
             name, folder: SocketFolder(options.folder), limits: options.link,
-            isIntroducible: options.allowsDirectLinks,
+            isIntroducible: options.allowsDirectLinks, takesDescriptors: options.allowsDescriptors,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
         return Client(try ClientCore(link, options))
     }
@@ -32,6 +32,7 @@ public final class Client: Sendable {
         if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         let link = try Rendezvous.shakeHands(
             Descriptor(descriptor), limits: options.link, isIntroducible: options.allowsDirectLinks,
+            takesDescriptors: options.allowsDescriptors,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
         self.init(try ClientCore(link, options))
     }
@@ -39,6 +40,8 @@ public final class Client: Sendable {
     private init(_ core: ClientCore) {
         self.core = core
         core.ports.withLock { core.ports.keeper = self }
+        // Descriptors that come are looked at also while nobody waits.
+        if core.options.allowsDescriptors { core.attach() }
     }
 
     deinit { close() }
@@ -75,7 +78,7 @@ public final class Client: Sendable {
             lateResults: core.late.load(ordering: .relaxed), pending: core.pending.withLock { $0.count },
             copiedBytes: core.copiedBytes, bytesOnLoan: blocks.bytesOut, loans: blocks.loansOut,
             blockMemory: blocks.memoryBytes, directLinks: core.directs.count.load(ordering: .relaxed),
-            directMessages: core.directs.sent.load(ordering: .relaxed))
+            directMessages: core.directs.sent.now)
     }
 
     /// Returns once commands can be sent: at once, as a client is connected. Throws why the link is over, when it is.

@@ -142,7 +142,10 @@ extension ClientCore {
             progressed = try link.pump(ring)
             isThrough = !link.isBackedUp(ring)
         }
-        if isThrough { roomForBodies() }
+        if isThrough {
+            roomForBodies()
+            ports.roomCame()
+        }
         return progressed
     }
 

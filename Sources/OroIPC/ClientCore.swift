@@ -25,7 +25,7 @@ import Synchronization
     let ports: PortHome
     /// Its links with other clients of the host.
     let directs = DirectLinks()
-    private let portRoute = ClientPortRoute()
+    let portRoute = ClientPortRoute()
     let nextSeq = Atomic<UInt64>(1)
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)

@@ -17,14 +17,26 @@ final class DirectLinks: @unchecked Sendable {
     /// The socket of one has news that could not be looked at yet, or the host wants an answer.
     let isUnheard = Atomic<Bool>(false)
     /// Messages that went over any of them.
-    let sent = Atomic<Int>(0)
+    let sent = MessageCount()
+    /// Messages may wait for room in one of them. False: none do.
+    let mayWait = Atomic<Bool>(false)
 
     /// Most links and introductions at once. UNTRUSTED: a host cannot make a client hold more.
     static let most = 1024
 
     /// Messages wait for room in one of them.
-    var hasWaiting: Bool {
-        count.load(ordering: .relaxed) > 0 && known.withLock { $0.values.contains { $0.link.hasWaiting } }
+    var hasWaiting: Bool { mayWait.load(ordering: .sequentiallyConsistent) && someWait() }
+
+    private func someWait() -> Bool {
+        known.withLock { links in
+            if links.values.contains(where: { $0.link.hasWaiting }) { return true }
+            // SYNC: sequentially consistent, as is who puts a message there and then says so: either that comes after this, or
+            // the second look sees the message.
+            mayWait.store(false, ordering: .sequentiallyConsistent)
+            let someDo = links.values.contains { $0.link.hasWaiting }
+            if someDo { mayWait.store(true, ordering: .sequentiallyConsistent) }
+            return someDo
+        }
     }
 
     /// The lowest place that is free.
@@ -33,6 +45,13 @@ final class DirectLinks: @unchecked Sendable {
         while all.contains(where: { $0.slot == slot }) { slot += 1 }
         return slot
     }
+}
+
+/// Messages sent. One thread at a time adds, the holder of the lock of the client's ports; any may look.
+final class MessageCount: Sendable {
+    private let count = Atomic<Int>(0)
+    var now: Int { count.load(ordering: .relaxed) }
+    func add() { count.store(now + 1, ordering: .relaxed) }
 }
 
 // All of it with the role, except where it says otherwise.
@@ -145,11 +164,17 @@ extension ClientCore: Introductions {
 
     /// Polls all links for a message, for a while.
     func lingerOnAll() -> Bool {
-        if directs.all.isEmpty { return link.linger(1000) }
-        for _ in 0..<250 {
-            // Whoever waits at a port with a way of its own is answered there.
-            for direct in directs.all where direct.link.linger(2) { return true }
-            if link.linger(1) { return true }
+        // Whoever waits at a port with a way of its own is answered there: the host's link is looked at now and then.
+        switch directs.all.count {
+        case 0: return link.linger(1000)
+        case 1:
+            let direct = directs.all[0].link
+            for _ in 0..<64 where direct.linger(12) || link.linger(1) { return true }
+        default:
+            for _ in 0..<250 {
+                for direct in directs.all where direct.link.linger(2) { return true }
+                if link.linger(1) { return true }
+            }
         }
         return false
     }

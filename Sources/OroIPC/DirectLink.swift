@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// It carries nothing but messages of ports, and how many of these were taken. Who may say what is the broker's to decide: a
 /// token means nothing before the broker has laid its way over this link.
-// Sendable: `reader` and `spare` belong to the holder of the client's receiver's role, as the receiving half of `link` does; the rest is
+// Sendable: `reader`, `spare` and `otherSpare` belong to the holder of the client's receiver's role, as the receiving half of `link` does; the rest is
 // constant or atomic.
 @safe final class DirectLink: @unchecked Sendable {
     let link: Link
@@ -15,13 +15,17 @@ import Synchronization
     let slot: Int
     private weak var core: ClientCore?
     private var reader = PortReader(columns: 0)
-    /// Kept for the next frame.
+    /// Kept for the next frame, and for the one after it: who answers a message with what came in it keeps that until the
+    /// answer is known to be taken, which the next message says.
     private var spare = FrameStorage()
+    private var otherSpare = FrameStorage()
+    private let sent: MessageCount
 
     init(_ link: Link, slot: Int, core: ClientCore) {
         self.link = link
         self.slot = slot
         self.core = core
+        sent = core.directs.sent
     }
 
     var isOver: Bool { link.isOver }
@@ -31,10 +35,42 @@ import Synchronization
 
     func send(_ message: PortFrame.Message) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
-        try link.withRing(shared: true) { (ring) throws(LinkError) in
-            try PortWriter.write(message) { (frame, payload) throws(LinkError) in try write(frame, payload, ring) }
+        if try !sendAtOnce(message) {
+            try link.withRing(shared: true) { (ring) throws(LinkError) in
+                try PortWriter.write(message) { (frame, payload) throws(LinkError) in try write(frame, payload, ring) }
+            }
         }
-        core?.directs.sent.add(1, ordering: .relaxed)
+        sent.add()
+    }
+
+    /// Sends a message that is one small thing, where there is room for it: it is written where the other reads it, and nothing
+    /// is allocated. False: it is none, or there is no room.
+    private func sendAtOnce(_ message: PortFrame.Message) throws(LinkError) -> Bool {
+        guard case .short(let value) = message.content.form else { return false }
+        let payload = message.content.buffers.first
+        // Bytes in shared memory seem to be more than any record holds.
+        let payloadBytes = payload?.extent ?? 0
+        guard payloadBytes <= Link.inlineBytes else { return false }
+        let count = FrameHeader.byteCount + value.count + payloadBytes
+        let header = FrameHeader(
+            kind: .port, deadline: PortOperation.message.rawValue << 28 | message.consumed, ticket: message.number,
+            seq: message.seq, valueBytes: UInt32(value.count), payloadBytes: UInt32(payloadBytes))
+        return try link.withRing(shared: true) { (ring) throws(LinkError) in
+            guard !link.isBackedUp(ring), count <= link.recordLimit(of: ring), count <= link.peerMessageBytes else {
+                return false
+            }
+            let outcome = unsafe try link.write(ring, count: count) { place in
+                unsafe payload?.withUnsafeBytes { bytes in
+                    // The record has as many bytes behind header and value.
+                    if let source = bytes.baseAddress {
+                        unsafe oro_put(place + FrameHeader.byteCount + value.count, source, payloadBytes)
+                    }
+                }
+                unsafe value.write(to: place + FrameHeader.byteCount)
+                unsafe header.write(to: place)
+            }
+            return outcome == .sent
+        }
     }
 
     /// False: the other cannot be told here.
@@ -100,6 +136,8 @@ import Synchronization
             throw .busy
         }
         unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent))
+        // After it is there; see `DirectLinks.hasWaiting`.
+        core.directs.mayWait.store(true, ordering: .sequentiallyConsistent)
         core.watchForRoom()
     }
 
@@ -119,7 +157,10 @@ import Synchronization
 
     /// UNTRUSTED: one frame of the other client.
     private func take(_ incoming: Incoming, _ ports: PortHome) throws(LinkError) {
-        if !FrameStorage.isFree(&spare) { spare = FrameStorage() }
+        if !FrameStorage.isFree(&spare) {
+            swap(&spare, &otherSpare)
+            if !FrameStorage.isFree(&spare) { spare = FrameStorage() }
+        }
         let storage = spare
         storage.fill(incoming)
         do throws(FrameError) {
@@ -133,11 +174,11 @@ import Synchronization
             spare = FrameStorage()
             try storage.borrow(from: link)
         }
+        if let message = reader.readPlain(storage) { return try ports.take(message, over: self) }
         guard let frame = try reader.read(storage) else { return }
-        if case .message(let message) = frame, !message.carried.isEmpty {
-            throw .violation("ports on a direct link")
-        }
-        try ports.take(frame, over: self)
+        guard case .message(let message) = frame else { return try ports.take(frame, over: self) }
+        guard message.carried.isEmpty else { throw .violation("ports on a direct link") }
+        try ports.take(message, over: self)
     }
 
     /// Says that this side sleeps. False, and not armed, when there is something after all.

@@ -55,15 +55,19 @@ public final class IPCMessagePort: Sendable {
     ///
     /// Ports in `value` must be in `transfer`, which may have further ones: all of them belong to whoever takes the message.
     /// Throws a `DataCloneError` for a port that is not in the list, in it twice, closed or given away, this port itself
-    /// or its other end; and a `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the
-    /// other end. Nothing else fails: a message to an end that is closed goes nowhere.
+    /// or its other end, and for more than 16 file descriptors, or a host that passes none on; and a `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the
+    /// other end (a file descriptor counts for 64 KiB), or 64 of this client's descriptors in all. Nothing else fails: a message to an end that is closed goes nowhere.
     public func postMessage(_ value: StructuredValue, transfer: [IPCMessagePort] = []) throws(IPCError) {
         guard let content = try content(value, transfer) else { return }
+        if try post(content, transfer) { return }
+        // What was taken meanwhile may not have been read yet, where nobody here waits for anything.
+        endpoint.home.route?.read { true }
         if try !post(content, transfer) {
             throw IPCError(
                 name: "QuotaExceededError",
                 message:
-                    "port \(id): \(PortLimits.window) messages, or \(PortLimits.windowBytes) bytes, wait to be taken",
+                    "port \(id): \(PortLimits.window) messages, or \(PortLimits.windowBytes) bytes, wait to be taken"
+                    + (content.descriptors == nil ? "" : ", or \(Link.descriptorsAtOnce) of this client's descriptors"),
                 code: "QUOTA_EXCEEDED_ERR")
         }
     }
@@ -73,13 +77,15 @@ public final class IPCMessagePort: Sendable {
         guard let content = try content(value, transfer) else { return }
         while try !post(content, transfer) {
             if Task.isCancelled { throw .abort() }
-            await waitForRoom()
+            await waitForRoom(for: content.descriptors)
         }
     }
 
     /// `nil`: there is nobody to post to.
     private func content(_ value: StructuredValue, _ transfer: [IPCMessagePort]) throws(IPCError) -> PortContent? {
-        try maySend(transfer) ? try PortContent(value, transfer: transfer) : nil
+        // Nothing about it can be wrong, and whether there is somebody to post to is looked at when it is posted.
+        if transfer.isEmpty, let short = PortContent(short: value) { return short }
+        return try maySend(transfer) ? try PortContent(value, transfer: transfer) : nil
     }
 
     /// These may go along with a message. False: there is nobody to post to.
@@ -113,8 +119,8 @@ public final class IPCMessagePort: Sendable {
             for port in transfer where port.endpoint.home.isLocal { try PortExport.export(port.endpoint, to: home) }
         }
         return try endpoint.withLock { (home) throws(IPCError) in
-            guard endpoint.isOwned(by: self) else { return true }
-            if endpoint.isFull { return false }
+            guard endpoint.isOwned(by: self), !endpoint.isAtEnd else { return true }
+            if endpoint.isFull || !home.hasRoom(for: content.descriptors) { return false }
             return try home.isLocal
                 ? postHere(content, transfer) : postAway(content, transfer, home)
         }
@@ -149,13 +155,16 @@ public final class IPCMessagePort: Sendable {
                 .init(number: port.endpoint.number, consumed: port.endpoint.consumed, id: port.endpoint.id))
         }
         if home.ending != nil { return true }
+        if content.descriptors != nil, home.route?.takesDescriptors == false {
+            throw .dataClone("this host passes on no file descriptors (HostOptions.ports.allowsDescriptors)")
+        }
         if let way = endpoint.way {
-            if way.isSending, transfer.isEmpty, way.send(content, from: endpoint) {
+            if way.isSending, transfer.isEmpty, content.descriptors == nil, way.send(content, from: endpoint) {
                 endpoint.noteSaid()
                 endpoint.note(sent: content.cost)
                 return true
             }
-            // Ports go through the broker, which has to know the order of all that moves them.
+            // Ports go through the broker, which has to know the order of all that moves them; and so do descriptors.
             try way.yield()
         }
         for port in transfer { try port.endpoint.way?.postAgain() }
@@ -184,13 +193,14 @@ public final class IPCMessagePort: Sendable {
         if !isOwned { throw .dataClone("port \(id) is closed or given away") }
     }
 
-    private func waitForRoom() async {
+    private func waitForRoom(for descriptors: CarriedDescriptors?) async {
         let endpoint = endpoint
         let token = Locked<UInt64?>(nil)
         await withTaskCancellationHandler {
             await SuspendedTask.suspend { task in
                 endpoint.withLock { _ in
-                    guard endpoint.isOwned(by: self), let waiting = endpoint.waitForRoom(.task(task)) else {
+                    guard endpoint.isOwned(by: self), let waiting = endpoint.waitForRoom(.task(task), for: descriptors)
+                    else {
                         return false
                     }
                     token.withLock { $0 = waiting }
@@ -315,18 +325,26 @@ public final class IPCMessagePort: Sendable {
     /// `nil`: nothing came in time, or the port was closed or given away. Not for tasks: it holds their thread.
     public func receive(waitingAtMost limit: Duration? = nil) -> IPCMessageEvent? {
         let deadline = limit.map { oro_now() + $0.nanoseconds } ?? .max
-        let waiter = ThreadWaiter()
+        var known: ThreadWaiter?
         while true {
-            if let event = takeEvent() { return event }
-            // What came meanwhile is still to be had, the `close` event with it.
-            if closed || (deadline != .max && oro_now() >= deadline) { return takeEvent() }
+            if !endpoint.isQuiet(for: self) {
+                switch endpoint.withLock({ _ in endpoint.look(for: self) }) {
+                case .taken(let taken): return IPCMessageEvent(taken)
+                case .over: return nil
+                case .nothing: break
+                }
+            }
+            // What came meanwhile is still to be had.
+            if deadline != .max && oro_now() >= deadline { return takeEvent() }
             let route = endpoint.home.route
             var came = false
             route?.read {
-                came = endpoint.hasNews
+                came = !endpoint.isQuiet(for: self)
                 return came
             }
             if came || route?.isSpinning == true { continue }
+            let waiter = known ?? ThreadWaiter()
+            known = waiter
             let seen = waiter.word.now
             guard owned({ $0.setThread(waiter) }) == true else { continue }
             let now = oro_now()

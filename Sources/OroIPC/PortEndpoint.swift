@@ -7,10 +7,12 @@ import Synchronization
 /// One end of a channel, as the process that owns it knows it.
 ///
 /// Users have it as an ``IPCMessagePort``, which loses it when it is closed or given away.
-// Sendable: all that changes belongs to whoever has the lock of its home; `homeBox` has a lock of its own.
+// Sendable: all that changes belongs to whoever has the lock of its home, or is atomic.
 @safe final class PortEndpoint: @unchecked Sendable {
     let id: UInt64
-    private let homeBox: Locked<PortHome>
+    private let firstHome: PortHome
+    /// Where it has moved, once, if it has: a home that a link has, from that of this process. Retained.
+    private let laterHome = unsafe Atomic<Unmanaged<PortHome>?>(nil)
 
     /// What the broker calls it; 0 while it is known in this process alone.
     var number: UInt64 = 0
@@ -18,6 +20,8 @@ import Synchronization
     var other: PortEndpoint?
     /// The handle that may use it; `nil` while it travels, and when it is closed.
     private(set) weak var owner: IPCMessagePort?
+    /// The same, to compare with a handle at hand.
+    private var ownerName: ObjectIdentifier?
     /// The same, while it has listeners: a port that somebody listens to lives until it is closed.
     private var kept: IPCMessagePort?
     private(set) var isOwned = false
@@ -44,6 +48,8 @@ import Synchronization
     private(set) var inbox: Deque<Arrival> = []
     /// The other end is closed: nothing comes behind what is in the inbox.
     private var ending: Ending?
+    /// The handle that has found nothing, and will find nothing until this is 0 again. Read without the lock.
+    private let quietFor = Atomic<UInt>(0)
 
     private(set) var isStarted = false
     let listeners = PortListeners()
@@ -70,8 +76,13 @@ import Synchronization
     }
 
     init(home: PortHome, id: UInt64) {
-        homeBox = Locked(home)
+        firstHome = home
         self.id = id
+    }
+
+    deinit {
+        // Retained when it was set.
+        unsafe laterHome.load(ordering: .relaxed)?.release()
     }
 
     static func randomID() -> UInt64 {
@@ -81,14 +92,18 @@ import Synchronization
         return id
     }
 
-    var home: PortHome { homeBox.withLock { $0 } }
+    var home: PortHome {
+        // SYNC: acquire pairs with the release in `move`. It is retained as long as this object is there.
+        unsafe laterHome.load(ordering: .acquiring)?.takeUnretainedValue() ?? firstHome
+    }
 
     /// Runs `body` with the lock of the home, which changes once, when the channel leaves its process.
     func withLock<R: Sendable, E: Error>(_ body: (PortHome) throws(E) -> R) throws(E) -> R {
         while true {
             let home = home
             let result = try home.withLock { () throws(E) -> R? in
-                guard self.home === home else { return nil }
+                // Only from the home of this process.
+                if home.isLocal, self.home !== home { return nil }
                 return try body(home)
             }
             if let result { return result }
@@ -96,7 +111,10 @@ import Synchronization
     }
 
     /// With the locks of both homes.
-    func move(to home: PortHome) { homeBox.withLock { $0 = home } }
+    func move(to home: PortHome) {
+        precondition(firstHome.isLocal && self.home === firstHome, "a port moves once")
+        unsafe laterHome.store(.passRetained(home), ordering: .releasing)
+    }
 
     // MARK: Owning (with the lock)
 
@@ -104,12 +122,14 @@ import Synchronization
     func own(isKeeping: Bool = true) -> IPCMessagePort {
         let handle = IPCMessagePort(self, isKeeping: isKeeping)
         owner = handle
+        ownerName = ObjectIdentifier(handle)
         isOwned = true
         IPCMessagePort.register(handle)
         return handle
     }
 
-    func isOwned(by handle: IPCMessagePort) -> Bool { isOwned && owner === handle && !isOver }
+    /// (A handle that goes closes its end before another can stand at its place in memory.)
+    func isOwned(by handle: IPCMessagePort) -> Bool { isOwned && ownerName == ObjectIdentifier(handle) && !isOver }
 
     /// The handle nobody listens to is gone: so is the port. (Its weak reference is, too.)
     func abandon() { if isOwned && owner == nil { closeHere() } }
@@ -119,6 +139,7 @@ import Synchronization
         isOwned = false
         if let owner { IPCMessagePort.unregister(owner) }
         owner = nil
+        ownerName = nil
         isStarted = false
         let gone = listeners.removeAll()
         home.later { _ = gone }
@@ -169,8 +190,8 @@ import Synchronization
     }
 
     /// Waits for room; `nil` when there is some. The token takes it back.
-    func waitForRoom(_ waiter: Waiter) -> UInt64? {
-        guard isFull, isOwned, !isOver, ending == nil else { return nil }
+    func waitForRoom(_ waiter: Waiter, for descriptors: CarriedDescriptors? = nil) -> UInt64? {
+        guard isFull || !home.hasRoom(for: descriptors), isOwned, !isOver, ending == nil else { return nil }
         lastWaiter += 1
         roomWaiters[lastWaiter] = waiter
         refreshWatch()
@@ -192,6 +213,7 @@ import Synchronization
 
     /// Something may be there for whoever reads.
     private func wakeReader() {
+        quietFor.store(0, ordering: .releasing)
         if let reader {
             self.reader = nil
             home.later { reader.resume() }
@@ -234,6 +256,30 @@ import Synchronization
         return .closed(reason: reason)
     }
 
+    enum Look: Sendable {
+        case taken(Taken)
+        case nothing
+        /// Nothing will come: it is closed, or not that handle's any more.
+        case over
+    }
+
+    /// The same for a thread that waits with `handle`; and afterwards ``isQuiet(for:)`` where that is so.
+    func look(for handle: IPCMessagePort) -> Look {
+        guard isOwned(by: handle) else { return .over }
+        let taken = takeNext()
+        if inbox.isEmpty, ending == nil {
+            quietFor.store(UInt(bitPattern: ObjectIdentifier(handle)), ordering: .relaxed)
+        }
+        if let taken { return .taken(taken) }
+        return isAtEnd ? .over : .nothing
+    }
+
+    /// ``look(for:)`` would find nothing now. Without the lock.
+    func isQuiet(for handle: IPCMessagePort) -> Bool {
+        // SYNC: relaxed: who is told that there is something takes the lock to get it.
+        quietFor.load(ordering: .relaxed) == UInt(bitPattern: ObjectIdentifier(handle))
+    }
+
     /// Tells the other end how far this one is, now and then; at once when somebody's memory is held.
     private func say(_ arrival: Arrival) {
         unsaidCost += arrival.content.cost
@@ -262,9 +308,6 @@ import Synchronization
 
     /// Nothing comes any more.
     var isAtEnd: Bool { ending != nil && inbox.isEmpty }
-
-    /// A look without the lock of anybody who only wants to know whether to look again.
-    var hasNews: Bool { withLock { _ in isReady || isOver || !isOwned } }
 
     /// What came, to be sent another way, in which everything is counted from the beginning.
     func takeInbox() -> Deque<Arrival> {
@@ -355,6 +398,7 @@ import Synchronization
         let waiting = Array(roomWaiters.values) + (reader.map { [$0] } ?? [])
         roomWaiters = [:]
         reader = nil
+        quietFor.store(0, ordering: .releasing)
         let thread = thread
         home.later {
             for task in waiting { task.resume() }

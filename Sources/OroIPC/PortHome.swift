@@ -13,6 +13,10 @@ protocol PortRoute: AnyObject, Sendable {
     func hearOrders()
     /// A link with another client, as introductions name it; `nil`: there is none.
     func directLink(_ id: UInt64) -> DirectLink?
+    /// The broker takes descriptors along with messages.
+    var takesDescriptors: Bool { get }
+    /// So many more may be on their way. With the lock.
+    func hasRoom(forDescriptors count: Int) -> Bool
     /// Whoever waits polls for as long as it takes.
     var isSpinning: Bool { get }
 }
@@ -27,10 +31,14 @@ protocol PortRoute: AnyObject, Sendable {
     /// Ports that the broker knows, by number.
     private(set) var table: [UInt64: PortEndpoint] = [:]
     /// Direct ways that are not over, by token.
-    var ways: [UInt64: PortWay] = [:]
+    var ways: [UInt64: PortWay] = [:] { didSet { lastWay = nil } }
+    /// The one a message last came by.
+    private var lastWay: PortWay?
+    /// Some of them have something to say for which the link to the broker had no room.
+    private let hasUnsaid = Atomic<Bool>(false)
     private var nextNumber: UInt64 = 1
-    /// The way to the broker; `nil` for channels of this process alone, and once the link is over.
-    private(set) weak var route: (any PortRoute)?
+    /// The way to the broker; `nil` for channels of this process alone.
+    let route: (any PortRoute)?
     let isLocal: Bool
     /// The client or host whose ports these are: a port that was opened or came over a link keeps the link.
     weak var keeper: (any AnyObject & Sendable)?
@@ -94,13 +102,29 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
+    func hasRoom(for descriptors: CarriedDescriptors?) -> Bool {
+        guard let descriptors, let route else { return true }
+        return route.hasRoom(forDescriptors: descriptors.list.count)
+    }
+
     func countWatched(_ difference: Int) {
         let before = watched
         watched += difference
         // Counted above zero, it starts threads and takes other locks: afterwards.
         if (before == 0) != (watched == 0) {
             let isWanted = watched > 0
-            later { [weak route] in route?.watch(isWanted) }
+            later { [route] in route?.watch(isWanted) }
+        }
+    }
+
+    func noteUnsaid() { hasUnsaid.store(true, ordering: .relaxed) }
+
+    /// There is room again in the link to the broker. Without the lock.
+    func roomCame() {
+        guard hasUnsaid.load(ordering: .relaxed) else { return }
+        withLock {
+            hasUnsaid.store(false, ordering: .relaxed)
+            for way in ways.values { way.sayUnsaid() }
         }
     }
 
@@ -115,6 +139,7 @@ protocol PortRoute: AnyObject, Sendable {
             case .closed(let number, let reason): table[number]?.otherClosed(reason)
             case .opened(let number, let name, let client): accept(number, name, client)
             case .way(let frame): take(frame)
+            case .descriptorRoom: for port in table.values { port.wakeForRoom() }
             }
             if !transfers.isEmpty { drainTransfers(news) }
         }
@@ -186,7 +211,7 @@ protocol PortRoute: AnyObject, Sendable {
             }
             later { way.drain() }
         // A port of the host and a client has no direct way.
-        case .consumed, .opened, .way: break
+        case .consumed, .opened, .way, .descriptorRoom: break
         }
     }
 
@@ -206,6 +231,14 @@ protocol PortRoute: AnyObject, Sendable {
             acceptors = [:]
             later { _ = all }
         }
+    }
+
+    /// The way with this token, if there is one. With the lock.
+    func way(_ token: UInt64) -> PortWay? {
+        if let lastWay, lastWay.token == token { return lastWay }
+        let way = ways[token]
+        lastWay = way
+        return way
     }
 
     /// How many ports there are.

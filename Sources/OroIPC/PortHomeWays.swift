@@ -25,7 +25,7 @@ extension PortHome {
         let way = PortWay(frame.token, link, port, home: self)
         ways[frame.token] = way
         port.way = way
-        later { [weak route] in route?.hearOrders() }
+        later { [route] in route?.hearOrders() }
         try? send(.way(PortWayFrame(frame.token, .ready)))
     }
 
@@ -34,14 +34,20 @@ extension PortHome {
 
     /// UNTRUSTED: what another owner said over their link. Tokens mean something only for ways that the broker has laid
     /// over this very link; others are over, or never were.
+    func take(_ message: PortFrame.Message, over link: DirectLink) throws(LinkError) {
+        try withLock { () throws(LinkError) in
+            if let way = way(message.number), way.link === link { try way.arrive(message) }
+        }
+    }
+
+    /// The same for anything else. UNTRUSTED.
     func take(_ frame: PortFrame, over link: DirectLink) throws(LinkError) {
         try withLock { () throws(LinkError) in
             switch frame {
-            case .message(let message):
-                if let way = ways[message.number], way.link === link { try way.arrive(message) }
             case .consumed(let token, let count):
                 if let way = ways[token], way.link === link { way.acknowledged(count) }
-            case .open, .channel, .close, .way: throw .violation("an order to a broker on a direct link")
+            case .message, .open, .channel, .close, .way, .descriptors, .returned:
+                throw .violation("an order to a broker on a direct link")
             }
         }
     }

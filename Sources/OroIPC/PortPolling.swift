@@ -37,7 +37,7 @@ package struct PortMessage: Sendable {
     package func decode() throws(IPCError) -> StructuredValue { try content.decode(ports: ports) }
 
     /// The buffers it names, in the order of their numbers.
-    package var buffers: [Bytes] { content.allBuffers }
+    package var buffers: [Bytes] { content.allBuffers.array }
 
     /// Its value where it lies; `nil` when it was made here.
     package var encodedPart: EncodedPart? {
@@ -49,6 +49,7 @@ package struct PortMessage: Sendable {
         switch content.form {
         case .frame(let storage): storage.encodedValue.bytes
         case .encoded(let encoded): encoded.bytes
+        case .short(let short): short.encoded.bytes
         case .value(let value): try value.encoded()
         }
     }

@@ -21,25 +21,33 @@ public struct StructuredValue: Sendable {
     /// Which of them it is.
     public let root: StructuredGraph.Reference
     /// The buffers its graph names by number.
-    public let buffers: [Bytes]
+    public var buffers: [Bytes] { held.array }
+    let held: BytesList
     /// The ports its graph names by number.
     public let ports: [IPCMessagePort]
+    /// The file descriptors its graph names by number.
+    public let descriptors: [IPCFileDescriptor]
 
     init(
-        graph: StructuredGraph, root: StructuredGraph.Reference, buffers: [Bytes] = [], ports: [IPCMessagePort] = []
+        graph: StructuredGraph, root: StructuredGraph.Reference, buffers: [Bytes] = [], ports: [IPCMessagePort] = [],
+        descriptors: [IPCFileDescriptor] = []
+    ) {
+        self.init(graph: graph, root: root, held: BytesList(buffers), ports: ports, descriptors: descriptors)
+    }
+
+    init(
+        graph: StructuredGraph, root: StructuredGraph.Reference, held: BytesList, ports: [IPCMessagePort] = [],
+        descriptors: [IPCFileDescriptor] = []
     ) {
         self.graph = graph
         self.root = root
-        self.buffers = buffers
+        self.held = held
         self.ports = ports
+        self.descriptors = descriptors
     }
 
     private init(node: StructuredGraph.Node) {
-        var graph = StructuredGraph()
-        root = graph.add(node)
-        self.graph = graph
-        buffers = []
-        ports = []
+        self.init(graph: StructuredGraph(single: node), root: .init(0), held: .none)
     }
 }
 
@@ -74,9 +82,8 @@ extension StructuredValue {
 
     /// An `ArrayBuffer`.
     public static func buffer(_ bytes: Bytes) -> StructuredValue {
-        var graph = StructuredGraph()
-        let root = graph.add(.buffer(0, count: bytes.count))
-        return StructuredValue(graph: graph, root: root, buffers: [bytes])
+        StructuredValue(
+            graph: StructuredGraph(single: .buffer(0, count: bytes.count)), root: .init(0), held: .one(bytes))
     }
 
     /// A typed array, or `DataView`, of `length` elements from byte `offset` of `bytes` on; without `length` of all that follow.
@@ -89,10 +96,9 @@ extension StructuredValue {
             offset >= 0 && length >= 0 && offset <= bytes.count
                 && length <= (bytes.count - offset) / kind.elementBytes, "the view is not inside its bytes")
         precondition(kind == .dataView || offset % kind.elementBytes == 0, "the view is not aligned")
-        var graph = StructuredGraph()
-        let buffer = graph.add(.buffer(0, count: bytes.count))
-        let root = graph.add(.view(kind, buffer: buffer, offset: offset, length: length))
-        return StructuredValue(graph: graph, root: root, buffers: [bytes])
+        return StructuredValue(
+            graph: StructuredGraph(view: kind, of: bytes.count, offset: offset, length: length), root: .init(0),
+            held: .one(bytes))
     }
 
     /// A port, which has to be in the transfer list as well.
@@ -100,6 +106,14 @@ extension StructuredValue {
         var graph = StructuredGraph()
         let root = graph.add(.port(0))
         return StructuredValue(graph: graph, root: root, ports: [port])
+    }
+
+    /// A file descriptor. The other side gets one of its own, if it and the host take descriptors
+    /// (``ClientOptions/allowsDescriptors``, ``PortOptions/allowsDescriptors``).
+    public static func descriptor(_ descriptor: IPCFileDescriptor) -> StructuredValue {
+        var graph = StructuredGraph()
+        let root = graph.add(.descriptor(0))
+        return StructuredValue(graph: graph, root: root, descriptors: [descriptor])
     }
 
     public static func array(_ elements: [StructuredValue]) -> StructuredValue {
@@ -161,7 +175,7 @@ extension StructuredValue {
 
     /// A part of it; `reference` is one of its graph's.
     package func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
-        StructuredValue(graph: graph, root: reference, buffers: buffers, ports: ports)
+        StructuredValue(graph: graph, root: reference, held: held, ports: ports, descriptors: descriptors)
     }
 
     public var isUndefined: Bool { if case .undefined = node { true } else { false } }
@@ -191,7 +205,7 @@ extension StructuredValue {
     public var bytes: Bytes? {
         switch node {
         case .inlineBuffer(let bytes): return Bytes(bytes)
-        case .buffer(let index, _): return buffers[index]
+        case .buffer(let index, _): return held[index]
         case .view(let kind, let buffer, let offset, let length):
             return part(buffer).bytes?.extracting(offset..<offset + length * kind.elementBytes)
         default: return nil
@@ -199,6 +213,10 @@ extension StructuredValue {
     }
     /// The port, if this is one.
     public var port: IPCMessagePort? { if case .port(let index) = node { ports[index] } else { nil } }
+    /// The file descriptor, if this is one.
+    public var descriptor: IPCFileDescriptor? {
+        if case .descriptor(let index) = node, descriptors.indices.contains(index) { descriptors[index] } else { nil }
+    }
     /// Elements of an array (`undefined` for a hole) or a set, in order.
     public var elements: [StructuredValue]? {
         switch node {
@@ -251,6 +269,7 @@ public struct StructuredBuilder: Sendable {
     private var graph = StructuredGraph()
     private var buffers: [Bytes] = []
     private var ports: [IPCMessagePort] = []
+    private var descriptors: [IPCFileDescriptor] = []
 
     public init() {}
 
@@ -262,6 +281,7 @@ public struct StructuredBuilder: Sendable {
         graph = value.graph
         buffers = value.buffers
         ports = value.ports
+        descriptors = value.descriptors
     }
 
     /// A further node; what it refers to must be of this builder.
@@ -269,9 +289,10 @@ public struct StructuredBuilder: Sendable {
 
     /// All of another value. O(n).
     public mutating func add(_ value: StructuredValue) -> StructuredGraph.Reference {
-        let moved = graph.merge(value.graph, buffers: buffers.count, ports: ports.count, descriptors: 0)
+        let moved = graph.merge(value.graph, buffers: buffers.count, ports: ports.count, descriptors: descriptors.count)
         buffers += value.buffers
         ports += value.ports
+        descriptors += value.descriptors
         return moved(value.root)
     }
 
@@ -318,6 +339,6 @@ public struct StructuredBuilder: Sendable {
     /// The value that `root` is. (It changes nothing; but were it not `mutating`, `finish(builder.add(…))` would compile, and leave
     /// out what was added.)
     public mutating func finish(_ root: StructuredGraph.Reference) -> StructuredValue {
-        StructuredValue(graph: graph, root: root, buffers: buffers, ports: ports)
+        StructuredValue(graph: graph, root: root, buffers: buffers, ports: ports, descriptors: descriptors)
     }
 }
