@@ -7,20 +7,20 @@ import OroLink
 /// A body that C sends.
 final class BodyHandle: Handle, Sendable {
     let body = PushedBody()
-    /// Of the client whose thread is told of room, once it is named in a call.
-    private let deliveries = Locked<Deliveries?>(nil)
+    /// Of the client that is told of room, once the body is named in a call.
+    private let thread = Locked<CallbackThread?>(nil)
 
     /// True once: for the call it goes with.
-    func use(_ deliveries: Deliveries) -> Bool {
-        self.deliveries.withLock { own in
+    func use(_ thread: CallbackThread) -> Bool {
+        self.thread.withLock { own in
             guard own == nil else { return false }
-            own = deliveries
+            own = thread
             return true
         }
     }
 
     /// Runs `job` on the client's thread.
-    func deliver(_ job: @escaping @Sendable () -> Void) { deliveries.withLock { $0 }?.add(job) }
+    func deliver(_ job: @escaping @Sendable () -> Void) { thread.withLock { $0 }?.run(job) }
 
     deinit { body.end(.abort("the body was released before its end")) }
 }
@@ -114,35 +114,34 @@ public func oroipc_message_read_body(
         // A host that has stopped reads nothing more: its links are over, and with them the body.
         unsafe ChunksToC(
             poll: { body.poll() }, whenReady: { body.whenReady($0) },
-            schedule: { [weak host] job in host?.onThread(job) },
-            Callback(function: receiver, context: context)
+            thread: CallbackThread(host), Callback(function: receiver, context: context)
         ).begin()
     }
 }
 
 /// Hands the chunks of a stream or a body to a function of C's, as they come.
 @safe final class ChunksToC: Sendable {
-    // Sendable: constant; used by one thread, that of `schedule`, one call at a time.
+    // Sendable: constant; used by one thread, one call at a time.
     private let poll: @Sendable () -> PolledStream.Item?
     private let whenReady: @Sendable (@escaping @Sendable () -> Void) -> Bool
-    private let schedule: @Sendable (@escaping @Sendable () -> Void) -> Void
+    private let thread: CallbackThread
     private let callback: Callback<oroipc_receiver>
 
     init(
         poll: @escaping @Sendable () -> PolledStream.Item?,
-        whenReady: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool,
-        schedule: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void, _ callback: Callback<oroipc_receiver>
+        whenReady: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool, thread: CallbackThread,
+        _ callback: Callback<oroipc_receiver>
     ) {
         self.poll = poll
         self.whenReady = whenReady
-        self.schedule = schedule
+        self.thread = thread
         unsafe self.callback = unsafe callback
     }
 
     /// Most chunks handed on before other callbacks get their turn.
     private static let mostAtOnce = 64
 
-    func begin() { schedule { self.read() } }
+    func begin() { thread.run { self.read() } }
 
     private func read() {
         for _ in 0..<ChunksToC.mostAtOnce {

@@ -67,7 +67,7 @@ struct GivenCall {
 
     /// The body goes with this call of this client, and no other.
     func useBody(_ client: ClientHandle) throws(Failure) {
-        if let body, !body.use(client.deliveries) { throw .state("the body went with another call") }
+        if let body, !body.use(client.thread) { throw .state("the body went with another call") }
     }
 
     /// The bytes for longer than the call that they were handed to.
@@ -232,9 +232,8 @@ public func oroipc_client_stream(
             given.command, given.value, given.bytes, given.options, window: window == 0 ? 16 : Int(window),
             encoded: given.encoded, body: given.body?.body)
         if let ticket = unsafe ticket { unsafe ticket.pointee = stream.ticket }
-        let deliveries = handle.deliveries
         unsafe ChunksToC(
-            poll: { stream.poll() }, whenReady: { stream.whenReady($0) }, schedule: { deliveries.add($0) },
+            poll: { stream.poll() }, whenReady: { stream.whenReady($0) }, thread: handle.thread,
             Callback(function: receiver, context: context)
         ).begin()
     }

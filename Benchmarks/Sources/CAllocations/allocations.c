@@ -25,6 +25,10 @@ void *realloc(void *old, size_t bytes) {
     allocations++;
     return __libc_realloc(old, bytes);
 }
+void *memalign(size_t alignment, size_t bytes) {
+    allocations++;
+    return __libc_memalign(alignment, bytes);
+}
 void *aligned_alloc(size_t alignment, size_t bytes) {
     allocations++;
     return __libc_memalign(alignment, bytes);

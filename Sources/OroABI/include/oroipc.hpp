@@ -628,6 +628,12 @@ public:
         Error::check(oroipc_client_turn(client_.get(), &timeout));
         return timeout;
     }
+    /// The same for a loop that has nothing else to do: looks for what comes for at most so many microseconds. After a 0 call it again.
+    int linger(uint32_t most_microseconds) {
+        int timeout;
+        Error::check(oroipc_client_linger(client_.get(), most_microseconds, &timeout));
+        return timeout;
+    }
     void close() { Error::check(oroipc_client_close(client_.get())); }
     oroipc_client *get() const noexcept { return client_.get(); }
 
@@ -705,6 +711,12 @@ public:
     int turn() {
         int timeout;
         Error::check(oroipc_host_turn(host_.get(), &timeout));
+        return timeout;
+    }
+    /// As Client::linger().
+    int linger(uint32_t most_microseconds) {
+        int timeout;
+        Error::check(oroipc_host_linger(host_.get(), most_microseconds, &timeout));
         return timeout;
     }
     /// One end of a new connection, for a child process.
