@@ -327,6 +327,24 @@ int oro_duplicate(int fd) {
     return copy < 0 ? -errno : copy;
 }
 
+int oro_descriptor_kind(int fd) {
+    int flags = COUNTED(fcntl(fd, F_GETFL));
+    if (flags < 0) return -errno;
+    if (flags & O_PATH) return ORO_IS_PATH;
+    struct statx status;
+    // Not fstat: a FUSE server would be asked for the attributes, and could take its time.
+    if (COUNTED(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status)) != 0) return -errno;
+    switch (status.stx_mode & S_IFMT) {
+        case S_IFREG: return ORO_IS_FILE;
+        case S_IFIFO: return ORO_IS_PIPE;
+        case S_IFSOCK: return ORO_IS_SOCKET;
+        case S_IFDIR: return ORO_IS_DIRECTORY;
+        case S_IFCHR:
+        case S_IFBLK: return ORO_IS_DEVICE;
+        default: return ORO_IS_OTHER;  // epoll, eventfd, io_uring, pidfd, … have no type
+    }
+}
+
 ssize_t oro_read_at(int fd, void *bytes, size_t count, uint64_t offset) {
     size_t done = 0;
     while (done < count) {

@@ -70,6 +70,9 @@ bool oro_is_chime(int fd);
 // --- Descriptors and files ----------------------------------------------------------------------------------------
 void oro_close(int fd);
 int oro_duplicate(int fd);  // close-on-exec
+// What a descriptor is that may be anybody's, or minus errno. Asks no file system that a process serves.
+enum { ORO_IS_FILE, ORO_IS_PIPE, ORO_IS_SOCKET, ORO_IS_DIRECTORY, ORO_IS_DEVICE, ORO_IS_PATH, ORO_IS_OTHER };
+int oro_descriptor_kind(int fd);
 // Reads until `count` bytes are there or the file ends: how many, or minus errno.
 ssize_t oro_read_at(int fd, void *bytes, size_t count, uint64_t offset);
 int oro_eventfd(void);

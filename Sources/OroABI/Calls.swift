@@ -95,10 +95,47 @@ struct GivenCall {
     }
 }
 
+/// The smallest call: a command with bytes to be copied, or none, and nothing else, into a result that is there. What C
+/// gave is read where it lies, and no reference is counted but those the engine counts. `nil`: not that case.
+@inline(__always)
+private func callInPlace(
+    _ pointer: OpaquePointer?, _ call: UnsafePointer<oroipc_call>?, _ result: UnsafeMutablePointer<OpaquePointer?>?
+) -> oroipc_status? {
+    guard let pointer = unsafe pointer, let call = unsafe call, let kept = unsafe result?.pointee,
+        // A program that was compiled with another header may have another struct.
+        unsafe call.pointee.size == MemoryLayout<oroipc_call>.size, unsafe call.pointee.isPlain,
+        let name = unsafe call.pointee.command,
+        let bytes = try? unsafe passing(call.pointee.bytes, call.pointee.bytes_size)
+    else { return nil }
+    let size = unsafe call.pointee.command_size
+    let count = unsafe size == 0 ? strlen(name) : size
+    guard (0...mostBytes).contains(count) else { return nil }
+    return unsafe ClientHandle.borrowing(pointer) { handle in
+        unsafe ResultHandle.borrowing(kept) { kept in
+            guard !kept.isHandlers, let command = unsafe handle.commands.name(name, count) else { return nil }
+            // What it held is free for the next frame.
+            kept.empty()
+            let outcome = handle.client.callSync(command, nil, bytes: bytes, options: nil, encoded: nil)
+            let status = oroipc_status(outcome.hasFailed ? OROIPC_FAILED : OROIPC_OK)
+            kept.result = outcome
+            return status
+        }
+    }
+}
+
+extension oroipc_call {
+    /// It has no value, no payload that is shared, no body in chunks, and none of the options.
+    fileprivate var isPlain: Bool {
+        unsafe value.kind == Int32(OROIPC_NONE) && payload == nil && body == nil && seq == nil && timeout_ms == 0
+            && abort == nil && when_full == 0 && headers_count == 0
+    }
+}
+
 @c @implementation
 public func oroipc_client_call(
     _ pointer: OpaquePointer?, _ call: UnsafePointer<oroipc_call>?, _ result: UnsafeMutablePointer<OpaquePointer?>?
 ) -> oroipc_status {
+    if let status = unsafe callInPlace(pointer, call, result) { return status }
     do throws(Failure) {
         let handle = try unsafe client(pointer)
         let given = try unsafe GivenCall(call, handle.commands)

@@ -36,7 +36,7 @@ struct Failure: Error {
             case .violation: OROIPC_VIOLATION
             case .peerGone, .goodbye: OROIPC_PEER_GONE
             case .closed: OROIPC_CLOSED
-            case .tooLarge: OROIPC_TOO_LARGE
+            case .tooLarge, .overLimit: OROIPC_TOO_LARGE
             case .unencodable: OROIPC_MALFORMED
             case .noBlocks, .busy: OROIPC_BUSY
             case .system: OROIPC_SYSTEM

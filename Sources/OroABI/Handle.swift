@@ -17,6 +17,13 @@ extension Handle {
         return unsafe Unmanaged<Self>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
     }
 
+    /// Calls `body` with the object behind a pointer that C has a reference of, and counts no other: for the hot path.
+    @inline(__always)
+    static func borrowing<R>(_ pointer: OpaquePointer, _ body: (Self) -> R) -> R {
+        // As above, and C keeps its reference until the call returns.
+        unsafe Unmanaged<Self>.fromOpaque(UnsafeRawPointer(pointer))._withUnsafeGuaranteedRef(body)
+    }
+
     /// One more reference that C owns.
     static func retain(_ pointer: OpaquePointer?) -> OpaquePointer? {
         guard let pointer = unsafe pointer else { return nil }

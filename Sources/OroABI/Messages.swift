@@ -10,11 +10,16 @@ import Synchronization
     enum Content {
         case nothing
         case message(Message)
-        case chunk(StreamChunk)
-        case event(Event)
+        // Apart, so that a message alone is one reference.
+        indirect case chunk(StreamChunk)
+        indirect case event(Event)
     }
 
-    private(set) var content = Content.nothing
+    var content: Content {
+        // It changes only between two messages.
+        @inline(__always) get { unsafe held }
+    }
+    @exclusivity(unchecked) private var held = Content.nothing
     let texts = Texts()
     /// Whose thread reads the message's body.
     private(set) weak var host: Host?
@@ -22,7 +27,7 @@ import Synchronization
     init() {}
 
     init(_ content: Content, _ host: Host? = nil) {
-        self.content = content
+        unsafe held = content
         self.host = host
     }
 
@@ -32,11 +37,13 @@ import Synchronization
     func claimBody() -> Bool { !isBodyRead.exchange(true, ordering: .relaxed) }
 
     /// For the next message. Nobody else has a reference.
-    func fill(_ message: Message) { content = .message(message) }
+    @inline(__always)
+    func fill(_ message: Message) { unsafe held = .message(message) }
 
     /// Lets go of the message.
+    @inline(__always)
     func empty() {
-        content = .nothing
+        unsafe held = .nothing
         texts.clear()
     }
 

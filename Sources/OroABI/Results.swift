@@ -7,7 +7,13 @@ import Synchronization
 @safe final class ResultHandle: Handle, @unchecked Sendable {
     // Sendable: the header says that one thread at a time uses it.
 
-    var result = Result()
+    var result: Result {
+        // As the header says: one thread at a time, and no access of a result within another.
+        @inline(__always) get { unsafe held }
+        @inline(__always) set { unsafe held = newValue }
+        @inline(__always) _modify { yield unsafe &held }
+    }
+    @exclusivity(unchecked) private var held = Result()
     /// The seq of the request; `nil`: of none.
     var seq: String?
     let texts = Texts()
@@ -28,8 +34,8 @@ import Synchronization
     }
 
     init(_ result: consuming Result) {
-        self.result = result
         answer = nil
+        self.result = result
     }
 
     deinit {
@@ -48,6 +54,15 @@ import Synchronization
         changed()
     }
 
+    /// Takes what was filled in, and leaves nothing.
+    @inline(__always)
+    func takeOut() -> Result {
+        var taken = Result()
+        swap(&taken, &result)
+        changed()
+        return taken
+    }
+
     /// Says something else; the headers stay.
     func replace(_ other: Result) {
         let headers = result.headers
@@ -56,9 +71,10 @@ import Synchronization
     }
 
     /// What was read before is out of date.
+    @inline(__always)
     func changed() {
         texts.clear()
-        read = nil
+        if read != nil { read = nil }
     }
 
     /// The data or the error as it came, in place.
@@ -165,7 +181,13 @@ public func oroipc_result_set_bytes(_ result: OpaquePointer?, _ bytes: UnsafeRaw
 
 @c @implementation
 public func oroipc_result_set_payload(_ result: OpaquePointer?, _ payload: OpaquePointer?) -> oroipc_status {
-    unsafe fill(result) { handle throws(Failure) in handle.result.bytes = unsafe BytesHandle.at(payload)?.bytes }
+    unsafe fill(result) { handle throws(Failure) in
+        if let payload = unsafe payload {
+            unsafe BytesHandle.borrowing(payload) { payload in handle.result.bytes = payload.bytes }
+        } else {
+            handle.result.bytes = nil
+        }
+    }
 }
 
 @c @implementation

@@ -8,9 +8,9 @@ import OroLink
 
     private let handler: oroipc_handler
     private let kept: Kept
-    /// Used again for the next request, so that a steady exchange allocates nothing.
-    private var message: MessageHandle? = MessageHandle()
-    private var result: ResultHandle? = ResultHandle(nil)
+    /// Used again for the next request, so that a steady exchange allocates nothing, and counts few references.
+    @exclusivity(unchecked) private var message = MessageHandle()
+    @exclusivity(unchecked) private var result = ResultHandle(nil)
 
     init(_ handler: oroipc_handler, _ kept: Kept) {
         unsafe self.handler = handler
@@ -29,25 +29,26 @@ import OroLink
 
     /// Answers on the host's thread, when the handler has returned.
     func answer(_ received: Message) -> Result {
-        // Taken out: a handler may end up here again.
-        var message = message.take() ?? MessageHandle()
-        var result = result.take() ?? ResultHandle(nil)
-        message.fill(received)
-        result.isHandlers = true
-        unsafe handler(message.lent, result.lent, kept.context)
-        let answer = result.result
+        // They belong to this thread and stay where they are until the handler has returned: no callback can turn its own
+        // host, and so no handler ends up here again.
+        unsafe Unmanaged.passUnretained(message)._withUnsafeGuaranteedRef { message in
+            unsafe Unmanaged.passUnretained(result)._withUnsafeGuaranteedRef { result in
+                message.fill(received)
+                result.isHandlers = true
+                unsafe handler(message.lent, result.lent, kept.context)
+            }
+        }
         // What C has retained is its own from now on.
-        if isKnownUniquelyReferenced(&message) {
-            message.empty()
-            self.message = message
-        }
-        if isKnownUniquelyReferenced(&result) {
-            result.empty()
-            self.result = result
+        if unsafe isKnownUniquelyReferenced(&message) {
+            unsafe message.empty()
         } else {
-            _ = result.claim()
+            unsafe message = MessageHandle()
         }
-        return answer
+        if unsafe isKnownUniquelyReferenced(&result) { return unsafe result.takeOut() }
+        let retained = unsafe result
+        unsafe result = ResultHandle(nil)
+        _ = retained.claim()
+        return retained.result
     }
 }
 

@@ -1,5 +1,6 @@
 import OroIPC
 import OroLink
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -72,20 +73,32 @@ func text(_ pointer: UnsafeRawPointer, _ count: Int, _ what: String) throws(Fail
             self = kept
         }
 
+        /// Nobody reads it any more.
+        func release() { unsafe free(base) }
+
         var text: UnsafePointer<CChar> { unsafe UnsafePointer(base.assumingMemoryBound(to: CChar.self)) }
     }
 
     private let all = Locked<[Part: Kept?]>([:])
+    /// Something was asked for. A steady exchange of bytes never does, and takes no lock here.
+    private let isUsed = Atomic(false)
 
     deinit { clear() }
 
     /// Frees everything. Nobody may be reading.
+    @inline(__always)
     func clear() {
-        all.withLock { all in
-            // Handed out by this object only, and C was told how long they live.
-            for case let kept? in all.values { unsafe free(kept.base) }
-            if !all.isEmpty { all = [:] }
+        if isUsed.load(ordering: .relaxed) { forget() }
+    }
+
+    private func forget() {
+        isUsed.store(false, ordering: .relaxed)
+        let kept = all.withLock { all in
+            defer { all = [:] }
+            return all
         }
+        // Handed out by this object only, and C was told how long they live.
+        for case let kept? in kept.values { kept.release() }
     }
 
     /// The bytes that `make` makes when they are first asked for; `nil` when there are none.
@@ -94,6 +107,7 @@ func text(_ pointer: UnsafeRawPointer, _ count: Int, _ what: String) throws(Fail
             if let kept = all[part] { return kept }
             let kept = make()
             all[part] = .some(kept)
+            isUsed.store(true, ordering: .relaxed)
             return kept
         }
     }

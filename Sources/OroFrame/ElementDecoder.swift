@@ -34,7 +34,10 @@
 /// Decodes one encoded value, in place: the `Decoder` that a type's `init(from:)` gets.
 package final class ElementDecoder {
     let decoding: Decoding
-    private let parent: ElementDecoder?
+    /// Of one that was given away, which keeps it.
+    private var parent: ElementDecoder?
+    /// Of one that is the parent's own, `spare`.
+    private weak var owner: ElementDecoder?
     private var key: (any CodingKey)?
     /// How many containers are around this element.
     private let depth: Int
@@ -64,22 +67,14 @@ package final class ElementDecoder {
     init(_ decoding: Decoding, _ place: Place) {
         self.decoding = decoding
         self.place = place
-        parent = nil
         depth = 0
     }
 
-    private init(_ parent: ElementDecoder, _ place: Place, _ key: any CodingKey) {
+    private init(in parent: ElementDecoder, _ place: Place, _ key: any CodingKey) {
         decoding = parent.decoding
         self.place = place
-        self.parent = parent
         self.key = key
         depth = parent.depth + 1
-    }
-
-    /// Nothing is kept for later.
-    func close() {
-        spare?.close()
-        spare = nil
     }
 
     package var codingPath: [any CodingKey] {
@@ -87,7 +82,7 @@ package final class ElementDecoder {
         var element: ElementDecoder? = self
         while let current = element {
             if let key = current.key { path.append(key) }
-            element = current.parent
+            element = current.parent ?? current.owner
         }
         return path.reversed()
     }
@@ -120,7 +115,11 @@ package final class ElementDecoder {
     // MARK: Elements
 
     /// The decoder of one of this one's elements, to be given away.
-    func element(_ place: Place, _ key: any CodingKey) -> ElementDecoder { ElementDecoder(self, place, key) }
+    func element(_ place: Place, _ key: any CodingKey) -> ElementDecoder {
+        let element = ElementDecoder(in: self, place, key)
+        element.parent = self
+        return element
+    }
 
     /// Decodes what stands at `place`, an element of this one.
     func decode<T: Decodable>(
@@ -132,8 +131,10 @@ package final class ElementDecoder {
             spare.begin(place, key())
             element = spare
         } else {
-            spare?.close()
-            element = ElementDecoder(self, place, key())
+            // Whoever kept the last one has it for good.
+            spare?.parent = self
+            element = ElementDecoder(in: self, place, key())
+            element.owner = self
             spare = element
         }
         return try T(from: element)

@@ -18,7 +18,8 @@ final class Encoding {
 package final class ElementEncoder {
     let encoding: Encoding
     let tape: ValueTape
-    private let parent: ElementEncoder?
+    /// It has this one, as its own or among `nested`, for as long as it is encoded itself.
+    private weak var parent: ElementEncoder?
     private var key: (any CodingKey)?
     /// How many containers are around this element.
     private let depth: Int
@@ -60,7 +61,6 @@ package final class ElementEncoder {
     init(_ encoding: Encoding) {
         self.encoding = encoding
         tape = ValueTape(limits: encoding.limits)
-        parent = nil
         depth = 0
     }
 
@@ -162,12 +162,8 @@ package final class ElementEncoder {
         }
     }
 
-    /// Nothing is written any more, and nothing is kept for later.
-    func close() {
-        state = .closed
-        spare?.close()
-        spare = nil
-    }
+    /// Nothing is written any more.
+    func close() { state = .closed }
 
     // MARK: The element as a whole
 
@@ -306,7 +302,6 @@ package final class ElementEncoder {
             spare.begin(key())
             element = spare
         } else {
-            spare?.close()
             element = ElementEncoder(self, tape, key())
             spare = element
         }

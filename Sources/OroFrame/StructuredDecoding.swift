@@ -111,6 +111,7 @@ private struct StructuredDecoder {
         case .port:
             return .port(try takeNumber(parts, "port", &portIsFree))
         case .descriptor:
+            if descriptorIsFree.isEmpty { throw .withoutDescriptors }
             return .descriptor(try takeNumber(parts, "descriptor", &descriptorIsFree))
         case .undefined, .again, .hole: throw .malformed("a form that is no object")
         }

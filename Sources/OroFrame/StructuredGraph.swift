@@ -231,6 +231,8 @@ public enum StructuredError: Error, Hashable, Sendable {
     case tooMany(limit: Int)
     /// A port or descriptor stands in the value, and is not in the transfer list.
     case notCarried(String)
+    /// It names file descriptors, and none came along.
+    case withoutDescriptors
 }
 
 extension StructuredError: CustomStringConvertible {
@@ -241,6 +243,7 @@ extension StructuredError: CustomStringConvertible {
         case .tooDeep(let limit): "a structured value has more than \(limit) levels"
         case .tooMany(let limit): "a structured value has more than \(limit) elements and members"
         case .notCarried(let what): "a \(what) in the value is not in the transfer list"
+        case .withoutDescriptors: "its file descriptors did not come along: whoever gets them has to allow that"
         }
     }
 }

@@ -48,10 +48,7 @@ public struct ValueDecoder: Sendable {
             let decoding = unsafe Decoding(
                 content, origin: view.origin, limits: limits, userInfo: userInfo)
             let element = ElementDecoder(decoding, .init(token: view.token, start: 0))
-            defer {
-                decoding.end()
-                element.close()
-            }
+            defer { decoding.end() }
             return try element.decodeWhole(type)
         }
     }

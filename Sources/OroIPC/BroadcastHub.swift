@@ -79,7 +79,9 @@ final class BroadcastHub: PortMember {
         }
         acknowledge(sender, low: delivery.consumed)
         // UNTRUSTED: what is no broadcast goes to nobody.
-        guard delivery.carried.isEmpty, let origin = delivery.content.broadcastOrigin else { return }
+        guard delivery.carried.isEmpty, delivery.content.descriptors == nil,
+            let origin = delivery.content.broadcastOrigin
+        else { return }
         let message = BroadcastMessage(name: sender.name, origin: origin, content: delivery.content)
         offer(message, except: sender)
         listeners.hear(message)

@@ -25,6 +25,9 @@ public struct ClientOptions: Sendable {
     /// Conversations with other clients of the host may leave it for a link of the two clients' own, if the host and the other
     /// client take part in that (``PortOptions/allowsDirectLinks``). The other learns this process, user and group.
     public var allowsDirectLinks = true
+    /// File descriptors may come along with messages of ports, if the host passes them on (``PortOptions/allowsDescriptors``): at most
+    /// 64 that no port has taken in, of the kinds in ``DescriptorKind``. Otherwise a message that has some is a `messageerror`.
+    public var allowsDescriptors = false
     /// Where the client says what it does. Silent by default.
     public var logger = Logger(label: "oro-ipc.client", factory: { _ in SwiftLogNoOpLogHandler() })
 

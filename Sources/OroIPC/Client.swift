@@ -22,7 +22,7 @@ public final class Client: Sendable {
         if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         let link = try Rendezvous.connect(
             name, folder: SocketFolder(options.folder), limits: options.link,
-            isIntroducible: options.allowsDirectLinks,
+            isIntroducible: options.allowsDirectLinks, takesDescriptors: options.allowsDescriptors,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
         return Client(try ClientCore(link, options))
     }
@@ -32,6 +32,7 @@ public final class Client: Sendable {
         if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
         let link = try Rendezvous.shakeHands(
             Descriptor(descriptor), limits: options.link, isIntroducible: options.allowsDirectLinks,
+            takesDescriptors: options.allowsDescriptors,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
         self.init(try ClientCore(link, options))
     }
@@ -39,6 +40,8 @@ public final class Client: Sendable {
     private init(_ core: ClientCore) {
         self.core = core
         core.ports.withLock { core.ports.keeper = self }
+        // Descriptors that come are looked at also while nobody waits.
+        if core.options.allowsDescriptors { core.attach() }
     }
 
     deinit { close() }

@@ -102,6 +102,9 @@ extension ClientCore {
     }
 
     /// Says this side sleeps, with the role. False, and not armed, when there is something after all.
+    ///
+    /// Apart, like ``disarmLink()``: who gives the role up after each result seldom needs this.
+    @inline(never)
     func armLink() -> Bool {
         var quiet = false
         let wantsBlocks = link.arena.isWanted
@@ -119,6 +122,7 @@ extension ClientCore {
     }
 
     /// Nobody sleeps any more.
+    @inline(never)
     func disarmLink() {
         link.disarm()
         disarmDirects()
@@ -138,7 +142,10 @@ extension ClientCore {
             progressed = try link.pump(ring)
             isThrough = !link.isBackedUp(ring)
         }
-        if isThrough { roomForBodies() }
+        if isThrough {
+            roomForBodies()
+            ports.roomCame()
+        }
         return progressed
     }
 

@@ -25,7 +25,7 @@ import Synchronization
     let ports: PortHome
     /// Its links with other clients of the host.
     let directs = DirectLinks()
-    private let portRoute = ClientPortRoute()
+    let portRoute = ClientPortRoute()
     let nextSeq = Atomic<UInt64>(1)
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)
@@ -84,7 +84,7 @@ import Synchronization
     /// Somebody depends on the background thread: a task that is suspended, a stream, a message that waits for room. While nobody
     /// does, the link is left alone by it, and tasks that poll for their own results have the processor to themselves.
     var needsWatch: Bool {
-        suspended.load(ordering: .sequentiallyConsistent) > 0 || link.hasWaiting || link.arena.isWanted
+        suspended.load(ordering: .sequentiallyConsistent) > 0 || link.hasWaiting || link.wantsBlocks
             || directs.hasWaiting
     }
 

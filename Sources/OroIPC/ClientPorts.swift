@@ -1,12 +1,15 @@
 import CSupport
 import OroFrame
 import OroLink
+import Synchronization
 
 /// How the ports of a client reach the broker in its host: as frames on the ring that tasks share, so that they come in the
 /// order of the orders.
 // Sendable: `core` is set once, before anybody but its client has this.
 @safe final class ClientPortRoute: PortRoute, @unchecked Sendable {
     private weak var core: ClientCore?
+    /// Descriptors that the host has let go, of those it was passed.
+    private let returned = Atomic<UInt64>(0)
 
     func attach(_ core: ClientCore) { self.core = core }
 
@@ -28,10 +31,21 @@ import OroLink
                 frame.seq = Seq(second)
                 try send(frame, nil)
             case .message(let posting):
-                let message = PortFrame.Message(
+                var message = PortFrame.Message(
                     number: posting.number, seq: posting.seq, consumed: posting.consumed, content: posting.content,
                     carried: posting.carried.map { [$0.number, $0.consumed, $0.id] })
-                try PortWriter.write(message, send)
+                guard let descriptors = posting.content.descriptors else { return try PortWriter.write(message, send) }
+                guard core.link.waitingBytes(in: ring) <= core.options.waitingBytes / 2 else { throw .busy }
+                message.firstDescriptor = try pass(descriptors, core.link)
+                do throws(LinkError) {
+                    try PortWriter.write(message, send)
+                } catch {
+                    // What was passed must not wait at the host for a message that does not come.
+                    if let first = message.firstDescriptor {
+                        try send(PortWriter.claim(first, descriptors, for: posting.number), nil)
+                    }
+                    throw error
+                }
             case .consumed(let number, let count):
                 var frame = PortOperation.consumed.frame(number)
                 frame.seq = Seq(count)
@@ -39,8 +53,37 @@ import OroLink
             case .close(let number):
                 try send(PortOperation.close.frame(number), nil)
             case .way(let frame): try send(frame.frame, nil)
+            case .claimed(let count):
+                var frame = PortOperation.returned.frame(0)
+                frame.seq = Seq(count)
+                try send(frame, nil)
             }
         }
+    }
+
+    // MARK: Descriptors
+
+    var takesDescriptors: Bool { core?.link.peerTakesDescriptors ?? false }
+
+    func hasRoom(forDescriptors count: Int) -> Bool {
+        guard let core else { return true }
+        return core.link.passedDescriptors - returned.load(ordering: .relaxed) + UInt64(count)
+            <= UInt64(Link.descriptorsAtOnce)
+    }
+
+    /// `nil`: the message goes without them. Only one that was posted while its channel was known in this process alone comes here with
+    /// more than the host takes.
+    private func pass(_ descriptors: CarriedDescriptors, _ link: Link) throws(LinkError) -> UInt64? {
+        guard link.peerTakesDescriptors, hasRoom(forDescriptors: descriptors.list.count) else { return nil }
+        guard let first = try link.pass(descriptors.list) else { throw .busy }
+        return first
+    }
+
+    /// UNTRUSTED: the host has let go so many in all; a count that cannot be says nothing. Belongs to the receiver's role.
+    fileprivate func note(returned count: UInt64) {
+        guard let core, count > returned.load(ordering: .relaxed), count <= core.link.passedDescriptors else { return }
+        returned.store(count, ordering: .relaxed)
+        core.ports.take(.descriptorRoom)
     }
 
     func watch(_ isWanted: Bool) {
@@ -79,6 +122,11 @@ extension ClientCore {
                         })))
         case .consumed(let number, let count): ports.take(.consumed(number, count: count))
         case .close(let number, let reason): ports.take(.closed(number, reason: reason))
+        case .descriptors(let first, let count):
+            let claimed = try link.claim(first, count: count).descriptors
+            unsafe receiving.pointee.ports.attach(CarriedDescriptors(claimed))
+            ports.withLock { try? ports.send(.claimed(first + UInt64(count))) }
+        case .returned(let count): portRoute.note(returned: count)
         case .way(let frame):
             guard frame.step.isOfBroker else { throw .violation("a step of a direct way that is an owner's") }
             if frame.step == .drain, let direct = ports.link(ofWay: frame.token) { drain(direct) }

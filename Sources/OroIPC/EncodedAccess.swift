@@ -31,7 +31,10 @@ extension Result {
     package var encodedPart: EncodedPart? { content?.frame.flatMap { EncodedPart($0) } }
 
     /// True with an error. Decodes nothing where the result was received.
-    package var hasFailed: Bool { content?.frame.map { $0.header.flags.contains(.failed) } ?? !isOK }
+    package var hasFailed: Bool {
+        guard let content else { return false }
+        return content.frame.map { $0.header.flags.contains(.failed) } ?? !isOK
+    }
 
     /// The error with all its members; `nil` without one.
     package var errorValue: Value? { err?.value }

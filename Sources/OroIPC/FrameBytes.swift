@@ -4,7 +4,7 @@ import OroLink
 // A frame and the payload behind it, as the bytes of a record.
 extension Frame {
     /// Measures the frame with `payload` at its end. Throws `tooLarge` when whoever is at the other side of `link` takes no
-    /// message of that size, and `unencodable`.
+    /// message of that size, `overLimit`, and `unencodable`.
     mutating func measure(with payload: Bytes?, for link: Link) throws(LinkError) -> FrameSize {
         payloadBytes = payload?.count ?? 0
         do throws(FrameError) {
@@ -12,10 +12,11 @@ extension Frame {
             limits.maxFrameBytes = link.peerMessageBytes
             return try measure(limits: limits)
         } catch {
-            if case .overLimit(.frameBytes, let value, let limit) = error {
-                throw .tooLarge(bytes: value, limit: limit)
+            switch error {
+            case .overLimit(.frameBytes, let value, let limit): throw .tooLarge(bytes: value, limit: limit)
+            case .overLimit: throw .overLimit(error.description)
+            default: throw .unencodable(error.description)
             }
-            throw .unencodable(error.description)
         }
     }
 

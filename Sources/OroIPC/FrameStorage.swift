@@ -19,8 +19,8 @@ import OroLink
         @usableFromInline var header = FrameHeader(kind: .goodbye)
         /// Where the payload starts; it reaches to the end.
         @usableFromInline var payloadStart = 0
-        /// The route that answers the frame, retained; set by the host.
-        @usableFromInline var route: Unmanaged<Router.Route>?
+        /// Of the route that answers the frame, retained; set by the host.
+        @usableFromInline var label: Unmanaged<Router.Label>?
         /// The payload, where the peer lent it.
         @usableFromInline var borrowed: BorrowedBlock?
         /// Who sent it, and whose blocks a handler may fill for its result; set by the host.
@@ -85,13 +85,13 @@ import OroLink
         copy.made = made
         copy.header.kind = .request
         copy.header.flags.formIntersection(.ofRequests)
-        _ = unsafe copy.route?.retain()
+        _ = unsafe copy.label?.retain()
         unsafe fields.initialize(to: copy)
         describe(made)
     }
 
     deinit {
-        unsafe fields.pointee.route?.release()
+        unsafe fields.pointee.label?.release()
         if unsafe fields.pointee.room > 0 { unsafe fields.pointee.base.deallocate() }
         unsafe fields.deinitialize(count: 1)
         unsafe fields.deallocate()
@@ -114,10 +114,11 @@ import OroLink
 
     /// Says which route answers the frame. Costs nothing when it is the one that answered the last.
     @inline(__always)
-    func setRoute(_ route: Unmanaged<Router.Route>) {
-        if unsafe fields.pointee.route?.toOpaque() == route.toOpaque() { return }
-        unsafe fields.pointee.route?.release()
-        unsafe fields.pointee.route = route.retain()
+    func setRoute(_ route: Router.Route) {
+        let label = unsafe Unmanaged.passUnretained(route.label)
+        if unsafe fields.pointee.label?.toOpaque() == label.toOpaque() { return }
+        unsafe fields.pointee.label?.release()
+        unsafe fields.pointee.label = label.retain()
     }
 
     /// The body that follows the request.

@@ -410,6 +410,7 @@ import Synchronization
         guard let greeting = greetings[key] else { return }
         let attempt = Rendezvous.greet(
             Descriptor(greeting.socket), id: key, limits: options.link,
+            takesDescriptors: options.ports.allowsDescriptors,
             decide: { [options] peer in
                 guard peer.userID == oro_user_id() || options.policy != nil else { return .denied }
                 return options.policy?(peer)
@@ -461,13 +462,14 @@ import Synchronization
     }
 
     func reactorNextDeadline() -> UInt64 {
-        let other = min(acceptAgain, shutdown?.nextLook ?? .max)
+        let other = min(acceptAgain, shutdown?.nextLook ?? .max, broker.nextDrain)
         guard let first = greetingOrder.first, let greeting = greetings[first] else { return other }
         return min(greeting.deadline, other)
     }
 
     func reactorTicks(_ now: UInt64) {
         if acceptAgain <= now { acceptAll() }
+        if broker.nextDrain <= now { broker.giveUpDrains(now) }
         if shutdown != nil { goOnShuttingDown(now) }
         while let first = greetingOrder.first, let greeting = greetings[first], greeting.deadline <= now {
             statistics.refused += 1

@@ -125,7 +125,7 @@ private struct Invocation: Sendable {
         } catch {
             throw .type("'\(command)' cannot be asked: \(error)")
         }
-        unsafe storage.setRoute(Unmanaged.passUnretained(route))
+        storage.setRoute(route)
         message = Message(storage)
     }
 

@@ -86,6 +86,8 @@ import OroLink
     private struct State: ~Copyable {
         /// Kept for the next frame.
         var spare: FrameStorage
+        /// The last that was looked up by its name, whose handler may be running.
+        var inlineRoute: Router.Route?
         var requests = 0
         /// Payloads copied out of rings, and into ours.
         let copied = CopyCount()
@@ -207,9 +209,9 @@ import OroLink
         guard let route = unsafe try route(header, storage, ring) else {
             return try answerNotFound(storage, ring)
         }
-        unsafe storage.setRoute(route)
-        // The storage keeps the route.
+        // The table keeps the route, or `inlineRoute`, which only this thread changes, and not before the next request.
         try unsafe route.borrowed { (route) throws(LinkError) in
+            storage.setRoute(route)
             if route.isSync {
                 let result: Result
                 do {
@@ -244,10 +246,10 @@ import OroLink
         return unsafe known[number - 1].route
     }
 
-    /// The same for a name that has no number. The router may drop the route at any time: the storage keeps it.
+    /// The same for a name that has no number. The router may drop the route at any time.
     private func inlineRoute(_ storage: FrameStorage) throws(LinkError) -> Unmanaged<Router.Route>? {
         guard let route = router.route(try inlineName(storage)) else { return nil }
-        unsafe storage.setRoute(Unmanaged.passUnretained(route))
+        unsafe state.pointee.inlineRoute = route
         return unsafe Unmanaged.passUnretained(route)
     }
 

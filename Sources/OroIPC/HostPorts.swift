@@ -19,6 +19,14 @@ public struct PortOptions: Sendable, Hashable {
     public var messagesBeforeDirect = 8
     /// Most other clients that one client is introduced to; what it says to others goes through the host.
     public var directLinksPerClient = 64
+    /// How long the end of a conversation waits for an owner that is silent, and had the port before: it alone may have what
+    /// somebody who died had sent it directly. Then that is lost, and the new owner hears `close`.
+    public var drainMilliseconds = 5000
+    /// File descriptors may go along with messages of ports: from and to this host's own, and between clients that take them
+    /// (``ClientOptions/allowsDescriptors``). Those of a message are kept here until it is taken; at most 64 of one client.
+    public var allowsDescriptors = false
+    /// Most of them that are kept here for all clients together. Further ones are closed, and their messages come as `messageerror`.
+    public var descriptors = 512
 
     public init() {}
 }
@@ -65,6 +73,9 @@ final class HostPortRoute: PortRoute {
     func watch(_ isWanted: Bool) {}
     func read(until came: () -> Bool) {}
     var isSpinning: Bool { false }
+    var takesDescriptors: Bool { host.withLock { $0.core }?.options.ports.allowsDescriptors ?? false }
+    // The window of a port is a bound for those of the host's own program.
+    func hasRoom(forDescriptors count: Int) -> Bool { true }
 }
 
 /// The host itself, as an owner of ports.
@@ -88,6 +99,11 @@ final class LinkPorts: PortMember {
     fileprivate unowned let host: HostLink
     /// A message that comes in several frames, for each ring.
     fileprivate var readers: [Int: PortReader] = [:]
+    /// Descriptors of this client's that are kept here, and how many were let go.
+    private var keptDescriptors = 0
+    private var returnedDescriptors: UInt64 = 0
+    /// How many of those that were passed to it the client has taken in.
+    private var claimedDescriptors: UInt64 = 0
 
     init(_ host: HostLink) { self.host = host }
 
@@ -99,6 +115,10 @@ final class LinkPorts: PortMember {
         var message = PortFrame.Message(
             number: delivery.number, seq: delivery.seq, consumed: delivery.consumed, content: delivery.content,
             carried: delivery.carried.map { [$0.number, $0.received, $0.sent, $0.acknowledged, $0.id] })
+        if let descriptors = delivery.content.descriptors, takesDescriptors, !descriptors.list.isEmpty {
+            // Without them, where they cannot be passed now: that is a message that cannot be read.
+            message.firstDescriptor = (try? host.link.pass(descriptors.list)) ?? nil
+        }
         send { (host) throws(LinkError) in
             var failure: IPCError?
             func write() throws(LinkError) {
@@ -107,12 +127,69 @@ final class LinkPorts: PortMember {
                 }
             }
             try write()
-            guard failure != nil else { return }
+            guard failure != nil else {
+                // Also for a port that it has no more: they are to be closed there, although nobody may be waiting for anything.
+                if message.firstDescriptor != nil { Introduction.nudge(host.link) }
+                return
+            }
             // This client does not take so much: it is told of a message that cannot be read.
             failure = nil
             message.content = .unreadable
+            message.content.descriptors = delivery.content.descriptors
             try write()
         }
+    }
+
+    // MARK: Descriptors
+
+    private var takesDescriptors: Bool { host.link.peerTakesDescriptors && !isGone && !isOver }
+
+    override func hasRoom(for descriptors: CarriedDescriptors?) -> Bool {
+        guard let descriptors, takesDescriptors else { return true }
+        return host.link.passedDescriptors - claimedDescriptors + UInt64(descriptors.list.count)
+            <= UInt64(Link.descriptorsAtOnce)
+    }
+
+    /// UNTRUSTED: a count that cannot be says nothing.
+    override func note(claimed count: UInt64) {
+        guard count > claimedDescriptors, count <= host.link.passedDescriptors else { return }
+        claimedDescriptors = count
+        host.flushPorts()
+    }
+
+    /// UNTRUSTED: descriptors for the client's next message. They count for it until nobody here has them any more.
+    fileprivate func claim(_ first: UInt64, _ count: Int) throws(LinkError) -> CarriedDescriptors {
+        let (list, skipped) = try host.link.claim(first, count: count)
+        keptDescriptors += skipped
+        letGo(skipped)
+        let core = unsafe host.core
+        keptDescriptors += count
+        guard keptDescriptors <= Link.descriptorsAtOnce else {
+            throw .violation("more than \(Link.descriptorsAtOnce) descriptors that nobody has taken")
+        }
+        if core.broker.descriptors + count > core.options.ports.descriptors {
+            letGo(count)
+            return CarriedDescriptors([])
+        }
+        core.broker.descriptors += count
+        let id = host.link.id
+        return CarriedDescriptors(list) { [weak core] in
+            // On whatever thread the last one lets go of them.
+            _ = core?.reactor.submit { [weak core] in
+                guard let core else { return }
+                core.broker.descriptors -= count
+                core.links[id]?.ports.letGo(count)
+            }
+        }
+    }
+
+    private func letGo(_ count: Int) {
+        if count == 0 { return }
+        keptDescriptors -= count
+        returnedDescriptors += UInt64(count)
+        var frame = PortOperation.returned.frame(0)
+        frame.seq = Seq(returnedDescriptors)
+        send(frame)
     }
 
     override func tellConsumed(_ number: UInt64, _ count: UInt64) {
@@ -210,6 +287,10 @@ extension HostLink {
         case .consumed(let number, let count): try broker.take(.consumed(number, count: count), from: ports)
         case .close(let number, _): try broker.take(.close(number), from: ports)
         case .way(let frame): try broker.take(.way(frame), from: ports)
+        case .descriptors(let first, let count):
+            let claimed = try ports.claim(first, count)
+            ports.readers[ring]?.attach(claimed)
+        case .returned(let count): try broker.take(.claimed(count), from: ports)
         }
     }
 

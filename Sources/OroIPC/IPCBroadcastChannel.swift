@@ -45,14 +45,19 @@ public final class IPCBroadcastChannel: Sendable {
     public var closed: Bool { port.closed }
 
     /// Posts to all other subscribers of this name with this origin; `*`: with any. Throws a `QuotaExceededError` while
-    /// the host is behind, and a `DataCloneError` for a value with ports.
+    /// the host is behind, and a `DataCloneError` for a value with ports or file descriptors.
     public func postMessage(_ value: StructuredValue, origin: String? = nil) throws(IPCError) {
-        try port.postMessage(.array([.string(origin ?? self.origin), value]))
+        try port.postMessage(try said(value, origin))
     }
 
     /// The same, waiting for room.
     public func post(_ value: StructuredValue, origin: String? = nil) async throws(IPCError) {
-        try await port.post(.array([.string(origin ?? self.origin), value]))
+        try await port.post(try said(value, origin))
+    }
+
+    private func said(_ value: StructuredValue, _ origin: String?) throws(IPCError) -> StructuredValue {
+        if !value.descriptors.isEmpty { throw .dataClone("file descriptors do not go along with broadcasts") }
+        return .array([.string(origin ?? self.origin), value])
     }
 
     public typealias Handler = IPCMessagePort.Handler

@@ -118,7 +118,7 @@ public struct IPCError: Error, Hashable, Sendable {
         switch error {
         case .timedOut: self = .timeout("timed out")
         case .unencodable(let what): self = .type(what)
-        case .tooLarge: self = IPCError(.range, error.description)
+        case .tooLarge, .overLimit: self = IPCError(.range, error.description)
         case .busy, .noBlocks: self = IPCError(.quotaExceeded, error.description)
         default: self = .network(error.description)
         }

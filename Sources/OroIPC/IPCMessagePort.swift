@@ -55,15 +55,19 @@ public final class IPCMessagePort: Sendable {
     ///
     /// Ports in `value` must be in `transfer`, which may have further ones: all of them belong to whoever takes the message.
     /// Throws a `DataCloneError` for a port that is not in the list, in it twice, closed or given away, this port itself
-    /// or its other end; and a `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the
-    /// other end. Nothing else fails: a message to an end that is closed goes nowhere.
+    /// or its other end, and for more than 16 file descriptors, or a host that passes none on; and a `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the
+    /// other end (a file descriptor counts for 64 KiB), or 64 of this client's descriptors in all. Nothing else fails: a message to an end that is closed goes nowhere.
     public func postMessage(_ value: StructuredValue, transfer: [IPCMessagePort] = []) throws(IPCError) {
         guard let content = try content(value, transfer) else { return }
+        if try post(content, transfer) { return }
+        // What was taken meanwhile may not have been read yet, where nobody here waits for anything.
+        endpoint.home.route?.read { true }
         if try !post(content, transfer) {
             throw IPCError(
                 name: "QuotaExceededError",
                 message:
-                    "port \(id): \(PortLimits.window) messages, or \(PortLimits.windowBytes) bytes, wait to be taken",
+                    "port \(id): \(PortLimits.window) messages, or \(PortLimits.windowBytes) bytes, wait to be taken"
+                    + (content.descriptors == nil ? "" : ", or \(Link.descriptorsAtOnce) of this client's descriptors"),
                 code: "QUOTA_EXCEEDED_ERR")
         }
     }
@@ -73,7 +77,7 @@ public final class IPCMessagePort: Sendable {
         guard let content = try content(value, transfer) else { return }
         while try !post(content, transfer) {
             if Task.isCancelled { throw .abort() }
-            await waitForRoom()
+            await waitForRoom(for: content.descriptors)
         }
     }
 
@@ -116,7 +120,7 @@ public final class IPCMessagePort: Sendable {
         }
         return try endpoint.withLock { (home) throws(IPCError) in
             guard endpoint.isOwned(by: self), !endpoint.isAtEnd else { return true }
-            if endpoint.isFull { return false }
+            if endpoint.isFull || !home.hasRoom(for: content.descriptors) { return false }
             return try home.isLocal
                 ? postHere(content, transfer) : postAway(content, transfer, home)
         }
@@ -151,13 +155,16 @@ public final class IPCMessagePort: Sendable {
                 .init(number: port.endpoint.number, consumed: port.endpoint.consumed, id: port.endpoint.id))
         }
         if home.ending != nil { return true }
+        if content.descriptors != nil, home.route?.takesDescriptors == false {
+            throw .dataClone("this host passes on no file descriptors (HostOptions.ports.allowsDescriptors)")
+        }
         if let way = endpoint.way {
-            if way.isSending, transfer.isEmpty, way.send(content, from: endpoint) {
+            if way.isSending, transfer.isEmpty, content.descriptors == nil, way.send(content, from: endpoint) {
                 endpoint.noteSaid()
                 endpoint.note(sent: content.cost)
                 return true
             }
-            // Ports go through the broker, which has to know the order of all that moves them.
+            // Ports go through the broker, which has to know the order of all that moves them; and so do descriptors.
             try way.yield()
         }
         for port in transfer { try port.endpoint.way?.postAgain() }
@@ -186,13 +193,14 @@ public final class IPCMessagePort: Sendable {
         if !isOwned { throw .dataClone("port \(id) is closed or given away") }
     }
 
-    private func waitForRoom() async {
+    private func waitForRoom(for descriptors: CarriedDescriptors?) async {
         let endpoint = endpoint
         let token = Locked<UInt64?>(nil)
         await withTaskCancellationHandler {
             await SuspendedTask.suspend { task in
                 endpoint.withLock { _ in
-                    guard endpoint.isOwned(by: self), let waiting = endpoint.waitForRoom(.task(task)) else {
+                    guard endpoint.isOwned(by: self), let waiting = endpoint.waitForRoom(.task(task), for: descriptors)
+                    else {
                         return false
                     }
                     token.withLock { $0 = waiting }

@@ -32,7 +32,7 @@ public struct Message: Sendable {
     /// The command's name: of a received message as the host spells it, else the host part of its URI, which stays as it is
     /// encoded, or without one the path.
     @inlinable public var name: String {
-        unsafe storage.fields.pointee.route?._withUnsafeGuaranteedRef { $0.name } ?? storage.madeName
+        unsafe storage.fields.pointee.label?._withUnsafeGuaranteedRef { $0.name } ?? storage.madeName
     }
 
     /// The same as ``name``.

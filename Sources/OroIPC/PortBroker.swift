@@ -1,10 +1,11 @@
+import DequeModule
 import OroFrame
 import OroLink
 
 /// Where all ports of a host and its clients are known: who has which end, and what was posted and not taken yet.
 ///
-/// The broker is the one place through which everything about ports passes, so there is one order of all transfers. It keeps
-/// each message until the port's owner says that it was taken. When an owner gives a port away it says how many it has
+/// Everything that moves a port passes through the broker, so there is one order of all transfers; and so do all messages but those that two
+/// clients exchange over a link of their own (`PortBrokerWays.swift`). It keeps each message until the port's owner says that it was taken. When an owner gives a port away it says how many it has
 /// taken, and everything behind that cut, including what had been passed on to it already, goes to the next owner. Nobody
 /// reaches an end that was not given to him: numbers mean something in the table of their owner only. See
 /// `docs/decisions/013-port-transfer.md`.
@@ -23,6 +24,11 @@ final class PortBroker {
     var ways: [UInt64: DirectWay] = [:]
     var lastToken: UInt64 = 0
     var lastIntroduction: UInt64 = 0
+    /// Ways whose one owner is gone, in the order in which the other's time is over to say what had come from it.
+    var drains: Deque<(token: UInt64, deadline: UInt64)> = []
+
+    /// Descriptors that came with messages and that somebody here still has.
+    var descriptors = 0
 
     private let longestMessage: Int
 
@@ -55,6 +61,7 @@ final class PortBroker {
         case .consumed(let number, let count): consume(try member.end(number), count)
         case .close(let number): close(try member.end(number))
         case .way(let frame): try take(frame, from: member)
+        case .claimed(let count): member.note(claimed: count)
         }
     }
 
@@ -228,11 +235,11 @@ final class PortBroker {
         while let end = waiting.popLast() {
             guard let owner = end.owner else { continue }
             while end.passed < end.queue.count {
-                guard owner.hasRoom else {
+                let parcel = end.queue[end.passed]
+                guard owner.hasRoom, owner.hasRoom(for: parcel.content?.descriptors) else {
                     owner.wait(end)
                     break
                 }
-                let parcel = end.queue[end.passed]
                 end.passed += 1
                 var rows: [PortDelivery.Carried] = []
                 for port in parcel.carried {

@@ -1,3 +1,4 @@
+import CSupport
 import OroLink
 
 /// Two clients that have been introduced to each other, or are being.
@@ -45,6 +46,8 @@ final class DirectWay {
     var isOpen = false
     /// It is over for one of them.
     var isEnding = false
+    /// Nobody waits any more for what one of them is to say in the stead of the other.
+    var isGivenUp = false
 
     struct Side {
         /// The owner for which the way was made; the end may have gone on to others meanwhile.
@@ -165,6 +168,7 @@ extension PortBroker {
 
     /// UNTRUSTED: the end of the other owner of a way, which is gone. `nil`: it was closed meanwhile.
     private func orphan(_ way: DirectWay, of member: PortMember) throws(LinkError) -> PortEnd? {
+        if way.isGivenUp { return nil }
         guard let index = way.side(of: member), way.sides[1 - index].state == .gone else {
             throw .violation("words in the stead of somebody who is there")
         }
@@ -222,7 +226,36 @@ extension PortBroker {
         way.sides[index].state = .gone
         stop(way)
         other.tell(PortWayFrame(way.token, .drain))
+        waitForDrain(of: way)
         return true
+    }
+
+    // MARK: Silence
+
+    private func waitForDrain(of way: DirectWay) {
+        drains.append((way.token, oro_now() + UInt64(max(0, options.drainMilliseconds)) * 1_000_000))
+    }
+
+    /// When to look for owners that do not say what the dead had sent them; `.max`: nobody waits for that.
+    var nextDrain: UInt64 { drains.first?.deadline ?? .max }
+
+    /// Whoever had a port before, and is silent (stopped, say), does not keep its new owner from the end of the conversation. Where
+    /// it has the port itself nobody else waits.
+    func giveUpDrains(_ now: UInt64) {
+        while let first = drains.first, first.deadline <= now {
+            drains.removeFirst()
+            guard let way = ways[first.token], let index = way.sides.firstIndex(where: { $0.state == .gone }) else {
+                continue
+            }
+            let orphan = way.sides[index].end
+            if let owner = orphan?.peer?.owner, owner === way.sides[1 - index].member {
+                waitForDrain(of: way)
+                continue
+            }
+            way.isGivenUp = true
+            settle(way, index)
+            if let orphan { close(orphan) }
+        }
     }
 
     /// `member` is gone: nobody waits for its word any more.

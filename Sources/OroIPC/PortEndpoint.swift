@@ -190,8 +190,8 @@ import Synchronization
     }
 
     /// Waits for room; `nil` when there is some. The token takes it back.
-    func waitForRoom(_ waiter: Waiter) -> UInt64? {
-        guard isFull, isOwned, !isOver, ending == nil else { return nil }
+    func waitForRoom(_ waiter: Waiter, for descriptors: CarriedDescriptors? = nil) -> UInt64? {
+        guard isFull || !home.hasRoom(for: descriptors), isOwned, !isOver, ending == nil else { return nil }
         lastWaiter += 1
         roomWaiters[lastWaiter] = waiter
         refreshWatch()

@@ -14,12 +14,18 @@ enum PortOperation: UInt32 {
     case close = 7
     /// A step of a direct way, named in the count.
     case way = 8
+    /// Descriptors that go with the next message.
+    case descriptors = 9
+    /// How many of the other side's descriptors have been let go: a client's that were posted, or a host's that were passed on.
+    case returned = 10
 
     /// The low bits of that field: a count, modulo this.
     static let countMask: UInt32 = (1 << 28) - 1
 
-    /// In the field *route* of a message: a carry came before it. The other bits count its parts.
+    /// In the field *route* of a message: a carry came before it. The others but the next count its parts.
     static let carriesBit: UInt16 = 1 << 15
+    /// The same for descriptors.
+    static let descriptorsBit: UInt16 = 1 << 14
 
     init?(_ header: FrameHeader) { self.init(rawValue: header.deadline >> 28) }
 
@@ -40,6 +46,9 @@ enum PortFrame {
     case consumed(UInt64, count: UInt64)
     case close(UInt64, reason: String?)
     case way(PortWayFrame)
+    /// To be claimed from the link, and given to the reader.
+    case descriptors(first: UInt64, count: Int)
+    case returned(UInt64)
 
     struct Message {
         var number: UInt64
@@ -48,6 +57,8 @@ enum PortFrame {
         var content: PortContent
         /// One row of numbers for each port that goes along.
         var carried: [[UInt64]]
+        /// Where its descriptors were passed to the receiver: the number of the first. `nil`: those it has do not come along.
+        var firstDescriptor: UInt64?
     }
 }
 
@@ -70,6 +81,10 @@ enum PortWriter {
             try send(carry, nil)
             frame.route |= PortOperation.carriesBit
         }
+        if let descriptors = message.content.descriptors {
+            try send(claim(message.firstDescriptor, descriptors, for: message.number), nil)
+            frame.route |= PortOperation.descriptorsBit
+        }
         switch message.content.form {
         case .value(let value): frame.value = value
         case .encoded(let encoded): frame.encoded = encoded
@@ -77,6 +92,15 @@ enum PortWriter {
         case .frame(let storage): frame.encoded = storage.encodedValue
         }
         try send(frame, buffers.last)
+    }
+
+    /// Names descriptors that were passed; with `nil` says that they do not come along. On its own, without a message, it lets them go
+    /// at the other side.
+    static func claim(_ first: UInt64?, _ descriptors: CarriedDescriptors, for number: UInt64) -> Frame {
+        guard let first else { return PortOperation.descriptors.frame(number) }
+        var frame = PortOperation.descriptors.frame(number, count: UInt32(descriptors.list.count))
+        frame.seq = Seq(first)
+        return frame
     }
 }
 
@@ -93,6 +117,7 @@ struct PortReader {
     private var number: UInt64 = 0
     private var parts: [Bytes] = []
     private var carried: [[UInt64]] = []
+    private var descriptors: CarriedDescriptors?
     /// Numbers in the row of a port that goes along.
     private let columns: Int
 
@@ -126,16 +151,19 @@ struct PortReader {
             carried = try rows(storage)
             return nil
         case .message:
-            let wanted = Int(header.route & ~PortOperation.carriesBit)
+            let wanted = Int(header.route & ~(PortOperation.carriesBit | PortOperation.descriptorsBit))
             let carries = header.route & PortOperation.carriesBit != 0
+            let hasDescriptors = header.route & PortOperation.descriptorsBit != 0
             defer { begin(0) }
             guard header.valueBytes > 0, wanted == 0 || (header.ticket == number && wanted == parts.count),
-                !carries || (header.ticket == number && !carried.isEmpty)
-            else { throw .violation("a message without the buffers or ports that belong to it") }
+                !carries || (header.ticket == number && !carried.isEmpty),
+                !hasDescriptors || (header.ticket == number && descriptors != nil)
+            else { throw .violation("a message without the buffers, ports or descriptors that belong to it") }
+            var content = PortContent(form: .frame(storage), buffers: wanted == 0 ? [] : parts)
+            if hasDescriptors { content.descriptors = descriptors }
             return .message(
                 .init(
-                    number: header.ticket, seq: header.seq, consumed: count,
-                    content: PortContent(form: .frame(storage), buffers: wanted == 0 ? [] : parts),
+                    number: header.ticket, seq: header.seq, consumed: count, content: content,
                     carried: carries ? carried : []))
         case .open:
             do {
@@ -153,6 +181,18 @@ struct PortReader {
             let reason = header.valueBytes == 0 ? nil : (try? storage.view.value()?.decode())?.string
             return .close(header.ticket, reason: reason)
         case .way: return .way(try PortWayFrame(storage))
+        case .descriptors:
+            if header.ticket != number { begin(header.ticket) }
+            guard count <= PortLimits.descriptors, descriptors == nil else {
+                throw .violation("descriptors twice for one message, or too many")
+            }
+            if count == 0 {
+                // Its taker is to say at once that it has taken it: they are kept elsewhere until then.
+                descriptors = CarriedDescriptors([])
+                return nil
+            }
+            return .descriptors(first: header.seq, count: Int(count))
+        case .returned: return .returned(header.seq)
         }
     }
 
@@ -162,16 +202,20 @@ struct PortReader {
         guard header.flags.isEmpty, header.route == 0, header.valueBytes > 0,
             header.deadline >> 28 == PortOperation.message.rawValue
         else { return nil }
-        if number != 0 || !parts.isEmpty || !carried.isEmpty { begin(0) }
+        if number != 0 || !parts.isEmpty || !carried.isEmpty || descriptors != nil { begin(0) }
         return PortFrame.Message(
             number: header.ticket, seq: header.seq, consumed: header.deadline & PortOperation.countMask,
             content: PortContent(form: .frame(storage)), carried: [])
     }
 
+    /// The descriptors it has read of last were claimed: they go with the message that comes next.
+    mutating func attach(_ claimed: CarriedDescriptors) { descriptors = claimed }
+
     private mutating func begin(_ number: UInt64) {
         self.number = number
         parts = []
         carried = []
+        descriptors = nil
     }
 
     private func rows(_ storage: FrameStorage) throws(LinkError) -> [[UInt64]] {

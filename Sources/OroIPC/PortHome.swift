@@ -13,6 +13,10 @@ protocol PortRoute: AnyObject, Sendable {
     func hearOrders()
     /// A link with another client, as introductions name it; `nil`: there is none.
     func directLink(_ id: UInt64) -> DirectLink?
+    /// The broker takes descriptors along with messages.
+    var takesDescriptors: Bool { get }
+    /// So many more may be on their way. With the lock.
+    func hasRoom(forDescriptors count: Int) -> Bool
     /// Whoever waits polls for as long as it takes.
     var isSpinning: Bool { get }
 }
@@ -30,6 +34,8 @@ protocol PortRoute: AnyObject, Sendable {
     var ways: [UInt64: PortWay] = [:] { didSet { lastWay = nil } }
     /// The one a message last came by.
     private var lastWay: PortWay?
+    /// Some of them have something to say for which the link to the broker had no room.
+    private let hasUnsaid = Atomic<Bool>(false)
     private var nextNumber: UInt64 = 1
     /// The way to the broker; `nil` for channels of this process alone.
     let route: (any PortRoute)?
@@ -105,6 +111,11 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
+    func hasRoom(for descriptors: CarriedDescriptors?) -> Bool {
+        guard let descriptors, let route else { return true }
+        return route.hasRoom(forDescriptors: descriptors.list.count)
+    }
+
     func countWatched(_ difference: Int) {
         let before = watched
         watched += difference
@@ -112,6 +123,17 @@ protocol PortRoute: AnyObject, Sendable {
         if (before == 0) != (watched == 0) {
             let isWanted = watched > 0
             later { [route] in route?.watch(isWanted) }
+        }
+    }
+
+    func noteUnsaid() { hasUnsaid.store(true, ordering: .relaxed) }
+
+    /// There is room again in the link to the broker. Without the lock.
+    func roomCame() {
+        guard hasUnsaid.load(ordering: .relaxed) else { return }
+        withLock {
+            hasUnsaid.store(false, ordering: .relaxed)
+            for way in ways.values { way.sayUnsaid() }
         }
     }
 
@@ -126,6 +148,7 @@ protocol PortRoute: AnyObject, Sendable {
             case .closed(let number, let reason): table[number]?.otherClosed(reason)
             case .opened(let number, let name, let client): accept(number, name, client)
             case .way(let frame): take(frame)
+            case .descriptorRoom: for port in table.values { port.wakeForRoom() }
             }
             if !transfers.isEmpty { drainTransfers(news) }
         }
@@ -197,7 +220,7 @@ protocol PortRoute: AnyObject, Sendable {
             }
             later { way.drain() }
         // A port of the host and a client has no direct way.
-        case .consumed, .opened, .way: break
+        case .consumed, .opened, .way, .descriptorRoom: break
         }
     }
 

@@ -46,7 +46,8 @@ extension PortHome {
             switch frame {
             case .consumed(let token, let count):
                 if let way = ways[token], way.link === link { way.acknowledged(count) }
-            case .message, .open, .channel, .close, .way: throw .violation("an order to a broker on a direct link")
+            case .message, .open, .channel, .close, .way, .descriptors, .returned:
+                throw .violation("an order to a broker on a direct link")
             }
         }
     }

@@ -142,6 +142,9 @@ class PortMember {
 
     // What each kind of owner does in its own way.
     var hasRoom: Bool { true }
+    func hasRoom(for descriptors: CarriedDescriptors?) -> Bool { true }
+    /// It has taken in so many descriptors in all.
+    func note(claimed count: UInt64) {}
     func deliver(_ delivery: PortDelivery) {}
     func tellConsumed(_ number: UInt64, _ count: UInt64) {}
     func tellClosed(_ number: UInt64, reason: String?) {}

@@ -12,6 +12,8 @@ enum PortOrder: Sendable {
     case consumed(UInt64, count: UInt64)
     case close(UInt64)
     case way(PortWayFrame)
+    /// So many descriptors in all, of those that the broker passed on, have been taken in.
+    case claimed(UInt64)
 }
 
 /// Who is to get the other end of a port that is opened by name.
@@ -77,6 +79,8 @@ enum PortNews: Sendable {
     /// Somebody opened a port by name; this is its other end.
     case opened(UInt64, name: String, PortClient)
     case way(PortWayFrame)
+    /// There is room for further descriptors.
+    case descriptorRoom
 }
 
 /// A message on its way to a port.
@@ -113,19 +117,23 @@ struct PortContent: Sendable {
     var form: Form
     /// Buffers, in the order of their numbers; without the one in a frame.
     var buffers = BytesList.none
+    /// `nil`, or none: none came, or none may come.
+    var descriptors: CarriedDescriptors?
 
     /// What it counts for in the books of who has to keep it: bytes of private memory.
     var cost: Int {
         var sum = 64
         for buffer in buffers where buffer.place == .ours { sum += buffer.count }
+        if let descriptors { sum += descriptors.list.count * PortLimits.descriptorCost }
         guard case .frame(let storage) = form else { return sum }
         let header = storage.header
         sum += Int(header.valueBytes)
         return header.flags.contains(.lent) ? sum : sum + Int(header.payloadBytes)
     }
 
-    /// It holds memory of somebody else's.
+    /// It holds memory, or descriptors, of somebody else's.
     var isBorrowed: Bool {
+        if descriptors != nil { return true }
         if case .frame(let storage) = form, storage.header.flags.contains(.lent) { return true }
         return buffers.contains { $0.isBorrowed }
     }
@@ -150,8 +158,12 @@ struct PortContent: Sendable {
             case .short(let content): value = try content.encoded.decode()
             case .frame(let storage): value = try storage.view.value()?.decode() ?? .null
             }
-            let (graph, root) = try StructuredGraph.decode(value, buffers: buffers.map(\.count), ports: ports.count)
-            return StructuredValue(graph: graph, root: root, held: buffers, ports: ports)
+            let descriptors = descriptors?.list ?? []
+            let (graph, root) = try StructuredGraph.decode(
+                value, buffers: buffers.map(\.count), ports: ports.count, descriptors: descriptors.count)
+            return StructuredValue(
+                graph: graph, root: root, held: buffers, ports: ports,
+                descriptors: descriptors.map { IPCFileDescriptor($0) })
         } catch {
             throw IPCError(name: "DataCloneError", message: "\(error)", code: "DATA_CLONE_ERR")
         }
@@ -187,13 +199,19 @@ struct PortContent: Sendable {
         // Small ones stand in the value, unless there is just one; a frame's payload is never empty.
         let most = buffers.count > 1 ? PortContent.smallBuffer : 0
         let encoding: StructuredEncoding
+        var going: [PassedDescriptor] = []
         do throws(StructuredError) {
             encoding = try value.graph.encoded(
                 from: value.root,
                 inline: { index in
                     buffers[index].count <= most ? [UInt8](buffers[index]) : nil
                 },
-                port: { index in transfer.firstIndex { $0 === value.ports[index] } })
+                port: { index in transfer.firstIndex { $0 === value.ports[index] } },
+                descriptor: { index in
+                    guard value.descriptors.indices.contains(index) else { return nil }
+                    going.append(value.descriptors[index].passed)
+                    return going.count - 1
+                })
         } catch {
             throw IPCError(name: "DataCloneError", message: "\(error)", code: "DATA_CLONE_ERR")
         }
@@ -205,6 +223,11 @@ struct PortContent: Sendable {
                 message: "\(self.buffers.count) buffers of more than \(PortContent.smallBuffer) bytes in one message; "
                     + "at most \(PortLimits.buffers)", code: "DATA_CLONE_ERR")
         }
+        if going.isEmpty { return }
+        guard going.count <= PortLimits.descriptors else {
+            throw .dataClone("\(going.count) file descriptors with one message; at most \(PortLimits.descriptors)")
+        }
+        descriptors = CarriedDescriptors(going)
     }
 
     init(form: Form, buffers: [Bytes] = []) {
@@ -225,6 +248,9 @@ enum PortLimits {
     static let buffers = 64
     /// Ports that one message carries.
     static let carried = 256
+    /// Descriptors that one message carries, and what each counts for: 64 fill a port.
+    static let descriptors = 16
+    static let descriptorCost = 64 << 10
     /// An owner says that it has taken messages after so many, or so many bytes.
     static let sayAfter: UInt64 = 128
     static let sayAfterBytes = 256 << 10

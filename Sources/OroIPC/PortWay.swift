@@ -23,6 +23,8 @@ final class PortWay {
     /// Some have.
     private var hasBegun = false
     private var hasResumed = false
+    /// What is to be said again when the link to the broker has room.
+    private var unsaid: Unsaid?
     private var isThrough = false
     /// What was sent over the way and is not known to have been taken, and the number of the first of it.
     private var retained: Deque<PortContent> = []
@@ -38,6 +40,8 @@ final class PortWay {
     /// What had come and was not taken when the port went on, from `keptFrom` on. That is `nil` where nobody wants it.
     private var kept: Deque<Numbered> = []
     private var keptFrom: UInt64?
+
+    private enum Unsaid { case stop, drain }
 
     private struct Numbered {
         var seq: UInt64
@@ -87,8 +91,27 @@ final class PortWay {
     /// message must not be, either.
     func yield() throws(IPCError) { if hasBegun { try postAgain() } }
 
-    /// Posts through the broker again. What cannot be posted now, because the link's queue is full, is by whoever posts next.
-    func stop() { try? postAgain() }
+    /// Posts through the broker again. What cannot be posted now, because the link's queue is full, is by whoever posts next, or when
+    /// there is room.
+    func stop() {
+        do throws(IPCError) { try postAgain() } catch { sayLater(.stop) }
+    }
+
+    private func sayLater(_ what: Unsaid) {
+        unsaid = what
+        home.noteUnsaid()
+    }
+
+    /// There is room again.
+    func sayUnsaid() {
+        let what = unsaid
+        unsaid = nil
+        switch what {
+        case .stop: stop()
+        case .drain: drain()
+        case nil: break
+        }
+    }
 
     /// First what is not known to have been taken; then the broker is told that it has all. Nothing when it was.
     func postAgain() throws(IPCError) {
@@ -220,7 +243,8 @@ final class PortWay {
             for message in all { try post(message.content, seq: message.seq, as: number, consumed: 0) }
             try home.send(.way(PortWayFrame(token, .throughForPeer)))
         } catch {
-            // The link is over, or its queue is full. The broker waits for these words as long as this client is there.
+            // Said from the beginning then: what the broker has heard it takes for nothing new.
+            sayLater(.drain)
         }
     }
 
@@ -228,6 +252,7 @@ final class PortWay {
     func end() {
         detach()
         kept = []
+        unsaid = nil
     }
 
     private func detach() {

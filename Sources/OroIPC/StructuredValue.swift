@@ -25,18 +25,25 @@ public struct StructuredValue: Sendable {
     let held: BytesList
     /// The ports its graph names by number.
     public let ports: [IPCMessagePort]
+    /// The file descriptors its graph names by number.
+    public let descriptors: [IPCFileDescriptor]
 
     init(
-        graph: StructuredGraph, root: StructuredGraph.Reference, buffers: [Bytes] = [], ports: [IPCMessagePort] = []
+        graph: StructuredGraph, root: StructuredGraph.Reference, buffers: [Bytes] = [], ports: [IPCMessagePort] = [],
+        descriptors: [IPCFileDescriptor] = []
     ) {
-        self.init(graph: graph, root: root, held: BytesList(buffers), ports: ports)
+        self.init(graph: graph, root: root, held: BytesList(buffers), ports: ports, descriptors: descriptors)
     }
 
-    init(graph: StructuredGraph, root: StructuredGraph.Reference, held: BytesList, ports: [IPCMessagePort] = []) {
+    init(
+        graph: StructuredGraph, root: StructuredGraph.Reference, held: BytesList, ports: [IPCMessagePort] = [],
+        descriptors: [IPCFileDescriptor] = []
+    ) {
         self.graph = graph
         self.root = root
         self.held = held
         self.ports = ports
+        self.descriptors = descriptors
     }
 
     private init(node: StructuredGraph.Node) {
@@ -101,6 +108,14 @@ extension StructuredValue {
         return StructuredValue(graph: graph, root: root, ports: [port])
     }
 
+    /// A file descriptor. The other side gets one of its own, if it and the host take descriptors
+    /// (``ClientOptions/allowsDescriptors``, ``PortOptions/allowsDescriptors``).
+    public static func descriptor(_ descriptor: IPCFileDescriptor) -> StructuredValue {
+        var graph = StructuredGraph()
+        let root = graph.add(.descriptor(0))
+        return StructuredValue(graph: graph, root: root, descriptors: [descriptor])
+    }
+
     public static func array(_ elements: [StructuredValue]) -> StructuredValue {
         var builder = StructuredBuilder()
         let elements = elements.map { builder.add($0) }
@@ -160,7 +175,7 @@ extension StructuredValue {
 
     /// A part of it; `reference` is one of its graph's.
     package func part(_ reference: StructuredGraph.Reference) -> StructuredValue {
-        StructuredValue(graph: graph, root: reference, held: held, ports: ports)
+        StructuredValue(graph: graph, root: reference, held: held, ports: ports, descriptors: descriptors)
     }
 
     public var isUndefined: Bool { if case .undefined = node { true } else { false } }
@@ -198,6 +213,10 @@ extension StructuredValue {
     }
     /// The port, if this is one.
     public var port: IPCMessagePort? { if case .port(let index) = node { ports[index] } else { nil } }
+    /// The file descriptor, if this is one.
+    public var descriptor: IPCFileDescriptor? {
+        if case .descriptor(let index) = node, descriptors.indices.contains(index) { descriptors[index] } else { nil }
+    }
     /// Elements of an array (`undefined` for a hole) or a set, in order.
     public var elements: [StructuredValue]? {
         switch node {
@@ -250,6 +269,7 @@ public struct StructuredBuilder: Sendable {
     private var graph = StructuredGraph()
     private var buffers: [Bytes] = []
     private var ports: [IPCMessagePort] = []
+    private var descriptors: [IPCFileDescriptor] = []
 
     public init() {}
 
@@ -261,6 +281,7 @@ public struct StructuredBuilder: Sendable {
         graph = value.graph
         buffers = value.buffers
         ports = value.ports
+        descriptors = value.descriptors
     }
 
     /// A further node; what it refers to must be of this builder.
@@ -268,9 +289,10 @@ public struct StructuredBuilder: Sendable {
 
     /// All of another value. O(n).
     public mutating func add(_ value: StructuredValue) -> StructuredGraph.Reference {
-        let moved = graph.merge(value.graph, buffers: buffers.count, ports: ports.count, descriptors: 0)
+        let moved = graph.merge(value.graph, buffers: buffers.count, ports: ports.count, descriptors: descriptors.count)
         buffers += value.buffers
         ports += value.ports
+        descriptors += value.descriptors
         return moved(value.root)
     }
 
@@ -317,6 +339,6 @@ public struct StructuredBuilder: Sendable {
     /// The value that `root` is. (It changes nothing; but were it not `mutating`, `finish(builder.add(…))` would compile, and leave
     /// out what was added.)
     public mutating func finish(_ root: StructuredGraph.Reference) -> StructuredValue {
-        StructuredValue(graph: graph, root: root, buffers: buffers, ports: ports)
+        StructuredValue(graph: graph, root: root, buffers: buffers, ports: ports, descriptors: descriptors)
     }
 }

@@ -138,6 +138,6 @@ package final class Introduced {
             Link.Parts(
                 id: id, peer: peer, limits: limits, key: key, own: parts.own.mapping, theirs: accepted,
                 socket: parts.socket, button: parts.bell.button, barrier: Rendezvous.features.contains(.barrier),
-                watchesProcess: false, start: oro_now()))
+                takesDescriptors: false, watchesProcess: false, start: oro_now()))
     }
 }

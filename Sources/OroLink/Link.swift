@@ -22,6 +22,14 @@ import Synchronization
     /// Longest payload the peer accepts in memory of ours.
     package let peerPayloadBytes: Int
 
+    /// This side, and the peer, take descriptors along with messages.
+    package let takesDescriptors: Bool
+    package let peerTakesDescriptors: Bool
+    /// How many were passed to the peer.
+    let passed = Locked<UInt64>(0)
+    /// Those of the peer's; belongs to the receiver's role.
+    var arrived = ArrivedDescriptors()
+
     /// The peer may be introduced to others.
     package let isIntroducible: Bool
     /// Who deals with introductions; belongs to the receiver's role.
@@ -107,6 +115,8 @@ import Synchronization
         var socket: Descriptor
         var button: Descriptor
         var barrier: Bool
+        /// Descriptors may come along with messages.
+        var takesDescriptors: Bool
         /// The socket comes from the peer itself, so the kernel can name its process.
         var watchesProcess: Bool
         var start: UInt64
@@ -149,6 +159,8 @@ import Synchronization
             &ins[0].reader, parts.theirs.segment.ring, UInt64(parts.theirs.offer.ringBytes), parts.theirs.offer.key,
             oro_control_own_cursor(ownBase, 0))
         let pid = parts.watchesProcess ? oro_peer_pidfd(parts.socket.number, parts.peer.processID) : -1
+        takesDescriptors = parts.takesDescriptors
+        peerTakesDescriptors = parts.theirs.offer.features.contains(.descriptors)
         isIntroducible = parts.theirs.offer.features.contains(.introducible)
         pidfd = pid >= 0 ? pid : nil
         pidfdOwner = pid >= 0 ? Descriptor(pid) : nil
@@ -213,6 +225,12 @@ extension Link {
     package var arena: Arena {
         // Set in the initializer and never again.
         arenaBox!
+    }
+
+    /// Somebody waits for a block of this side's.
+    package var wantsBlocks: Bool {
+        // As above. Asked after each result.
+        unsafe Unmanaged.passUnretained(arenaBox!)._withUnsafeGuaranteedRef { $0.isWanted }
     }
 }
 

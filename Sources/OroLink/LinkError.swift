@@ -26,6 +26,8 @@ public enum LinkError: Error, Hashable, Sendable {
     case badOptions(String)
     /// What was to be sent has no form on the wire; the text says why.
     case unencodable(String)
+    /// It has more of something than any message may: depth, elements, headers.
+    case overLimit(String)
     /// No block is free: `bytes` of blocks are out, filled here or with the peer, which is process `processID` and has
     /// `loans` of them and gives none back.
     case noBlocks(processID: Int32, bytes: Int, loans: Int, byteLimit: Int, loanLimit: Int)
@@ -66,7 +68,7 @@ extension LinkError: CustomStringConvertible {
         case .closed: "the link is closed"
         case .tooLarge(let bytes, let limit): "a message of \(bytes) bytes is over the limit of \(limit)"
         case .badOptions(let what): "these options cannot be: \(what)"
-        case .unencodable(let what): "cannot be sent: \(what)"
+        case .unencodable(let what), .overLimit(let what): "cannot be sent: \(what)"
         case .noBlocks(let process, let bytes, let loans, let byteLimit, let loanLimit):
             "no block is free: \(bytes) bytes of at most \(byteLimit) are out, and process \(process) has not given back "
                 + "\(loans) blocks of at most \(loanLimit)"

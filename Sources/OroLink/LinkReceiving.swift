@@ -136,6 +136,7 @@ extension Link {
                     }
                     // Whoever still reads in it keeps it mapped.
                     peerMemories[slot] = nil
+                case .descriptors: try openPeerDescriptors(packet, &descriptors)
                 case .introduction, .offer:
                     guard let introductions else { throw .violation("an unexpected packet") }
                     try introductions.hear(IntroductionNews(packet: packet, descriptors: descriptors))
@@ -148,8 +149,11 @@ extension Link {
         }
     }
 
-    /// The link is over: the peer's memories go, except for those somebody still reads in.
-    package func forgetPeerMemories() { peerMemories = [] }
+    /// The link is over: the peer's memories go, except for those somebody still reads in, and descriptors nobody has claimed.
+    package func forgetPeerMemories() {
+        peerMemories = []
+        arrived.all = []
+    }
 
     /// UNTRUSTED: maps a memory of the peer's after checking slot, size and seals.
     private func openPeerMemory(_ packet: Packet, _ descriptor: consuming Descriptor) throws(LinkError) {

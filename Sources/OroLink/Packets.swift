@@ -22,9 +22,11 @@ import CSupport
 ///     returns  0 "OROB" · 4 u32 slots                                                        + memfd
 ///     introduction  0 "OROP" · 4 u32 0 · 8 u64 id · 16 u32 process · 20 u32 user · 24 u32 group      + socket
 ///     offer    0 "OROO" · 4 u32 0 · 8 to 56 as in hello · 56 u64 id         + segment, chime; neither: there is none
+///     descriptors   0 "OROD" · 4 u32 0 · 8 u64 number of the first   + 1 to 4 descriptors for messages
 ///     nudge    0 "OROU": look at the rings, although nobody waits for anything
 struct Packet {
     static let capacity = 64
+    static let mostDescriptors = Int(ORO_FDS_MAX)
 
     enum Kind: UInt32 {
         case hello = 0x494f_524f
@@ -37,6 +39,7 @@ struct Packet {
         case introduction = 0x504f_524f
         case offer = 0x4f4f_524f
         case nudge = 0x554f_524f
+        case descriptors = 0x444f_524f
     }
 
     var bytes: [UInt8] = []
@@ -90,8 +93,13 @@ extension Packet {
 
     /// False when the socket has no room now.
     func send(over socket: borrowing Descriptor, _ descriptors: Int32...) throws(LinkError) -> Bool {
+        try send(over: socket, descriptors)
+    }
+
+    /// The same; false also when the kernel holds as many descriptors of this user's in sockets as it does.
+    func send(over socket: borrowing Descriptor, _ descriptors: [Int32]) throws(LinkError) -> Bool {
         let sent = unsafe oro_send_packet(socket.number, bytes, bytes.count, descriptors, Int32(descriptors.count))
-        if sent == -Int(EAGAIN) { return false }
+        if sent == -Int(EAGAIN) || sent == -Int(ETOOMANYREFS) { return false }
         if sent == -Int(EPIPE) || sent == -Int(ECONNRESET) || sent == -Int(ENOTCONN) { throw .peerGone }
         if sent < 0 { throw .system(call: "sendmsg", errno: Int32(-sent)) }
         return true
@@ -130,6 +138,8 @@ struct Features: OptionSet {
     static let barrier = Features(rawValue: 1)
     /// It may be introduced to other clients (``Introduction``).
     static let introducible = Features(rawValue: 2)
+    /// It takes descriptors along with messages.
+    static let descriptors = Features(rawValue: 4)
 }
 
 /// What one side offers in its hello or welcome.

@@ -46,17 +46,18 @@ package enum Rendezvous {
     /// Connects to the host named `name` and shakes hands.
     package static func connect(
         _ name: String, folder: SocketFolder, limits: LinkLimits, isIntroducible: Bool = false,
-        timeoutMilliseconds: Int32
+        takesDescriptors: Bool = false, timeoutMilliseconds: Int32
     ) throws(LinkError) -> Link {
         try shakeHands(
             try folder.connect(name), limits: limits, isIntroducible: isIntroducible,
-            timeoutMilliseconds: timeoutMilliseconds)
+            takesDescriptors: takesDescriptors, timeoutMilliseconds: timeoutMilliseconds)
     }
 
     /// The client's half: says hello over `socket` and waits for the answer. With `isIntroducible` the host may introduce it
-    /// to its other clients (``Link/introductions``).
+    /// to its other clients (``Link/introductions``); with `takesDescriptors` it may pass on descriptors along with messages.
     package static func shakeHands(
-        _ socket: consuming Descriptor, limits: LinkLimits, isIntroducible: Bool = false, timeoutMilliseconds: Int32
+        _ socket: consuming Descriptor, limits: LinkLimits, isIntroducible: Bool = false,
+        takesDescriptors: Bool = false, timeoutMilliseconds: Int32
     ) throws(LinkError) -> Link {
         let peer = try PeerIdentity(of: socket)
         let key = try Ring.key()
@@ -65,7 +66,9 @@ package enum Rendezvous {
         var hello = Packet(.hello)
         hello.append(versions.lowerBound)
         hello.append(versions.upperBound)
-        let offered = isIntroducible ? features.union(.introducible) : features
+        var offered = features
+        if isIntroducible { offered.insert(.introducible) }
+        if takesDescriptors { offered.insert(.descriptors) }
         Offer(features: offered, key: key, limits: limits).write(to: &hello)
         let start = oro_now()
         do throws(LinkError) {
@@ -94,8 +97,8 @@ package enum Rendezvous {
                 return Link(
                     Link.Parts(
                         id: packet.number(Offer.end), peer: peer, limits: limits, key: key, own: own.mapping,
-                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier, watchesProcess: true,
-                        start: start))
+                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier,
+                        takesDescriptors: takesDescriptors, watchesProcess: true, start: start))
             }
         }
     }
@@ -113,7 +116,7 @@ package enum Rendezvous {
 
     /// The host's half, called when the socket of a new client is readable. `decide` is the host's policy.
     package static func greet(
-        _ socket: consuming Descriptor, id: UInt64, limits: LinkLimits,
+        _ socket: consuming Descriptor, id: UInt64, limits: LinkLimits, takesDescriptors: Bool = false,
         decide: (PeerIdentity) -> Refusal?
     ) -> Greeting {
         do throws(LinkError) {
@@ -121,7 +124,9 @@ package enum Rendezvous {
             case .nothing: return .notYet(socket)
             case .hangUp: return .failed(.peerGone)
             case .packet(let hello, var descriptors):
-                return try welcome(socket, hello, &descriptors, id: id, limits: limits, decide: decide)
+                return try welcome(
+                    socket, hello, &descriptors, id: id, limits: limits, takesDescriptors: takesDescriptors,
+                    decide: decide)
             }
         } catch {
             return .failed(error)
@@ -138,7 +143,7 @@ package enum Rendezvous {
 
     private static func welcome(
         _ socket: consuming Descriptor, _ hello: Packet, _ descriptors: inout Descriptors, id: UInt64,
-        limits: LinkLimits, decide: (PeerIdentity) -> Refusal?
+        limits: LinkLimits, takesDescriptors: Bool, decide: (PeerIdentity) -> Refusal?
     ) throws(LinkError) -> Greeting {
         let peer = try PeerIdentity(of: socket)
         if let refusal = decide(peer) {
@@ -167,14 +172,16 @@ package enum Rendezvous {
         var welcome = Packet(.welcome)
         welcome.append(min(newest, versions.upperBound))
         welcome.append(UInt16(0))
-        Offer(features: features, key: key, limits: limits).write(to: &welcome)
+        let offered = takesDescriptors ? features.union(.descriptors) : features
+        Offer(features: offered, key: key, limits: limits).write(to: &welcome)
         welcome.append(id)
         guard try welcome.send(over: socket, own.memory.number, bell.chime.number) else { throw .peerGone }
         return .link(
             Link(
                 Link.Parts(
                     id: id, peer: peer, limits: limits, key: key, own: own.mapping, theirs: theirs,
-                    socket: socket, button: bell.button, barrier: barrier, watchesProcess: true, start: oro_now())))
+                    socket: socket, button: bell.button, barrier: barrier, takesDescriptors: takesDescriptors,
+                    watchesProcess: true, start: oro_now())))
     }
 
 }

@@ -3,32 +3,19 @@
 ///
 /// The sets are those of the URL Standard, section 1.3, as Node 18 and 20 have them: `^` is not in the path's.
 package struct PercentEncodeSet: Sendable {
-    /// Bits 0x20 … 0x7E: one for each printable ASCII character that is encoded.
-    private let low: UInt64
-    private let high: UInt64
+    /// The printable characters that are encoded.
+    private let characters: ASCIISet
 
-    private init(_ characters: String, and others: PercentEncodeSet? = nil) {
-        var low: UInt64 = others?.low ?? 0
-        var high: UInt64 = others?.high ?? 0
-        for byte in characters.utf8 {
-            if byte < 64 { low |= 1 << UInt64(byte) } else { high |= 1 << UInt64(byte - 64) }
-        }
-        self.low = low
-        self.high = high
+    private init(_ characters: StaticString, and others: PercentEncodeSet? = nil) {
+        let set = ASCIISet(characters)
+        self.characters = others.map { set.union($0.characters) } ?? set
     }
 
     /// What a set of those that are *not* encoded leaves.
-    private init(allBut characters: String) {
-        let kept = PercentEncodeSet(characters)
-        low = ~kept.low
-        high = ~kept.high
-    }
+    private init(allBut characters: StaticString) { self.characters = ASCIISet(characters).inverted }
 
     /// True when this byte is written as `%XX`.
-    package func contains(_ byte: UInt8) -> Bool {
-        if byte < 0x20 || byte > 0x7E { return true }
-        return byte < 64 ? low >> UInt64(byte) & 1 != 0 : high >> UInt64(byte - 64) & 1 != 0
-    }
+    package func contains(_ byte: UInt8) -> Bool { byte < 0x20 || byte > 0x7E || characters.contains(byte) }
 
     /// Opaque hosts and opaque paths.
     package static let control = PercentEncodeSet("")
@@ -60,6 +47,8 @@ package enum PercentEncoding {
 
     /// `bytes` encoded, as text.
     package static func encode(_ bytes: some Collection<UInt8>, _ set: PercentEncodeSet) -> String {
+        // Mostly nothing needs it.
+        guard bytes.contains(where: set.contains) else { return String(decoding: bytes, as: UTF8.self) }
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)
         append(bytes, set, to: &output)
@@ -74,10 +63,9 @@ package enum PercentEncoding {
         var next = bytes.startIndex
         while next < bytes.endIndex {
             let byte = bytes[next]
-            let rest = bytes[next...]
-            if byte == UInt8(ascii: "%"), rest.count > 2,
-                let high = value(rest[rest.index(next, offsetBy: 1)]),
-                let low = value(rest[rest.index(next, offsetBy: 2)])
+            if byte == UInt8(ascii: "%"), bytes.distance(from: next, to: bytes.endIndex) > 2,
+                let high = value(bytes[bytes.index(next, offsetBy: 1)]),
+                let low = value(bytes[bytes.index(next, offsetBy: 2)])
             {
                 output.append(high << 4 | low)
                 next = bytes.index(next, offsetBy: 3)

@@ -18,7 +18,10 @@ struct URIParser {
         let isAround: (UInt8) -> Bool = { $0 <= 0x20 }
         let start = text.firstIndex { !isAround($0) } ?? text.endIndex
         let end = text.lastIndex { !isAround($0) }.map { $0 + 1 } ?? start
-        self.text = text[start..<end].filter { $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
+        let isDropped: (UInt8) -> Bool = { $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
+        // Mostly there is nothing of this.
+        let isWhole = end - start == text.count && !text.contains(where: isDropped)
+        self.text = isWhole ? text : text[start..<end].filter { !isDropped($0) }
     }
 
     private mutating func run() throws(URIError) {
@@ -31,19 +34,26 @@ struct URIParser {
                 path()
             }
         } else {
-            uri.path = .opaque(PercentEncoding.encode(upTo("?#"), .control))
+            uri.path = .opaque(PercentEncoding.encode(upTo(URIParser.pathEnds), .control))
         }
-        if take("?") { uri.query = PercentEncoding.encode(upTo("#"), .query) }
+        if take("?") { uri.query = PercentEncoding.encode(upTo(URIParser.queryEnds), .query) }
         if take("#") { uri.fragment = PercentEncoding.encode(text[next...], .fragment) }
     }
 
     // MARK: Parts
 
-    private static let special: Set<String> = ["http", "https", "ws", "wss", "ftp", "file"]
+    /// Beside letters and digits.
+    private static let inSchemes = ASCIISet("+-.")
+    /// The standard's forbidden host code points. (Tabs and line breaks are gone before.)
+    private static let forbiddenInHosts = ASCIISet("\0 #/:<>?@[\\]^|")
+    private static let authorityEnds = ASCIISet("/?#")
+    private static let pathEnds = ASCIISet("?#")
+    private static let queryEnds = ASCIISet("#")
+    private static let special = ["http", "https", "ws", "wss", "ftp", "file"]
 
     private mutating func scheme() throws(URIError) {
         guard let colon = text.firstIndex(of: UInt8(ascii: ":")), let first = text.first, first.isLetter,
-            text[..<colon].allSatisfy({ $0.isLetter || $0.isDigit || "+-.".utf8.contains($0) })
+            text[..<colon].allSatisfy({ $0.isLetter || $0.isDigit || URIParser.inSchemes.contains($0) })
         else { throw .noScheme }
         uri.scheme = String(decoding: text[..<colon].map { $0.isLetter ? $0 | 0x20 : $0 }, as: UTF8.self)
         if URIParser.special.contains(uri.scheme) { throw .specialScheme(uri.scheme) }
@@ -52,7 +62,7 @@ struct URIParser {
 
     /// Credentials, host and port.
     private mutating func authority() throws(URIError) {
-        var rest = upTo("/?#")
+        var rest = upTo(URIParser.authorityEnds)
         if let at = rest.lastIndex(of: UInt8(ascii: "@")) {
             let credentials = rest[..<at]
             let colon = credentials.firstIndex(of: UInt8(ascii: ":")) ?? at
@@ -89,7 +99,7 @@ struct URIParser {
             else { throw .badAddress }
             return "[\(address)]"
         }
-        if let wrong = text.first(where: { $0.isForbiddenInHosts }) { throw .badHost(wrong) }
+        if let wrong = text.first(where: forbiddenInHosts.contains) { throw .badHost(wrong) }
         return PercentEncoding.encode(text, .control)
     }
 
@@ -106,7 +116,7 @@ struct URIParser {
 
     /// The segments behind the first slash, which was taken; dots mean here and up.
     private mutating func path() {
-        let whole = upTo("?#")
+        let whole = upTo(URIParser.pathEnds)
         var segments: [String] = []
         let parts = whole.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         for (index, part) in parts.enumerated() {
@@ -152,9 +162,9 @@ struct URIParser {
     }
 
     /// Everything before the first of these characters, or the end.
-    private mutating func upTo(_ ends: String) -> ArraySlice<UInt8> {
+    private mutating func upTo(_ ends: ASCIISet) -> ArraySlice<UInt8> {
         let start = next
-        next = text[start...].firstIndex { ends.utf8.contains($0) } ?? text.count
+        next = text[start...].firstIndex(where: ends.contains) ?? text.count
         return text[start..<next]
     }
 }
@@ -168,7 +178,4 @@ extension UInt8 {
     }
 
     var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
-
-    /// The standard's forbidden host code points. (Tabs and line breaks are gone before.)
-    fileprivate var isForbiddenInHosts: Bool { self == 0 || " #/:<>?@[\\]^|".utf8.contains(self) }
 }

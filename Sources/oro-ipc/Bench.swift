@@ -14,7 +14,7 @@ struct Bench: AsyncParsableCommand {
               oro-ipc bench                             all but the families, about two minutes
               oro-ipc bench lane-rtt-64 rtt-64-spin     two of them
               oro-ipc bench --json > figures.json
-              oro-ipc bench --plot plots                payloads of 64 bytes to 1 GiB, as two plots and bench.json
+              oro-ipc bench --plot plots                payloads of 64 bytes to 1 GiB, and broadcasts: three plots, bench.json
 
             \(Bench.usual.map { Bench.line($0.name, $0.summary) }.joined(separator: "\n"))
             \(Bench.line(BroadcastCase.family, "1 MiB posted to 1, 4, 16 and 64 subscribers; -1, -4, -16 or -64: one of them"))

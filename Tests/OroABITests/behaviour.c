@@ -73,6 +73,12 @@ static oroipc_result *overdue;
 
 static void keeps_result(oroipc_message *message, oroipc_result *result, void *context) {
     (void)message, (void)context;
+    if (overdue != NULL) {
+        // The next request has another one, with nothing in it.
+        CHECK(result != overdue && oroipc_result_bytes_size(result) == 0);
+        return;
+    }
+    OK(oroipc_result_set_bytes(result, "kept", 4));
     overdue = oroipc_result_retain(result);
 }
 
@@ -537,9 +543,21 @@ static void errors_are_results(void) {
     call.command_size = 0;
     OK(oroipc_client_call(client, &call, &result));
     STATUS(OROIPC_STATE, oroipc_result_set_bytes(overdue, "x", 1));
+    CHECK(oroipc_result_bytes_size(overdue) == 4 && oroipc_result_bytes_size(result) == 4);
+    OK(oroipc_client_call(client, &call, &result));
+    CHECK(oroipc_result_bytes_size(overdue) == 4 && oroipc_result_bytes_size(result) == 0);
     oroipc_result *theirs = overdue;
     STATUS(OROIPC_STATE, oroipc_client_call(client, &call, &theirs));
     oroipc_result_release(overdue);
+    // Whatever the command is made of, and however long it is.
+    const char *wrong[] = {"", "\xc3\xa4", "a b", "0123456789abcdef \xc3\xa4"};
+    for (int index = 0; index < 4; index++) {
+        call.command = wrong[index];
+        STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
+        CHECK(same(oroipc_result_error_name(result), "TypeError"));
+    }
+    call.command = "\xff";
+    STATUS(OROIPC_INVALID, oroipc_client_call(client, &call, &result));
     oroipc_result_release(result);
 }
 

@@ -42,5 +42,5 @@ public struct Behaviour: Sendable, CustomStringConvertible {
         answers + results + callOptions + bindings + names + sequence + givingUp + handlers + payloads + blocks + crowds
         + streams
         + bodies + events + replies + endings + streamEndings + ports + shutdowns + broadcasts + broadcastRequests
-        + transfers + structured
+        + transfers + structured + descriptors
 }

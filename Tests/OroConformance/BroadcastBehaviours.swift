@@ -3,7 +3,7 @@ import Foundation
 import OroIPC
 import OroLink
 
-// Broadcast channels (behaviour.md 17, in its sane form). Left out: names as URLs and the token, which are JavaScript's. The
+// Broadcast channels (section 17 of the module's description, in its sane form). Left out: names as URLs and the token, which are JavaScript's. The
 // routes `broadcast_channel.*` (18.13) are in BroadcastRequestBehaviours.swift.
 
 extension Behaviour {

@@ -2,7 +2,7 @@ import Foundation
 import OroIPC
 import OroLink
 
-// Broadcasts for clients that speak only requests (behaviour.md 17 and 18.13, with fixes 31 and 32 of section 20: there is a route
+// Broadcasts for clients that speak only requests (sections 17 and 18.13 of the module's description, with fixes 31 and 32 of section 20: there is a route
 // `broadcast_channel.postMessage`, unsubscribing works, nobody hears himself).
 
 extension Behaviour {

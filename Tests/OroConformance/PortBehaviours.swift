@@ -4,7 +4,7 @@ import OroIPC
 import OroLink
 import Synchronization
 
-// What the web platform expects of message ports and channels (behaviour.md 16.8), on every way between two ends.
+// What the web platform expects of message ports and channels (section 16.8 of the module's description), on every way between two ends.
 // Left out of 16: the bridge to a platform's own ports (16.7) and the names rx and tx, which are JavaScript's.
 
 /// A behaviour tried on each way between the two ends of a conversation.

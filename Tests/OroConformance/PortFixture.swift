@@ -58,20 +58,22 @@ struct PortPair: Sendable {
         case direct = "between two clients with a link of their own"
     }
 
-    static func make(_ way: Way, _ subject: Subject) async throws -> (pair: PortPair, clients: [Client]) {
+    static func make(
+        _ way: Way, _ subject: Subject, _ options: ClientOptions? = nil
+    ) async throws -> (pair: PortPair, clients: [Client]) {
         switch way {
         case .process:
             let channel = IPCMessageChannel()
             return (PortPair(one: channel.port1, other: channel.port2), [])
         case .host:
-            let client = try subject.client()
+            let client = try subject.client(options)
             let echo = try client.openPort("echo")
             let channel = IPCMessageChannel()
             try echo.postMessage(.port(channel.port2), transfer: [channel.port2])
             guard let back = await echo.next()?.data.port else { throw Unexpected("the port did not come back") }
             return (PortPair(one: channel.port1, other: back), [client])
         case .clients, .direct:
-            let clients = [try subject.client(), try subject.client()]
+            let clients = [try subject.client(options), try subject.client(options)]
             let name = "pair \(UInt64.random(in: 0 ... .max))"
             let pair = PortPair(one: try clients[0].meet(name), other: try clients[1].meet(name))
             try await pair.greet()

@@ -114,7 +114,7 @@ extension Behaviour {
             // Timed out, and aborted.
             let late = IPCMessageChannel()
             let timeout = await client.request(
-                "sleep", ["ms": 300], transfer: [late.port2], options: CallOptions(timeout: .milliseconds(20)))
+                "ports.hold", transfer: [late.port2], options: CallOptions(timeout: .milliseconds(20)))
             try expectEqual(timeout.err?.name, "TimeoutError")
             try expect(await late.port1.next() == nil)
             let cancelled = IPCMessageChannel()

@@ -326,6 +326,58 @@ struct CodableContainerTests {
         }
     }
 
+    /// Reads and writes by nested containers, in which whole values stand.
+    private struct Tree: Codable {
+        var isBroken = false
+
+        init() {}
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: Key.self)
+            var list = try container.nestedUnkeyedContainer(forKey: .a)
+            _ = try list.decode([[String: [CodableTests.Stat]]].self)
+            let inner = try list.nestedContainer(keyedBy: Key.self).nestedContainer(keyedBy: Key.self, forKey: .b)
+            _ = try inner.decode([CodableTests.Stat].self, forKey: .c)
+            _ = try [[Int?]](from: container.superDecoder(forKey: .d))
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            let stat = CodableTests.Stat(path: "/", size: 1, ratio: 1, isFolder: true, digest: [1], comment: nil)
+            var container = encoder.container(keyedBy: Key.self)
+            var list = container.nestedUnkeyedContainer(forKey: .a)
+            try list.encode([["x": [stat]]])
+            var outer = list.nestedContainer(keyedBy: Key.self)
+            var inner = outer.nestedContainer(keyedBy: Key.self, forKey: .b)
+            try inner.encode([stat, stat], forKey: .c)
+            if isBroken { throw CancellationError() }
+            try ([[1, nil]] as [[Int?]]).encode(to: container.superEncoder(forKey: .d))
+        }
+    }
+
+    @Test("nothing is kept of an encoding or decoding that has ended, well or not", arguments: [false, true])
+    func released(isBroken: Bool) throws {
+        final class Witness: Sendable {}
+        weak var witness: Witness?
+        do {
+            let object = Witness()
+            witness = object
+            var (encoder, decoder) = (ValueEncoder(), ValueDecoder())
+            let key = try #require(CodingUserInfoKey(rawValue: "witness"))
+            encoder.userInfo[key] = object
+            decoder.userInfo[key] = object
+            var tree = Tree()
+            let encoded = try encoder.encode([tree])
+            if isBroken {
+                tree.isBroken = true
+                #expect(throws: CancellationError.self) { try encoder.encode(["x": [tree]]) }
+                #expect(throws: DecodingError.self) { try decoder.decode([[Tree]].self, from: encoded) }
+            } else {
+                #expect(try decoder.decode([Tree].self, from: encoded).count == 1)
+            }
+        }
+        #expect(witness == nil)
+    }
+
     @Test("an encoder or decoder that is kept finds nothing to write to or read from")
     func kept() throws {
         var container: KeyedEncodingContainer<Key>?

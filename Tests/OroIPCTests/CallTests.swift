@@ -2,7 +2,7 @@ import OroConformance
 import OroIPC
 import Testing
 
-// Which call has what: behaviour.md 3, 11.1 and 11.5, every function of the module with every way to fail. Shapes of answers
+// Which call has what: sections 3, 11.1 and 11.5 of the module's description, every function of the module with every way to fail. Shapes of answers
 // (11.7), the cache (11.9), timeouts' texts and the seqs that failures use up are among the behaviours of the conformance suite.
 //
 // Left out: what makes a call slow or different in a browser: `ready` first (a client is connected), the nonce, the extension handler

@@ -39,6 +39,7 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
             options.backend = backend
             if topology == .handlersOnHost { options.handlers = .reactor }
             options.ports.allowsMeetings = true
+            options.ports.allowsDescriptors = true
             let host = try Host.embedded(options: options)
             defer { host.stop() }
             Fixture.install(on: host)
@@ -66,6 +67,7 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
             var options = HostOptions()
             options.backend = backend
             options.ports.allowsMeetings = true
+            options.ports.allowsDescriptors = true
             let host = try Host.embedded(options: options)
             defer { host.stop() }
             Fixture.install(on: host)

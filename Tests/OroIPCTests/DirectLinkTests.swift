@@ -1,4 +1,6 @@
+import CTestSupport
 import Foundation
+import OroConformance
 import OroFrame
 import Testing
 
@@ -145,6 +147,88 @@ struct DirectLinkTests {
         let arena = try couple.link(0).link.arena
         _ = try arena.serve()
         #expect(arena.figures.loansOut == 0)
+    }
+
+    @Test("an owner that is stopped, and had the port before, does not keep its new owner from the end")
+    func stoppedOwner() throws {
+        var options = HostOptions()
+        options.ports.allowsMeetings = true
+        options.ports.drainMilliseconds = 100
+        let host = try Host.embedded(options: options)
+        defer { host.stop() }
+        let (dying, stopped) = (
+            try Peer(["porttalker", "--role", "first"], fds: [try host.makePeer()]),
+            try Peer(["porttalker", "--role", "second"], fds: [try host.makePeer()])
+        )
+        for peer in [dying, stopped] { try peer.line(starting: "talked") }
+        // It does not say what it had sent directly, and was not taken.
+        stop(dying)
+        let client = try host.connect()
+        let meeting = try client.meet("next")
+        stopped.say("hand on")
+        let port = try #require(meeting.receive(waitingAtMost: .seconds(30))?.data.port)
+        try stopped.line(starting: "done")
+        stop(stopped)
+        dying.kill()
+        var last: IPCMessageEvent?
+        while let event = port.receive(waitingAtMost: .seconds(30)) {
+            last = event
+            if event.type == "close" { break }
+        }
+        #expect(last?.type == "close")
+        // It is no enemy for its silence, nor for what it says too late.
+        stopped.kill(SIGCONT)
+        stopped.say("go on")
+        try stopped.line(starting: "done")
+        #expect(host.statistics.violations == 0)
+        #expect(stopped.finish() == 0)
+    }
+
+    /// Returns when no thread of it runs any more.
+    private func stop(_ peer: Peer) {
+        peer.kill(SIGSTOP)
+        while true {
+            let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(peer.pid)/task")) ?? []
+            let states = tasks.map { task in
+                let stat = (try? String(contentsOfFile: "/proc/\(peer.pid)/task/\(task)/stat", encoding: .utf8)) ?? ""
+                return stat.split(separator: ")").last?.split(separator: " ").first
+            }
+            if states.allSatisfy({ $0 == "T" }) { return }
+        }
+    }
+
+    @Test("what a way has to say to a host that does not read it says when there is room, though nobody posts any more")
+    func fullQueue() async throws {
+        let gate = DispatchSemaphore(value: 0)
+        var clientOptions = ClientOptions()
+        clientOptions.link.ringBytes = 4096
+        clientOptions.waitingBytes = 4096
+        let couple = try Couple(HostOptions(), clientOptions)
+        defer { couple.stop() }
+        couple.host.router.map("hold") { _ in
+            gate.wait()
+            return Result()
+        }
+        try couple.goDirect()
+        let (port, core) = (couple.ports[1].endpoint, couple.clients[1].core)
+        let token = try #require(port.way?.token)
+        for number in 0..<20 { try couple.ports[1].postMessage(.int(Int64(number))) }
+        try couple.clients[1].post("hold")
+        // Until nothing more goes to the host. It says nothing that the host does not know.
+        #expect(throws: IPCError.self) {
+            while true { try port.withLock { home in try home.send(.consumed(port.number, count: 0)) } }
+        }
+        core.ports.take(.way(PortWayFrame(token, .stop)))
+        #expect(port.way != nil)
+        gate.signal()
+        for number in 0..<20 {
+            #expect(couple.ports[0].receive(waitingAtMost: .seconds(30))?.data.int == Int64(number))
+        }
+        let other = couple.clients[0].core.ports
+        try await until("the way is over") {
+            #expect(couple.ports[0].receive(waitingAtMost: .milliseconds(1)) == nil)
+            return other.withLock { other.ways.isEmpty }
+        }
     }
 
     @Test("a client that is closed leaves what it has said, and then the end")

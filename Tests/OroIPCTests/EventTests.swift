@@ -7,7 +7,7 @@ import Testing
 
 @testable import OroIPC
 
-// Events: rows of behaviour.md 11.11, 18.5 and 18.6, and what two honest sides cannot show. What goes between processes is in
+// Events: rows of sections 11.11, 18.5 and 18.6 of the module's description, and what two honest sides cannot show. What goes between processes is in
 // the conformance suite.
 //
 // Left out:

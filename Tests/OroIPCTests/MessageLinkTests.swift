@@ -86,6 +86,30 @@ struct MessageLinkTests {
         #expect(messages.map(\.summary["name"]) == values.map { _ in "keep" })
     }
 
+    @Test("a received message that its own route keeps does not keep the host", arguments: [nil, 0, 100_000])
+    func kept(byteCount: Int?) async throws {
+        final class Witness: Sendable {
+            let message = Locked<Message?>(nil)
+        }
+        weak var witness: Witness?
+        do {
+            let object = Witness()
+            witness = object
+            let host = try Host.embedded()
+            let client = try host.connect()
+            host.router.map("keep") { message in
+                object.message.withLock { $0 = message }
+                return Result()
+            }
+            let bytes = byteCount.map { Bytes([UInt8](repeating: 7, count: $0)) }
+            #expect(client.sendSync("keep", ["a": 1], bytes: bytes).isOK)
+            #expect(object.message.withLock { $0 != nil })
+            client.close()
+            host.stop()
+        }
+        try await until("the route goes with its host") { witness == nil }
+    }
+
     @Test("a received message is the URI its client would have written")
     func href() throws {
         let exchange = try Exchange()

@@ -3,7 +3,7 @@ import OroIPC
 import Synchronization
 import Testing
 
-// Replies by seq: `resolve` of behaviour.md 11.11, all of 11.12 and 18.4, one test or argument each.
+// Replies by seq: `resolve` of sections 11.11, all of 11.12 and 18.4 of the module's description, one test or argument each.
 //
 // Left out:
 // - 11.12 "two in-flight `send`s with the same caller-given seq: the first reply completes both": a second request with a seq in

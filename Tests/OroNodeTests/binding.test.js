@@ -1,5 +1,5 @@
 'use strict'
-// behaviour.md 12, every row; paths are each binding's own (section 20, row 23).
+// Section 12 of the module's description, every row; paths are each binding's own (section 20, row 23).
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')

@@ -1,5 +1,5 @@
 'use strict'
-// behaviour.md 1, 2.2, 3. Left out of 3: `debug.log` following `__args` of a runtime at load, which `debug.test.js` has in processes
+// Sections 1, 2.2, 3 of the module's description. Left out of 3: `debug.log` following `__args` of a runtime at load, which `debug.test.js` has in processes
 // of their own.
 
 const assert = require('node:assert/strict')

@@ -1,5 +1,5 @@
 'use strict'
-// behaviour.md 10.2 and 11.11, every row; in Node the realm's event target is `events` of the package.
+// Sections 10.2 and 11.11 of the module's description, every row; in Node the realm's event target is `events` of the package.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')

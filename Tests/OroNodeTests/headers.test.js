@@ -1,5 +1,5 @@
 'use strict'
-// behaviour.md 6, every row; values keep their case, and pairs are pairs (section 20, rows 2 and 8).
+// Section 6 of the module's description, every row; values keep their case, and pairs are pairs (section 20, rows 2 and 8).
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')

@@ -1,5 +1,5 @@
 'use strict'
-// behaviour.md 1 and 11 as far as they need no host: how the module is found, and what calls give without one.
+// Sections 1 and 11 of the module's description as far as they need no host: how the module is found, and what calls give without one.
 
 const assert = require('node:assert/strict')
 const { execFile } = require('node:child_process')

@@ -1,5 +1,5 @@
 'use strict'
-// Ports and broadcasts between processes: behaviour.md 16.8 and 17 ("sane"), to hosts in Swift and in Node and to another client.
+// Ports and broadcasts between processes: sections 16.8 and 17 of the module's description ("sane"), to hosts in Swift and in Node and to another client.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')

@@ -1,5 +1,5 @@
 'use strict'
-// behaviour.md 8, every row; those with [Q 6] and [Q 15] as section 20 decides them.
+// Section 8 of the module's description, every row; those with [Q 6] and [Q 15] as section 20 decides them.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')

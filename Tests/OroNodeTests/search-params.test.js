@@ -1,5 +1,5 @@
 'use strict'
-// behaviour.md 9, every row; objects are JSON (section 20, row 11).
+// Section 9 of the module's description, every row; objects are JSON (section 20, row 11).
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')

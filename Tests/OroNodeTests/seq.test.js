@@ -1,5 +1,5 @@
 'use strict'
-// behaviour.md 4, every row.
+// Section 4 of the module's description, every row.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')

@@ -56,6 +56,7 @@ struct Arguments {
         options.links = number("links", options.links)
         options.link.loans = number("loans", options.link.loans)
         options.ports.allowsMeetings = true
+        options.ports.allowsDescriptors = true
         options.handshakes = number("handshakes", options.handshakes)
         options.handshakeMilliseconds = number("handshake", options.handshakeMilliseconds)
         return options

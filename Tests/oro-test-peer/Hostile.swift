@@ -22,6 +22,8 @@ final class Hostile {
     var shown = Shown()
     var counts: [String: Int] = [:]
     var dropped = 0
+    /// What it says it can do.
+    var features: UInt64 = 1
     /// The one kind that is tried, for looking into it.
     var only: String?
 
@@ -52,7 +54,8 @@ final class Hostile {
         -> [UInt8]
     {
         bytes([
-            (0x494f_524f, 4), (oldest, 2), (newest, 2), (1, 8), (key, 8), (ringBytes ?? UInt64(ring), 4), (rings, 4),
+            (0x494f_524f, 4), (oldest, 2), (newest, 2), (features, 8), (key, 8), (ringBytes ?? UInt64(ring), 4),
+            (rings, 4),
             (message, 8), (loans, 4), (memories, 4), (payload, 8),
         ])
     }
@@ -151,15 +154,17 @@ final class Hostile {
             "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
             "eventfd", "deep epoll",
             "truncated hello", "vanish", "versions", "bounds", "assembly",
-        ] + blockKinds + portKinds
+        ] + blockKinds + portKinds + descriptorKinds
 
     /// One mutation.
     func step() throws {
         let kind = only ?? Hostile.kinds[u(Hostile.kinds.count)]
         counts[kind, default: 0] += 1
-        let isBlocks = Hostile.blockKinds.contains(kind)
-        if isBlocks || Hostile.portKinds.contains(kind) {
-            do { try isBlocks ? blocks(kind) : ports(kind) } catch { throw Unexpected("\(kind): \(error)") }
+        let tries: [([String], (String) throws -> Void)] = [
+            (Hostile.blockKinds, blocks), (Hostile.portKinds, ports), (Hostile.descriptorKinds, descriptors),
+        ]
+        if let (_, attempt) = tries.first(where: { $0.0.contains(kind) }) {
+            do { try attempt(kind) } catch { throw Unexpected("\(kind): \(error)") }
             if let wrong = shown.wrong { throw Unexpected("\(kind): \(wrong)") }
             return
         }

@@ -18,6 +18,8 @@ struct Shown {
     var position: UInt64 = 0
     private(set) var memories: [UInt16: Memory] = [:]
     private(set) var hasReturns = false
+    /// Descriptors that came along with messages.
+    private(set) var descriptors = 0
     /// What a memfd of the host's let us do.
     private(set) var wrong: String?
 
@@ -53,6 +55,7 @@ struct Shown {
         case UInt8(ascii: "B"):
             if let fd = fds.first { check(fd, Int(Shown.number(packet, 4, as: UInt32.self)) * 8, "the returns") }
             hasReturns = true
+        case UInt8(ascii: "D"): descriptors += fds.count
         default: break
         }
     }

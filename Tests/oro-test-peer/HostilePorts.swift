@@ -12,13 +12,13 @@ extension Hostile {
         "broadcast routes",
     ]
 
-    private enum Operation: UInt64 {
-        case open = 1, channel, part, carry, message, consumed, close
+    enum Operation: UInt64 {
+        case open = 1, channel, part, carry, message, consumed, close, way, descriptors, returned
     }
 
     // MARK: What it says
 
-    private func port(
+    func port(
         _ operation: UInt64, _ number: UInt64, count: UInt64 = 0, seq: UInt64 = 0, flags: UInt8 = 0, route: UInt16 = 0,
         name: String? = nil, value: [UInt8] = [], payload: [UInt8] = []
     ) throws {
@@ -33,16 +33,16 @@ extension Hostile {
             ]) + body)
     }
 
-    private func open(_ number: UInt64, _ name: String, mode: [UInt8] = [0]) throws {
+    func open(_ number: UInt64, _ name: String, mode: [UInt8] = [0]) throws {
         try port(Operation.open.rawValue, number, name: name, value: mode)
     }
 
-    private func channel(_ first: UInt64, _ second: UInt64) throws {
+    func channel(_ first: UInt64, _ second: UInt64) throws {
         try port(Operation.channel.rawValue, first, seq: second)
     }
 
     /// A message that says a small number, or whatever `value` is.
-    private func post(
+    func post(
         _ number: UInt64, seq: UInt64, value: [UInt8] = [5], parts: UInt16 = 0, carries: Bool = false,
         consumed: UInt64 = 0
     ) throws {
@@ -52,7 +52,7 @@ extension Hostile {
     }
 
     /// Rows of three: number, how many were taken, id.
-    private func carry(_ number: UInt64, _ rows: [[UInt64]]) throws {
+    func carry(_ number: UInt64, _ rows: [[UInt64]]) throws {
         try port(Operation.carry.rawValue, number, value: array(rows.map { array($0.map(int)) }))
     }
 
@@ -60,7 +60,7 @@ extension Hostile {
 
     // The one encoding that a reader takes, as docs/wire-format.md draws it.
 
-    private func int(_ number: UInt64) -> [UInt8] {
+    func int(_ number: UInt64) -> [UInt8] {
         let value = Int64(bitPattern: number)
         if (0...127).contains(value) { return [UInt8(value)] }
         if (-32..<0).contains(value) { return [UInt8(truncatingIfNeeded: value - 0x40)] }
@@ -77,7 +77,7 @@ extension Hostile {
         return [tag + UInt8(width)] + bytes([(UInt64(body.count), 1 << width), (UInt64(count), 1 << width)]) + body
     }
 
-    private func array(_ elements: [[UInt8]]) -> [UInt8] { container(0xD8, elements, elements.count) }
+    func array(_ elements: [[UInt8]]) -> [UInt8] { container(0xD8, elements, elements.count) }
 
     private func object(_ members: [(String, [UInt8])]) -> [UInt8] {
         container(0xDC, members.flatMap { [text($0.0), $0.1] }, members.count)
@@ -302,12 +302,12 @@ extension Hostile {
     }
 
     /// Makes room in the host's ring.
-    private func readWhatCame() {
+    func readWhatCame() {
         while let answer = try? nextAnswer() { _ = answer }
     }
 
     /// The host has taken it, or hung up; both are right.
-    private func settle() throws {
+    func settle() throws {
         for _ in 0..<20 {
             notice()
             readWhatCame()

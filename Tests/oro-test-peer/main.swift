@@ -31,6 +31,7 @@ do {
     case "portworker": try await portWorker(arguments)
     case "portkills": try await portKills(arguments)
     case "portvictim": try portVictim(arguments)
+    case "porttalker": try portTalker(arguments)
     case "soak": try await soak(arguments)
     case "soakhost": try soakHost(arguments)
     case "hothost": try hothost(arguments)
