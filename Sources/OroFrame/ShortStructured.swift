@@ -47,8 +47,7 @@ package struct ShortStructured: Sendable {
     package func graph(buffer: Int?) -> StructuredGraph? {
         unsafe withUnsafeBytes { bytes in
             // Valid in the closure, and the graph does not refer to it.
-            guard let view = try? ValueView(unsafe bytes.bytes) else { return nil }
-            return StructuredGraph.decode(short: view, buffer: buffer)
+            unsafe StructuredGraph.decode(short: bytes.bytes, buffer: buffer)
         }
     }
 }
@@ -106,7 +105,41 @@ extension StructuredGraph {
     /// apart.
     ///
     /// UNTRUSTED: total, as that is. Allocates nothing but a long text.
-    package static func decode(short view: ValueView, buffer: Int?) -> StructuredGraph? {
+    package static func decode(short bytes: RawSpan, buffer: Int?) -> StructuredGraph? {
+        if let buffer, let graph = decode(view: bytes, of: buffer) { return graph }
+        guard let view = try? ValueView(bytes) else { return nil }
+        return decode(short: view, buffer: buffer)
+    }
+
+    /// The same for what most messages with bytes are, `[9, kind, [8, 0, bytes], offset, length]` with lengths of one byte, by the
+    /// bytes of its tags. `nil`: it is not that.
+    private static func decode(view bytes: RawSpan, of buffer: Int) -> StructuredGraph? {
+        guard bytes.byteCount >= 13 else { return nil }
+        // 10 bytes are there. Array, its length, 5 elements, form 9, kind; array, its length, 3 elements, form 8, buffer 0.
+        let head = unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+        let rest = unsafe UInt16(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt16.self))
+        guard head & 0xFF00_FF00_FFFF_00FF == 0x0300_D800_0905_00D8, rest == 0x0008,
+            Int(head >> 8 & 0xFF) == bytes.byteCount - 3,
+            let kind = ViewKind(rawValue: Int(head >> 32 & 0xFF))
+        else { return nil }
+        var next = 10
+        guard bytes.int(at: &next, origin: 0) == Int64(buffer), next == 8 + Int(head >> 48 & 0xFF),
+            let offset = bytes.int(at: &next, origin: 0), let length = bytes.int(at: &next, origin: 0),
+            next == bytes.byteCount
+        else { return nil }
+        return view(kind, of: buffer, offset: offset, length: length)
+    }
+
+    /// A view, if it lies inside its buffer.
+    private static func view(_ kind: ViewKind, of buffer: Int, offset: Int64, length: Int64) -> StructuredGraph? {
+        guard offset >= 0, length >= 0, offset <= buffer,
+            length <= (Int64(buffer) - offset) / Int64(kind.elementBytes),
+            offset % Int64(kind.elementBytes) == 0 || kind == .dataView
+        else { return nil }
+        return StructuredGraph(view: kind, of: buffer, offset: Int(offset), length: Int(length))
+    }
+
+    private static func decode(short view: ValueView, buffer: Int?) -> StructuredGraph? {
         switch view.kind {
         case .null: return StructuredGraph(single: .null)
         case .bool: return view.bool.map { StructuredGraph(single: .bool($0)) }
@@ -123,11 +156,9 @@ extension StructuredGraph {
         case .view where view.count == 5:
             guard let code = view.int(at: &next), let kind = Int(exactly: code).flatMap(ViewKind.init),
                 view.stepOverBuffer(of: buffer, at: &next), let offset = view.int(at: &next),
-                let length = view.int(at: &next), view.isEnd(next), offset >= 0, length >= 0, offset <= buffer,
-                length <= (Int64(buffer) - offset) / Int64(kind.elementBytes),
-                offset % Int64(kind.elementBytes) == 0 || kind == .dataView
+                let length = view.int(at: &next), view.isEnd(next)
             else { return nil }
-            return StructuredGraph(view: kind, of: buffer, offset: Int(offset), length: Int(length))
+            return StructuredGraph.view(kind, of: buffer, offset: offset, length: length)
         default: return nil
         }
     }
@@ -135,24 +166,8 @@ extension StructuredGraph {
 
 // Elements one after the other, each from `next` on, which is moved behind it.
 extension ValueView {
-    @inline(__always)
-    fileprivate func int(at next: inout Int) -> Int64? {
-        // Most are small.
-        if let tag = try? content.valueField(at: next, origin: origin) as UInt8, tag <= ValueTag.lastPositive {
-            next += 1
-            return Int64(tag)
-        }
-        return longInt(at: &next)
-    }
+    fileprivate func int(at next: inout Int) -> Int64? { content.int(at: &next, origin: origin) }
 
-    private func longInt(at next: inout Int) -> Int64? {
-        guard let token = try? ValueToken.read(content, at: next, origin: origin), token.kind == .int
-        else { return nil }
-        next += token.totalBytes
-        return Int64(bitPattern: token.bits)
-    }
-
-    @inline(__always)
     fileprivate func form(at next: inout Int) -> StructuredForm? {
         int(at: &next).flatMap { StructuredForm(rawValue: $0) }
     }
@@ -172,5 +187,24 @@ extension ValueView {
         else { return false }
         next += token.totalBytes
         return true
+    }
+}
+
+extension RawSpan {
+    /// The encoded integer at `next`; `nil` when there is none.
+    @inline(__always)
+    fileprivate func int(at next: inout Int, origin: Int) -> Int64? {
+        // Most are small.
+        if let tag = try? valueField(at: next, origin: origin) as UInt8, tag <= ValueTag.lastPositive {
+            next += 1
+            return Int64(tag)
+        }
+        return longInt(at: &next, origin: origin)
+    }
+
+    private func longInt(at next: inout Int, origin: Int) -> Int64? {
+        guard let token = try? ValueToken.read(self, at: next, origin: origin), token.kind == .int else { return nil }
+        next += token.totalBytes
+        return Int64(bitPattern: token.bits)
     }
 }

@@ -25,6 +25,8 @@ final class BroadcastHub: PortMember {
 
     private static let window = 256
     static let windowBytes = 64 << 20
+    /// Where large payloads stand while they are lent.
+    private let memories = MemoryPool(most: windowBytes)
 
     private final class Subscription {
         let number: UInt64
@@ -91,7 +93,7 @@ final class BroadcastHub: PortMember {
         let others = (names[message.name] ?? []).compactMap { subscriptions[$0] }
             .filter { $0 !== sender && message.isFor($0.origin) }
         if others.isEmpty { return 0 }
-        let content = message.content.shared()
+        let content = message.content.shared(in: memories, for: message.name)
         for other in others { offer(content, to: other) }
         return others.count
     }
@@ -178,20 +180,14 @@ extension PortContent {
     }
 
     /// The same, to be sent to many: large buffers are copied once, into memory that any number of links can be lent.
-    func shared() -> PortContent {
+    func shared(in pool: MemoryPool, for name: String) -> PortContent {
         let buffers = allBuffers
         guard buffers.contains(where: { $0.isBorrowed || $0.count > Link.inlineBytes }) else { return self }
         var content = self
         if case .frame(let storage) = form { content.form = .encoded(storage.encodedValue) }
         let shared = buffers.map { buffer in
             if buffer.place == .memory || buffer.count <= Link.inlineBytes { return buffer }
-            let sealed = try? Bytes.sealed(buffer.count) { span in
-                unsafe span.withUnsafeMutableBytes { target in
-                    // Both have that many bytes.
-                    unsafe buffer.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
-                }
-            }
-            return sealed ?? buffer
+            return (try? Bytes.shared(buffer, in: pool, for: name)) ?? buffer
         }
         content.buffers = BytesList(shared)
         return content

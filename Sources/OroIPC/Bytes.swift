@@ -40,6 +40,8 @@ import OroLink
         case memory
         /// The peer's, lent: `BorrowedBlock`.
         case borrowed
+        /// A memory that was used before, and is shown to many: `MemoryLease`.
+        case leased
     }
 
     @inlinable
@@ -122,7 +124,7 @@ import OroLink
     /// Nobody can change the bytes any more, no peer and nobody here: they are private, or in memory sealed against writing.
     public var isImmutable: Bool {
         switch place {
-        case .ours, .block: true
+        case .ours, .block, .leased: true
         // As `place` says.
         case .memory: unsafe unsafeDowncast(owner, to: OwnMemory.self).isImmutable
         case .borrowed: unsafe unsafeDowncast(owner, to: BorrowedBlock.self).isImmutable

@@ -83,6 +83,25 @@ extension Bytes {
         return unsafe Bytes(memory, UnsafeRawPointer(memory.base), bytes.count, in: .memory)
     }
 
+    /// A copy in a memory of `pool`, which any number of peers can be sent; in one of its own, sealed, where the pool has none.
+    static func shared(_ bytes: Bytes, in pool: MemoryPool, for topic: String) throws(LinkError) -> Bytes {
+        guard let lease = pool.take(bytes.count, for: topic) else {
+            return try sealed(bytes.count) { span in
+                unsafe span.withUnsafeMutableBytes { target in
+                    // Both have that many bytes.
+                    unsafe bytes.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+                }
+            }
+        }
+        unsafe bytes.withUnsafeBytes { source in
+            // The memory has that many bytes, and nobody else has the lease.
+            if let start = source.baseAddress {
+                unsafe lease.memory.base.copyMemory(from: start, byteCount: source.count)
+            }
+        }
+        return unsafe Bytes(lease, UnsafeRawPointer(lease.memory.base), bytes.count, in: .leased)
+    }
+
     /// The contents of an existing memfd, which is passed on without a copy. `descriptor` stays the caller's.
     ///
     /// The memfd is sealed for good: its size, and writing by anybody; where somebody has it mapped for writing, new

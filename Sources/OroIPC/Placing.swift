@@ -10,7 +10,7 @@ extension Arena {
         case .ours, .borrowed: false
         // As `place` says.
         case .block: unsafe unsafeDowncast(bytes.owner, to: OwnBlock.self).arena === self
-        case .memory: true
+        case .memory, .leased: true
         }
     }
 
@@ -21,6 +21,10 @@ extension Arena {
         if bytes.place == .block {
             let block = unsafe unsafeDowncast(bytes.owner, to: OwnBlock.self)
             return try lend(block, offset: unsafe bytes.base - UnsafeRawPointer(block.base), count: bytes.count)
+        }
+        if bytes.place == .leased {
+            let lease = unsafe unsafeDowncast(bytes.owner, to: MemoryLease.self)
+            return try lend(lease, offset: unsafe bytes.base - UnsafeRawPointer(lease.memory.base), count: bytes.count)
         }
         let memory = unsafe unsafeDowncast(bytes.owner, to: OwnMemory.self)
         return try lend(memory, offset: unsafe bytes.base - UnsafeRawPointer(memory.base), count: bytes.count)

@@ -52,6 +52,8 @@ protocol PortRoute: AnyObject, Sendable {
     private var transfersOfClients: [UInt64: UInt64] = [:]
     /// What has to be done when the lock has been given back: resume tasks, let go of what users gave us.
     private var afterwards: [() -> Void] = []
+    /// There is some of it. Mostly there is none, and this costs less to look at.
+    private let hasAfterwards = Atomic<Bool>(false)
 
     /// Channels inside this process.
     static let local = PortHome(route: nil)
@@ -66,17 +68,24 @@ protocol PortRoute: AnyObject, Sendable {
         var later: [() -> Void] = []
         defer { for action in later { action() } }
         return try lock.withLock { (_) throws(E) in
-            defer {
-                later = afterwards
-                if !afterwards.isEmpty { afterwards = [] }
-            }
+            // SYNC: relaxed: it is written with the lock.
+            defer { if hasAfterwards.load(ordering: .relaxed) { later = takeAfterwards() } }
             return try body()
         }
     }
 
     // MARK: With the lock
 
-    func later(_ action: @escaping () -> Void) { afterwards.append(action) }
+    func later(_ action: @escaping () -> Void) {
+        afterwards.append(action)
+        hasAfterwards.store(true, ordering: .relaxed)
+    }
+
+    private func takeAfterwards() -> [() -> Void] {
+        defer { afterwards = [] }
+        hasAfterwards.store(false, ordering: .relaxed)
+        return afterwards
+    }
 
     /// Not for ports: client numbers are odd, those of the broker even.
     func takeNumber() -> UInt64 {

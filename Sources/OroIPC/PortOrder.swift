@@ -174,8 +174,8 @@ struct PortContent: Sendable {
         let buffer = buffers.count == 1 ? buffers[0].count : nil
         switch form {
         case .frame(let storage):
-            guard let value = try storage.view.value() else { return nil }
-            return StructuredGraph.decode(short: value, buffer: buffer)
+            let view = try storage.view
+            return StructuredGraph.decode(short: view.bytes.extracting(view.layout.value), buffer: buffer)
         case .short(let content): return content.graph(buffer: buffer)
         case .value, .encoded: return nil
         }

@@ -118,6 +118,11 @@ import Synchronization
         try withArenaBooks { (books) throws(LinkError) in try books.lend(memory, offset, count) }
     }
 
+    /// The same for a payload in a memory of a pool, which the peer keeps mapped for the next.
+    package func lend(_ lease: MemoryLease, offset: Int, count: Int) throws(LinkError) -> Lent {
+        try withArenaBooks { (books) throws(LinkError) in try books.lend(lease, offset, count) }
+    }
+
     /// What was lent has not been sent after all.
     package func takeBack(_ lent: Lent) {
         try? withArenaBooks { (books) throws(LinkError) in books.takeBack(lent.loan) }

@@ -34,6 +34,9 @@ import CSupport
     private var memoryBytes = 0
     /// Memories that belong to no link, while they are lent: their blocks.
     private var strangers: [ObjectIdentifier: Int32] = [:]
+    /// Of these the blocks of pools' memories that the peer knows, and that are not lent; the oldest first.
+    private var resting: [Int32] = []
+    private var restingBytes = 0
     /// Where the peer says what it gives back; nil until it has said where.
     var returns: Mapping?
     private var returned: UInt64 = 0
@@ -43,7 +46,12 @@ import CSupport
         let serial: UInt32
         var isAnnounced = false
         var isStranger = false
+        /// The payload in it that is lent, in a memory of a pool.
+        var lease: MemoryLease?
     }
+
+    /// Most memories of pools that a peer keeps mapped while they are not lent.
+    private static let mostResting = (memories: 8, bytes: 16 << 20)
 
     private struct Loan {
         var generation: UInt32 = 0
@@ -156,7 +164,15 @@ import CSupport
     private mutating func takeSlot(_ memory: OwnMemory) throws(LinkError) -> Int32 {
         tellUntold()
         // What is kept for later makes way.
-        while slotsTaken >= peer.memories, let spare = spares.popLast() ?? heap.idle() { forget(spare) }
+        while slotsTaken >= peer.memories {
+            if !resting.isEmpty {
+                forgetOldestResting()
+            } else if let spare = spares.popLast() ?? heap.idle() {
+                forget(spare)
+            } else {
+                break
+            }
+        }
         lastSerial &+= 1
         slotsTaken += 1
         let held = Held(memory: memory, serial: lastSerial)
@@ -213,6 +229,50 @@ import CSupport
         // From now on the loans alone hold it.
         defer { drop(id) }
         return try lend(id, offset, count)
+    }
+
+    mutating func lend(_ lease: MemoryLease, _ offset: Int, _ count: Int) throws(LinkError) -> Lent {
+        try requireOpen()
+        // What has come back makes the memories of earlier payloads free for the next ones.
+        try collect()
+        let key = ObjectIdentifier(lease.memory)
+        guard let id = strangers[key], let index = resting.firstIndex(of: id) else {
+            let lent = try lend(lease.memory, offset, count)
+            if let id = strangers[key] { memories[heap.memory(of: id)]!.lease = lease }
+            return lent
+        }
+        guard bytesOut + lease.memory.bytes <= own.loanBytes else { throw shortage }
+        // It rests no more before anything else comes back, which may drive out what rests.
+        resting.remove(at: index)
+        restingBytes -= lease.memory.bytes
+        bytesOut += lease.memory.bytes
+        memories[heap.memory(of: id)]!.lease = lease
+        do throws(LinkError) {
+            return try lend(id, offset, count)
+        } catch {
+            bytesOut -= lease.memory.bytes
+            rest(id, bytes: lease.memory.bytes)
+            throw error
+        }
+    }
+
+    /// The payload in a memory of a pool has come back; the peer keeps the memory for the next.
+    private mutating func rest(_ id: Int32, bytes: Int) {
+        memories[heap.memory(of: id)]!.lease = nil
+        resting.append(id)
+        restingBytes += bytes
+        while resting.count > ArenaBooks.mostResting.memories || restingBytes > ArenaBooks.mostResting.bytes {
+            forgetOldestResting()
+        }
+    }
+
+    private mutating func forgetOldestResting() {
+        let id = resting.removeFirst()
+        if let stranger = strangerMemory(of: id) {
+            strangers[ObjectIdentifier(stranger)] = nil
+            restingBytes -= stranger.bytes
+        }
+        forget(id)
     }
 
     private mutating func takeLoan() throws(LinkError) -> Int {
@@ -310,8 +370,9 @@ import CSupport
         guard isOpen, heap.drop(id) else { return }
         isFreed = true
         if let stranger = strangerMemory(of: id) {
-            strangers[ObjectIdentifier(stranger)] = nil
             bytesOut -= stranger.bytes
+            if memories[heap.memory(of: id)]!.lease != nil { return rest(id, bytes: stranger.bytes) }
+            strangers[ObjectIdentifier(stranger)] = nil
             return forget(id)
         }
         bytesOut -= heap.count(of: id) * Arena.grain
@@ -364,6 +425,7 @@ import CSupport
         spares = []
         loans = []
         strangers = [:]
+        (resting, restingBytes) = ([], 0)
         returns = nil
         (loansOut, bytesOut, memoryBytes, slotsTaken) = (0, 0, 0, 0)
     }

@@ -120,7 +120,7 @@ extension Behaviour {
                 try expect(same(event.data[7]?.bytes, parts[7]))
             }
         },
-        Behaviour("a large payload comes to all whole, in memory nobody can change", clients: 4) { subject in
+        Behaviour("a large payload comes to all whole, in memory of the host's", clients: 4) { subject in
             let channels = try await subscribe(4, subject, "large")
             let wanted = pattern(1 << 20, seed: 8)
             try channels[0].postMessage(["frame": .bytes(Bytes(wanted))])
@@ -128,7 +128,24 @@ extension Behaviour {
                 var messages = channel.messages.makeAsyncIterator()
                 guard let bytes = await messages.next()?.data["frame"]?.bytes else { throw Unexpected("no bytes") }
                 try expect(same(bytes, wanted), difference(bytes, wanted))
-                try expect(bytes.isBorrowed && bytes.isImmutable)
+                try expect(bytes.isBorrowed && !bytes.isImmutable)
+            }
+        },
+        Behaviour("a large payload that is kept stays as it is, whatever is posted after it", clients: 3) { subject in
+            let channels = try await subscribe(3, subject, "kept")
+            var (one, other) = (channels[1].messages.makeAsyncIterator(), channels[2].messages.makeAsyncIterator())
+            // One keeps every second payload, the other all of them.
+            var kept: [(UInt64, Bytes)] = []
+            for number in 0..<UInt64(24) {
+                try await channels[0].post(.bytes(Bytes(pattern(100_000, seed: number))))
+                guard let mine = await one.next()?.data.bytes, let theirs = await other.next()?.data.bytes else {
+                    throw Unexpected("no bytes")
+                }
+                if number % 2 == 0 { kept.append((number, mine)) }
+                kept.append((number, theirs))
+            }
+            for (number, bytes) in kept {
+                try expect(same(bytes, pattern(100_000, seed: number)), "payload \(number) has changed")
             }
         },
         Behaviour("a large payload is lent to its subscribers, however many came before it", clients: 2) { subject in

@@ -341,6 +341,8 @@ extension Behaviour {
                 try expectEqual(try await port.numbers(Int(next)), Array(0..<next))
                 try port.postMessage("arrived")
                 try expectEqual(await channel.port1.next()?.data.string, "arrived")
+                // A port of a channel that was made here keeps no link.
+                withExtendedLifetime(clients) {}
             },
             Behaviour("the end of a client closes the other ends of its ports", clients: 2) { subject in
                 let clients = [try subject.client(), try subject.client()]

@@ -71,6 +71,67 @@ struct StructuredTests {
         }
     }
 
+    /// Small things, as they are and with buffer 0, which has 16 bytes.
+    private static let small: [(String, StructuredGraph)] = [
+        ("undefined", StructuredGraph(single: .undefined)), ("null", StructuredGraph(single: .null)),
+        ("true", StructuredGraph(single: .bool(true))), ("-7", StructuredGraph(single: .int(-7))),
+        ("large", StructuredGraph(single: .int(.max))), ("1.5", StructuredGraph(single: .double(1.5))),
+        ("text", StructuredGraph(single: .string("größer"))),
+        ("longest text", StructuredGraph(single: .string(String(repeating: "a", count: 31)))),
+        ("buffer", StructuredGraph(single: .buffer(0, count: 16))),
+        ("bytes", StructuredGraph(view: .uint8, of: 16, offset: 0, length: 16)),
+        ("part", StructuredGraph(view: .uint16, of: 16, offset: 2, length: 5)),
+        ("data view", StructuredGraph(view: .dataView, of: 16, offset: 1, length: 3)),
+    ]
+
+    @Test("one small thing is in place what it is in general, to its last byte", arguments: small)
+    func short(_ name: String, _ graph: StructuredGraph) throws {
+        let root = StructuredGraph.Reference(0)
+        let short = try #require(ShortStructured(graph, from: root))
+        let general = try graph.encoded(from: root)
+        let bytes = try general.value.encoded()
+        #expect(short.encoded.bytes == bytes)
+        #expect(short.count == bytes.count && short.namesBuffer == !general.buffers.isEmpty)
+        // What is no small thing to a reader goes the general way.
+        guard let again = short.graph(buffer: 16) else {
+            #expect(name == "undefined")
+            return
+        }
+        #expect(again.description(of: root) == graph.description(of: root))
+        #expect(short.namesBuffer == (short.graph(buffer: 15) == nil))
+    }
+
+    @Test("what is no small thing is not encoded in place")
+    func notShort() {
+        var graph = StructuredGraph()
+        let roots = [
+            graph.add(.string(String(repeating: "a", count: 32))), graph.add(.array([])),
+            graph.add(.buffer(1, count: 16)), graph.add(.buffer(0, count: 0)), graph.add(.port(0)), graph.add(.date(0)),
+            graph.add(.bigint(1)),
+        ]
+        for root in roots { #expect(ShortStructured(graph, from: root) == nil) }
+    }
+
+    @Test("bytes that are a small thing to the short decoder are the same thing to the general one", arguments: small)
+    func shortJunk(_ name: String, _ graph: StructuredGraph) throws {
+        let bytes = try #require(ShortStructured(graph, from: .init(0))).encoded.bytes
+        var accepted = 0
+        for index in bytes.indices {
+            for byte in UInt8.min...UInt8.max {
+                var changed = bytes
+                changed[index] = byte
+                // Bytes have no padding.
+                guard let short = unsafe StructuredGraph.decode(short: changed.span.bytes, buffer: 16) else {
+                    continue
+                }
+                accepted += 1
+                let (general, root) = try StructuredGraph.decode(Value(encoded: changed), buffers: [16])
+                #expect(short.description(of: .init(0)) == general.description(of: root))
+            }
+        }
+        #expect(accepted > 0 || name == "undefined")
+    }
+
     @Test("a value with more levels than a frame may have is refused, at once")
     func depth() throws {
         var graph = StructuredGraph()

@@ -105,4 +105,31 @@ struct MemoryTests {
         }
         #expect(!tries(oro_raw_file(), 4096))
     }
+
+    @Test("a memory of a pool is used again when nobody has its lease, for the same topic and about the same size")
+    func pool() throws {
+        let pool = MemoryPool(most: 1 << 20)
+        var first = pool.take(64 << 10, for: "a")
+        let base = try #require(first).memory.base
+        let second = try #require(pool.take(64 << 10, for: "a"))
+        #expect(second.memory.base != base)
+        first = nil
+        #expect(try #require(pool.take(64 << 10, for: "b")).memory.base != base)
+        #expect(try #require(pool.take(1, for: "a")).memory.base != base, "it is far too long")
+        #expect(try #require(pool.take(60_000, for: "a")).memory.base == base)
+    }
+
+    @Test("a pool has no more memory than it may, and lets go of what is free first")
+    func poolBound() throws {
+        let pool = MemoryPool(most: 16 << 10)
+        var first = pool.take(8192, for: "a")
+        let second = try #require(pool.take(8192, for: "a"))
+        #expect(pool.take(4096, for: "b") == nil)
+        weak let memory = first?.memory
+        first = nil
+        #expect(memory != nil)
+        #expect(pool.take(8192, for: "b") != nil)
+        #expect(memory == nil)
+        withExtendedLifetime(second) {}
+    }
 }
