@@ -171,6 +171,33 @@ struct DirectLinkTests {
         #expect(couple.host.statistics.links == 2)
     }
 
+    @Test(
+        "what an owner says to the host about its way that cannot be ends its link with the host, or says nothing",
+        arguments: [
+            (PortWayFrame.Step.ready, true), (.resumeForPeer, true), (.throughForPeer, true), (.prepare, true),
+            (.over, true),
+            (.refused, false), (.resume, false),
+        ])
+    func stepsOutOfOrder(_ step: PortWayFrame.Step, isViolation: Bool) async throws {
+        let couple = try Couple()
+        defer { couple.stop() }
+        try couple.goDirect()
+        let home = couple.clients[0].core.ports
+        let token = try #require(couple.ports[0].endpoint.way?.token)
+        try home.withLock { try home.send(.way(PortWayFrame(token, step, number: 0))) }
+        if isViolation {
+            try await until("its link is over") { couple.host.statistics.violations == 1 }
+            // The other goes on without it.
+            while let event = couple.ports[1].receive(waitingAtMost: .seconds(30)), event.type != "close" {}
+            #expect(couple.ports[1].closed)
+            #expect(couple.clients[1].sendSync("ping").isOK)
+        } else {
+            try couple.talk(50)
+            #expect(couple.clients[0].sendSync("ping").isOK)
+            #expect(couple.host.statistics.violations == 0)
+        }
+    }
+
     @Test("either side can say no, and everything goes through the host", arguments: [true, false])
     func refused(byHost: Bool) throws {
         var (hostOptions, clientOptions) = (HostOptions(), ClientOptions())
