@@ -144,9 +144,10 @@ final class BroadcastHub: PortMember {
     }
 
     private func tellMissed(_ subscription: Subscription) {
-        let notice: Value = .array([.int(0), .null, .int(subscription.missed)])
+        let missed = BroadcastForm.missed(subscription.missed).value
         subscription.missed = 0
-        post(PortContent(form: .value(notice)), to: subscription)
+        // Nothing in it that could not be posted.
+        if let content = try? PortContent(missed, transfer: []) { post(content, to: subscription) }
     }
 
     private func post(_ content: PortContent, to subscription: Subscription) {
@@ -166,20 +167,7 @@ final class BroadcastHub: PortMember {
 }
 
 extension PortContent {
-    /// UNTRUSTED: for whom a broadcast is: the first element of `[origin, data]`. `nil`: it is none.
-    var broadcastOrigin: String? {
-        switch form {
-        case .value(let value): return value[1]?.string
-        case .encoded(let encoded): return (try? encoded.decode())?[1]?.string
-        // One small thing is no list with a text in it.
-        case .short: return nil
-        case .frame(let storage):
-            guard let value = try? storage.view.value(), let origin = try? value.element(1) else { return nil }
-            return origin.string
-        }
-    }
-
-    /// The same, to be sent to many: large buffers are copied once, into memory that any number of links can be lent.
+    /// What is to be sent to many: large buffers are copied once, into memory that any number of links can be lent.
     func shared(in pool: MemoryPool, for name: String) -> PortContent {
         let buffers = allBuffers
         guard buffers.contains(where: { $0.isBorrowed || $0.count > Link.inlineBytes }) else { return self }

@@ -125,12 +125,9 @@ struct BroadcastListeners {
 }
 
 extension PortContent {
-    /// UNTRUSTED: what a broadcast says, as JSON would: the second element of `[origin, data]`. `nil`: it has no form there.
+    /// UNTRUSTED: what a broadcast says, as JSON would. `nil`: it has no form there.
     fileprivate var broadcastData: Value? {
-        do throws(IPCError) {
-            return try decode(ports: [])[1]?.jsonValue
-        } catch {
-            return nil
-        }
+        guard let said = try? decode(ports: []), case .message(_, let data) = BroadcastForm(said) else { return nil }
+        return data.jsonValue
     }
 }

@@ -73,9 +73,9 @@ enum BroadcastRoutes {
         let (name, origin) = (try name(message), try origin(message))
         guard let given = message["data"] else { throw .expecting("data") }
         let data = given.string.flatMap { try? Value(json: $0) } ?? given
-        let said = StructuredValue.array([.string(origin), StructuredValue(data).inflatingBuffers()])
+        let said = BroadcastForm.message(origin: origin, data: StructuredValue(data).inflatingBuffers())
         let posted = BroadcastMessage(
-            name: name, origin: origin, content: try PortContent(said, transfer: []), data: data,
+            name: name, origin: origin, content: try PortContent(said.value, transfer: []), data: data,
             client: message.client?.id, token: message["token"] ?? .null)
         guard core.broker.hub.post(posted) > 0 else { throw IPCError(.notFound, "No subscribers") }
         return posted.value(data)

@@ -87,7 +87,7 @@ extension Host {
 }
 
 /// A thread that waits for one value.
-private final class ThreadWaiterFor<T: Sendable>: Sendable {
+final class ThreadWaiterFor<T: Sendable>: Sendable {
     private let value = Locked<T?>(nil)
     private let word = Word()
 

@@ -55,9 +55,9 @@ public final class IPCBroadcastChannel: Sendable {
         try await port.post(try said(value, origin))
     }
 
-    private func said(_ value: StructuredValue, _ origin: String?) throws(IPCError) -> StructuredValue {
+    func said(_ value: StructuredValue, _ origin: String?) throws(IPCError) -> StructuredValue {
         if !value.descriptors.isEmpty { throw .dataClone("file descriptors do not go along with broadcasts") }
-        return .array([.string(origin ?? self.origin), value])
+        return BroadcastForm.message(origin: origin ?? self.origin, data: value).value
     }
 
     public typealias Handler = IPCMessagePort.Handler
@@ -99,9 +99,13 @@ public final class IPCBroadcastChannel: Sendable {
     /// Nothing comes any more, and nothing can be posted.
     public func close() { port.close() }
 
-    /// As the hub sends it: `[origin, data]`, or `[null, count]` for messages that did not come.
+    /// What an event of the port says.
     static func event(_ event: IPCMessageEvent) -> IPCMessageEvent {
-        guard event.type == "message", let origin = event.data[0], let data = event.data[1] else { return event }
-        return IPCMessageEvent(type: origin.isNull ? "missed" : "message", data: data)
+        guard event.type == "message" else { return event }
+        return switch BroadcastForm(event.data) {
+        case .message(_, let data): IPCMessageEvent(type: "message", data: data)
+        case .missed(let count): IPCMessageEvent(type: "missed", data: .int(count))
+        case nil: event
+        }
     }
 }

@@ -108,9 +108,12 @@ extension IPCBroadcastChannel {
     package func poll() -> PortArrival? {
         while let arrival = port.poll() {
             guard case .message(let message) = arrival else { return arrival }
-            guard let value = try? message.decode(), let origin = value[0], let data = value[1] else { continue }
-            if origin.isNull { return .missed(data.int ?? 0) }
-            if let message = try? PortMessage(data, ports: []) { return .message(message) }
+            guard let value = try? message.decode() else { continue }
+            switch BroadcastForm(value) {
+            case .missed(let count): return .missed(count)
+            case .message(_, let data): if let message = try? PortMessage(data, ports: []) { return .message(message) }
+            case nil: continue
+            }
         }
         return nil
     }
@@ -123,6 +126,6 @@ extension IPCBroadcastChannel {
 
     /// Posts a value as ``postMessage(_:origin:)`` does; false when there is no room.
     package func tryPost(_ value: StructuredValue, origin: String?) throws(IPCError) -> Bool {
-        try port.tryPost(.array([.string(origin ?? self.origin), value]), transfer: [])
+        try port.tryPost(try said(value, origin), transfer: [])
     }
 }

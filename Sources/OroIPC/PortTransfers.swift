@@ -81,8 +81,8 @@ final class PortTransfers: Sendable {
 
     // MARK: A client
 
-    /// A call begins, to which `ports` belong. Throws when they cannot be given away; then none was.
-    func begin(_ ports: [IPCMessagePort]) async throws(IPCError) -> Int64 {
+    /// A call begins, to which `ports` belong. Throws when they cannot be given away, or not before it is over; then none was.
+    func begin(_ ports: [IPCMessagePort], within limit: CallLimit) async throws(IPCError) -> Int64 {
         let number = state.withLock { state in
             state.lastNumber += 1
             state.calls[state.lastNumber] = Call()
@@ -90,12 +90,32 @@ final class PortTransfers: Sendable {
         }
         if ports.isEmpty { return number }
         do throws(IPCError) {
-            try await port.post(.int(number), transfer: ports)
+            while try !port.tryPost(.int(number), transfer: ports) {
+                if let ending = limit.ending { throw ending }
+                if Task.isCancelled { throw .abort() }
+                await waitForRoom(within: limit)
+            }
         } catch {
             end(number, hadPorts: false)
             throw error
         }
         return number
+    }
+
+    private func waitForRoom(within limit: CallLimit) async {
+        let endpoint = port.endpoint
+        let token = Locked<UInt64?>(nil)
+        await limit.suspend {
+            endpoint.withLock { _ in if let waiting = token.withLock({ $0 }) { endpoint.cancelRoom(waiting) } }
+        } _: { task in
+            endpoint.withLock { _ in
+                guard limit.ending == nil, !Task.isCancelled, let waiting = endpoint.waitForRoom(.task(task)) else {
+                    return false
+                }
+                token.withLock { $0 = waiting }
+                return true
+            }
+        }
     }
 
     /// The call is over.
@@ -106,27 +126,30 @@ final class PortTransfers: Sendable {
         if hadPorts { try? port.postMessage(.int(number)) }
     }
 
-    /// The ports of the result, which says that it has some. They may come behind it. None, when the link is over, or the task is
-    /// cancelled.
-    func awaitPorts(of number: Int64) async -> [IPCMessagePort] {
+    /// The ports of the result, which says that it has some. They may come behind it. None, when the link is over; throws when the call is,
+    /// or the task is cancelled.
+    func awaitPorts(of number: Int64, within limit: CallLimit) async throws(IPCError) -> [IPCMessagePort] {
         // Whoever waits must be heard of what comes.
         port.endpoint.withLock { $0.countWatched(1) }
         defer { port.endpoint.withLock { $0.countWatched(-1) } }
-        await withTaskCancellationHandler {
-            await SuspendedTask.suspend { task in
-                state.withLock { state in
-                    guard !state.isOver, !Task.isCancelled, state.calls[number]?.ports == nil else { return false }
-                    state.calls[number]?.waiter = task
-                    return true
-                }
-            }
-        } onCancel: {
+        await limit.suspend { [self] in
             state.withLock { state in
                 defer { state.calls[number]?.waiter = nil }
                 return state.calls[number]?.waiter
             }?.resume()
+        } _: { task in
+            state.withLock { state in
+                guard !state.isOver, limit.ending == nil, !Task.isCancelled, state.calls[number]?.ports == nil else {
+                    return false
+                }
+                state.calls[number]?.waiter = task
+                return true
+            }
         }
-        return state.withLock { $0.calls[number]?.ports } ?? []
+        let (ports, isOver) = state.withLock { ($0.calls[number]?.ports, $0.isOver) }
+        if let ports { return ports }
+        if isOver { return [] }
+        throw limit.ending ?? .abort()
     }
 
     // MARK: A host
@@ -201,6 +224,7 @@ extension Client {
         options: CallOptions? = nil
     ) async -> Result {
         var options = options ?? CallOptions()
+        let limit = CallLimit(options, .request)
         let (transfers, number): (PortTransfers, Int64)
         do throws(IPCError) {
             // What is not sent gives nothing away.
@@ -208,19 +232,46 @@ extension Client {
             if let signal = options.signal, signal.isAborted { throw .abort(signal) }
             if Task.isCancelled { throw .abort() }
             transfers = try core.ports.openTransfers()
-            number = try await transfers.begin(transfer)
+            number = try await transfers.begin(transfer, within: limit)
             var headers = options.headers ?? Headers()
             try PortTransfers.name(number, in: &headers)
             options.headers = headers
+            options.timeout = limit.remaining
         } catch {
             return Result(err: error, source: command)
         }
         defer { transfers.end(number, hadPorts: !transfer.isEmpty) }
         var result = await core.call(command, value, bytes, options, verb: .request)
         if PortTransfers.number(result.headers) == number {
-            result.setPorts(await transfers.awaitPorts(of: number))
+            do throws(IPCError) {
+                result.setPorts(try await transfers.awaitPorts(of: number, within: limit))
+            } catch {
+                return Result(err: error, source: command)
+            }
         }
         return result
+    }
+
+    /// The same, blocking the calling thread. Not for tasks: it holds their thread.
+    ///
+    /// The ports and the request go by way of the client's background thread, so this costs a change of threads more than
+    /// ``sendSync(_:_:bytes:options:)``.
+    public func sendSync(
+        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, transfer: [IPCMessagePort],
+        options: CallOptions? = nil
+    ) -> Result {
+        let executor: ReactorExecutor
+        do throws(LinkError) {
+            executor = try core.executor()
+        } catch {
+            return Result(err: IPCError(error), source: command)
+        }
+        let answer = ThreadWaiterFor<Result>()
+        // Not among the tasks of the process, whose threads may all be waiting here.
+        Task.detached(executorPreference: executor) {
+            answer.put(await self.request(command, value, bytes: bytes, transfer: transfer, options: options))
+        }
+        return answer.take()
     }
 }
 

@@ -46,6 +46,12 @@ extension Fixture {
                 return Result()
             })
         router.map("ports.ignore") { _ in Result() }
+        // Says that ports come with the result, and sends none.
+        router.map("ports.promise") { message in
+            var result = Result(data: "promised")
+            result.headers = message.headers
+            return result
+        }
     }
 }
 
@@ -123,6 +129,41 @@ extension Behaviour {
             task.cancel()
             try expectEqual(await task.value.err?.name, "AbortError")
             try expect(await cancelled.port1.next() == nil)
+        },
+        Behaviour("a result whose ports do not come is waited for no longer than its call") { subject in
+            let client = try subject.client()
+            let timeout = await client.request(
+                "ports.promise", transfer: [], options: CallOptions(timeout: .milliseconds(20)))
+            try expectEqual(timeout.err?.name, "TimeoutError")
+            let abort = AbortController()
+            let aborted = Task {
+                await client.request("ports.promise", transfer: [], options: .init(signal: abort.signal))
+            }
+            try expectEqual(client.sendSync("ping").isOK, true)
+            abort.abort("enough")
+            try expectEqual(await aborted.value.err?.name, "AbortError")
+            let cancelled = Task { await client.request("ports.promise", transfer: []) }
+            cancelled.cancel()
+            try expectEqual(await cancelled.value.err?.name, "AbortError")
+        },
+        Behaviour("a thread sends ports with a request, and gets those of the result") { subject in
+            let client = try subject.client()
+            let channels = (0..<5).map { _ in IPCMessageChannel() }
+            for channel in channels { try channel.port1.postMessage("before") }
+            let result = try await onThread {
+                client.sendSync("ports.reverse", ["tag": 9], transfer: channels.map(\.port2))
+            }
+            try expectEqual(result.data, 9, "\(String(describing: result.err))")
+            try expectEqual(result.ports.count, 5)
+            for (channel, port) in zip(channels, result.ports.reversed()) {
+                try expectEqual(await port.next()?.data.string, "before")
+                try port.postMessage("after")
+                try expectEqual(await channel.port1.next()?.data.string, "after")
+            }
+            let late = try await onThread {
+                client.sendSync("ports.promise", transfer: [], options: CallOptions(timeout: .milliseconds(20)))
+            }
+            try expectEqual(late.err?.name, "TimeoutError")
         },
         Behaviour("a port in a request is closed when its client ends", clients: 2) { subject in
             let (client, other) = (try subject.client(), try subject.client())

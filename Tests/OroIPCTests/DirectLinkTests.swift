@@ -108,16 +108,94 @@ struct DirectLinkTests {
         #expect(try couple.link(1).isOver == false)
     }
 
-    @Test("more messages than a port may be sent, or out of turn, end the link")
-    func flood() throws {
+    /// What a client may say on a link with another that the engine never does.
+    enum Lie: String, CaseIterable {
+        case farAhead, outOfTurn, twice, backwards, consumedBack, consumedBeyond, foreignBlock, blockTwice, descriptors,
+            introduction
+
+        /// The other hangs up; else it takes no notice.
+        var endsLink: Bool {
+            switch self {
+            case .farAhead, .outOfTurn, .foreignBlock, .blockTwice, .descriptors, .introduction: true
+            case .twice, .backwards, .consumedBack, .consumedBeyond: false
+            }
+        }
+    }
+
+    @Test("what a client says on a link that cannot be ends that link, or says nothing", arguments: Lie.allCases)
+    func lies(_ lie: Lie) throws {
         let couple = try Couple()
         defer { couple.stop() }
         try couple.goDirect()
-        let token = try #require(couple.ports[0].endpoint.way?.token)
-        let content = try PortContent("too far", transfer: [])
-        try couple.link(0).send(.init(number: token, seq: 1 << 40, consumed: 0, content: content, carried: []))
+        let direct = try couple.link(0)
+        let port = couple.ports[0].endpoint
+        let token = try #require(port.way?.token)
+        let content = try PortContent("a lie", transfer: [])
+        func say(_ seq: UInt64, consumed: UInt32 = 0) throws {
+            try direct.send(.init(number: token, seq: seq, consumed: consumed, content: content, carried: []))
+        }
+        func raw(_ bytes: [UInt8]) throws {
+            try direct.link.withRing(shared: true) { (ring) throws(LinkError) in
+                _ = unsafe try direct.link.write(ring, count: bytes.count) { place in
+                    unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+                }
+            }
+        }
+        /// A message whose payload lies elsewhere.
+        func lent(slot: UInt32, loan: UInt64) -> [UInt8] {
+            func little<T: FixedWidthInteger>(_ number: T) -> [UInt8] {
+                withUnsafeBytes(of: number.littleEndian) { [UInt8]($0) }
+            }
+            return [8, 32] + little(UInt16(0)) + little(UInt32(5) << 28) + little(token) + little(port.sent)
+                + little(UInt32(1)) + little(UInt32(32)) + [5] + little(slot) + little(UInt32(0)) + little(loan)
+                + little(UInt64(0)) + little(UInt64(100))
+        }
+        switch lie {
+        case .farAhead: try say(1 << 40)
+        case .outOfTurn: for seq in [port.sent + 5, port.sent + 4] { try say(seq) }
+        case .twice: try say(port.sent - 1)
+        case .backwards: for seq in 0..<3 { try say(UInt64(seq)) }
+        case .consumedBack: for count in [5, 3, 1] { _ = direct.sendConsumed(token, UInt64(count)) }
+        case .consumedBeyond: for count in [1 << 20, UInt64.max] { _ = direct.sendConsumed(token, count) }
+        case .foreignBlock: try raw(lent(slot: 7, loan: 1))
+        case .blockTwice:
+            // One that was never passed, said twice.
+            for _ in 0..<2 { try raw(lent(slot: 0, loan: 1)) }
+        case .descriptors:
+            #expect(try direct.link.pass([PassedDescriptor(Descriptor(oro_raw_file()))]) == 0)
+        case .introduction: Introduction.refuse(1, over: direct.link)
+        }
         try couple.talk(50)
-        #expect(couple.clients[1].core.directs.count.load(ordering: .relaxed) == 0)
+        #expect((couple.clients[1].core.directs.count.load(ordering: .relaxed) == 0) == lie.endsLink)
+        #expect(couple.host.statistics.violations == 0)
+        #expect(couple.host.statistics.links == 2)
+    }
+
+    @Test(
+        "what an owner says to the host about its way that cannot be ends its link with the host, or says nothing",
+        arguments: [
+            (PortWayFrame.Step.ready, true), (.resumeForPeer, true), (.throughForPeer, true), (.prepare, true),
+            (.over, true),
+            (.refused, false), (.resume, false),
+        ])
+    func stepsOutOfOrder(_ step: PortWayFrame.Step, isViolation: Bool) async throws {
+        let couple = try Couple()
+        defer { couple.stop() }
+        try couple.goDirect()
+        let home = couple.clients[0].core.ports
+        let token = try #require(couple.ports[0].endpoint.way?.token)
+        try home.withLock { try home.send(.way(PortWayFrame(token, step, number: 0))) }
+        if isViolation {
+            try await until("its link is over") { couple.host.statistics.violations == 1 }
+            // The other goes on without it.
+            while let event = couple.ports[1].receive(waitingAtMost: .seconds(30)), event.type != "close" {}
+            #expect(couple.ports[1].closed)
+            #expect(couple.clients[1].sendSync("ping").isOK)
+        } else {
+            try couple.talk(50)
+            #expect(couple.clients[0].sendSync("ping").isOK)
+            #expect(couple.host.statistics.violations == 0)
+        }
     }
 
     @Test("either side can say no, and everything goes through the host", arguments: [true, false])

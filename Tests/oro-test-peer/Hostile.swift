@@ -154,7 +154,7 @@ final class Hostile {
             "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
             "eventfd", "deep epoll",
             "truncated hello", "vanish", "versions", "bounds", "assembly",
-        ] + blockKinds + portKinds + descriptorKinds
+        ] + blockKinds + portKinds + descriptorKinds + wayKinds
 
     /// One mutation.
     func step() throws {
@@ -162,6 +162,7 @@ final class Hostile {
         counts[kind, default: 0] += 1
         let tries: [([String], (String) throws -> Void)] = [
             (Hostile.blockKinds, blocks), (Hostile.portKinds, ports), (Hostile.descriptorKinds, descriptors),
+            (Hostile.wayKinds, ways),
         ]
         if let (_, attempt) = tries.first(where: { $0.0.contains(kind) }) {
             do { try attempt(kind) } catch { throw Unexpected("\(kind): \(error)") }
