@@ -335,12 +335,17 @@ import Synchronization
     func reactorHears(_ event: UInt64) {
         let key = (event & ~Poller.ended) - 4
         let id = key & ~3
-        if key == Source.listener { return acceptAll() }
-        guard let host = links[id] else {
-            if greetings[id] != nil { greet(id) }
-            return
+        let hasEnded = event & Poller.ended != 0
+        if key == Source.listener {
+            if hasEnded, let listener = listener?.number { watch(listener, key) }
+            return acceptAll()
         }
-        if event & Poller.ended != 0 { watchAgain(host, key) }
+        guard let host = links[id] else {
+            guard let greeting = greetings[id] else { return }
+            if hasEnded { watch(greeting.socket, key) }
+            return greet(id)
+        }
+        if hasEnded { watchAgain(host, key) }
         switch key & 3 {
         case Source.chime: activate(host)
         case Source.pidfd: end(host, .peerGone)

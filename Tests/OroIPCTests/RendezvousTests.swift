@@ -1,10 +1,11 @@
 import CTestSupport
 import Foundation
 import OroConformance
-import OroIPC
-import OroLink
 import Synchronization
 import Testing
+
+@testable import OroIPC
+@testable import OroLink
 
 /// Who may connect, under which name, and what becomes of those who do not finish.
 @Suite("Rendezvous", .serialized)
@@ -142,6 +143,33 @@ struct RendezvousTests {
         stop.store(true, ordering: .relaxed)
         try await traffic
         #expect(good.sendSync("ping").isOK)
+        host.stop()
+    }
+
+    @Test("a host that was rung more often than its queue holds goes on accepting", arguments: WakeBackend.allCases)
+    func rungTooOften(_ backend: WakeBackend) throws {
+        let host = try host("h", backend)
+        try host.start()
+        let clients = try (0..<64).map { _ in try connect() }
+        #expect(clients.allSatisfy { $0.sendSync("ping").isOK })
+        let (isBusy, goOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        host.onThread {
+            isBusy.signal()
+            goOn.wait()
+        }
+        isBusy.wait()
+        // Io_uring ends a watch whose events find its queue full.
+        var one: UInt64 = 1
+        for _ in 0..<1000 { for client in clients { write(client.core.link.button, &one, 8) } }
+        let socket = silent()
+        goOn.signal()
+        for _ in 0..<3 {
+            let late = try connect()
+            #expect(late.sendSync("ping").isOK)
+            late.close()
+        }
+        #expect(clients.allSatisfy { $0.sendSync("ping").isOK })
+        close(socket)
         host.stop()
     }
 
