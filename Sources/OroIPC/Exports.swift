@@ -10,6 +10,7 @@
 @_exported import struct OroFrame.ValueDecoder
 @_exported import struct OroFrame.ValueEncoder
 @_exported import struct OroFrame.ValueView
+@_exported import enum OroLink.DescriptorKind
 @_exported import enum OroLink.IdlePolicy
 @_exported import enum OroLink.LinkError
 @_exported import struct OroLink.LinkLimits
