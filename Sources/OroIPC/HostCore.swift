@@ -335,17 +335,12 @@ import Synchronization
     func reactorHears(_ event: UInt64) {
         let key = (event & ~Poller.ended) - 4
         let id = key & ~3
-        let hasEnded = event & Poller.ended != 0
-        if key == Source.listener {
-            if hasEnded, let listener = listener?.number { watch(listener, key) }
-            return acceptAll()
-        }
+        if event & Poller.ended != 0, let descriptor = watched(key) { watch(descriptor, key) }
+        if key == Source.listener { return acceptAll() }
         guard let host = links[id] else {
-            guard let greeting = greetings[id] else { return }
-            if hasEnded { watch(greeting.socket, key) }
-            return greet(id)
+            if greetings[id] != nil { greet(id) }
+            return
         }
-        if hasEnded { watchAgain(host, key) }
         switch key & 3 {
         case Source.chime: activate(host)
         case Source.pidfd: end(host, .peerGone)
@@ -360,11 +355,15 @@ import Synchronization
         }
     }
 
-    private func watchAgain(_ host: HostLink, _ key: UInt64) {
+    /// What is watched under this key; `nil`: it is gone.
+    private func watched(_ key: UInt64) -> Int32? {
+        if key == Source.listener { return listener?.number }
+        let id = key & ~3
+        guard let link = links[id]?.link else { return greetings[id]?.socket }
         switch key & 3 {
-        case Source.chime: watch(host.link.chime, key)
-        case Source.socket: watch(host.link.socket.number, key)
-        default: if let pidfd = host.link.pidfd { watch(pidfd, key) }
+        case Source.chime: return link.chime
+        case Source.socket: return link.socket.number
+        default: return link.pidfd
         }
     }
 

@@ -52,24 +52,10 @@ extension Hostile {
             return try mustHangUp()
         case "transfers numbers":
             // Ports under numbers that no call has, or that are given up before they came.
-            try open(3, "oro-ipc.transfers")
-            for seq in 0..<UInt64(8) {
-                let first = 5 + 4 * seq
-                try channel(first, first + 2)
-                try carry(3, [[first, 0, 1]])
-                try post(3, seq: seq, value: int([0, 1, 1, dice.next(), .max][u(5)]), carries: true)
-            }
+            try transfer(8) { int([0, 1, 1, dice.next(), .max][u(5)]) }
         case "transfers values":
             // Ports under what is no number.
-            try open(3, "oro-ipc.transfers")
-            for seq in 0..<UInt64(4) {
-                let first = 5 + 4 * seq
-                try channel(first, first + 2)
-                try carry(3, [[first, 0, 1]])
-                try post(
-                    3, seq: seq, value: [[0xC0], array([[0]]), random(1 + u(9)), array([[10], [0]])][u(4)],
-                    carries: true)
-            }
+            try transfer(4) { [[0xC0], array([[0]]), random(1 + u(9)), array([[10], [0]])][u(4)] }
             return try settle()
         case "transfers twice":
             // Two of them, with ports in both, and the first is closed.
@@ -88,5 +74,16 @@ extension Hostile {
             try post(3, seq: 0, value: [1])
         }
         _ = try ask("release")
+    }
+
+    /// Opens the port for ports of calls, and posts so many messages there, each with a port and under what `value` says.
+    private func transfer(_ count: UInt64, under value: () -> [UInt8]) throws {
+        try open(3, "oro-ipc.transfers")
+        for seq in 0..<count {
+            let first = 5 + 4 * seq
+            try channel(first, first + 2)
+            try carry(3, [[first, 0, 1]])
+            try post(3, seq: seq, value: value(), carries: true)
+        }
     }
 }
