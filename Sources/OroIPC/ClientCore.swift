@@ -73,6 +73,8 @@ import Synchronization
     let isWatched = Atomic<Bool>(false)
     /// Chunks of bodies that wait for room in the shared ring, with the bytes they count for.
     let waitingChunks = Locked<[(sender: StreamSender, cost: Int)]>([])
+    /// The background thread looks at the deadlines of this client's calls.
+    let hasDeadlines = Atomic<Bool>(false)
     /// Tasks that are suspended until their results are there, and streams whose end has not come.
     let suspended = Atomic<Int>(0)
 

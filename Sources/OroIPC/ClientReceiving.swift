@@ -58,14 +58,15 @@ extension ClientCore {
         }
     }
 
-    /// Reads what has come and hands each result to its waiter. The result for `mine` is left in `spare`.
+    /// Reads what has come and hands each result to its waiter. The result for `mine` is left in `spare`. Not much longer than
+    /// until `end` (`oro_ticks`).
     @inline(__always)
     func receive(
-        _ spare: inout FrameStorage, mine: UInt64
+        _ spare: inout FrameStorage, mine: UInt64, until end: UInt64 = .max
     ) throws(LinkError) -> (count: Int, gotMine: Bool) {
         var gotMine = false
         if link.socketHasNews { try link.readSocket() }
-        let count = try link.drain(limit: 64) { (incoming) throws(LinkError) in
+        let count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
             if gotMine || !FrameStorage.isFree(&spare) {
                 let other = FrameStorage()
                 other.fill(incoming)
@@ -208,13 +209,22 @@ extension ClientCore {
         kick()
     }
 
+    /// Most messages of a ring that are read at once.
+    static let messagesAtOnce = 64
+    /// Microseconds for what a host has sent before it went.
+    private static let lastReading: UInt64 = 1_000_000
+
     /// What came before the end is still delivered.
     func failAfterReading(_ why: LinkError) {
         var last = why
         if case .peerGone = why {
             var spare = FrameStorage()
             do throws(LinkError) {
-                while try receive(&spare, mine: ClientCore.nobody).count > 0 {}
+                // UNTRUSTED: as much as the rings hold. A host that hangs up and goes on writing does not hold us up.
+                let end = oro_ticks() &+ ClientCore.lastReading * oro_ticks_per_us()
+                for _ in 0...link.roundsToEmpty(limit: ClientCore.messagesAtOnce) {
+                    if try receive(&spare, mine: ClientCore.nobody).count == 0 || oro_ticks() > end { break }
+                }
             } catch {
                 if case .goodbye = error { last = error }
             }

@@ -147,7 +147,10 @@ import Synchronization
     func poll(_ ports: PortHome) throws(LinkError) -> Int {
         link.sayProcessor()
         if link.socketHasNews { try link.readSocket() }
-        var count = try link.drain(limit: 64) { (incoming) throws(LinkError) in try take(incoming, ports) }
+        let end = oro_ticks() &+ Turn.peerTicks
+        var count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
+            try take(incoming, ports)
+        }
         if link.hasWaiting {
             try link.withSharedRing { (ring) throws(LinkError) in if try link.pump(ring) { count += 1 } }
         }

@@ -49,9 +49,6 @@ import Synchronization
     private var endedMeanwhile: [HostLink] = []
     private var nextKey: UInt64 = 1
     var statistics = HostStatistics()
-    /// Requests of links that have ended.
-    private var requestsBefore = 0
-    private var copiedBefore = 0
     private let published = Locked(HostStatistics())
     private var isOpen = false
     private let ending = Locked(true)
@@ -166,23 +163,15 @@ import Synchronization
     /// What was done so far; from other threads than the host's it may lag a moment behind.
     var snapshot: HostStatistics {
         if reactor.isReactorThread { publish() }
-        return published.withLock { $0 }
+        var figures = published.withLock { $0 }
+        for client in clients.withLock({ Array($0.values) }) { client.figures.add(to: &figures, client.arena) }
+        return figures
     }
 
+    /// What is not counted for each link. Before each sleep, so it costs the same with any number of links.
     private func publish() {
         statistics.links = links.count
-        statistics.requests = requestsBefore
-        statistics.copiedBytes = copiedBefore
         statistics.ports = broker.ends
-        (statistics.bytesOnLoan, statistics.loans, statistics.blockMemory) = (0, 0, 0)
-        for host in links.values {
-            statistics.requests += host.requests
-            statistics.copiedBytes += host.copiedBytes
-            let blocks = host.link.arena.figures
-            statistics.bytesOnLoan += blocks.bytesOut
-            statistics.loans += blocks.loansOut
-            statistics.blockMemory += blocks.memoryBytes
-        }
         published.withLock { $0 = statistics }
     }
 
@@ -236,9 +225,12 @@ import Synchronization
         var progressed = false
         let looks = options.idle == .park ? 1 : Patience.looksAtOnce
         isPolling = true
+        var now = oro_ticks()
+        let end = now &+ Turn.peerTicks
         // The common case of speed is one busy client: its next message is answered without another look around.
-        for _ in 0..<HostCore.roundsAtOnce {
-            if pollLinks() { progressed = true }
+        for round in 1...HostCore.roundsAtOnce {
+            if pollLinks(&now) { progressed = true }
+            if round % Turn.records == 0, oro_ticks() > end { break }
             guard unsafe active.count == 1, unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) }) else {
                 break
             }
@@ -251,10 +243,14 @@ import Synchronization
 
     /// How often one busy client is served before jobs, deadlines and other descriptors get their turn.
     private static let roundsAtOnce = 64
+    /// Most messages of a ring in a turn.
+    private static let messagesAtOnce = 64
+    /// Most clients accepted in a turn.
+    private static let acceptsAtOnce = 16
 
-    /// Looks at every active link once. True when there was something.
+    /// Looks at every active link once, from `now` on (`oro_ticks`). True when there was something.
     @inline(__always)
-    private func pollLinks() -> Bool {
+    private func pollLinks(_ now: inout UInt64) -> Bool {
         var progressed = false
         var index = 0
         while unsafe index < active.count {
@@ -263,7 +259,10 @@ import Synchronization
             // Kept by `links`, and when it is ended by `endedMeanwhile`.
             let stays = unsafe host._withUnsafeGuaranteedRef { host in
                 do throws(LinkError) {
-                    if try host.poll(limit: 64) > 0 {
+                    let count = try host.poll(limit: HostCore.messagesAtOnce, until: now &+ Turn.peerTicks)
+                    if count > 0 {
+                        // Others have their time from now on.
+                        if count >= Turn.records { now = oro_ticks() }
                         host.idleTurns = 0
                         progressed = true
                         return true
@@ -370,7 +369,7 @@ import Synchronization
     private func acceptAll() {
         guard let listener = listener?.number else { return }
         acceptAgain = .max
-        while true {
+        for _ in 0..<HostCore.acceptsAtOnce {
             let number = oro_socket_accept(listener)
             if number == -ECONNABORTED { continue }
             if number == -EMFILE || number == -ENFILE || number == -ENOMEM || number == -ENOBUFS {
@@ -381,6 +380,8 @@ import Synchronization
             if number < 0 { return }
             adopt(Descriptor(number))
         }
+        // Those that still wait are for the next turn.
+        acceptAgain = 0
     }
 
     /// Begins the handshake with whoever holds the other end of `socket`. On the reactor's thread.
@@ -497,8 +498,7 @@ import Synchronization
         host.client.setGone()
         // The first reason counts; a thread that looked at returned blocks may have had one.
         let why = host.link.ending ?? why
-        requestsBefore += host.requests
-        copiedBefore += host.copiedBytes
+        host.figures.addTotals(to: &statistics, host.link.arena)
         if case .violation(let what) = why {
             statistics.violations += 1
             options.logger.warning("link \(key) (process \(host.link.peer.processID)) is over: \(what)")

@@ -88,6 +88,8 @@ import Synchronization
     @usableFromInline
     struct Receiving {
         @usableFromInline var inCount = 1
+        /// Where the next drain begins.
+        @usableFromInline var firstRing = 0
         /// The peer's count of control packets when the socket was last read to its end; else something different.
         @usableFromInline var controlsSeen: UInt32 = 0
         /// Wake packets read.

@@ -2,14 +2,19 @@ import CSupport
 
 // All of this belongs to the holder of the receiver's role.
 extension Link {
-    /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read.
+    /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read. Ends early when the
+    /// clock (`oro_ticks`) has passed `end`; the next call begins with the next ring.
     ///
     /// Throws when the peer broke the protocol, or when `body` throws; the link must then be ended. This is the path that
     /// neither allocates nor calls the system (messages of one record).
     @inlinable
-    package func drain(limit: Int, _ body: (Incoming) throws(LinkError) -> Void) throws(LinkError) -> Int {
+    package func drain(
+        limit: Int, until end: UInt64 = .max, _ body: (Incoming) throws(LinkError) -> Void
+    ) throws(LinkError) -> Int {
         var total = 0
-        for ring in 0..<(unsafe receiving.pointee.inCount) {
+        let rings = unsafe receiving.pointee.inCount
+        var ring = unsafe receiving.pointee.firstRing
+        for _ in 0..<rings {
             // `ins` has room for every ring number, and belongs to the receiver's role.
             let state = unsafe ins + ring
             var count = 0
@@ -30,11 +35,30 @@ extension Link {
                     unsafe oro_reader_publish(&state.pointee.reader)
                     wakeForRoom()
                 }
+                // A message that comes in several records is dear in any case.
+                if unsafe count % Turn.records == 0 || view.length > Turn.cheapRecord || view.part != 0,
+                    oro_ticks() > end
+                {
+                    unsafe receiving.pointee.firstRing = ring + 1 < rings ? ring + 1 : 0
+                    noteStreak(total + count)
+                    return total + count
+                }
             }
             total += count
+            ring = ring + 1 < rings ? ring + 1 : 0
         }
         if total > 0 { noteStreak(total) }
         return total
+    }
+
+    /// How often to drain at most `limit` messages of each ring until all is read that the rings can hold at one time.
+    package func roundsToEmpty(limit: Int) -> Int {
+        var most: UInt64 = 0
+        for ring in 0..<(unsafe receiving.pointee.inCount) {
+            // The reader belongs to the receiver's role.
+            most = unsafe max(most, ins[ring].reader.capacity)
+        }
+        return Int(most) / Int(ORO_RECORD_HEADER_BYTES) / limit + 1
     }
 
     /// Polls for a message, `looks` times at most. The innermost loop of all waiting: every nanosecond in it is latency.
