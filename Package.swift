@@ -95,11 +95,16 @@ let package = Package(
         .testTarget(
             name: "OroFrameTests", dependencies: ["OroFrame", "TestGenerators"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "OroURITests", dependencies: ["OroURI", "OroFrame", "TestGenerators"], swiftSettings: testSettings),
+            name: "OroURITests", dependencies: ["OroURI", "OroFrame", "TestGenerators", "TestProcesses"],
+            swiftSettings: testSettings),
         .testTarget(
             name: "ToolTests", dependencies: ["OroIPC", "oro-ipc"], swiftSettings: swiftSettings),
         // What tests need of C: other processes, tracing, seccomp, counts of allocations and system calls.
         .target(name: "CTestSupport", dependencies: ["CSupport"], path: "Tests/CTestSupport"),
+        // Programs that tests run to their end.
+        .target(
+            name: "TestProcesses", dependencies: ["CTestSupport"], path: "Tests/TestProcesses",
+            swiftSettings: swiftSettings),
         // The behaviours every backend and topology must show, as code that either side's process can run.
         .target(
             name: "OroConformance", dependencies: ["OroIPC", "CTestSupport"], path: "Tests/OroConformance",
@@ -113,7 +118,7 @@ let package = Package(
             name: "OroIPCTests",
             dependencies: [
                 "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
-                "TestGenerators",
+                "TestGenerators", "TestProcesses",
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),

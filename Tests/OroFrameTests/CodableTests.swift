@@ -390,6 +390,8 @@ struct CodableContainerTests {
         #expect(try Value(encoded: bytes) == [["a": "text"], ["a": "text"]])
         let error = try #require(throws: EncodingError.self) { try container?.encode(1, forKey: .b) }
         #expect(error.context?.debugDescription == "it is written to after its encoding has ended")
+        // It refers to its encoder, which refers to what it encoded: a circle.
+        container = nil
 
         // One thread only.
         final class Kept: @unchecked Sendable {
@@ -404,6 +406,8 @@ struct CodableContainerTests {
         decoder.userInfo[Kept.key] = kept
         _ = try decoder.decode([Keeping].self, from: bytes)
         #expect(throws: DecodingError.self) { try kept.decoder?.container(keyedBy: Key.self) }
+        // As above: the decoder refers to the user info.
+        kept.decoder = nil
     }
 
     @Test("userInfo reaches both sides")
