@@ -110,7 +110,10 @@ let package = Package(
             name: "OroConformance", dependencies: ["OroIPC", "CTestSupport"], path: "Tests/OroConformance",
             swiftSettings: testSettings),
         .executableTarget(
-            name: "oro-test-peer", dependencies: ["OroIPC", "OroConformance", "CTestSupport"],
+            name: "oro-test-peer",
+            dependencies: [
+                "OroIPC", "OroURI", "OroConformance", "CTestSupport", .product(name: "BigInt", package: "BigInt"),
+            ],
             path: "Tests/oro-test-peer", swiftSettings: testSettings),
         .testTarget(
             name: "OroLinkTests", dependencies: ["OroLink", "CTestSupport"], swiftSettings: testSettings),

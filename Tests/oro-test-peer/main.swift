@@ -35,6 +35,7 @@ do {
     case "soak": try await soak(arguments)
     case "soakhost": try soakHost(arguments)
     case "hothost": try hothost(arguments)
+    case "worst": try await worst(arguments)
     default:
         print(Arguments.usage)
         exit(64)
