@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "count.h"
+#include "oro_fork.h"
 
 // A poll that is being cancelled completes under this key; a descriptor's own key never has the top bit.
 static const uint64_t cancel_key = 1ull << 63;
@@ -20,7 +21,11 @@ struct oro_poller {
     int epoll_fd;
     struct io_uring ring;
     unsigned unsubmitted;
+    // The process it belongs to: a forked child has neither its memory nor its watches.
+    uint32_t generation;
 };
+
+static bool is_parents(const struct oro_poller *p) { return p->generation != oro_generation(); }
 
 static int open_uring(struct oro_poller *p) {
     struct io_uring_params parameters;
@@ -49,6 +54,7 @@ struct oro_poller *oro_poller_open(int backend, int *error) {
         return NULL;
     }
     p->backend = backend;
+    p->generation = oro_generation();
     p->epoll_fd = -1;
     int status = 0;
     if (backend == ORO_BACKEND_IO_URING) {
@@ -64,14 +70,16 @@ struct oro_poller *oro_poller_open(int backend, int *error) {
         free(p);
         return NULL;
     }
+    oro_fork_note_descriptor(oro_poller_descriptor(p));
     return p;
 }
 
 void oro_poller_close(struct oro_poller *p) {
-    if (p->backend == ORO_BACKEND_IO_URING)
+    oro_fork_forget_descriptor(oro_poller_descriptor(p));
+    if (p->backend == ORO_BACKEND_IO_URING && !is_parents(p))
         io_uring_queue_exit(&p->ring);
     else
-        COUNTED(close(p->epoll_fd));
+        COUNTED(close(oro_poller_descriptor(p)));
     free(p);
 }
 
@@ -97,6 +105,7 @@ static struct io_uring_sqe *next_sqe(struct oro_poller *p) {
 }
 
 int oro_poller_add(struct oro_poller *p, int fd, uint64_t key) {
+    if (is_parents(p)) return -ECHILD;
     if (p->backend == ORO_BACKEND_EPOLL) {
         struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.u64 = key};
         return COUNTED(epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &event)) == 0 ? 0 : -errno;
@@ -111,6 +120,7 @@ int oro_poller_add(struct oro_poller *p, int fd, uint64_t key) {
 }
 
 int oro_poller_remove(struct oro_poller *p, int fd, uint64_t key) {
+    if (is_parents(p)) return -ECHILD;
     if (p->backend == ORO_BACKEND_EPOLL) return COUNTED(epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, fd, NULL)) == 0 ? 0 : -errno;
     struct io_uring_sqe *sqe = next_sqe(p);
     if (sqe == NULL) return -EBUSY;
@@ -136,14 +146,16 @@ static int reap(struct oro_poller *p, uint64_t *keys, int capacity) {
     return count;
 }
 
-int oro_poller_wait(struct oro_poller *p, uint64_t timeout_ns, uint64_t *keys, int capacity) {
+int oro_poller_wait(struct oro_poller *p, uint64_t timeout_ns, uint64_t *keys, int capacity, bool cancellable) {
+    if (is_parents(p)) return -ECHILD;
     if (p->backend == ORO_BACKEND_EPOLL) {
         struct epoll_event events[64];
         int limit = capacity < 64 ? capacity : 64;
         int timeout_ms = timeout_ns == UINT64_MAX ? -1
             : timeout_ns > 2000000000000ull       ? 2000000
                                                   : (int)((timeout_ns + 999999) / 1000000);
-        int ready = COUNTED(epoll_wait(p->epoll_fd, events, limit, timeout_ms));
+        int ready = cancellable ? COUNTED_POINT(epoll_wait(p->epoll_fd, events, limit, timeout_ms))
+                                : COUNTED(epoll_wait(p->epoll_fd, events, limit, timeout_ms));
         if (ready < 0) return errno == EINTR ? 0 : -errno;
         for (int i = 0; i < ready; i++) keys[i] = events[i].data.u64;
         return ready;

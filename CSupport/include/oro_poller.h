@@ -22,8 +22,8 @@ int oro_poller_descriptor(const struct oro_poller *p);
 int oro_poller_add(struct oro_poller *p, int fd, uint64_t key);
 int oro_poller_remove(struct oro_poller *p, int fd, uint64_t key);
 // Waits until something happens, at most `timeout_ns` (0: does not wait, UINT64_MAX: for ever). Fills up to `capacity`
-// keys; the number of them, or minus errno.
-int oro_poller_wait(struct oro_poller *p, uint64_t timeout_ns, uint64_t *keys, int capacity);
+// keys; the number of them, or minus errno. `cancellable`: with epoll it is a point at which the thread can be cancelled.
+int oro_poller_wait(struct oro_poller *p, uint64_t timeout_ns, uint64_t *keys, int capacity, bool cancellable);
 // True when a wait would find something; costs no system call on io_uring. On epoll always true: ask it.
 bool oro_poller_pending(struct oro_poller *p);
 

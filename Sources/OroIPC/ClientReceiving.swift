@@ -162,8 +162,9 @@ extension ClientCore {
         }
     }
 
-    /// Waits for the peer's bell, the socket, or ``kick()``. Armed, with the role.
-    func sleepOnLink(nanoseconds: UInt64) throws(LinkError) {
+    /// Waits for the peer's bell, the socket, or ``kick()``. Armed, with the role. `isCancellable`: the thread may be cancelled
+    /// meanwhile; it is in a ``ThreadWait``.
+    func sleepOnLink(nanoseconds: UInt64, isCancellable: Bool) throws(LinkError) {
         if sleepPoller == nil {
             // epoll: the role changes threads, and an io_uring's polls end with the thread that asked for them.
             let poller = try Poller(.epoll)
@@ -177,7 +178,7 @@ extension ClientCore {
         var socketReady = false
         var directReady = false
         var gone = false
-        sleepPoller?.wait(nanoseconds) { key in
+        sleepPoller?.wait(nanoseconds, isCancellable: isCancellable) { key in
             if key == 2 { socketReady = true }
             if key == 4 { gone = true }
             if key >= 8 && key & 1 == 1 { directReady = true }
@@ -189,12 +190,15 @@ extension ClientCore {
 
     /// Ends a sleep on the link, so that the sleeper looks around.
     func kick() {
+        if link.isForeign { return }
         oro_doorbell_ring(kicker.number)
         role.wakeAll()
     }
 
     /// The link is over: everything that waits fails with the reason.
     func fail(_ why: LinkError) {
+        // Nobody waits here: those who do are in the parent.
+        if link.isForeign { return }
         link.end(why)
         let error = IPCError(link.ending ?? why)
         failing.add(1, ordering: .sequentiallyConsistent)
@@ -210,6 +214,7 @@ extension ClientCore {
 
     /// What came before the end is still delivered.
     func failAfterReading(_ why: LinkError) {
+        if link.isForeign { return }
         var last = why
         if case .peerGone = why {
             var spare = FrameStorage()

@@ -57,11 +57,12 @@ public enum WakeBackend: String, Sendable, Hashable, CaseIterable {
     /// True when a look may find something, without a system call where the backend allows that.
     @inline(__always) package var pending: Bool { unsafe oro_poller_pending(handle) }
 
-    /// Waits at most `nanoseconds` and calls `body` with each key that has something.
-    package func wait(_ nanoseconds: UInt64, _ body: (UInt64) -> Void) {
+    /// Waits at most `nanoseconds` and calls `body` with each key that has something. `isCancellable`: the thread may be cancelled
+    /// meanwhile, with epoll; the caller has said what is to be done then.
+    package func wait(_ nanoseconds: UInt64, isCancellable: Bool = false, _ body: (UInt64) -> Void) {
         unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 64) { keys in
             // The buffer outlives the call and has room for 64.
-            let count = unsafe oro_poller_wait(handle, nanoseconds, keys.baseAddress, 64)
+            let count = unsafe oro_poller_wait(handle, nanoseconds, keys.baseAddress, 64, isCancellable)
             if count <= 0 { return }
             for index in 0..<Int(count) { body(unsafe keys[index]) }
         }

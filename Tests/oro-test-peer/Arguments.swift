@@ -19,6 +19,7 @@ struct Arguments {
         oro-test-peer blockkills [--rounds K] [--backend B]              kills of who holds blocks, or reads in them
         oro-test-peer ports    [--processes N] [--channels K] [--transfers T] [--messages M] [--backend B] [--seed S] [--brokered]
         oro-test-peer portkills [--count K] [--backend B] [--seed S]     one of three is killed while a port moves
+        oro-test-peer forks    [--count K] [--backend B]                 children of a process with clients, hosts and ports
         oro-test-peer soak     [--minutes M | --seconds S] [--every S] [--backend B] [--seed S]
         Any: --refuse-io-uring installs a seccomp filter first.
         """
