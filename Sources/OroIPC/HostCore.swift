@@ -113,6 +113,7 @@ import Synchronization
 
     /// Watches the listening socket, the first time; on the reactor's thread.
     func open() {
+        if reactor.isForeign { return }
         isServing.store(true, ordering: .relaxed)
         guard !isOpen else { return }
         isOpen = true
@@ -126,6 +127,7 @@ import Synchronization
 
     /// Any thread, several at once.
     func stop() {
+        if reactor.isForeign { return }
         hasStopped.store(true, ordering: .relaxed)
         if reactor.isReactorThread {
             reactor.stop()
@@ -165,6 +167,7 @@ import Synchronization
 
     /// What was done so far; from other threads than the host's it may lag a moment behind.
     var snapshot: HostStatistics {
+        if reactor.isForeign { return HostStatistics() }
         if reactor.isReactorThread { publish() }
         return published.withLock { $0 }
     }

@@ -1,3 +1,4 @@
+import CSupport
 import OroFrame
 import OroLink
 import Synchronization
@@ -28,6 +29,9 @@ protocol PortRoute: AnyObject, Sendable {
 // Sendable: everything that changes, here and in its ports, belongs to whoever has `lock`.
 @safe final class PortHome: @unchecked Sendable {
     private let lock = Locked(true)
+    private let generation = oro_generation()
+    /// The ports belong to the process that this one was forked from. Channels inside a process go along to its child.
+    var isForeign: Bool { !isLocal && generation != oro_generation() }
     /// Ports that the broker knows, by number.
     private(set) var table: [UInt64: PortEndpoint] = [:]
     /// Direct ways that are not over, by token.

@@ -66,6 +66,20 @@ int oro_spawn_traced(const char *path, char *const argv[], const int *fds, int f
     return 0;
 }
 
+pid_t oro_fork(void) {
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid != 0) return pid < 0 ? -errno : pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    alarm(60);
+    return 0;
+}
+
+void oro_leave(int status) {
+    fflush(NULL);
+    _exit(status);
+}
+
 int oro_reap(pid_t pid) {
     int state;
     while (waitpid(pid, &state, __WALL) != pid)

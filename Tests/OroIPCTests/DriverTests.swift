@@ -57,6 +57,12 @@ struct DriverTests {
         _ = try await run(["portkills", "--count", "15", "--backend", backend.rawValue])
     }
 
+    @Test(
+        "a forked child's calls fail, and its parent goes on", .timeLimit(.minutes(3)), arguments: WakeBackend.allCases)
+    func forks(_ backend: WakeBackend) async throws {
+        _ = try await run(["forks", "--count", "20", "--backend", backend.rawValue])
+    }
+
     @Test("no wake-up is lost", .timeLimit(.minutes(2)), arguments: WakeBackend.allCases, [IdlePolicy.park, .adaptive])
     func wakeups(_ backend: WakeBackend, _ idle: IdlePolicy) async throws {
         _ = try await run(["wakeups", "--count", "20000", "--backend", backend.rawValue, "--idle", idle.rawValue])

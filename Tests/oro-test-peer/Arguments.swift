@@ -20,6 +20,7 @@ struct Arguments {
         oro-test-peer ports    [--processes N] [--channels K] [--transfers T] [--messages M] [--backend B] [--seed S] [--brokered]
         oro-test-peer portkills [--count K] [--backend B] [--seed S]     one of three is killed while a port moves
         oro-test-peer worst    [--only TEXT] [--steps K] [--seed S]      the worst input of each decoder and built-in route
+        oro-test-peer forks    [--count K] [--backend B]                 children of a process with clients, hosts and ports
         oro-test-peer soak     [--minutes M | --seconds S] [--every S] [--backend B] [--seed S]
         Any: --refuse-io-uring installs a seccomp filter first.
         """

@@ -32,6 +32,7 @@ do {
     case "portkills": try await portKills(arguments)
     case "portvictim": try portVictim(arguments)
     case "porttalker": try portTalker(arguments)
+    case "forks": try forks(arguments)
     case "soak": try await soak(arguments)
     case "soakhost": try soakHost(arguments)
     case "hothost": try hothost(arguments)

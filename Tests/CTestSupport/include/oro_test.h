@@ -16,6 +16,10 @@ struct oro_child {
 // Starts `path` with `argv` (NULL at the end). `fds` (count of them) become descriptors 10, 11, … of the child; every
 // other descriptor is closed. The child dies with its parent. 0, or minus errno.
 int oro_spawn(const char *path, char *const argv[], const int *fds, int fd_count, struct oro_child *child);
+// A copy of this process, with the calling thread alone: 0 there. The child dies with its parent, and after a minute.
+pid_t oro_fork(void);
+// The child's end: nothing else is run.
+void oro_leave(int status);
 // Waits for the end: the exit status, or 128 + signal. Once.
 int oro_reap(pid_t pid);
 // 1 when the process has ended (it stays to be reaped), 0 when not.
