@@ -158,6 +158,8 @@ void oro_raw_unmap(void *address, uint64_t bytes) { munmap(address, bytes); }
 
 int oro_raw_seal(int fd, int seals) { return fcntl(fd, F_ADD_SEALS, seals) == 0 ? 0 : -errno; }
 
+void oro_raw_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
 int oro_raw_epoll(int depth) {
     int inner = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     for (int i = 0; i < depth; i++) {

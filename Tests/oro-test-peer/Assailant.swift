@@ -117,7 +117,7 @@ final class Assailant {
             if hostile.position + UInt64(stride) - consumed <= UInt64(hostile.ring) { return }
             if reads { skip(hostile) }
             if turns % 16 == 0 {
-                hostile.wakeHost()
+                hostile.wake()
                 guard hostile.drainHere() else { throw Gone() }
             }
             turns += 1
@@ -150,7 +150,7 @@ final class Assailant {
 
     /// Behind a run of frames: wakes the host, reads, and finds out whether the link still lives.
     func pause(_ microseconds: UInt32 = 0) throws {
-        main.wakeHost()
+        main.wake()
         if reads { skip(main) }
         guard main.drainHere() else { throw Gone() }
         if microseconds > 0 { usleep(microseconds) }
@@ -193,11 +193,5 @@ extension Hostile {
     func announce(_ packet: [UInt8], _ descriptors: [Int32] = []) {
         say(packet, descriptors)
         notice()
-    }
-
-    /// Wakes the host, whatever it does.
-    func wakeHost() {
-        var one: UInt64 = 1
-        write(chimeButton, &one, 8)
     }
 }

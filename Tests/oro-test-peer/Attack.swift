@@ -135,7 +135,7 @@ struct Attack: Sendable {
                 it.reads = false
                 let request = Wire.request("ping")
                 while !it.isStuck { try it.send(request) }
-                it.main.wakeHost()
+                it.main.wake()
                 print("ready")
                 raise(SIGSTOP)
             }, round: { try $0.pause(1000) }),

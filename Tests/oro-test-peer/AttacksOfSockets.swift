@@ -14,8 +14,8 @@ extension Attack {
             it.main.notice()
             try it.pause()
         },
-        Attack(name: "bells", what: "wakes the host without end and says nothing") { it in
-            for _ in 0..<256 { it.main.wakeHost() }
+        Attack(name: "wake packets", what: "wake packets without end, though the host does not sleep") { it in
+            for _ in 0..<256 { it.main.say(Hostile.wakePacket) }
             try it.pause()
         },
         Attack(name: "connections", what: "connects, shakes hands, hangs up") { it in
@@ -159,7 +159,7 @@ extension Attack {
                         Wire.port(5, number, seq: seq, value: Wire.array([[0], Wire.text("o"), [5]])), over: poster)
                 }
                 try it.send(Wire.port(7, number), over: poster)
-                poster.wakeHost()
+                poster.wake()
                 it.skip(poster)
                 guard poster.drainHere() else { throw Assailant.Gone() }
                 try it.pause()
@@ -181,7 +181,7 @@ extension Attack {
                         Wire.port(5, number, seq: seq, value: Wire.array([[0], Wire.text("o"), data])), over: poster)
                 }
                 try it.send(Wire.port(7, number), over: poster)
-                poster.wakeHost()
+                poster.wake()
                 it.skip(poster)
                 guard poster.drainHere() else { throw Assailant.Gone() }
                 try it.pause()

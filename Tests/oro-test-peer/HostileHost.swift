@@ -47,7 +47,7 @@ final class HostileHost {
             if came { quiet = 0 } else { quiet += 1 }
             // By itself, now and then.
             if quiet == 3 || wire.isLikely(1, in: 40) { act(style) }
-            link.wakeHost()
+            link.wake()
             if !came { usleep(50) }
             if wire.isLikely(1, in: 3000) { return }
         }
@@ -213,21 +213,33 @@ final class HostileHost {
         let token = wire.isLikely(1, in: 2) ? tokens : wire.number()
         switch wire.below(4) {
         case 0:
-            var ends: [Int32] = [-1, -1]
-            guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0 else { return }
             let introduction =
                 Wire.number(0x504f_524f, 4) + Wire.number(0, 4) + Wire.number(token, 8) + Wire.number(wire.number(), 4) + Wire.number(0, 8)
-            link.announce(wire.mayLie(introduction), [ends[0]])
-            for end in ends { close(end) }
-            if wire.isLikely(1, in: 2) {
-                link.announce(Wire.number(0x4f4f_524f, 4) + [UInt8](repeating: 0, count: 52) + Wire.number(token, 8))
-            }
+            link.announce(wire.mayLie(introduction))
+            offer(token)
         default:
             put(
                 Wire.port(
                     8, token, count: UInt32(wire.isLikely(1, in: 4) ? wire.below(40) : 1 + wire.below(5)), seq: known(ports),
                     value: Wire.int(Int(token & 0xFFFF))))
         }
+    }
+
+    /// Speaks for the other client that was introduced: an offer with a segment and a socket of this host's, or with neither.
+    private func offer(_ id: UInt64) {
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0 else { return }
+        let memory = oro_raw_memfd(UInt64(link.head + link.ring), true, oro_raw_segment_seals())
+        let offer =
+            Wire.number(0x4f4f_524f, 4) + Wire.number(0, 4) + Wire.number(1, 8) + Wire.number(wire.number(), 8)
+            + Wire.number(UInt64(link.ring), 4) + Wire.number(1, 4) + Wire.number(1 << 20, 8) + Wire.number(512, 4)
+            + Wire.number(16, 4) + Wire.number(1 << 30, 8) + Wire.number(id, 8)
+        switch wire.below(3) {
+        case 0: link.announce(Wire.number(0x4f4f_524f, 4) + [UInt8](repeating: 0, count: 52) + Wire.number(id, 8))
+        case 1: link.announce(wire.mayLie(offer), [memory, wire.isLikely(1, in: 4) ? memory : ends[0]])
+        default: break
+        }
+        for fd in ends + [memory] { close(fd) }
     }
 
     private func lent() {
@@ -275,7 +287,7 @@ final class HostileHost {
     private func packet() {
         guard wire.isLikely(1, in: 3) else { return link.announce(Wire.number(0x554f_524f, 4)) }
         let files = (0..<wire.below(4)).map { _ in wire.isLikely(1, in: 2) ? oro_raw_eventfd() : oro_raw_file() }
-        let kinds: [UInt64] = [0x474f_524f, 0x4d4f_524f, 0x464f_524f, 0x424f_524f, 0x504f_524f, 0x4f4f_524f, 0x444f_524f, 0x414f_524f]
+        let kinds: [UInt64] = [0x474f_524f, 0x4d4f_524f, 0x464f_524f, 0x424f_524f, 0x504f_524f, 0x4f4f_524f, 0x444f_524f, 0x594f_524f]
         link.announce(wire.isLikely(1, in: 3) ? wire.bytes(wire.below(90)) : Wire.number(wire.pick(kinds), 4) + wire.bytes(wire.below(61)), files)
         for file in files { close(file) }
     }
@@ -329,7 +341,7 @@ extension Hostile {
         var refusal: UInt16?
         /// Only so many bytes of it.
         var cut = 64
-        var version: UInt64 = Hostile.version
+        var version: UInt64 = 2
         var rings: UInt64 = 8
         var message: UInt64 = 1 << 26
         var loans: UInt64 = 512
@@ -351,7 +363,6 @@ extension Hostile {
         guard got == 56, count >= 1 else { return false }
         shown.welcome(hello, fds[0])
         shown.loans = Int(hello[40]) | Int(hello[41]) << 8 | Int(hello[42]) << 16
-        keepBell(fds.prefix(Int(count)))
         if let refusal = welcome.refusal {
             say(bytes([(0x524f_524f, 4), (UInt64(refusal), 2)]))
             return false
@@ -369,7 +380,7 @@ extension Hostile {
             (0x574f_524f, 4), (welcome.version, 2), (0, 2), (7, 8), (key, 8), (UInt64(ring), 4), (welcome.rings, 4), (welcome.message, 8),
             (welcome.loans, 4), (256, 4), (1 << 40, 8), (dice.next(), 8),
         ])
-        sendWelcome(Array(packet.prefix(welcome.cut)), Array(repeating: memory, count: welcome.descriptors))
+        say(Array(packet.prefix(welcome.cut)), Array(repeating: memory, count: welcome.descriptors))
         return true
     }
 
@@ -386,20 +397,5 @@ extension Hostile {
             shown.position += UInt64(ring.load(fromByteOffset: offset + 12, as: UInt32.self))
         }
         if shown.position != before { segment.storeBytes(of: shown.position, toByteOffset: 256, as: UInt64.self) }
-    }
-
-    // What the handshake's version decides.
-
-    static let version: UInt64 = 1
-
-    /// Keeps what wakes the peer.
-    func keepBell(_ fds: ArraySlice<Int32>) {}
-
-    func sendWelcome(_ packet: [UInt8], _ fds: [Int32]) {
-        chimeButton = oro_raw_eventfd()
-        let chime = oro_raw_epoll(1)
-        _ = oro_raw_epoll_add(chime, chimeButton)
-        say(packet, fds + (fds.count == 1 ? [chime] : []))
-        close(chime)
     }
 }

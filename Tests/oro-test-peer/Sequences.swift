@@ -79,7 +79,7 @@ final class SequenceClient {
         let (name, action) = SequenceClient.kinds[wire.below(SequenceClient.kinds.count)]
         steps[name, default: 0] += 1
         try action(self)
-        if wire.isLikely(1, in: 3) { link.wakeHost() }
+        if wire.isLikely(1, in: 3) { link.wake() }
     }
 
     private func send(_ frame: [UInt8]) throws { try assailant.send(wire.mayLie(frame)) }
@@ -337,7 +337,7 @@ final class SequenceClient {
     private func packet() {
         let kinds: [UInt64] = [
             0x494f_524f, 0x574f_524f, 0x524f_524f, 0x474f_524f, 0x4d4f_524f, 0x464f_524f, 0x424f_524f, 0x504f_524f,
-            0x4f4f_524f, 0x554f_524f, 0x444f_524f, 0x414f_524f,
+            0x4f4f_524f, 0x554f_524f, 0x444f_524f, 0x594f_524f,
         ]
         let packet = wire.isLikely(1, in: 3) ? wire.bytes(wire.below(80)) : Wire.number(wire.pick(kinds), 4) + wire.bytes(wire.below(61))
         let files = (0..<(wire.isLikely(1, in: 2) ? 0 : wire.below(6))).map { _ in
@@ -362,7 +362,7 @@ final class SequenceClient {
 
     /// Takes what the host has said, and keeps what it lends.
     private func read() throws {
-        link.wakeHost()
+        link.wake()
         guard link.drainHere() else { throw Assailant.Gone() }
         if !assailant.reads { return }
         assailant.each(link) { frame in
@@ -373,13 +373,13 @@ final class SequenceClient {
     }
 
     private func wait() throws {
-        link.wakeHost()
+        link.wake()
         usleep(UInt32(wire.below(300)))
         try read()
     }
 
     private func end() throws {
-        link.wakeHost()
+        link.wake()
         switch wire.below(5) {
         case 0: try send(Wire.frame(Wire.Kind.goodbye, value: wire.isLikely(1, in: 2) ? Wire.text("bye") : []))
         case 1: shutdown(link.socket, Int32(SHUT_WR))

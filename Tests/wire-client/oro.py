@@ -190,7 +190,7 @@ class Link:
     def __init__(self, path=None, sock=None, ring=1 << 16, rings=8, longest=(1 << 26) + 65536, loans=512, memories=256):
         self.sleeps = self.wakes = self.woken = self.returned = self.announced = 0
         self.loans, self.frames, self.memories, self.returns, self.own = loans, [], {}, None, {}
-        self.lent, self.next_loan, self.their_returns, self.their_returned = {}, 0, None, 0
+        self.last_woken, self.lent, self.next_loan, self.their_returns, self.their_returned = 0, {}, 0, None, 0
         if sock is None:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             sock.connect(path)
@@ -248,7 +248,7 @@ class Link:
                 return
             seconds = 0.0
             kind = packet[:4]
-            if kind == b"OROA":
+            if kind == b"OROY":
                 self.woken += 1
                 continue
             self.heard += 1
@@ -284,19 +284,14 @@ class Link:
     def wake(self, for_room=False):
         full_fence()
         word = self.their_words[8]
-        if word & 1 and (not for_room or word & 2) and word >> 3 != self.woke_for():
+        if word & 1 and (not for_room or word & 2) and word >> 3 > self.last_woken:
             self.last_woken = word >> 3
             self.wakes += 1
             struct.pack_into("<I", self.segment, 80, self.wakes)
             try:
-                self.socket.sendmsg([b"OROA"], [], socket.MSG_DONTWAIT)
+                self.socket.sendmsg([b"OROY"], [], socket.MSG_DONTWAIT)
             except BlockingIOError:
                 pass
-
-    last_woken = 0
-
-    def woke_for(self):
-        return self.last_woken
 
     def sleep(self, seconds, room=False):
         """Blocks until the peer wakes this side; at once when there is something already."""

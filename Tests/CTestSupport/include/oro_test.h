@@ -98,6 +98,7 @@ int oro_raw_remove(void *address, uint64_t bytes);    // a hole, through a mappi
 void oro_raw_unmap(void *address, uint64_t bytes);
 void *oro_raw_map_reading(int fd, uint64_t bytes);
 void *oro_raw_map_private(int fd, uint64_t bytes);     // for what is sealed against all writing
+void oro_raw_fence(void);
 int oro_raw_epoll(int depth);  // an epoll that watches an epoll … depth deep
 int oro_raw_epoll_add(int epoll, int fd);
 int oro_raw_eventfd(void);
