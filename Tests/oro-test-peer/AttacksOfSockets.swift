@@ -206,8 +206,9 @@ extension Attack {
     // MARK: Its end
 
     static let endAttacks = [
-        Attack(name: "kills", what: "processes that flood and are killed (SIGKILL), one after the other", connects: false)
-        { it in
+        Attack(
+            name: "kills", what: "processes that flood and are killed (SIGKILL), one after the other", connects: false
+        ) { it in
             let victim = try Peer(["assail", "--name", it.name, "--folder", it.folder, "--attack", "streams"])
             try victim.line(starting: "ready")
             usleep(10_000)

@@ -239,7 +239,9 @@ struct FairnessTable {
         for attack in attacks {
             let own = rows.filter { $0.attack == attack }
             let cells = columns.map { column in
-                let row = own.first { $0.attackers == 0 ? column.hasPrefix($0.backend) : "\($0.backend), \($0.attackers)" == column }
+                let row = own.first {
+                    $0.attackers == 0 ? column.hasPrefix($0.backend) : "\($0.backend), \($0.attackers)" == column
+                }
                 guard let row, !row.times.isEmpty else { return "–" }
                 return "\(row.at(0.5)) / \(row.at(0.99)) / \(row.at(1))"
             }

@@ -353,7 +353,9 @@ final class Hostile {
                 message: dice.next() >> UInt64(u(64)))
         }
         if first < 0 { first = oro_raw_memfd(size, allocate, seals) }
-        _ = packet.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, packet.count, [first] + more, Int32(1 + more.count)) }
+        _ = packet.withUnsafeBytes {
+            oro_raw_send(socket, $0.baseAddress, packet.count, [first] + more, Int32(1 + more.count))
+        }
         for fd in [first] + more { close(fd) }
         var answer = [UInt8](repeating: 0, count: 256)
         var fds = [Int32](repeating: -1, count: 8)

@@ -137,18 +137,30 @@ final class HostileHost {
         put(
             Wire.frame(
                 Wire.Kind.result, flags: status == 1 ? 4 : 0, deadline: wire.isLikely(1, in: 10) ? 2 : status,
-                ticket: wire.isLikely(1, in: 6) ? 0 : known(tickets), seq: isWide ? .max : wire.number(), seqText: isWide ? "-1" : nil,
+                ticket: wire.isLikely(1, in: 6) ? 0 : known(tickets), seq: isWide ? .max : wire.number(),
+                seqText: isWide ? "-1" : nil,
                 value: status == 1
-                    ? Wire.object([("type", Wire.text("TypeError")), ("message", wire.value(1)), ("code", wire.value(1)), ("cause", wire.value())])
+                    ? Wire.object([
+                        ("type", Wire.text("TypeError")), ("message", wire.value(1)), ("code", wire.value(1)),
+                        ("cause", wire.value()),
+                    ])
                     : wire.value(),
-                headers: wire.isLikely(1, in: 3) ? wire.headers() : [], payload: wire.isLikely(1, in: 3) ? wire.bytes(wire.count()) : []))
+                headers: wire.isLikely(1, in: 3) ? wire.headers() : [],
+                payload: wire.isLikely(1, in: 3) ? wire.bytes(wire.count()) : []))
     }
 
     private func stream() {
         let ticket = known(streams)
         switch wire.below(5) {
-        case 0: put(Wire.frame(Wire.Kind.end, flags: wire.pick([0, 4]), ticket: ticket, value: wire.isLikely(1, in: 2) ? wire.value(2) : []))
-        case 1: put(Wire.frame(Wire.Kind.credit, deadline: UInt32(truncatingIfNeeded: wire.number()), ticket: known(tickets)))
+        case 0:
+            put(
+                Wire.frame(
+                    Wire.Kind.end, flags: wire.pick([0, 4]), ticket: ticket,
+                    value: wire.isLikely(1, in: 2) ? wire.value(2) : []))
+        case 1:
+            put(
+                Wire.frame(
+                    Wire.Kind.credit, deadline: UInt32(truncatingIfNeeded: wire.number()), ticket: known(tickets)))
         default:
             for _ in 0..<1 + wire.below(20) {
                 put(
@@ -165,18 +177,26 @@ final class HostileHost {
                 Wire.frame(
                     Wire.Kind.event, ticket: wire.isLikely(1, in: 10) ? wire.number() : 0,
                     name: wire.isLikely(1, in: 3) ? Array("broadcastchannelmessage".utf8) : wire.name(),
-                    value: wire.value(), headers: wire.isLikely(1, in: 3) ? wire.headers() : [], payload: wire.bytes(wire.below(60))))
+                    value: wire.value(), headers: wire.isLikely(1, in: 3) ? wire.headers() : [],
+                    payload: wire.bytes(wire.below(60))))
         }
     }
 
     private func port() {
         let number = known(ports)
         switch wire.below(10) {
-        case 0: put(Wire.port(7, number, value: wire.isLikely(1, in: 2) ? Wire.text("QuotaExceededError: none") : wire.value(1)))
+        case 0:
+            put(
+                Wire.port(
+                    7, number, value: wire.isLikely(1, in: 2) ? Wire.text("QuotaExceededError: none") : wire.value(1)))
         case 1: put(Wire.port(6, number, seq: wire.isLikely(1, in: 2) ? 1 : wire.number()))
         case 2: put(Wire.port(10, wire.isLikely(1, in: 2) ? 0 : number, seq: wire.number()))
         case 3: put(Wire.port(9, number, count: UInt32(wire.below(20)), seq: wire.number()))
-        case 4: put(Wire.port(UInt32(wire.below(16)), number, count: UInt32(truncatingIfNeeded: wire.number()), seq: wire.number(), value: wire.value(2)))
+        case 4:
+            put(
+                Wire.port(
+                    UInt32(wire.below(16)), number, count: UInt32(truncatingIfNeeded: wire.number()),
+                    seq: wire.number(), value: wire.value(2)))
         default:
             var route: UInt16 = 0
             if wire.isLikely(1, in: 5) {
@@ -192,7 +212,10 @@ final class HostileHost {
                     let numbers = (0..<(wire.isLikely(1, in: 12) ? wire.below(7) : 4)).map { _ in
                         wire.isLikely(1, in: 3) ? wire.number() : UInt64(wire.below(3))
                     }
-                    return Wire.array(([wire.isLikely(1, in: 6) ? wire.number() : given] + numbers).map { Wire.int(Int(Int64(bitPattern: $0))) })
+                    return Wire.array(
+                        ([wire.isLikely(1, in: 6) ? wire.number() : given] + numbers).map {
+                            Wire.int(Int(Int64(bitPattern: $0)))
+                        })
                 }
                 put(Wire.port(4, number, value: Wire.array(rows)))
                 ports.append(given)
@@ -200,10 +223,12 @@ final class HostileHost {
             }
             let seq = wire.isLikely(1, in: 6) ? wire.number() : sent[number] ?? 0
             sent[number] = seq &+ 1
-            let value = wire.isLikely(1, in: 3) ? Wire.array([[0], Wire.text("*"), wire.structured()]) : wire.structured()
+            let value =
+                wire.isLikely(1, in: 3) ? Wire.array([[0], Wire.text("*"), wire.structured()]) : wire.structured()
             put(
                 Wire.port(
-                    5, number, count: wire.isLikely(1, in: 5) ? UInt32(truncatingIfNeeded: wire.number()) : 0, seq: seq, route: route,
+                    5, number, count: wire.isLikely(1, in: 5) ? UInt32(truncatingIfNeeded: wire.number()) : 0, seq: seq,
+                    route: route,
                     value: value, payload: wire.isLikely(1, in: 4) ? wire.bytes(wire.count()) : []))
         }
     }
@@ -214,13 +239,15 @@ final class HostileHost {
         switch wire.below(4) {
         case 0:
             let introduction =
-                Wire.number(0x504f_524f, 4) + Wire.number(0, 4) + Wire.number(token, 8) + Wire.number(wire.number(), 4) + Wire.number(0, 8)
+                Wire.number(0x504f_524f, 4) + Wire.number(0, 4) + Wire.number(token, 8) + Wire.number(wire.number(), 4)
+                + Wire.number(0, 8)
             link.announce(wire.mayLie(introduction))
             offer(token)
         default:
             put(
                 Wire.port(
-                    8, token, count: UInt32(wire.isLikely(1, in: 4) ? wire.below(40) : 1 + wire.below(5)), seq: known(ports),
+                    8, token, count: UInt32(wire.isLikely(1, in: 4) ? wire.below(40) : 1 + wire.below(5)),
+                    seq: known(ports),
                     value: Wire.int(Int(token & 0xFFFF))))
         }
     }
@@ -252,29 +279,36 @@ final class HostileHost {
             let serial = UInt32(truncatingIfNeeded: wire.dice.next())
             link.announce(
                 wire.mayLie(
-                    Wire.number(0x4d4f_524f, 4) + Wire.number(slot, 4) + Wire.number(UInt64(serial), 4) + Wire.number(0, 4)
+                    Wire.number(0x4d4f_524f, 4) + Wire.number(slot, 4) + Wire.number(UInt64(serial), 4)
+                        + Wire.number(0, 4)
                         + Wire.number(UInt64(bytes), 8)), [fd])
             close(fd)
             if memory == nil { memory = (serial, bytes) }
         }
         guard let memory else { return }
         let (offset, count) =
-            wire.isLikely(1, in: 6) ? (wire.number(), wire.number()) : (UInt64(wire.below(2000)), UInt64(1 + wire.below(2000)))
+            wire.isLikely(1, in: 6)
+            ? (wire.number(), wire.number()) : (UInt64(wire.below(2000)), UInt64(1 + wire.below(2000)))
         let reference =
             Wire.number(wire.isLikely(1, in: 10) ? wire.number() : 0, 4) + Wire.number(UInt64(memory.serial), 4)
             + Wire.number(wire.number(), 8) + Wire.number(offset, 8) + Wire.number(count, 8)
-        let choices: [(UInt8, UInt64)] = [(Wire.Kind.result, known(tickets)), (Wire.Kind.chunk, known(streams)), (Wire.Kind.event, 0)]
+        let choices: [(UInt8, UInt64)] = [
+            (Wire.Kind.result, known(tickets)), (Wire.Kind.chunk, known(streams)), (Wire.Kind.event, 0),
+        ]
         let (kind, ticket) = wire.pick(choices)
         put(
             Wire.frame(
-                kind, flags: Wire.Flag.lent, ticket: ticket, seq: wire.number(), name: kind == Wire.Kind.event ? wire.name() : nil,
+                kind, flags: Wire.Flag.lent, ticket: ticket, seq: wire.number(),
+                name: kind == Wire.Kind.event ? wire.name() : nil,
                 payload: reference))
         if wire.isLikely(1, in: 6) {
             // Gives back what it was lent, or was not.
             let fd = oro_raw_memfd(UInt64(link.shown.loans * 8), true, 0)
             if let base = oro_raw_map(fd, UInt64(link.shown.loans * 8)) {
                 for slot in 0..<8 {
-                    base.storeBytes(of: UInt64(1) << 56 | UInt64(slot) << 32 | wire.number() & 3, toByteOffset: slot * 8, as: UInt64.self)
+                    base.storeBytes(
+                        of: UInt64(1) << 56 | UInt64(slot) << 32 | wire.number() & 3, toByteOffset: slot * 8,
+                        as: UInt64.self)
                 }
                 oro_raw_unmap(base, UInt64(link.shown.loans * 8))
             }
@@ -287,8 +321,12 @@ final class HostileHost {
     private func packet() {
         guard wire.isLikely(1, in: 3) else { return link.announce(Wire.number(0x554f_524f, 4)) }
         let files = (0..<wire.below(4)).map { _ in wire.isLikely(1, in: 2) ? oro_raw_eventfd() : oro_raw_file() }
-        let kinds: [UInt64] = [0x474f_524f, 0x4d4f_524f, 0x464f_524f, 0x424f_524f, 0x504f_524f, 0x4f4f_524f, 0x444f_524f, 0x594f_524f]
-        link.announce(wire.isLikely(1, in: 3) ? wire.bytes(wire.below(90)) : Wire.number(wire.pick(kinds), 4) + wire.bytes(wire.below(61)), files)
+        let kinds: [UInt64] = [
+            0x474f_524f, 0x4d4f_524f, 0x464f_524f, 0x424f_524f, 0x504f_524f, 0x4f4f_524f, 0x444f_524f, 0x594f_524f,
+        ]
+        link.announce(
+            wire.isLikely(1, in: 3)
+                ? wire.bytes(wire.below(90)) : Wire.number(wire.pick(kinds), 4) + wire.bytes(wire.below(61)), files)
         for file in files { close(file) }
     }
 
@@ -296,9 +334,14 @@ final class HostileHost {
         guard let segment = link.segment else { return }
         switch wire.below(6) {
         case 0: segment.storeBytes(of: wire.dice.next(), toByteOffset: 64, as: UInt64.self)
-        case 1: segment.storeBytes(of: UInt32(truncatingIfNeeded: wire.number()), toByteOffset: 72 + 4 * wire.below(3), as: UInt32.self)
+        case 1:
+            segment.storeBytes(
+                of: UInt32(truncatingIfNeeded: wire.number()), toByteOffset: 72 + 4 * wire.below(3), as: UInt32.self)
         case 2: segment.storeBytes(of: wire.number(), toByteOffset: 256 + 64 * wire.below(8), as: UInt64.self)
-        case 3: link.record(wire.bytes(wire.below(64)), length: UInt32(truncatingIfNeeded: wire.number()), stride: UInt32(wire.below(8) * 16))
+        case 3:
+            link.record(
+                wire.bytes(wire.below(64)), length: UInt32(truncatingIfNeeded: wire.number()),
+                stride: UInt32(wire.below(8) * 16))
         default: break
         }
     }
@@ -377,7 +420,8 @@ extension Hostile {
         segment = oro_raw_map(memory, UInt64(head + ring))
         if isSealed { _ = oro_raw_seal(memory, oro_raw_segment_seals()) }
         let packet = bytes([
-            (0x574f_524f, 4), (welcome.version, 2), (0, 2), (7, 8), (key, 8), (UInt64(ring), 4), (welcome.rings, 4), (welcome.message, 8),
+            (0x574f_524f, 4), (welcome.version, 2), (0, 2), (7, 8), (key, 8), (UInt64(ring), 4), (welcome.rings, 4),
+            (welcome.message, 8),
             (welcome.loans, 4), (256, 4), (1 << 40, 8), (dice.next(), 8),
         ])
         say(Array(packet.prefix(welcome.cut)), Array(repeating: memory, count: welcome.descriptors))

@@ -13,7 +13,8 @@ func hostileHostTrial(_ arguments: Arguments) async throws {
     let bad = try Peer(["badhost", "--name", "bad", "--folder", folder.path, "--seed", seed, "--first", first])
     try bad.line(starting: "ready")
     let client = try Peer([
-        "exposed", "--folder", folder.path, "--count", "\(arguments.number("count", 5000))", "--seed", seed, "--first", first,
+        "exposed", "--folder", folder.path, "--count", "\(arguments.number("count", 5000))", "--seed", seed, "--first",
+        first,
         "--backend", arguments.text("backend") ?? "io_uring",
     ])
     let lines = await Task.detached { client.rest() }.value
@@ -32,7 +33,9 @@ func exposed(_ arguments: Arguments) async throws {
     options.handshakeMilliseconds = 100
     options.allowsDescriptors = true
     let exposed = Exposed(options: options)
-    let (seed, first, count) = (arguments.number("seed", 1), arguments.number("first", 0), arguments.number("count", 5000))
+    let (seed, first, count) = (
+        arguments.number("seed", 1), arguments.number("first", 0), arguments.number("count", 5000)
+    )
     let progress = Atomics()
     let watchdog = Thread {
         var (last, stuck) = (-1, 0)
@@ -81,7 +84,9 @@ func exposed(_ arguments: Arguments) async throws {
     let end = oro_clock_ns() + 10_000_000_000
     while oro_count_fds(0) > before.fds || oro_count_memfds(0) > before.memfds, oro_clock_ns() < end { usleep(10_000) }
     let after = (fds: oro_count_fds(0), memfds: oro_count_memfds(0), rss: oro_rss_kb(0))
-    print("links \(count): \(exposed.connected) made, \(exposed.right) right results, \(exposed.wrong) errors; other link: \(times.latencies)")
+    print(
+        "links \(count): \(exposed.connected) made, \(exposed.right) right results, \(exposed.wrong) errors; other link: \(times.latencies)"
+    )
     print(
         "descriptors \(before.fds) -> \(after.fds), mappings of memfds \(before.memfds) -> \(after.memfds), "
             + "RSS \(before.rss) -> \(after.rss) kB, at most \(oro_peak_rss_kb(0)) kB")
@@ -138,9 +143,14 @@ private final class Exposed {
             switch below(10) {
             case 0:
                 let options = Exposed.limit
-                if let result = try? await onThread({ client.sendSync("echo", value, options: options) }) { count(result) }
+                if let result = try? await onThread({ client.sendSync("echo", value, options: options) }) {
+                    count(result)
+                }
             case 1: count(await client.request("echo", value, options: Exposed.limit))
-            case 2: count(await client.write("echo", nil, Bytes([UInt8](repeating: 7, count: below(3) * 20_000)), options: Exposed.limit))
+            case 2:
+                count(
+                    await client.write(
+                        "echo", nil, Bytes([UInt8](repeating: 7, count: below(3) * 20_000)), options: Exposed.limit))
             case 3: for _ in 0..<20 { try? client.post("note", value) }
             case 4:
                 let stream = client.stream("stream", value, options: Exposed.limit, window: 1 + below(20))
@@ -179,7 +189,9 @@ private final class Exposed {
                     try? channel.postMessage("hello")
                 }
             case 8:
-                if let port = ports.last { count(await client.request("take", value, transfer: [port], options: Exposed.limit)) }
+                if let port = ports.last {
+                    count(await client.request("take", value, transfer: [port], options: Exposed.limit))
+                }
             default:
                 if var loan = try? await client.loan(5000, waitingAtMost: .milliseconds(5)) {
                     loan.withUnsafeMutableBytes { _ = memset($0.baseAddress!, 1, $0.count) }

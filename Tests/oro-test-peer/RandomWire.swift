@@ -51,7 +51,9 @@ struct RandomWire {
         case 6, 7, 8: return Wire.int(below(200) - 20)
         case 9, 10: return Wire.array((0..<below(6)).map { _ in value(depth - 1) })
         default:
-            return Wire.object((0..<below(5)).map { ("\(pick(["a", "ms", "count", "size", "value", "name"]))\($0)", value(depth - 1)) })
+            return Wire.object(
+                (0..<below(5)).map { ("\(pick(["a", "ms", "count", "size", "value", "name"]))\($0)", value(depth - 1)) }
+            )
         }
     }
 
@@ -75,7 +77,9 @@ struct RandomWire {
         let count = below(6)
         var all = Wire.number(UInt64(count), 2)
         for _ in 0..<count {
-            let (name, value) = (isLikely(1, in: 4) ? Array("oro-ports".utf8) : name(), bytes(below(30)).map { $0 & 0x7F })
+            let (name, value) = (
+                isLikely(1, in: 4) ? Array("oro-ports".utf8) : name(), bytes(below(30)).map { $0 & 0x7F }
+            )
             all += Wire.number(UInt64(name.count), 2) + name + Wire.number(UInt64(value.count), 4) + value
         }
         return all

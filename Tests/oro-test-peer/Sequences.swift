@@ -71,7 +71,8 @@ final class SequenceClient {
         ("lends", { try $0.lend() }), ("lends", { try $0.lend() }), ("returns", { try $0.giveBack() }),
         ("wants loans", { try $0.wantLoan() }), ("names", { try $0.names() }), ("ring", { try $0.ring() }),
         ("listens", { try $0.listen() }), ("parts", { try $0.parts() }), ("any frame", { $0.put($0.wire.anyFrame()) }),
-        ("packet", { $0.packet() }), ("words", { $0.words() }), ("reads", { try $0.read() }), ("reads", { try $0.read() }),
+        ("packet", { $0.packet() }), ("words", { $0.words() }), ("reads", { try $0.read() }),
+        ("reads", { try $0.read() }),
         ("waits", { try $0.wait() }),
     ]
 
@@ -100,9 +101,11 @@ final class SequenceClient {
     // MARK: Requests
 
     private static let commands = [
-        "ping", "echo", "echo.async", "seq", "fail", "headers", "headers.back", "sleep", "note", "take", "make", "digest",
+        "ping", "echo", "echo.async", "seq", "fail", "headers", "headers.back", "sleep", "note", "take", "make",
+        "digest",
         "make.loan", "echo.loan", "keep", "release", "blocks", "body.read", "body.none", "stream.echo", "stream.count",
-        "stream.shapes", "stream.pause", "event.emit", "event.push", "event.burst", "reply.later", "reply.never", "reply.drop",
+        "stream.shapes", "stream.pause", "event.emit", "event.push", "event.burst", "reply.later", "reply.never",
+        "reply.drop",
         "reply.throw", "platform.primordials", "platform.event", "diagnostics.query", "diagnostics.stream.sse",
         "diagnostics.stream.chunks", "broadcast_channel.subscribe", "broadcast_channel.unsubscribe",
         "broadcast_channel.postMessage", "nobody",
@@ -115,10 +118,12 @@ final class SequenceClient {
         case 1: return wire.value()
         default:
             return Wire.object([
-                ("ms", small(3)), ("count", small(300)), ("size", small(5000)), ("seed", small(9)), ("interval", small(3)),
+                ("ms", small(3)), ("count", small(300)), ("size", small(5000)), ("seed", small(9)),
+                ("interval", small(3)),
                 ("name", Wire.text("n\(wire.below(4))")), ("data", wire.value(2)), ("value", wire.value(1)),
                 ("chunks", small(9)), ("chunkSize", small(2000)), ("sizes", Wire.array([small(100), small(3000)])),
-                ("n", small(9)), ("who", Wire.text("hostile")), ("gap", small(2)), ("tag", Wire.text("t\(wire.below(3))")),
+                ("n", small(9)), ("who", Wire.text("hostile")), ("gap", small(2)),
+                ("tag", Wire.text("t\(wire.below(3))")),
             ])
         }
     }
@@ -137,7 +142,9 @@ final class SequenceClient {
     }
 
     private func stream() throws {
-        let name = wire.pick(["stream.count", "stream.echo", "body.read", "diagnostics.stream.sse", "stream.shapes", "echo"])
+        let name = wire.pick([
+            "stream.count", "stream.echo", "body.read", "diagnostics.stream.sse", "stream.shapes", "echo",
+        ])
         let flags = wire.pick([Wire.Flag.takesStream, Wire.Flag.hasBody, Wire.Flag.takesStream | Wire.Flag.hasBody])
         let ticket = ticket()
         try send(Wire.request(name, flags: flags, ticket: ticket, seq: ticket, value: parameters()))
@@ -221,16 +228,20 @@ final class SequenceClient {
             }
             if wire.isLikely(1, in: 6) {
                 let other = port()
-                let row = Wire.array([other, wire.isLikely(1, in: 4) ? wire.number() : 0, 9].map { Wire.int(Int(Int64(bitPattern: $0))) })
+                let row = Wire.array(
+                    [other, wire.isLikely(1, in: 4) ? wire.number() : 0, 9].map { Wire.int(Int(Int64(bitPattern: $0))) }
+                )
                 try send(Wire.port(4, number, value: Wire.array([row])))
                 if wire.isLikely(3, in: 4) { ports[other] = nil }
                 route |= 0x8000
             }
-            let value = wire.isLikely(1, in: 3)
+            let value =
+                wire.isLikely(1, in: 3)
                 ? Wire.array([[0], Wire.text(wire.pick(["o", "*"])), wire.structured()]) : wire.structured()
             try send(
                 Wire.port(
-                    5, number, count: wire.isLikely(1, in: 10) ? UInt32(truncatingIfNeeded: wire.number()) : 0, seq: seq,
+                    5, number, count: wire.isLikely(1, in: 10) ? UInt32(truncatingIfNeeded: wire.number()) : 0,
+                    seq: seq,
                     route: route, value: value, payload: wire.isLikely(1, in: 5) ? wire.bytes(wire.count()) : []))
         }
     }
@@ -244,7 +255,11 @@ final class SequenceClient {
         case 3: try send(Wire.port(8, number | 1 << 63, count: UInt32(16 + wire.below(6)), seq: wire.number()))
         case 4: try send(Wire.port(9, number, count: UInt32(wire.below(18)), seq: wire.number()))
         case 5: try send(Wire.port(10, 0, seq: wire.number()))
-        case 6: try send(Wire.port(UInt32(wire.below(16)), number, count: UInt32(truncatingIfNeeded: wire.number()), seq: wire.number()))
+        case 6:
+            try send(
+                Wire.port(
+                    UInt32(wire.below(16)), number, count: UInt32(truncatingIfNeeded: wire.number()), seq: wire.number()
+                ))
         default:
             taken += UInt64(wire.below(3))
             try send(Wire.port(6, number, seq: taken))
@@ -281,20 +296,23 @@ final class SequenceClient {
         let memory = wire.pick(memories)
         loans += 1
         let (offset, count) =
-            wire.isLikely(1, in: 8) ? (wire.number(), wire.number()) : (UInt64(wire.below(2000)), UInt64(1 + wire.below(2000)))
+            wire.isLikely(1, in: 8)
+            ? (wire.number(), wire.number()) : (UInt64(wire.below(2000)), UInt64(1 + wire.below(2000)))
         let reference =
             Wire.number(UInt64(memory.slot), 4) + Wire.number(UInt64(memory.serial), 4) + Wire.number(loans, 8)
             + Wire.number(offset, 8) + Wire.number(count, 8)
         try send(
             Wire.request(
                 wire.pick(["digest", "echo", "echo.loan", "keep", "take", "echo.async", "body.read", "nobody"]),
-                flags: Wire.Flag.lent | wire.pick([0, 0, 0, Wire.Flag.takesStream]), ticket: ticket(), payload: reference))
+                flags: Wire.Flag.lent | wire.pick([0, 0, 0, Wire.Flag.takesStream]), ticket: ticket(),
+                payload: reference))
     }
 
     private func wantLoan() throws {
         for _ in 0..<1 + wire.below(3) {
             try send(
-                Wire.request("make.loan", ticket: ticket(), value: Wire.object([("count", Wire.int(1 + wire.below(5000)))])))
+                Wire.request(
+                    "make.loan", ticket: ticket(), value: Wire.object([("count", Wire.int(1 + wire.below(5000)))])))
         }
     }
 
@@ -339,7 +357,9 @@ final class SequenceClient {
             0x494f_524f, 0x574f_524f, 0x524f_524f, 0x474f_524f, 0x4d4f_524f, 0x464f_524f, 0x424f_524f, 0x504f_524f,
             0x4f4f_524f, 0x554f_524f, 0x444f_524f, 0x594f_524f,
         ]
-        let packet = wire.isLikely(1, in: 3) ? wire.bytes(wire.below(80)) : Wire.number(wire.pick(kinds), 4) + wire.bytes(wire.below(61))
+        let packet =
+            wire.isLikely(1, in: 3)
+            ? wire.bytes(wire.below(80)) : Wire.number(wire.pick(kinds), 4) + wire.bytes(wire.below(61))
         let files = (0..<(wire.isLikely(1, in: 2) ? 0 : wire.below(6))).map { _ in
             wire.isLikely(1, in: 2) ? oro_raw_eventfd() : oro_raw_file()
         }
@@ -351,12 +371,17 @@ final class SequenceClient {
         guard let segment = link.segment else { return }
         switch wire.below(5) {
         case 0: segment.storeBytes(of: wire.dice.next(), toByteOffset: 64, as: UInt64.self)
-        case 1: segment.storeBytes(of: UInt32(truncatingIfNeeded: wire.number()), toByteOffset: 72 + 4 * wire.below(4), as: UInt32.self)
+        case 1:
+            segment.storeBytes(
+                of: UInt32(truncatingIfNeeded: wire.number()), toByteOffset: 72 + 4 * wire.below(4), as: UInt32.self)
         case 2: segment.storeBytes(of: wire.number(), toByteOffset: 256 + 64 * wire.below(16), as: UInt64.self)
-        case 3: segment.storeBytes(of: wire.dice.next(), toByteOffset: wire.below((link.head + link.ring) / 8) * 8, as: UInt64.self)
+        case 3:
+            segment.storeBytes(
+                of: wire.dice.next(), toByteOffset: wire.below((link.head + link.ring) / 8) * 8, as: UInt64.self)
         default:
             link.record(
-                wire.bytes(wire.below(64)), length: UInt32(truncatingIfNeeded: wire.number()), stride: UInt32(wire.below(8) * 16))
+                wire.bytes(wire.below(64)), length: UInt32(truncatingIfNeeded: wire.number()),
+                stride: UInt32(wire.below(8) * 16))
         }
     }
 
@@ -397,9 +422,13 @@ final class SequenceClient {
     static func run(_ arguments: Arguments) throws {
         let client = SequenceClient(
             folder: arguments.text("folder") ?? "/tmp/oro-ipc-\(getuid())", name: try arguments.name())
-        let (count, seed, first) = (arguments.number("count", 5000), arguments.number("seed", 1), arguments.number("first", 0))
+        let (count, seed, first) = (
+            arguments.number("count", 5000), arguments.number("seed", 1), arguments.number("first", 0)
+        )
         for number in first..<first + count {
-            do { try client.run(number, seed: seed) } catch { throw Unexpected("sequence \(number) of seed \(seed): \(error)") }
+            do { try client.run(number, seed: seed) } catch {
+                throw Unexpected("sequence \(number) of seed \(seed): \(error)")
+            }
         }
         print("sequences \(count), steps \(client.steps.values.reduce(0, +))")
         if arguments.has("table") {
