@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "count.h"
+#include "oro_fork.h"
 
 // What completes under this key is nothing to tell of; that of a watch never has the top bit.
 static const uint64_t nobody = 1ull << 63;
@@ -34,7 +35,11 @@ struct oro_poller {
     uint32_t *heads;     // of the lists of watches, by the hash of their keys; as many as there are places
     uint32_t places;     // a power of two
     uint32_t free_head;
+    // The process it belongs to: a forked child has neither its memory nor its watches.
+    uint32_t generation;
 };
+
+static bool is_parents(const struct oro_poller *p) { return p->generation != oro_generation(); }
 
 static uint64_t told(const struct oro_poller *p, uint32_t place) {
     return (uint64_t)p->watches[place].generation << 32 | place;
@@ -119,6 +124,7 @@ struct oro_poller *oro_poller_open(int backend, int *error) {
         return NULL;
     }
     p->backend = backend;
+    p->generation = oro_generation();
     p->epoll_fd = -1;
     p->free_head = no_watch;
     int status = 0;
@@ -135,14 +141,16 @@ struct oro_poller *oro_poller_open(int backend, int *error) {
         free(p);
         return NULL;
     }
+    oro_fork_note_descriptor(oro_poller_descriptor(p));
     return p;
 }
 
 void oro_poller_close(struct oro_poller *p) {
-    if (p->backend == ORO_BACKEND_IO_URING)
+    oro_fork_forget_descriptor(oro_poller_descriptor(p));
+    if (p->backend == ORO_BACKEND_IO_URING && !is_parents(p))
         io_uring_queue_exit(&p->ring);
     else
-        COUNTED(close(p->epoll_fd));
+        COUNTED(close(oro_poller_descriptor(p)));
     free(p->watches);
     free(p->heads);
     free(p);
@@ -185,6 +193,7 @@ static int begin(struct oro_poller *p, uint32_t place) {
 }
 
 int oro_poller_add(struct oro_poller *p, int fd, uint64_t key) {
+    if (is_parents(p)) return -ECHILD;
     if (find(p, key) != no_watch) return -EEXIST;
     if (p->free_head == no_watch && !grow(p)) return -ENOMEM;
     uint32_t place = p->free_head;
@@ -207,6 +216,7 @@ int oro_poller_add(struct oro_poller *p, int fd, uint64_t key) {
 }
 
 void oro_poller_remove(struct oro_poller *p, uint64_t key) {
+    if (is_parents(p)) return;
     uint32_t place = find(p, key);
     if (place == no_watch) return;
     if (p->backend == ORO_BACKEND_EPOLL) {
@@ -259,13 +269,15 @@ static int reap(struct oro_poller *p, struct oro_poller_event *events, int capac
     return count;
 }
 
-static int wait_epoll(struct oro_poller *p, uint64_t timeout_ns, struct oro_poller_event *events, int capacity) {
+static int wait_epoll(
+    struct oro_poller *p, uint64_t timeout_ns, struct oro_poller_event *events, int capacity, bool cancellable) {
     struct epoll_event ready[64];
     int limit = capacity < 64 ? capacity : 64;
     int timeout_ms = timeout_ns == UINT64_MAX ? -1
         : timeout_ns > 2000000000000ull       ? 2000000
                                               : (int)((timeout_ns + 999999) / 1000000);
-    int found = COUNTED(epoll_wait(p->epoll_fd, ready, limit, timeout_ms));
+    int found = cancellable ? COUNTED_POINT(epoll_wait(p->epoll_fd, ready, limit, timeout_ms))
+                            : COUNTED(epoll_wait(p->epoll_fd, ready, limit, timeout_ms));
     if (found < 0) return errno == EINTR ? 0 : -errno;
     int count = 0;
     for (int i = 0; i < found; i++) {
@@ -277,8 +289,9 @@ static int wait_epoll(struct oro_poller *p, uint64_t timeout_ns, struct oro_poll
     return count;
 }
 
-int oro_poller_wait(struct oro_poller *p, uint64_t timeout_ns, struct oro_poller_event *events, int capacity) {
-    if (p->backend == ORO_BACKEND_EPOLL) return wait_epoll(p, timeout_ns, events, capacity);
+int oro_poller_wait(struct oro_poller *p, uint64_t timeout_ns, struct oro_poller_event *events, int capacity, bool cancellable) {
+    if (is_parents(p)) return -ECHILD;
+    if (p->backend == ORO_BACKEND_EPOLL) return wait_epoll(p, timeout_ns, events, capacity, cancellable);
     int count = reap(p, events, capacity);
     if (count > 0 || timeout_ns == 0) {
         if (p->unsubmitted > 0) submit(p);

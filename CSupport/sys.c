@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "count.h"
+#include "oro_fork.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
@@ -112,9 +113,10 @@ void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *err
     if (COUNTED(mmap(base, head + ring, protection, MAP_SHARED | MAP_FIXED, fd, 0)) == MAP_FAILED
         || COUNTED(mmap(base + head + ring, ring, protection, MAP_SHARED | MAP_FIXED, fd, (off_t)head)) == MAP_FAILED) {
         *error = errno;
-        oro_unmap(base, head + 2 * ring);
+        COUNTED(munmap(base, head + 2 * ring));
         return NULL;
     }
+    oro_fork_note_memory(base, head + 2 * ring);
     return base;
 }
 
@@ -124,12 +126,18 @@ void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, int *error)
     int flags = (immutable ? MAP_PRIVATE : MAP_SHARED) | (writable ? MAP_POPULATE : 0);
     void *base = COUNTED(mmap(NULL, bytes, protection, flags, fd, 0));
     *error = errno;
-    return base == MAP_FAILED ? NULL : base;
+    if (base == MAP_FAILED) return NULL;
+    // What is only read stays as it is in a forked child: it may hold payloads that the child has.
+    if (writable) oro_fork_note_memory(base, bytes);
+    return base;
 }
 
 void oro_want_huge(void *address, uint64_t bytes) { COUNTED(madvise(address, bytes, MADV_HUGEPAGE)); }
 
-void oro_unmap(void *address, uint64_t bytes) { COUNTED(munmap(address, bytes)); }
+void oro_unmap(void *address, uint64_t bytes) {
+    oro_fork_forget_memory(address);
+    COUNTED(munmap(address, bytes));
+}
 
 static int unix_address(const char *path, struct sockaddr_un *address) {
     memset(address, 0, sizeof *address);
@@ -319,7 +327,10 @@ bool oro_thread_lives(int32_t id) { return COUNTED(tgkill(getpid(), id, 0)) == 0
 
 void oro_thread_name(const char *name) { COUNTED(prctl(PR_SET_NAME, name, 0, 0, 0)); }
 
-void oro_close(int fd) { COUNTED(close(fd)); }
+void oro_close(int fd) {
+    oro_fork_forget_descriptor(fd);
+    COUNTED(close(fd));
+}
 
 int oro_duplicate(int fd) {
     int copy = COUNTED(fcntl(fd, F_DUPFD_CLOEXEC, 0));

@@ -12,7 +12,7 @@ import Synchronization
 extension ClientCore {
     /// Lets the background thread watch this link from now on.
     func attach() {
-        if isAttached.load(ordering: .acquiring) { return }
+        if isAttached.load(ordering: .acquiring) || link.isForeign { return }
         background.withLock { background in
             guard background == nil, let reactor = try? ClientReactor.shared(options) else { return }
             attach(reactor, &background)
@@ -35,6 +35,7 @@ extension ClientCore {
     }
 
     func detach() {
+        if link.isForeign { return }
         background.withLock { background in
             background?.detach(self)
         }
@@ -48,6 +49,7 @@ extension ClientCore {
 
     /// What runs tasks on the background thread.
     func executor() throws(LinkError) -> ReactorExecutor {
+        if link.isForeign { throw .forked }
         attach()
         guard let reactor = background.withLock({ $0 }) else {
             throw .system(call: "pthread_create", errno: EAGAIN)
@@ -133,6 +135,7 @@ extension ClientCore {
 
     /// Somebody waits for a block: the link has to be looked at. Any thread.
     func serveBlocks() {
+        if link.isForeign { return }
         attach()
         background.withLock { $0 }?.look(self)
     }

@@ -113,6 +113,7 @@ extension ClientCore: Introductions {
 
     /// The client's own link is over. Any thread.
     func closeDirectLinks(_ why: LinkError) {
+        if link.isForeign { return }
         for direct in directs.known.withLock({ Array($0.values) }) { direct.link.end(why) }
     }
 

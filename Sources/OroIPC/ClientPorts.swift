@@ -199,6 +199,7 @@ extension PortHome {
         guard (1...255).contains(name.utf8.count) else {
             throw .type("the name of a port is 1 to 255 bytes long, not \(name.utf8.count)")
         }
+        if isForeign { throw IPCError(.forked) }
         return try withLock { () throws(IPCError) in try open(name, opening) }
     }
 

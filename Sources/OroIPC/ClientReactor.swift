@@ -11,6 +11,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     private struct Kind: Hashable {
         var backend: WakeBackend?
         var idle: IdlePolicy
+        /// The threads of a process do not go along to a forked child.
+        var generation = oro_generation()
     }
 
     private static let all = Locked<[Kind: ClientReactor]>([:])
@@ -18,6 +20,9 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     /// The thread for clients with these options, started when it is the first time.
     static func shared(_ options: ClientOptions) throws(LinkError) -> ClientReactor {
         let kind = Kind(backend: options.backend ?? WakeBackend.forced, idle: options.idle)
+        // A child that is forked meanwhile would find it locked.
+        oro_fork_hold()
+        defer { oro_fork_release() }
         return try all.withLock { (all) throws(LinkError) in
             if let reactor = all[kind] { return reactor }
             let reactor = try ClientReactor(kind.backend, kind.idle)

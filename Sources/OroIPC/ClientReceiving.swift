@@ -163,8 +163,9 @@ extension ClientCore {
         }
     }
 
-    /// Waits for the socket, or ``kick()``. Armed, with the role.
-    func sleepOnLink(nanoseconds: UInt64) throws(LinkError) {
+    /// Waits for the socket, or ``kick()``. Armed, with the role. `isCancellable`: the thread may be cancelled meanwhile; it is in
+    /// a ``ThreadWait``.
+    func sleepOnLink(nanoseconds: UInt64, isCancellable: Bool) throws(LinkError) {
         if sleepPoller == nil {
             // epoll: the role changes threads, and an io_uring's polls end with the thread that asked for them.
             let poller = try Poller(.epoll)
@@ -175,7 +176,7 @@ extension ClientCore {
             for direct in directs.all { watchWhileAsleep(direct) }
         }
         var isGone = false
-        sleepPoller?.wait(nanoseconds) { event in
+        sleepPoller?.wait(nanoseconds, isCancellable: isCancellable) { event in
             switch event.key {
             case SleepKey.socket: link.hear(hasHungUp: event.hasHungUp)
             case SleepKey.kicker: break
@@ -190,12 +191,15 @@ extension ClientCore {
 
     /// Ends a sleep on the link, so that the sleeper looks around.
     func kick() {
+        if link.isForeign { return }
         oro_eventfd_signal(kicker.number)
         role.wakeAll()
     }
 
     /// The link is over: everything that waits fails with the reason.
     func fail(_ why: LinkError) {
+        // Nobody waits here: those who do are in the parent.
+        if link.isForeign { return }
         link.end(why)
         let error = IPCError(link.ending ?? why)
         failing.add(1, ordering: .sequentiallyConsistent)
@@ -216,6 +220,7 @@ extension ClientCore {
 
     /// What came before the end is still delivered.
     func failAfterReading(_ why: LinkError) {
+        if link.isForeign { return }
         var last = why
         if case .peerGone = why {
             var spare = FrameStorage()

@@ -110,6 +110,7 @@ import Synchronization
 
     /// Watches the listening socket, the first time; on the reactor's thread.
     func open() {
+        if reactor.isForeign { return }
         isServing.store(true, ordering: .relaxed)
         guard !isOpen else { return }
         isOpen = true
@@ -123,6 +124,7 @@ import Synchronization
 
     /// Any thread, several at once.
     func stop() {
+        if reactor.isForeign { return }
         hasStopped.store(true, ordering: .relaxed)
         if reactor.isReactorThread {
             reactor.stop()
@@ -162,6 +164,7 @@ import Synchronization
 
     /// What was done so far; from other threads than the host's it may lag a moment behind.
     var snapshot: HostStatistics {
+        if reactor.isForeign { return HostStatistics() }
         if reactor.isReactorThread { publish() }
         var figures = published.withLock { $0 }
         for client in clients.withLock({ Array($0.values) }) { client.figures.add(to: &figures, client.arena) }

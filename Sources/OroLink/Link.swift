@@ -82,6 +82,8 @@ import Synchronization
     @usableFromInline let canGoFenceless: Bool
 
     @usableFromInline let over = Atomic<Bool>(false)
+    /// The process that made it; see `oro_fork.h`.
+    @usableFromInline let generation = oro_generation()
     private let reason = Locked<LinkError?>(nil)
 
     /// What the receiver's role keeps, outside the object: no access of the hot path needs a check for exclusivity.
@@ -215,15 +217,19 @@ import Synchronization
 // MARK: - Ending
 
 extension Link {
-    /// True once the link is over; nothing more comes or goes.
-    @inlinable package var isOver: Bool { over.load(ordering: .relaxed) }
+    /// True once the link is over; nothing more comes or goes. In a forked child it is: the link is the parent's.
+    @inlinable package var isOver: Bool { over.load(ordering: .relaxed) || isForeign }
+
+    /// This process was forked from the one that made the link. Whatever is locked may then be locked for ever.
+    @inlinable package var isForeign: Bool { generation != oro_generation() }
 
     /// Why it is over.
-    package var ending: LinkError? { reason.withLock { $0 } }
+    package var ending: LinkError? { isForeign ? .forked : reason.withLock { $0 } }
 
     /// Ends the link, for the first reason given. The peer sees the socket close; own threads that sleep on it wake. Blocks
     /// come back, and blocks of the peer's are given back no more.
     package func end(_ why: LinkError) {
+        if isForeign { return }
         halt(why)
         arena.close(ending ?? why)
         returns.withLock { $0 }?.close()
@@ -231,6 +237,7 @@ extension Link {
 
     /// The same, where the rest has to wait: whoever serves the link hears of it and ends it.
     package func halt(_ why: LinkError) {
+        if isForeign { return }
         reason.withLock { reason in
             guard reason == nil else { return }
             reason = why

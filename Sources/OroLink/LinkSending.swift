@@ -72,6 +72,15 @@ extension Link {
         }
     }
 
+    /// Nobody writes to this ring any more: its owner has ended in the middle of a message.
+    package func retireRing(_ ring: Int) {
+        opening.withLock { opening in
+            // A thread that lives as long as the process, and is no writer of this ring.
+            opening.threads[ring] = oro_process_id()
+            unsafe owners[ring].store(.max, ordering: .releasing)
+        }
+    }
+
     @usableFromInline
     package func findSharedRing() throws(LinkError) -> Int {
         // SYNC: acquire: whoever names the ring has opened it before.

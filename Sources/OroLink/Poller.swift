@@ -68,12 +68,14 @@ public enum WakeBackend: String, Sendable, Hashable, CaseIterable {
     /// Events told in one call.
     private static let most = 64
 
-    /// Waits at most `nanoseconds` and calls `body` with what has happened. True: there may be more.
+    /// Waits at most `nanoseconds` and calls `body` with what has happened. True: there may be more. `isCancellable`: the thread
+    /// may be cancelled meanwhile, with epoll; the caller has said what is to be done then.
     @discardableResult
-    package func wait(_ nanoseconds: UInt64, _ body: (Event) -> Void) -> Bool {
+    package func wait(_ nanoseconds: UInt64, isCancellable: Bool = false, _ body: (Event) -> Void) -> Bool {
         unsafe withUnsafeTemporaryAllocation(of: oro_poller_event.self, capacity: Poller.most) { events in
             // The buffer outlives the call and has room for as many.
-            let count = unsafe oro_poller_wait(handle, nanoseconds, events.baseAddress, Int32(Poller.most))
+            let count = unsafe oro_poller_wait(
+                handle, nanoseconds, events.baseAddress, Int32(Poller.most), isCancellable)
             if count <= 0 { return false }
             for index in 0..<Int(count) {
                 let event = unsafe events[index]

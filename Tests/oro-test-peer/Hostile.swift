@@ -22,8 +22,18 @@ final class Hostile {
     var shown = Shown()
     var counts: [String: Int] = [:]
     var dropped = 0
-    /// What it says it can do.
+    /// What it says it can do, and takes.
     var features: UInt64 = 1
+    var offer = Offer()
+    /// Rings it has opened beside the first.
+    var further = 0
+
+    struct Offer {
+        var message: UInt64 = 1 << 26
+        var rings: UInt64 = 8
+        var memories: UInt64 = 256
+        var payload: UInt64 = 1 << 40
+    }
     /// The one kind that is tried, for looking into it.
     var only: String?
 
@@ -70,7 +80,10 @@ final class Hostile {
         let memory = oro_raw_memfd(UInt64(head + ring), true, 0)
         segment = oro_raw_map(memory, UInt64(head + ring))
         _ = oro_raw_seal(memory, oro_raw_segment_seals())
-        let packet = hello(loans: UInt64(loans))
+        further = 0
+        let packet = hello(
+            rings: offer.rings, message: offer.message, loans: UInt64(loans), memories: offer.memories,
+            payload: offer.payload)
         _ = oro_raw_send(socket, packet, packet.count, [memory], 1)
         close(memory)
         shown.loans = loans
@@ -363,6 +376,7 @@ final class Hostile {
 
     static func run(_ arguments: Arguments) throws {
         let folder = arguments.text("folder") ?? "/tmp/oro-ipc-\(getuid())"
+        if arguments.has("sequences") { return try SequenceClient.run(arguments) }
         let hostile = try Hostile(path: "\(folder)/\(arguments.name()).sock", seed: UInt64(arguments.number("seed", 1)))
         guard hostile.connect() else { throw Usage("the host does not answer") }
         let count = arguments.number("count", 5000)
@@ -408,16 +422,18 @@ func hostileTrial(_ arguments: Arguments) async throws {
         [
             "hostile", "--name", "attacked", "--folder", folder.path, "--count", "\(count)", "--seed",
             "\(arguments.number("seed", 1))", "--table",
-        ] + (arguments.text("only").map { ["--only", $0] } ?? []))
+        ] + (arguments.text("only").map { ["--only", $0] } ?? [])
+            + (arguments.has("sequences") ? ["--sequences", "--first", "\(arguments.number("first", 0))"] : []))
     let done = Task.detached { attacker.rest() }
-    var asked = 0, worst: UInt64 = 0
+    var asked = 0
+    var times: [UInt64] = []
     while !attacker.hasEnded {
         let start = oro_clock_ns()
         let tag = Value.int(Int64(asked))
         let result = asked % 2 == 0 ? client.sendSync("echo", tag) : await client.request("echo.async", tag)
         try expectEqual(result.data, tag, "the good client: \(result)")
         try await good.talk(Int64(asked))
-        worst = max(worst, oro_clock_ns() - start)
+        times.append(oro_clock_ns() - start)
         asked += 1
     }
     for line in await done.value { print(line) }
@@ -430,9 +446,10 @@ func hostileTrial(_ arguments: Arguments) async throws {
                 (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(host.pid)/fd/\(fd)")) ?? "")
         }
     }
-    print("backend \(backend): good requests \(asked), all right; slowest \(worst / 1000) us")
+    let peak = oro_peak_rss_kb(host.pid)
+    print("backend \(backend): good requests \(asked), all right: \(Latencies(times))")
     print(
-        "descriptors \(before.fds) -> \(after.fds), segment mappings \(before.memfds) -> \(after.memfds), RSS \(before.rss) -> \(after.rss) kB"
+        "descriptors \(before.fds) -> \(after.fds), segment mappings \(before.memfds) -> \(after.memfds), RSS \(before.rss) -> \(after.rss) kB, at most \(peak) kB"
     )
     let seen = client.sendSync("test.process").data
     print(
@@ -441,6 +458,7 @@ func hostileTrial(_ arguments: Arguments) async throws {
     try expectEqual(after.fds, before.fds, "descriptors")
     try expectEqual(after.memfds, before.memfds, "mappings")
     try expect(after.rss < before.rss + 16_384, "memory grew")
+    try expect(peak < before.rss + arguments.number("memory", 512) * 1024, "memory grew to \(peak) kB")
     guard host.finish() == 0 else { throw Unexpected("the host failed") }
 }
 
