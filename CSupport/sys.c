@@ -288,36 +288,35 @@ int oro_peer_pidfd(int fd, int32_t pid) {
     return pidfd < 0 ? -errno : pidfd;
 }
 
-int oro_doorbell_create(int *button, int *chime) {
-    int counter = oro_eventfd();
-    if (counter < 0) return counter;
-    int watch = COUNTED(epoll_create1(EPOLL_CLOEXEC));
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-    if (watch < 0 || COUNTED(epoll_ctl(watch, EPOLL_CTL_ADD, counter, &event)) != 0) {
-        int status = -errno;
-        if (watch >= 0) oro_close(watch);
-        oro_close(counter);
-        return status;
-    }
-    *button = counter;
-    *chime = watch;
-    return 0;
+// "OROY"
+static const unsigned char wake_packet[4] = {0x4f, 0x52, 0x4f, 0x59};
+
+void oro_send_wake(int fd, struct oro_attention *mine) {
+    // SYNC: as in oro_attention_announce. Counted first, so that the sleeper never thinks fewer are unread than are.
+    atomic_fetch_add_explicit(&mine->wake_packets, 1, memory_order_relaxed);
+    ssize_t sent;
+    do sent = COUNTED(send(fd, wake_packet, sizeof wake_packet, MSG_DONTWAIT | MSG_NOSIGNAL));
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0) atomic_fetch_sub_explicit(&mine->wake_packets, 1, memory_order_relaxed);
 }
 
-void oro_doorbell_ring(int button) {
-    // Nobody reads the counter: every write is a new edge, and 2^64 of them do not happen.
+bool oro_is_wake(const void *bytes, size_t count) {
+    return count == sizeof wake_packet && memcmp(bytes, wake_packet, sizeof wake_packet) == 0;
+}
+
+bool oro_is_packet_socket(int fd) {
+    int domain = 0, type = 0;
+    socklen_t length = sizeof domain;
+    if (COUNTED(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length)) != 0 || domain != AF_UNIX) return false;
+    length = sizeof type;
+    return COUNTED(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length)) == 0 && type == SOCK_SEQPACKET;
+}
+
+void oro_eventfd_signal(int fd) {
+    // Every write is a new edge, and 2^64 of them do not happen.
     uint64_t one = 1;
-    ssize_t ignored = COUNTED(write(button, &one, sizeof one));
+    ssize_t ignored = COUNTED(write(fd, &one, sizeof one));
     (void)ignored;
-}
-
-bool oro_is_chime(int fd) {
-    // Removing a descriptor that is not in the set: ENOENT from an epoll instance, EINVAL from anything else.
-    int probe = oro_eventfd();
-    if (probe < 0) return false;
-    bool answer = COUNTED(epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL)) != 0 && errno == ENOENT;
-    oro_close(probe);
-    return answer;
 }
 
 void oro_socket_shutdown(int fd) { COUNTED(shutdown(fd, SHUT_RDWR)); }

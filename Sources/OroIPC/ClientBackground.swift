@@ -160,8 +160,10 @@ extension ClientCore {
             return
         }
         do throws(LinkError) {
+            link.hear(hasHungUp: true)
             try link.readSocket()
             if processEnded { throw .peerGone }
+            if link.isOver { throw link.ending ?? .closed }
         } catch {
             failAfterReading(error)
         }

@@ -266,7 +266,7 @@ extension ClientCore {
         var isLastLook = false
         while true {
             if let outcome = outcome() {
-                if case .error(let error) = outcome, error.name == "AbortError" { sendAbort(ticket, error) }
+                if case .error(let error) = outcome, error.kind == .abort { sendAbort(ticket, error) }
                 return Result(outcome, command, link: link.id)
             }
             if link.isOver { return giveUp(IPCError(link.ending ?? .closed)) }

@@ -60,7 +60,6 @@ import Synchronization
 
     /// What an event's key stands for: its low two bits.
     private enum Source {
-        static let chime: UInt64 = 0
         static let socket: UInt64 = 1
         static let pidfd: UInt64 = 2
         static let listener: UInt64 = 3
@@ -116,13 +115,15 @@ import Synchronization
     func open() {
         if reactor.isForeign { return }
         isServing.store(true, ordering: .relaxed)
-        guard !isOpen, let listener = listener?.number else { return }
+        guard !isOpen else { return }
         isOpen = true
-        watch(listener, Source.listener)
+        watchListener()
         acceptAll()
     }
 
-    private func watch(_ fd: Int32, _ key: UInt64) { try? reactor.poller.add(fd, key: key + 4) }
+    private func watch(_ fd: Int32, _ key: UInt64) throws(LinkError) { try reactor.poller.add(fd, key: key + 4) }
+
+    private func stopWatching(_ key: UInt64) { reactor.poller.remove(key: key + 4) }
 
     /// Any thread, several at once.
     func stop() {
@@ -152,8 +153,8 @@ import Synchronization
 
     /// Lets go of the name: another host may take it.
     func stopListening() {
-        guard let socket = listener?.number else { return }
-        if isOpen { reactor.poller.remove(socket, key: Source.listener + 4) }
+        guard listener != nil else { return }
+        if isOpen { stopWatching(Source.listener) }
         if let name { folder.remove(name) }
         listener = nil
     }
@@ -335,40 +336,37 @@ import Synchronization
         }
     }
 
-    func reactorHears(_ event: UInt64) {
-        let key = (event & ~Poller.ended) - 4
+    func reactorHears(_ event: Poller.Event) {
+        let key = event.key - 4
         let id = key & ~3
-        if event & Poller.ended != 0, let descriptor = watched(key) { watch(descriptor, key) }
-        if key == Source.listener { return acceptAll() }
-        guard let host = links[id] else {
-            if greetings[id] != nil { greet(id) }
-            return
+        if key == Source.listener {
+            if event.lost != nil { watchListener() }
+            return acceptAll()
         }
-        switch key & 3 {
-        case Source.chime: activate(host)
-        case Source.pidfd: end(host, .peerGone)
-        default:
-            // What it sent before it went is still served, as far as it goes.
-            do throws(LinkError) {
-                try host.link.readSocket()
-                activate(host)
-            } catch {
-                end(host, error)
-            }
+        guard let host = links[id] else {
+            guard greetings[id] != nil else { return }
+            if event.lost != nil { return dropGreeting(id) }
+            return greet(id)
+        }
+        if let why = event.lost { return end(host, why) }
+        if key & 3 == Source.pidfd { return end(host, .peerGone) }
+        // What it sent before it went is still served, as far as it goes.
+        host.link.hear(hasHungUp: event.hasHungUp)
+        activate(host)
+    }
+
+    /// Where that cannot be done now, it is looked at now and then.
+    private func watchListener() {
+        guard let listener = listener?.number else { return }
+        do throws(LinkError) {
+            try watch(listener, Source.listener)
+        } catch {
+            options.logger.warning("the listening socket is looked at now and then only: \(error)")
+            acceptAgain = oro_now() + HostCore.acceptAgainAfter
         }
     }
 
-    /// What is watched under this key; `nil`: it is gone.
-    private func watched(_ key: UInt64) -> Int32? {
-        if key == Source.listener { return listener?.number }
-        let id = key & ~3
-        guard let link = links[id]?.link else { return greetings[id]?.socket }
-        switch key & 3 {
-        case Source.chime: return link.chime
-        case Source.socket: return link.socket.number
-        default: return link.pidfd
-        }
-    }
+    private static let acceptAgainAfter: UInt64 = 100_000_000
 
     // MARK: Clients come and go
 
@@ -381,7 +379,7 @@ import Synchronization
             if number == -EMFILE || number == -ENFILE || number == -ENOMEM || number == -ENOBUFS {
                 // The edge is told once: whoever waits is looked at again when descriptors may be free.
                 options.logger.warning("a client has to wait: errno \(-number)")
-                acceptAgain = oro_now() + 100_000_000
+                acceptAgain = oro_now() + HostCore.acceptAgainAfter
             }
             if number < 0 { return }
             adopt(Descriptor(number))
@@ -404,7 +402,13 @@ import Synchronization
         let greeting = Greeting(socket, deadline: oro_now() + UInt64(options.handshakeMilliseconds) * 1_000_000)
         greetings[key] = greeting
         greetingOrder.append(key)
-        watch(greeting.socket, key | Source.socket)
+        do throws(LinkError) {
+            try watch(greeting.socket, key | Source.socket)
+        } catch {
+            options.logger.warning("a client cannot be watched: \(error)")
+            statistics.refused += 1
+            return dropGreeting(key)
+        }
         greet(key)
     }
 
@@ -435,17 +439,20 @@ import Synchronization
             link.arena.setServer { [weak self] in self?.serveBlocks(key) }
             host.activeIndex = unsafe active.count
             unsafe active.append(.passUnretained(host))
-            watch(link.chime, key | Source.chime)
             // The socket is watched since it came, under the same key.
-            if let pidfd = link.pidfd { watch(pidfd, key | Source.pidfd) }
+            do throws(LinkError) {
+                if let pidfd = link.pidfd { try watch(pidfd, key | Source.pidfd) }
+            } catch {
+                return end(host, error)
+            }
             options.logger.debug("link \(link.id): process \(link.peer.processID) connected")
             options.onConnect?(host.client)
         case .refused(let refusal):
-            unwatch(greeting, key)
+            unwatch(key)
             statistics.refused += 1
             options.logger.info("a client was refused: \(refusal)")
         case .failed(let error):
-            unwatch(greeting, key)
+            unwatch(key)
             statistics.refused += 1
             options.logger.info("a handshake failed: \(error)")
         }
@@ -457,14 +464,14 @@ import Synchronization
     }
 
     /// A poll of io_uring keeps the socket open although its descriptor is closed: the client would wait for ever.
-    private func unwatch(_ greeting: Greeting, _ key: UInt64) {
-        reactor.poller.remove(greeting.socket, key: (key | Source.socket) + 4)
+    private func unwatch(_ key: UInt64) {
+        stopWatching(key | Source.socket)
         forget(key)
     }
 
     func dropGreeting(_ key: UInt64) {
         guard let greeting = greetings[key] else { return }
-        unwatch(greeting, key)
+        unwatch(key)
         oro_close(greeting.socket)
     }
 
@@ -505,9 +512,8 @@ import Synchronization
         host.isEnded = true
         host.cancelAll()
         host.link.end(why)
-        reactor.poller.remove(host.link.chime, key: (key | Source.chime) + 4)
-        reactor.poller.remove(host.link.socket.number, key: (key | Source.socket) + 4)
-        if let pidfd = host.link.pidfd { reactor.poller.remove(pidfd, key: (key | Source.pidfd) + 4) }
+        stopWatching(key | Source.socket)
+        if host.link.pidfd != nil { stopWatching(key | Source.pidfd) }
         publish()
         options.onDisconnect?(host.client)
     }

@@ -37,12 +37,15 @@ import Synchronization
 
     private let own: Mapping
     private let theirs: Accepted
+    /// What the peer sends comes here, wake packets too: to be polled, and read with the receiver's role.
     package let socket: Descriptor
-    /// Our half of the bell that wakes the peer.
-    @usableFromInline let button: Int32
-    private let buttonOwner: Descriptor
-    /// What to poll for the peer's bell.
-    package var chime: Int32 { theirs.chime.number }
+    /// Where to send: the same socket, or for a peer that was introduced the one that it has made for that.
+    @usableFromInline let outbox: Int32
+    private let outboxOwner: Descriptor?
+    /// Held while a control packet is sent, so that the count of them is right.
+    let controls = Locked(true)
+    /// Control packets of the peer's that were read. Written with the receiver's role.
+    let controlsRead = Atomic<UInt32>(0)
     /// Becomes readable when the peer's process ends, where the kernel gives one.
     package let pidfd: Int32?
     private let pidfdOwner: Descriptor?
@@ -87,7 +90,12 @@ import Synchronization
     @usableFromInline
     struct Receiving {
         @usableFromInline var inCount = 1
-        @usableFromInline var noticesSeen: UInt32 = 0
+        /// The peer's count of control packets when the socket was last read to its end; else something different.
+        @usableFromInline var controlsSeen: UInt32 = 0
+        /// Wake packets read.
+        var wakesRead: UInt32 = 0
+        /// The socket was read to its end since it last had news, and this side has not slept since.
+        var isSocketRead = false
         @usableFromInline var cpuSaid: UInt32 = 0
         /// Records read since the last sleep, or since fences were last given up.
         @usableFromInline var streak: UInt32 = 0
@@ -115,7 +123,8 @@ import Synchronization
         var own: Mapping
         var theirs: Accepted
         var socket: Descriptor
-        var button: Descriptor
+        /// Where to send, if that is another one.
+        var outbox: Descriptor?
         var barrier: Bool
         /// Descriptors may come along with messages.
         var takesDescriptors: Bool
@@ -168,10 +177,17 @@ import Synchronization
         pidfdOwner = pid >= 0 ? Descriptor(pid) : nil
         own = parts.own
         theirs = parts.theirs
+        outbox = Link.number(parts.outbox, or: parts.socket.number)
         socket = parts.socket
-        button = parts.button.number
-        buttonOwner = parts.button
+        outboxOwner = parts.outbox
         arenaBox = Arena(self, own: limits, peer: offer)
+    }
+
+    private static func number(_ descriptor: borrowing Descriptor?, or other: Int32) -> Int32 {
+        switch descriptor {
+        case .some(let descriptor): descriptor.number
+        case .none: other
+        }
     }
 
     deinit {
@@ -225,6 +241,7 @@ extension Link {
             reason = why
             over.store(true, ordering: .sequentiallyConsistent)
             oro_socket_shutdown(socket.number)
+            if outbox != socket.number { oro_socket_shutdown(outbox) }
         }
     }
 
@@ -244,29 +261,25 @@ extension Link {
 // MARK: - Attention
 
 extension Link {
-    /// Rings the peer's bell when it sleeps and nobody has rung for this sleep. After a commit.
+    /// Wakes the peer when it sleeps and nobody has woken it from this sleep. After a commit.
     @inlinable
     package func wake() {
-        // Constants of the link; both sides of the bell live as long as it.
-        if unsafe oro_wake_wanted(waker, false) { oro_doorbell_ring(button) }
+        // Constants of the link; the socket lives as long as it.
+        if unsafe oro_wake_wanted(waker, false) { unsafe oro_send_wake(outbox, attention) }
     }
 
     /// The same after room was given back, for a peer that waits for room.
     @inlinable
     func wakeForRoom() {
         // As above.
-        if unsafe oro_wake_wanted(waker, true) { oro_doorbell_ring(button) }
-    }
-
-    /// Says that there is something on the socket.
-    func noticePeer() {
-        unsafe oro_attention_notify(attention)
-        wake()
+        if unsafe oro_wake_wanted(waker, true) { unsafe oro_send_wake(outbox, attention) }
     }
 
     /// Says this side sleeps. The caller then looks once more (``hasSomething(orRoomFor:in:)``), and disarms or waits for
-    /// the chime. False: the kernel could not do it now, and this side has to stay awake.
+    /// the socket. False: this side has to stay awake, because the kernel could not do it now, or because it has to read
+    /// the socket first.
     package func arm(room: Bool = false) -> Bool {
+        guard readsSocketInTime() else { return false }
         // The sleeper belongs to the receiver's role, as does this call.
         if unsafe oro_sleep_is_fenceless(sleeper) {
             unsafe oro_sleep_want_fence(sleeper)
@@ -277,6 +290,7 @@ extension Link {
             isBarrierDue = false
         }
         unsafe receiving.pointee.streak = 0
+        unsafe receiving.pointee.isSocketRead = false
         unsafe oro_sleep_arm(sleeper, room)
         return true
     }
@@ -307,10 +321,6 @@ extension Link {
         }
         return false
     }
-
-    /// The peer has put a packet on the socket since the last time it was read.
-    @inlinable
-    package var socketHasNews: Bool { unsafe oro_attention_notices(peerAttention) != receiving.pointee.noticesSeen }
 
     /// The peer last ran on the processor we run on now: polling would keep it from running.
     @inlinable

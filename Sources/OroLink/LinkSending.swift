@@ -116,13 +116,12 @@ extension Link {
         packet.append(key)
         packet.append(UInt32(limits.ringBytes))
         packet.append(UInt32(0))
-        guard try packet.send(over: socket, segment.memory.number) else { return false }
+        guard try send(packet, segment.memory.number) else { return false }
         let cursor = unsafe oro_control_cursor(theirBase, UInt32(number))
         unsafe oro_writer_init(&outs[number].writer, segment.mapping.ring, UInt64(limits.ringBytes), key, cursor)
         unsafe outs[number].recordLimit = Link.recordLimit(limits.ringBytes)
         opening.mappings.append(MappingBox(segment))
         outCount.store(number + 1, ordering: .releasing)
-        noticePeer()
         return true
     }
 }

@@ -11,8 +11,8 @@ import Synchronization
 package protocol ReactorService: AnyObject, Sendable {
     /// Looks at everything that is awake. True when there was something.
     func reactorPolls() -> Bool
-    /// A descriptor that was added with this key has news.
-    func reactorHears(_ key: UInt64)
+    /// A descriptor that was added with this key has news, or is watched no more.
+    func reactorHears(_ event: Poller.Event)
     /// Arms everything that is awake, for sleep. False when something turned up after all.
     func reactorArms() -> Bool
     /// Polling would stand in the way of a peer on this processor.
@@ -222,6 +222,12 @@ package protocol ReactorService: AnyObject, Sendable {
     private func begin() {
         guard thread.enter() else { return }
         // On this thread, because an io_uring's polls belong to the thread that asked for them.
+        watchKicks()
+    }
+
+    private func watchKicks() {
+        poller.remove(key: Reactor.kickKey)
+        // Without it the loop wakes for the next descriptor that tells of something, and for deadlines.
         try? poller.add(thread.descriptor, key: Reactor.kickKey)
     }
 
@@ -267,10 +273,10 @@ package protocol ReactorService: AnyObject, Sendable {
 
     private func hear(_ nanoseconds: UInt64) -> Bool {
         var heard = false
-        poller.wait(nanoseconds) { key in
+        poller.wait(nanoseconds) { event in
             heard = true
-            if key == Reactor.kickKey | Poller.ended { try? poller.add(thread.descriptor, key: Reactor.kickKey) }
-            if key & ~Poller.ended != Reactor.kickKey { unsafe service.reactorHears(key) }
+            if event.key != Reactor.kickKey { return unsafe service.reactorHears(event) }
+            if event.lost != nil { watchKicks() }
         }
         return heard
     }

@@ -147,6 +147,7 @@ static long field(pid_t pid, const char *file, const char *key) {
 }
 
 long oro_rss_kb(pid_t pid) { return field(pid, "status", "VmRSS:"); }
+long oro_peak_rss_kb(pid_t pid) { return field(pid, "status", "VmHWM:"); }
 long oro_pss_kb(pid_t pid) { return field(pid, "smaps_rollup", "Pss:"); }
 
 long oro_shmem_kb(pid_t pid) { return field(pid, "status", "RssShmem:"); }

@@ -30,6 +30,7 @@ int oro_count_fds(pid_t pid);
 int oro_count_maps(pid_t pid);      // lines of /proc/PID/maps
 int oro_count_memfds(pid_t pid);    // of those, mappings of memfds
 long oro_rss_kb(pid_t pid);
+long oro_peak_rss_kb(pid_t pid);    // the most it ever was
 long oro_pss_kb(pid_t pid);
 long oro_shmem_kb(pid_t pid);       // resident pages of shared memory, memfds included
 // Clock ticks (user + system) of the whole process, and switches of all its threads.
@@ -101,9 +102,13 @@ int oro_raw_remove(void *address, uint64_t bytes);    // a hole, through a mappi
 void oro_raw_unmap(void *address, uint64_t bytes);
 void *oro_raw_map_reading(int fd, uint64_t bytes);
 void *oro_raw_map_private(int fd, uint64_t bytes);     // for what is sealed against all writing
+void oro_raw_fence(void);
 int oro_raw_epoll(int depth);  // an epoll that watches an epoll … depth deep
 int oro_raw_epoll_add(int epoll, int fd);
 int oro_raw_eventfd(void);
 int oro_raw_file(void);        // a regular file, already unlinked
+// A connected pair of TCP sockets of this machine; closing the first takes `seconds` (SO_LINGER), because it has more to send
+// than the other takes.
+int oro_raw_lingering(int seconds, int *lingering, int *other);
 
 #endif
