@@ -229,5 +229,5 @@ private struct MeasuredReader {
         return texts + values + routes
     }
 
-    nonisolated(unsafe) private static var kept: [Host] = []
+    nonisolated(unsafe) private static var kept: [OroIPC.Host] = []
 }
