@@ -103,7 +103,7 @@ import Synchronization
 
     func hearOrders() { core?.attach() }
 
-    func directLink(_ id: UInt64) -> DirectLink? { core?.directLink(id) }
+    func directLink(_ id: UInt64) -> DirectTransport? { core?.directLink(id) }
 }
 
 extension ClientCore {
@@ -129,7 +129,7 @@ extension ClientCore {
         case .returned(let count): portRoute.note(returned: count)
         case .way(let frame):
             guard frame.step.isOfBroker else { throw .violation("a step of a direct way that is an owner's") }
-            if frame.step == .drain, let direct = ports.link(ofWay: frame.token) { drain(direct) }
+            if frame.step == .drain, let direct = ports.link(ofWay: frame.token) as? DirectLink { drain(direct) }
             // Offers come over the socket, and before the way that goes over their link; but maybe they were not read yet.
             if frame.step == .prepare, directLink(frame.link) == nil { try link.readAnnounced() }
             ports.take(.way(frame))

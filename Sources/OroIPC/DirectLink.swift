@@ -9,7 +9,7 @@ import Synchronization
 /// token means nothing before the broker has laid its way over this link.
 // Sendable: `reader`, `spare` and `otherSpare` belong to the holder of the client's receiver's role, as the receiving half of `link` does; the rest is
 // constant or atomic.
-@safe final class DirectLink: @unchecked Sendable {
+@safe final class DirectLink: DirectTransport, @unchecked Sendable {
     let link: Link
     /// Its place among the direct links of its client, for those who watch its descriptors.
     let slot: Int
@@ -26,14 +26,15 @@ import Synchronization
         self.slot = slot
         self.core = core
         sent = core.directs.sent
+        super.init()
     }
 
-    var isOver: Bool { link.isOver }
-    var longestMessage: Int { link.limits.messageBytes }
+    override var isOver: Bool { link.isOver }
+    override var longestMessage: Int { link.limits.messageBytes }
 
     // MARK: Sending, with the lock of the home
 
-    func send(_ message: PortFrame.Message) throws(LinkError) {
+    override func send(_ message: PortFrame.Message) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
         if try !sendAtOnce(message) {
             try link.withRing(shared: true) { (ring) throws(LinkError) in
@@ -74,7 +75,7 @@ import Synchronization
     }
 
     /// False: the other cannot be told here.
-    func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
+    override func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
         if link.isOver { return false }
         var frame = PortOperation.consumed.frame(token)
         frame.seq = Seq(count)

@@ -68,7 +68,7 @@ final class HostPortRoute: PortRoute {
 
     func hearOrders() {}
     // Its way to a client is direct already.
-    func directLink(_ id: UInt64) -> DirectLink? { nil }
+    func directLink(_ id: UInt64) -> DirectTransport? { nil }
     // The host's own thread reads.
     func watch(_ isWanted: Bool) {}
     func read(until came: () -> Bool) {}

@@ -13,7 +13,7 @@ protocol PortRoute: AnyObject, Sendable {
     /// Sees to it that orders of the broker are heard, although nobody waits for messages. Without the lock.
     func hearOrders()
     /// A link with another client, as introductions name it; `nil`: there is none.
-    func directLink(_ id: UInt64) -> DirectLink?
+    func directLink(_ id: UInt64) -> DirectTransport?
     /// The broker takes descriptors along with messages.
     var takesDescriptors: Bool { get }
     /// So many more may be on their way. With the lock.

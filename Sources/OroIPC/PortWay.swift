@@ -13,7 +13,7 @@ import OroLink
 /// All of it belongs to whoever has the lock of the home.
 final class PortWay {
     let token: UInt64
-    let link: DirectLink
+    let link: DirectTransport
     private unowned let home: PortHome
     /// `nil` once the port is closed or has gone on.
     private var port: PortEndpoint?
@@ -48,7 +48,7 @@ final class PortWay {
         var content: PortContent
     }
 
-    init(_ token: UInt64, _ link: DirectLink, _ port: PortEndpoint, home: PortHome) {
+    init(_ token: UInt64, _ link: DirectTransport, _ port: PortEndpoint, home: PortHome) {
         self.token = token
         self.link = link
         self.port = port
