@@ -16,6 +16,7 @@ do {
     case "conform": try await conform(arguments)
     case "hostile": try Hostile.run(arguments)
     case "attack": try await hostileTrial(arguments)
+    case "limits": try await limits(arguments)
     case "wakeups": try await wakeups(arguments)
     case "big": try await big(arguments)
     case "idle": try await idleLinks(arguments)
