@@ -93,7 +93,7 @@ final class BroadcastHub: PortMember {
         let others = (names[message.name] ?? []).compactMap { subscriptions[$0] }
             .filter { $0 !== sender && message.isFor($0.origin) }
         if others.isEmpty { return 0 }
-        let content = message.content.shared(in: memories, for: message.name)
+        let content = message.content.shared(in: memories, for: message.topic)
         for other in others { offer(content, to: other) }
         return others.count
     }

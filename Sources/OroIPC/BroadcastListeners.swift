@@ -15,6 +15,9 @@ struct BroadcastMessage {
     var token: Value = .null
     let id = Result.freshID()
 
+    /// Who is shown memory with a payload of this topic is shown all that is written to it later: those it is for, and nobody else.
+    var topic: String { "\(origin.utf8.count) \(origin)\(name)" }
+
     func isFor(_ origin: String) -> Bool {
         TextKey.areSame(self.origin, "*") || TextKey.areSame(self.origin, origin)
     }

@@ -37,12 +37,16 @@ import Synchronization
                 guard let descriptors = posting.content.descriptors else { return try PortWriter.write(message, send) }
                 guard core.link.waitingBytes(in: ring) <= core.options.waitingBytes / 2 else { throw .busy }
                 message.firstDescriptor = try pass(descriptors, core.link)
+                var isClaimed = false
                 do throws(LinkError) {
-                    try PortWriter.write(message, send)
+                    try PortWriter.write(message) { (frame, payload) throws(LinkError) in
+                        try send(frame, payload)
+                        if PortOperation(frame) == .descriptors { isClaimed = true }
+                    }
                 } catch {
                     // What was passed must not wait at the host for a message that does not come.
                     if let first = message.firstDescriptor {
-                        try send(PortWriter.claim(first, descriptors, for: posting.number), nil)
+                        try send(PortWriter.claim(isClaimed ? nil : first, descriptors, for: posting.number), nil)
                     }
                     throw error
                 }

@@ -92,6 +92,15 @@ extension ClientCore {
         }
     }
 
+    /// A chunk that there is no memory for: its stream is over, and the host is told.
+    func refuseChunk(_ ticket: UInt64, _ why: IPCError) throws(LinkError) {
+        guard let answer = pending.withLock({ $0.streams(ticket)?.answer }) else {
+            throw .violation("a chunk that nobody asked for")
+        }
+        guard answer.drop() else { throw .violation("a chunk without credit") }
+        abandon(ticket, why)
+    }
+
     /// UNTRUSTED: the end of an answer in chunks.
     func takeEnd(_ storage: FrameStorage) throws(LinkError) {
         let ticket = storage.header.ticket

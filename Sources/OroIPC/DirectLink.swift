@@ -17,8 +17,8 @@ import Synchronization
     private var reader = PortReader(columns: 0)
     /// Kept for the next frame, and for the one after it: who answers a message with what came in it keeps that until the
     /// answer is known to be taken, which the next message says.
-    private var spare = FrameStorage()
-    private var otherSpare = FrameStorage()
+    private var spare: FrameStorage
+    private var otherSpare: FrameStorage
     private let sent: MessageCount
 
     init(_ link: Link, slot: Int, core: ClientCore) {
@@ -26,7 +26,11 @@ import Synchronization
         self.slot = slot
         self.core = core
         sent = core.directs.sent
+        spare = FrameStorage(core.link.account)
+        otherSpare = FrameStorage(core.link.account)
         super.init()
+        // One account for what comes to this client, whichever way it comes.
+        link.account = core.link.account
     }
 
     override var isOver: Bool { link.isOver }
@@ -95,7 +99,7 @@ import Synchronization
                 if let lent = try link.arena.lend(payload) {
                     frame.block = BlockReference(lent)
                     do throws(LinkError) {
-                        return try writeInline(frame, nil, ring)
+                        return try writeInline(frame, nil, lent, ring)
                     } catch {
                         link.arena.takeBack(lent)
                         throw error
@@ -105,16 +109,17 @@ import Synchronization
                 // The other has as many blocks as it may: in parts through the ring then.
             }
         }
-        try writeInline(frame, payload, ring)
+        try writeInline(frame, payload, nil, ring)
     }
 
-    private func writeInline(_ plain: Frame, _ payload: Bytes?, _ ring: Int) throws(LinkError) {
+    private func writeInline(_ plain: Frame, _ payload: Bytes?, _ lent: Lent?, _ ring: Int) throws(LinkError) {
         var frame = plain
         let size = try frame.measure(with: payload, for: link)
         if !link.isBackedUp(ring), size.frameBytes <= link.recordLimit(of: ring) {
             let outcome = unsafe try link.write(ring, count: size.frameBytes) { place in
                 // A record of that many bytes.
                 unsafe frame.write(size, payload, into: .init(start: place, count: size.frameBytes))
+                if let lent { link.arena.commit(lent) }
             }
             if case .sent = outcome { return }
         }
@@ -123,7 +128,7 @@ import Synchronization
         var sent = 0
         if !link.isBackedUp(ring) {
             do throws(LinkError) {
-                if try unsafe link.writeSome(ring, UnsafeRawBufferPointer(bytes), from: &sent) {
+                if try unsafe link.writeSome(ring, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent) {
                     return unsafe bytes.deallocate()
                 }
             } catch {
@@ -136,7 +141,7 @@ import Synchronization
             unsafe bytes.deallocate()
             throw .busy
         }
-        unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent))
+        unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent, lent: lent))
         // After it is there; see `DirectLinks.hasWaiting`.
         core.directs.mayWait.store(true, ordering: .sequentiallyConsistent)
         core.watchForRoom()
@@ -163,19 +168,21 @@ import Synchronization
     private func take(_ incoming: Incoming, _ ports: PortHome) throws(LinkError) {
         if !FrameStorage.isFree(&spare) {
             swap(&spare, &otherSpare)
-            if !FrameStorage.isFree(&spare) { spare = FrameStorage() }
+            if !FrameStorage.isFree(&spare) { spare = FrameStorage(link.account) }
         }
         let storage = spare
         storage.fill(incoming)
         do throws(FrameError) {
             try storage.readHeader()
         } catch {
+            // Ends this link alone: the conversation goes on through the host.
+            if storage.takeRefusal() { throw link.account.refusal(of: incoming.count) }
             throw .violation("a malformed frame: \(error)")
         }
         guard storage.header.kind == .port else { throw .violation("a frame that is not for a direct link") }
         if storage.header.flags.contains(.lent) {
             // Kept here, its block would not be given back before the next frame comes.
-            spare = FrameStorage()
+            spare = FrameStorage(link.account)
             try storage.borrow(from: link)
         }
         if let message = reader.readPlain(storage) { return try ports.take(message, over: self) }

@@ -37,6 +37,10 @@ import Synchronization
         unsafeMutableAddress { unsafe activeBox }
     }
     private(set) var greetings: [UInt64: Greeting] = [:]
+    /// The private memory that all clients together make this host keep.
+    let account: ByteAccount.Total
+    /// The shared memory for blocks of all links.
+    let blocks: ByteAccount.Total
     /// All ports of the clients and of this host; and those of this host.
     let broker: PortBroker
     let ports: PortHome
@@ -78,11 +82,13 @@ import Synchronization
         self.options = options
         router = Router(logger: options.logger)
         folder = SocketFolder(options.folder)
+        account = ByteAccount.Total(limit: options.receivedBytes)
+        blocks = ByteAccount.Total(limit: options.blockBytes)
         broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
         ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
-        if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
+        if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         workersBox = HandlerWorkers(reactor.executor, options.priority)
         broker.setLocal(LocalPorts(ports))
@@ -175,6 +181,7 @@ import Synchronization
     private func publish() {
         statistics.links = links.count
         statistics.ports = broker.ends
+        statistics.receivedBytes = account.bytes
         published.withLock { $0 = statistics }
     }
 
@@ -508,6 +515,7 @@ import Synchronization
         } else {
             options.logger.debug("link \(key) is over: \(why)")
         }
+        if case .overQuota = why { host.sayGoodbye(why.description) }
         deactivate(host)
         host.isEnded = true
         host.cancelAll()

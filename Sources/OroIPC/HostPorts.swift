@@ -121,9 +121,14 @@ final class LinkPorts: PortMember {
         }
         send { (host) throws(LinkError) in
             var failure: IPCError?
+            var isClaimed = false
             func write() throws(LinkError) {
                 try PortWriter.write(message) { (frame, payload) throws(LinkError) in
-                    if failure == nil { failure = try host.send(frame, payload) }
+                    let isClaim = PortOperation(frame) == .descriptors
+                    // Once: the client may have taken them in already.
+                    if failure != nil || (isClaim && isClaimed) { return }
+                    failure = try host.send(frame, payload)
+                    if isClaim, failure == nil { isClaimed = true }
                 }
             }
             try write()

@@ -14,6 +14,9 @@ struct Work {
     /// The request's number, where the header has not all of it.
     let wideSeq: Seq?
 
+    /// What a handler at work costs besides what it was sent: its task, and where it stands here.
+    static let cost = 1024
+
     /// The client waits for a result or an end, even after it has given up.
     var takesStream: Bool { request.flags.contains(.takesStream) }
 
@@ -58,7 +61,7 @@ extension HostLink {
     func openReply(_ ticket: UInt64, serial: UInt64, _ sender: StreamSender) -> ReplyStream {
         let id = link.id
         let core = unsafe core
-        return ReplyStream(ticket, sender, core.frameLimits(link), link) { [weak core] frame, bytes, cost in
+        return ReplyStream(ticket, sender, core.frameLimits(link), link.arena) { [weak core] frame, bytes, cost in
             core?.submit(to: id) { (host) throws(LinkError) in
                 try host.put(HostStreams.Outgoing(frame: frame, bytes: bytes, serial: serial, cost: cost))
             }
@@ -102,7 +105,11 @@ extension HostLink {
 
     /// Ends a stream in which nothing waits.
     private func end(_ ticket: UInt64, _ error: IPCError) throws(LinkError) {
-        _ = try send(endFrame(ticket, error), nil)
+        if try send(endFrame(ticket, error), nil) == nil { return }
+        // What always fits; else the client would wait for ever.
+        if let failure = try send(endFrame(ticket, error.brief), nil) {
+            throw .overLimit("an end that always fits: \(failure)")
+        }
     }
 
     // MARK: Giving up

@@ -89,6 +89,18 @@ final class PortBroker {
         }
     }
 
+    /// UNTRUSTED: a message of the port with this number that there is no memory for. The port is closed at both ends.
+    func refuse(_ number: UInt64, from member: PortMember, _ why: String) throws(LinkError) {
+        let end = try member.end(number)
+        guard let other = end.peer else { return }
+        for end in [end, other] {
+            closeWay(of: end)
+            end.closing = why
+            end.peer = nil
+            if end.owner == nil { close(end) } else { pump(end) }
+        }
+    }
+
     private func open(
         _ number: UInt64, _ name: String, _ opening: PortOpening, _ member: PortMember
     ) throws(LinkError) {

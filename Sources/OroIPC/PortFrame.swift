@@ -28,6 +28,7 @@ enum PortOperation: UInt32 {
     static let descriptorsBit: UInt16 = 1 << 14
 
     init?(_ header: FrameHeader) { self.init(rawValue: header.deadline >> 28) }
+    init?(_ frame: Frame) { self.init(rawValue: frame.deadline >> 28) }
 
     /// A frame about the port with this number.
     func frame(_ number: UInt64, count: UInt32 = 0) -> Frame {
@@ -192,9 +193,9 @@ struct PortReader {
         case .way: return .way(try PortWayFrame(storage))
         case .descriptors:
             if header.ticket != number { begin(header.ticket) }
-            guard count <= PortLimits.descriptors, descriptors == nil else {
-                throw .violation("descriptors twice for one message, or too many")
-            }
+            guard count <= PortLimits.descriptors else { throw .violation("too many descriptors for one message") }
+            // Those of a message that did not come after all are let go.
+            descriptors = nil
             if count == 0 {
                 // Its taker is to say at once that it has taken it: they are kept elsewhere until then.
                 descriptors = CarriedDescriptors([])
