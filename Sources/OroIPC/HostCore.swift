@@ -39,6 +39,8 @@ import Synchronization
     private(set) var greetings: [UInt64: Greeting] = [:]
     /// All ports of the clients and of this host; and those of this host.
     let broker: PortBroker
+    /// What goes on over turns.
+    let slices = HostSlices()
     let ports: PortHome
     private let portRoute = HostPortRoute()
     /// Keys of `greetings` in the order their deadlines come.
@@ -82,7 +84,7 @@ import Synchronization
         self.options = options
         router = Router(logger: options.logger)
         folder = SocketFolder(options.folder)
-        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
+        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
         ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
@@ -143,6 +145,7 @@ import Synchronization
         stopListening()
         for key in greetings.keys { dropGreeting(key) }
         for link in Array(links.values) { end(link, .closed) }
+        slices.finish()
         workers.close()
         ports.end(.network("the host has stopped"))
         publish()
@@ -238,7 +241,10 @@ import Synchronization
         // The common case of speed is one busy client: its next message is answered without another look around.
         for _ in 0..<HostCore.roundsAtOnce {
             if pollLinks() { progressed = true }
-            guard unsafe active.count == 1, unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) }) else {
+            if slices.run() { progressed = true }
+            guard slices.isEmpty, unsafe active.count == 1,
+                unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) })
+            else {
                 break
             }
         }
@@ -500,8 +506,8 @@ import Synchronization
         }
         deactivate(host)
         host.isEnded = true
-        host.cancelAll()
         host.link.end(why)
+        host.beginTeardown()
         reactor.poller.remove(host.link.chime, key: (key | Source.chime) + 4)
         reactor.poller.remove(host.link.socket.number, key: (key | Source.socket) + 4)
         if let pidfd = host.link.pidfd { reactor.poller.remove(pidfd, key: (key | Source.pidfd) + 4) }
