@@ -37,8 +37,14 @@ import Synchronization
         unsafeMutableAddress { unsafe activeBox }
     }
     private(set) var greetings: [UInt64: Greeting] = [:]
+    /// The private memory that all clients together make this host keep.
+    let account: ByteAccount.Total
+    /// The shared memory for blocks of all links.
+    let blocks: ByteAccount.Total
     /// All ports of the clients and of this host; and those of this host.
     let broker: PortBroker
+    /// What goes on over turns.
+    let slices = HostSlices()
     let ports: PortHome
     private let portRoute = HostPortRoute()
     /// Keys of `greetings` in the order their deadlines come.
@@ -78,11 +84,13 @@ import Synchronization
         self.options = options
         router = Router(logger: options.logger)
         folder = SocketFolder(options.folder)
-        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
+        account = ByteAccount.Total(limit: options.receivedBytes)
+        blocks = ByteAccount.Total(limit: options.blockBytes)
+        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
         ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
-        if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
+        if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         workersBox = HandlerWorkers(reactor.executor, options.priority)
         broker.setLocal(LocalPorts(ports))
@@ -143,6 +151,7 @@ import Synchronization
         stopListening()
         for key in greetings.keys { dropGreeting(key) }
         for link in Array(links.values) { end(link, .closed) }
+        slices.finish()
         workers.close()
         ports.end(.network("the host has stopped"))
         publish()
@@ -175,6 +184,7 @@ import Synchronization
     private func publish() {
         statistics.links = links.count
         statistics.ports = broker.ends
+        statistics.receivedBytes = account.bytes
         published.withLock { $0 = statistics }
     }
 
@@ -233,8 +243,11 @@ import Synchronization
         // The common case of speed is one busy client: its next message is answered without another look around.
         for round in 1...HostCore.roundsAtOnce {
             if pollLinks(&now) { progressed = true }
+            if slices.run() { progressed = true }
             if round % Turn.records == 0, oro_ticks() > end { break }
-            guard unsafe active.count == 1, unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) }) else {
+            guard slices.isEmpty, unsafe active.count == 1,
+                unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) })
+            else {
                 break
             }
         }
@@ -508,12 +521,13 @@ import Synchronization
         } else {
             options.logger.debug("link \(key) is over: \(why)")
         }
+        if case .overQuota = why { host.sayGoodbye(why.description) }
         deactivate(host)
         host.isEnded = true
-        host.cancelAll()
         host.link.end(why)
         stopWatching(key | Source.socket)
         if host.link.pidfd != nil { stopWatching(key | Source.pidfd) }
+        host.beginTeardown()
         publish()
         options.onDisconnect?(host.client)
     }

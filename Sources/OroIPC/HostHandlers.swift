@@ -44,6 +44,13 @@ extension HostLink {
     /// A number for a handler that will answer `storage` later. `nil`: the client has too many at work, and was told so.
     func admit(_ storage: FrameStorage) throws(LinkError) -> UInt64? {
         guard try mayBegin(storage) else { return nil }
+        guard link.account.charge(Work.cost) else {
+            unsafe core.statistics.refusedFrames += 1
+            let why = link.account.refusal(of: Work.cost)
+            guard case .overQuota = why else { throw why }
+            if storage.header.kind == .request { try replyBriefly(storage.header, storage.seq, IPCError(why)) }
+            return nil
+        }
         let serial = takeSerial()
         let header = storage.header
         if header.flags.contains(.hasBody) { storage.body = openBody(header.ticket, serial: serial) }
@@ -65,7 +72,13 @@ extension HostLink {
         return true
     }
 
-    /// One handler more is at work.
+    /// A handler has finished.
+    private func leaveWork() {
+        atWork -= 1
+        link.account.release(Work.cost)
+    }
+
+    /// One handler more is at work, whose cost is charged.
     private func takeSerial() -> UInt64 {
         defer { nextSerial += 1 }
         atWork += 1
@@ -84,7 +97,8 @@ extension HostLink {
         _ executor: HandlerExecutor, _ handler: @escaping Router.AsyncHandler, _ message: Message, _ wideSeq: Seq?,
         _ serial: UInt64
     ) -> Task<Void, Never> {
-        let (link, header) = (link, message.storage.header)
+        // Not the link: whoever is still at work when the client has gone keeps nothing of it.
+        let (arena, id, header) = (link.arena, link.id, message.storage.header)
         let preference: (any TaskExecutor)? = if case .custom(let custom) = executor { custom } else { nil }
         return unsafe Task(executorPreference: preference, priority: core.options.priority) { [weak core] in
             var result: Result
@@ -94,10 +108,8 @@ extension HostLink {
                 result = Result(catching: error)
             }
             // A large payload is copied here, and not on the host's thread.
-            if let bytes = result.bytes, link.wantsPlace(bytes), let placed = try? link.placed(bytes) {
-                result.bytes = placed
-            }
-            core?.finish(link.id, header, wideSeq, serial: serial, result)
+            if let placed = try? arena.placed(result.bytes) { result.bytes = placed }
+            core?.finish(id, header, wideSeq, serial: serial, result)
         }
     }
 
@@ -110,6 +122,7 @@ extension HostLink {
         var serial: UInt64 = 0
         var wideSeq: Seq?
         let result = worker.watched {
+            link.account.chargeAnyway(Work.cost)
             serial = takeSerial()
             wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
             return asker(header, wideSeq, serial)
@@ -130,7 +143,7 @@ extension HostLink {
     ) throws(LinkError) {
         let header = message.storage.header
         guard let (worker, job) = workers.begin(handler, message) else {
-            atWork -= 1
+            leaveWork()
             return
         }
         // First, so that what the handler does with its stream finds it.
@@ -149,7 +162,7 @@ extension HostLink {
     func finish(
         _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result
     ) throws(LinkError) {
-        atWork -= 1
+        leaveWork()
         guard answering[request.ticket] == serial else {
             running[serial] = nil
             return
@@ -164,12 +177,9 @@ extension HostLink {
         try replyInFull(request, wideSeq: wideSeq, result)
     }
 
-    /// The link is over: nobody waits for these any more.
-    func cancelAll() {
-        for work in running.values { work.cancel(.abort("the client is gone")) }
-        closeStreams(running.values)
-        closePorts()
-        running = [:]
-        answering = [:]
+    /// The link is over: nobody waits for any of it any more.
+    func beginTeardown() {
+        unsafe core.broker.beginRemoval(of: ports)
+        unsafe core.slices.add(HostTeardown(self, core.broker), for: link.id)
     }
 }

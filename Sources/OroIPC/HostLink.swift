@@ -32,6 +32,8 @@ import OroLink
     let client: ConnectedClient
     /// Somebody there listens to events.
     var listens = false
+    /// What the names of commands cost that it has numbered.
+    private var chargedForNames = 0
     /// In the host's list of links that are looked at in every turn.
     var isActive = true
     /// The host has let go of it: what is still done on its way out must not bring it back.
@@ -60,6 +62,9 @@ import OroLink
                 self.version = version
             }
         }
+
+        /// What an entry costs besides the text.
+        static let cost = MemoryLayout<Known>.stride + MemoryLayout<String>.stride + 64
 
         mutating func append(_ name: String) {
             if names.count == room {
@@ -98,6 +103,13 @@ import OroLink
         requestsAtOnce = core.options.requestsPerLink
         runsHandlersHere = if case .reactor = core.options.handlers { true } else { false }
         start = link.start
+        link.account = ByteAccount(
+            limit: core.options.receivedBytesPerLink, total: core.account,
+            ByteAccount.Settings(own: "HostOptions.receivedBytesPerLink", total: "HostOptions.receivedBytes"))
+        link.arena.setAccount(
+            ByteAccount(
+                limit: .max / 4, total: core.blocks,
+                ByteAccount.Settings(own: "", total: "HostOptions.blockBytes")))
         client = ConnectedClient(link, core)
         figures = client.figures
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
@@ -109,6 +121,7 @@ import OroLink
     }
 
     deinit {
+        link.account.release(chargedForNames + atWork * Work.cost)
         for ring in 0..<Int(ORO_RINGS_MAX) { unsafe tables[ring].free() }
         unsafe tables.deinitialize(count: Int(ORO_RINGS_MAX))
         unsafe tables.deallocate()
@@ -163,7 +176,7 @@ import OroLink
             do throws(FrameError) {
                 try storage.readHeader()
             } catch {
-                throw .violation("a malformed frame: \(error)")
+                return try refuse(storage, incoming, error)
             }
             if unsafe storage.fields.pointee.header.flags.contains(.lent) {
                 return try receiveLent(storage, incoming.ring)
@@ -228,6 +241,7 @@ import OroLink
     private func route(
         _ header: FrameHeader, _ storage: FrameStorage, _ ring: Int
     ) throws(LinkError) -> Unmanaged<Router.Route>? {
+        // UNTRUSTED: 16 bits, and compared with how many there are before it is an index.
         let number = Int(header.route)
         if number == 0 { return unsafe try inlineRoute(storage) }
         // `tables` has an entry for every ring number.
@@ -268,9 +282,12 @@ import OroLink
         let header = storage.header
         switch header.kind {
         case .name:
+            // UNTRUSTED: 16 bits, compared.
             guard unsafe Int(header.route) == tables[ring].names.count + 1, Int(header.route) <= RouteNumbers.most
             else { throw .violation("a route number out of turn") }
-            unsafe tables[ring].append(try inlineName(storage))
+            let name = try inlineName(storage)
+            try charge(name.utf8.count + NameTable.cost)
+            unsafe tables[ring].append(name)
         case .abort:
             if let serial = answering[header.ticket] { try giveUp(header.ticket, serial, .abort()) }
         case .chunk: try takeChunk(storage)
@@ -282,6 +299,11 @@ import OroLink
         default:
             throw .violation("a frame that a client does not send: \(header.kind)")
         }
+    }
+
+    private func charge(_ bytes: Int) throws(LinkError) {
+        guard link.account.charge(bytes) else { throw link.account.refusal(of: bytes) }
+        chargedForNames += bytes
     }
 
     // MARK: Answers
@@ -317,8 +339,8 @@ import OroLink
     private func answerNotFound(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         let header = storage.header
         guard header.kind == .request else { return }
+        // UNTRUSTED: the number was checked when its route was looked up.
         let number = Int(header.route)
-        // A number was checked when its route was looked up.
         let name = number == 0 ? try inlineName(storage) : unsafe tables[ring].names[number - 1]
         let url = "ipc://\(name)?index=0&seq=\(storage.seq.rText)"
         try reply(header, storage, Result(err: .notFound(url: url)))
@@ -338,7 +360,7 @@ import OroLink
             frame.value = result.err?.value ?? result.data
         }
         if let failure = try send(frame, result.isOK ? result.bytes : nil) {
-            try replyInFull(request, wideSeq: wideSeq, Result(err: failure))
+            try replyBriefly(request, frame.seq, failure)
         }
     }
 
@@ -358,14 +380,15 @@ import OroLink
         guard let lent else { return nil }
         var frame = plain
         frame.block = BlockReference(lent)
-        let failure = try sendInline(frame, nil)
+        let failure = try sendInline(frame, nil, lent: lent)
         if failure != nil { link.arena.takeBack(lent) }
         return failure
     }
 
     /// `instead`: why the payload could not be lent.
-    private func sendInline(_ plain: Frame, _ payload: Bytes?, instead: LinkError? = nil) throws(LinkError) -> IPCError?
-    {
+    private func sendInline(
+        _ plain: Frame, _ payload: Bytes?, lent: Lent? = nil, instead: LinkError? = nil
+    ) throws(LinkError) -> IPCError? {
         var frame = plain
         frame.payloadBytes = payload?.count ?? 0
         let size: FrameSize
@@ -384,15 +407,15 @@ import OroLink
         if let payload { figures.copied.note(2 * payload.count) }
         if !link.isBackedUp(0) {
             var sent = 0
-            let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent)
+            let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent)
             if whole {
                 unsafe bytes.deallocate()
                 return nil
             }
-            unsafe try wait(WaitingMessage(adopting: bytes, sent: sent), size.frameBytes)
+            unsafe try wait(WaitingMessage(adopting: bytes, sent: sent, lent: lent), size.frameBytes)
             return nil
         }
-        unsafe try wait(WaitingMessage(adopting: bytes, sent: 0), size.frameBytes)
+        unsafe try wait(WaitingMessage(adopting: bytes, sent: 0, lent: lent), size.frameBytes)
         return nil
     }
 
@@ -401,6 +424,7 @@ import OroLink
         guard unsafe waiting <= core.options.waitingBytesPerLink else {
             throw .violation("it does not read its results: \(waiting) bytes wait")
         }
+        guard message.charge(to: link.account) else { throw link.account.refusal(of: count) }
         link.enqueue(0, message)
     }
 }

@@ -25,7 +25,7 @@ extension Link {
                 if found < 0 { throw .violation("a record with an impossible extent") }
                 if unsafe view.part == 0 {
                     unsafe try body(
-                        Incoming(ring: ring, bytes: unsafe view.payload, count: Int(view.length), owned: false))
+                        Incoming(ring: ring, bytes: unsafe view.payload, count: Int(view.length), place: .ring))
                 } else if let whole = unsafe try assemble(ring, view) {
                     try body(whole)
                 }
@@ -75,50 +75,17 @@ extension Link {
     }
 
     /// Takes one record of a message that came in several; the message when it is whole.
-    ///
-    /// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing.
     @usableFromInline
     func assemble(_ ring: Int, _ view: oro_view) throws(LinkError) -> Incoming? {
         let state = unsafe ins + ring
-        var bytes = unsafe UnsafeRawBufferPointer(start: view.payload, count: Int(view.length))
+        let bytes = unsafe UnsafeRawBufferPointer(start: view.payload, count: Int(view.length))
         if unsafe view.part == 1 {
-            guard unsafe state.pointee.assembly == nil else { throw .violation("a message begins inside another") }
-            guard bytes.count >= 8 else { throw .violation("a first record without its total") }
-            // UNTRUSTED: copied once and checked.
-            let total = unsafe UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
-            guard total <= UInt64(limits.messageBytes) else {
-                throw .violation("a message of \(total) bytes, over the limit of \(limits.messageBytes)")
-            }
-            unsafe bytes = UnsafeRawBufferPointer(rebasing: bytes[8...])
-            unsafe state.pointee.assemblyTotal = Int(total)
-            unsafe state.pointee.assembled = 0
-            unsafe state.pointee.assemblyRoom = 0
-        } else if unsafe state.pointee.assembly == nil {
-            throw .violation("a message continues that never began")
+            unsafe try state.pointee.assembly.begin(bytes, limits.messageBytes, account)
+        } else {
+            unsafe try state.pointee.assembly.go(on: bytes, account)
         }
-        let (done, total) = unsafe (state.pointee.assembled, state.pointee.assemblyTotal)
-        guard bytes.count <= total - done else { throw .violation("a message longer than its total") }
-        let needed = done + bytes.count
-        if unsafe needed > state.pointee.assemblyRoom || state.pointee.assembly == nil {
-            let room = min(total, max(2 * needed, 4096))
-            let grown = UnsafeMutableRawPointer.allocate(byteCount: room + 64, alignment: 64)
-            if let old = unsafe state.pointee.assembly {
-                unsafe grown.copyMemory(from: old, byteCount: done)
-                unsafe old.deallocate()
-            }
-            unsafe state.pointee.assembly = grown
-            unsafe state.pointee.assemblyRoom = room
-        }
-        if let source = bytes.baseAddress, let assembly = unsafe state.pointee.assembly {
-            unsafe (assembly + done).copyMemory(from: source, byteCount: bytes.count)
-        }
-        unsafe state.pointee.assembled = needed
         if unsafe view.part != 3 { return nil }
-        guard needed == total, let whole = unsafe state.pointee.assembly else {
-            throw .violation("a message shorter than its total")
-        }
-        unsafe state.pointee.assembly = nil
-        return unsafe Incoming(ring: ring, bytes: UnsafeRawPointer(whole), count: total, owned: true)
+        return unsafe try state.pointee.assembly.finish(ring)
     }
 
     /// Bytes of the peer's, to be read in place and given back.

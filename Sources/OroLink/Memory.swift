@@ -10,6 +10,8 @@ import CSupport
     /// Length of the memfd.
     package let bytes: Int
     private var mapping: Mapping?
+    /// What pays for it. Set by whoever makes it, before anybody else has it.
+    var charge: ByteCharge?
     /// Where it is mapped.
     package private(set) var base: UnsafeMutableRawPointer
     /// Sealed for good: nobody can write to it any more, this process included.

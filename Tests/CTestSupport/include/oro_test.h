@@ -53,6 +53,8 @@ int oro_refuse_io_uring(void);
 // --- Counting -----------------------------------------------------------------------------------------------------
 // Allocations made by the calling thread since it began.
 uint64_t oro_allocations(void);
+// Bytes of the heap that are in use; 0 where the C library does not say.
+size_t oro_heap_bytes(void);
 // A sanitizer has its own malloc: it counts for nobody here, and keeps what is freed for a while.
 bool oro_is_sanitized(void);
 // Counts every system call of the calling thread between start and stop (syscall user dispatch). minus errno if the
