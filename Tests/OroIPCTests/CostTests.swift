@@ -50,7 +50,8 @@ import Testing
     @Test("names, texts and errors that differ in bytes differ, in parameters and in errors")
     func bytesDecide() throws {
         let (one, two) = (CostTests.composed, CostTests.decomposed)
-        let message = try Message.from("a", pairs: [(one, 1), (two, 2)])
+        let pairs: [(String, Value)] = [(one, 1), (two, 2)]
+        let message = try Message.from("a", pairs: pairs)
         #expect(message.params.count == 2 && message[one] == 1 && message[two] == 2)
         #expect(IPCError(message: one) != IPCError(message: two))
         #expect(IPCError(name: "NotFoundError\u{301}", message: "").kind == nil)
