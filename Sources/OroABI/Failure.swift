@@ -38,7 +38,7 @@ struct Failure: Error {
             case .closed: OROIPC_CLOSED
             case .tooLarge, .overLimit: OROIPC_TOO_LARGE
             case .unencodable: OROIPC_MALFORMED
-            case .noBlocks, .busy: OROIPC_BUSY
+            case .noBlocks, .busy, .overBudget: OROIPC_BUSY
             case .system: OROIPC_SYSTEM
             }
         self.init(code, error.description)

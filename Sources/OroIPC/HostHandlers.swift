@@ -20,7 +20,11 @@ extension HostLink {
             let handler = unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler
             return try answerHere(handler, storage)
         }
+        if stream != nil, streamsAtWork.count >= streamsAtOnce {
+            return try refuse(storage, "more than \(streamsAtOnce) streams at once (HostOptions.streamsPerLink)")
+        }
         guard let serial = try admit(storage) else { return }
+        if stream != nil { streamsAtWork.insert(serial) }
         let message = Message(storage)
         let wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
         let sender = stream == nil ? nil : StreamSender()
@@ -54,15 +58,23 @@ extension HostLink {
     private func mayBegin(_ storage: FrameStorage) throws(LinkError) -> Bool {
         let header = storage.header
         guard max(atWork, streams.bodies.count) < requestsAtOnce else {
-            let message = "more than \(requestsAtOnce) requests at once"
-            guard header.kind == .request else { return false }
-            try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
+            try refuse(storage, "more than \(requestsAtOnce) requests at once (HostOptions.requestsPerLink)")
+            return false
+        }
+        if header.flags.contains(.hasBody), streams.bodies.count >= streamsAtOnce {
+            try refuse(storage, "more than \(streamsAtOnce) bodies at once (HostOptions.streamsPerLink)")
             return false
         }
         guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
             throw .violation("a ticket that is in use")
         }
         return true
+    }
+
+    /// Tells the client that it has too much at work.
+    private func refuse(_ storage: FrameStorage, _ why: String) throws(LinkError) {
+        guard storage.header.kind == .request else { return }
+        try reply(storage.header, storage, Result(err: IPCError(.quotaExceeded, why)))
     }
 
     /// One handler more is at work.
@@ -84,8 +96,8 @@ extension HostLink {
         _ executor: HandlerExecutor, _ handler: @escaping Router.AsyncHandler, _ message: Message, _ wideSeq: Seq?,
         _ serial: UInt64
     ) -> Task<Void, Never> {
-        let (link, header) = (link, message.storage.header)
-        let preference: (any TaskExecutor)? = if case .custom(let custom) = executor { custom } else { nil }
+        let (link, key, header) = (link, key, message.storage.header)
+        let preference: (any TaskExecutor)? = if case .custom(let custom) = executor { custom } else { unsafe core.pool }
         return unsafe Task(executorPreference: preference, priority: core.options.priority) { [weak core] in
             var result: Result
             do {
@@ -97,7 +109,7 @@ extension HostLink {
             if let bytes = result.bytes, link.wantsPlace(bytes), let placed = try? link.placed(bytes) {
                 result.bytes = placed
             }
-            core?.finish(link.id, header, wideSeq, serial: serial, result)
+            core?.finish(key, header, wideSeq, serial: serial, result)
         }
     }
 
@@ -131,6 +143,7 @@ extension HostLink {
         let header = message.storage.header
         guard let (worker, job) = workers.begin(handler, message) else {
             atWork -= 1
+            if !streamsAtWork.isEmpty { streamsAtWork.remove(serial) }
             return
         }
         // First, so that what the handler does with its stream finds it.
@@ -138,11 +151,11 @@ extension HostLink {
         workers.run(job)
         guard let result = worker.watched({ asker(header, wideSeq, serial) }) else { return }
         if sender == nil { return try finish(header, wideSeq, serial: serial, result) }
-        unsafe core.finish(link.id, header, wideSeq, serial: serial, result)
+        unsafe core.finish(key, header, wideSeq, serial: serial, result)
     }
 
     private func asker(_ request: FrameHeader, _ wideSeq: Seq?, _ serial: UInt64) -> HandlerWorker.Asker {
-        unsafe HandlerWorker.Asker(core: core, link: link.id, request: request, wideSeq: wideSeq, serial: serial)
+        unsafe HandlerWorker.Asker(core: core, link: key, request: request, wideSeq: wideSeq, serial: serial)
     }
 
     /// The handler of `request` has finished. A request that was aborted meanwhile is answered no more.
@@ -150,6 +163,7 @@ extension HostLink {
         _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result
     ) throws(LinkError) {
         atWork -= 1
+        if !streamsAtWork.isEmpty { streamsAtWork.remove(serial) }
         guard answering[request.ticket] == serial else {
             running[serial] = nil
             return

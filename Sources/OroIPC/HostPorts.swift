@@ -109,7 +109,7 @@ final class LinkPorts: PortMember {
 
     override var hasRoom: Bool { !host.link.isBackedUp(0) && !isOver }
     private var isOver: Bool { host.isEnded || host.link.isOver }
-    override var client: PortClient { PortClient(id: host.link.id, identity: host.link.peer) }
+    override var client: PortClient { PortClient(id: host.key, identity: host.link.peer) }
 
     override func deliver(_ delivery: PortDelivery) {
         var message = PortFrame.Message(
@@ -172,7 +172,7 @@ final class LinkPorts: PortMember {
             return CarriedDescriptors([])
         }
         core.broker.descriptors += count
-        let id = host.link.id
+        let id = host.key
         return CarriedDescriptors(list) { [weak core] in
             // On whatever thread the last one lets go of them.
             _ = core?.reactor.submit { [weak core] in
@@ -237,7 +237,7 @@ final class LinkPorts: PortMember {
             if host.link.isBackedUp(0) { core.activate(host) }
         } catch {
             let why = error
-            core.submit(to: host.link.id) { (_) throws(LinkError) in throw why }
+            core.submit(to: host.key) { (_) throws(LinkError) in throw why }
         }
     }
 }
@@ -302,6 +302,6 @@ extension HostLink {
     /// The link is over.
     func closePorts() {
         unsafe core.broker.remove(ports)
-        unsafe core.broker.hub.listeners.remove(client: link.id)
+        unsafe core.broker.hub.listeners.remove(client: key)
     }
 }

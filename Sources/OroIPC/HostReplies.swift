@@ -9,7 +9,7 @@ extension HostLink {
         let header = storage.header
         let message = Message(storage)
         let wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
-        let link = link
+        let (link, key) = (link, key)
         let core = unsafe core
         let pending = PendingReply(route.name) { [weak core] result in
             var result = result
@@ -17,7 +17,7 @@ extension HostLink {
             if let bytes = result.bytes, link.wantsPlace(bytes), let placed = try? link.placed(bytes) {
                 result.bytes = placed
             }
-            core?.finish(link.id, header, wideSeq, serial: serial, result)
+            core?.finish(key, header, wideSeq, serial: serial, result)
         }
         running[serial] = Work(pending: pending, reply: nil, request: header, wideSeq: wideSeq)
         if header.kind == .request { answering[header.ticket] = serial }

@@ -119,7 +119,7 @@ public struct IPCError: Error, Hashable, Sendable {
         case .timedOut: self = .timeout("timed out")
         case .unencodable(let what): self = .type(what)
         case .tooLarge, .overLimit: self = IPCError(.range, error.description)
-        case .busy, .noBlocks: self = IPCError(.quotaExceeded, error.description)
+        case .busy, .noBlocks, .overBudget: self = IPCError(.quotaExceeded, error.description)
         default: self = .network(error.description)
         }
     }

@@ -55,7 +55,7 @@ extension Link {
         guard let bytes, wantsPlace(bytes) else { return bytes }
         do throws(LinkError) {
             return try arena.place(bytes)
-        } catch .noBlocks, .busy, .tooLarge {
+        } catch .noBlocks, .busy, .tooLarge, .system, .overBudget {
             // In parts through the ring then, if it is not too long for that.
             return bytes
         }

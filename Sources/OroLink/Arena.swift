@@ -40,7 +40,13 @@ import Synchronization
 
     static var grain: Int { Int(ORO_BLOCK_GRAIN) }
 
-    init(_ link: Link, own: LinkLimits, peer: Offer) {
+    /// What memory for this peer counts for, and whose it is.
+    private let budget: ResourceBudget?
+    private let identity: PeerIdentity
+
+    init(_ link: Link, own: LinkLimits, peer: Offer, _ budget: ResourceBudget?, _ identity: PeerIdentity) {
+        self.budget = budget
+        self.identity = identity
         books = Locked(ArenaBooks(link, own, peer))
     }
 
@@ -67,7 +73,8 @@ import Synchronization
     /// A block of `count` bytes, at least one. Throws `noBlocks` when as many bytes are out as may be, or the peer
     /// maps as many memories as it does at once.
     ///
-    /// Also `busy` when the system has no memory, or the socket no room.
+    /// Also `busy` when the socket has no room, `system` when there is no memory or descriptor, and `overBudget` when the
+    /// peer's share of this process's mappings is used up: waiting does not help there.
     package func take(_ count: Int) throws(LinkError) -> OwnBlock {
         guard count >= 0 else { throw .badOptions("a block has no \(count) bytes") }
         let plan = try withArenaBooks { (books) throws(LinkError) in try books.plan(max(1, count)) }
@@ -78,10 +85,11 @@ import Synchronization
             let memory: OwnMemory
             let huge = books.withLock { $0.own.hugePages }
             do throws(LinkError) {
-                memory = try OwnMemory.create(bytes: OwnMemory.room(bytes, huge: huge), huge: huge)
+                let charge = try budget?.charge(identity, mappings: 1)
+                memory = try OwnMemory.create(bytes: OwnMemory.room(bytes, huge: huge), huge: huge, charge: charge)
             } catch {
                 books.withLock { $0.withdraw(max(1, count)) }
-                throw Arena.isShortage(error) ? .busy : error
+                throw error
             }
             let found = try books.withLock { (books) throws(LinkError) in
                 try books.add(memory, count: max(1, count), isWhole: isWhole)
@@ -101,11 +109,6 @@ import Synchronization
             // As above.
             unsafe block.base.copyMemory(from: start, byteCount: source.count)
         }
-    }
-
-    private static func isShortage(_ error: LinkError) -> Bool {
-        if case .system(_, let errno) = error { return [ENOMEM, ENOSPC, EMFILE, ENFILE].contains(errno) }
-        return false
     }
 
     /// Lends a part of a block to the peer: what to write into the frame.
@@ -141,6 +144,7 @@ import Synchronization
             let bytes = slots * 8
             // The least number of slots fills a page.
             try Segment.verify(descriptor, bytes: bytes, isImmutable: false)
+            try Segment.lookForHoles(descriptor, from: 0, count: bytes)
             books.returns = try Mapping(descriptor, bytes: bytes, for: .reading)
         }
     }

@@ -45,8 +45,9 @@ package enum Introduction {
         var ends: [Int32] = [-1, -1]
         let status = unsafe oro_socketpair(&ends)
         guard status == 0 else { throw .system(call: "socketpair", errno: -status) }
-        let first = Descriptor(ends[0])
-        let second = Descriptor(ends[1])
+        // Their queues are the clients' from now on, so that closing our copies may wait, too.
+        let first = Descriptor(ends[0], .received)
+        let second = Descriptor(ends[1], .received)
         guard try introduce(other.peer, to: one, id, first) else { return false }
         return try introduce(one.peer, to: other, id, second)
     }
@@ -114,7 +115,7 @@ package final class Introduced {
         let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
         let bell = try Doorbell()
         (memory, chime) = (own.memory.number, bell.chime.number)
-        parts = Parts(socket: socket, own: own, bell: bell)
+        parts = Parts(socket: Descriptor(socket.release(), .sharedSocket), own: own, bell: bell)
     }
 
     /// Sends our half to the host, which passes it on. False: the socket has no room now.
@@ -138,6 +139,6 @@ package final class Introduced {
             Link.Parts(
                 id: id, peer: peer, limits: limits, key: key, own: parts.own.mapping, theirs: accepted,
                 socket: parts.socket, button: parts.bell.button, barrier: Rendezvous.features.contains(.barrier),
-                takesDescriptors: false, watchesProcess: false, start: oro_now()))
+                takesDescriptors: false, watchesProcess: false, start: oro_now(), isShared: true))
     }
 }

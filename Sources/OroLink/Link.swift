@@ -9,7 +9,7 @@ import Synchronization
 // `ringMappings.in` to the holder of the receiver's role; the rest is atomic or in a mutex.
 @usableFromInline
 @safe package final class Link: @unchecked Sendable {
-    /// Random; the same on both sides.
+    /// Random; the same on both sides. Not a number of the host's: nobody learns from it how many came before.
     package let id: UInt64
     /// Who the peer is, as the kernel says.
     package let peer: PeerIdentity
@@ -35,6 +35,10 @@ import Synchronization
     /// Who deals with introductions; belongs to the receiver's role.
     package weak var introductions: (any Introductions)?
 
+    let budget: ResourceBudget?
+    private let charge: ResourceCharge?
+    /// Whoever made the connection may read from our end of it.
+    let isShared: Bool
     private let own: Mapping
     private let theirs: Accepted
     package let socket: Descriptor
@@ -67,6 +71,7 @@ import Synchronization
     @usableFromInline let ins: UnsafeMutablePointer<InRing>
     @usableFromInline let receiving: UnsafeMutablePointer<Receiving>
     var inMappings: [MappingBox] = []
+    var ringCharges: [ResourceCharge] = []
     /// The peer's memories with payloads, by slot.
     var peerMemories: [(memory: PeerMemory, serial: UInt32)?] = []
     /// Where we say what we give back; made when the peer first passes us a memory.
@@ -120,6 +125,12 @@ import Synchronization
         /// The socket comes from the peer itself, so the kernel can name its process.
         var watchesProcess: Bool
         var start: UInt64
+        /// Whoever made the connection may have our end of it too.
+        var isShared = false
+        /// What the peer may hold of what this side has little of; and what this link counts for. A client bounds its
+        /// host by `limits` alone.
+        var budget: ResourceBudget?
+        var charge: ResourceCharge?
     }
 
     init(_ parts: consuming Parts) {
@@ -146,7 +157,7 @@ import Synchronization
         unsafe outs = .allocate(capacity: Ring.most)
         unsafe outs.initialize(repeating: OutRing(), count: Ring.most)
         unsafe ins = .allocate(capacity: Ring.most)
-        unsafe ins.initialize(repeating: InRing(), count: Ring.most)
+        unsafe ins.initialize(repeating: InRing(longest: limits.messageBytes), count: Ring.most)
         unsafe receiving = .allocate(capacity: 1)
         unsafe receiving.initialize(to: Receiving())
         unsafe owners = .allocate(capacity: Ring.most)
@@ -164,12 +175,15 @@ import Synchronization
         isIntroducible = parts.theirs.offer.features.contains(.introducible)
         pidfd = pid >= 0 ? pid : nil
         pidfdOwner = pid >= 0 ? Descriptor(pid) : nil
+        budget = parts.budget
+        charge = parts.charge
+        isShared = parts.isShared
         own = parts.own
         theirs = parts.theirs
         socket = parts.socket
         button = parts.button.number
         buttonOwner = parts.button
-        arenaBox = Arena(self, own: limits, peer: offer)
+        arenaBox = Arena(self, own: limits, peer: offer, parts.budget, parts.peer)
     }
 
     deinit {

@@ -19,6 +19,8 @@ extension Link {
                 if found == Int32(ORO_READ_EMPTY) { break }
                 if found < 0 { throw .violation("a record with an impossible extent") }
                 if unsafe view.part == 0 {
+                    // Before anything of it is copied; longer ones in parts are refused by `assemble`.
+                    if unsafe Int(view.length) > state.pointee.longest { throw unsafe tooLong(Int(view.length)) }
                     unsafe try body(
                         Incoming(ring: ring, bytes: unsafe view.payload, count: Int(view.length), owned: false))
                 } else if let whole = unsafe try assemble(ring, view) {
@@ -50,6 +52,11 @@ extension Link {
         return false
     }
 
+    @usableFromInline
+    func tooLong(_ bytes: some BinaryInteger) -> LinkError {
+        .violation("a message of \(bytes) bytes, over the limit of \(limits.messageBytes) (LinkLimits.messageBytes)")
+    }
+
     /// Takes one record of a message that came in several; the message when it is whole.
     ///
     /// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing.
@@ -62,9 +69,7 @@ extension Link {
             guard bytes.count >= 8 else { throw .violation("a first record without its total") }
             // UNTRUSTED: copied once and checked.
             let total = unsafe UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
-            guard total <= UInt64(limits.messageBytes) else {
-                throw .violation("a message of \(total) bytes, over the limit of \(limits.messageBytes)")
-            }
+            guard total <= UInt64(limits.messageBytes) else { throw tooLong(total) }
             unsafe bytes = UnsafeRawBufferPointer(rebasing: bytes[8...])
             unsafe state.pointee.assemblyTotal = Int(total)
             unsafe state.pointee.assembled = 0
@@ -77,7 +82,7 @@ extension Link {
         let needed = done + bytes.count
         if unsafe needed > state.pointee.assemblyRoom || state.pointee.assembly == nil {
             let room = min(total, max(2 * needed, 4096))
-            let grown = UnsafeMutableRawPointer.allocate(byteCount: room + 64, alignment: 64)
+            let grown = unsafe try PrivateMemory.allocate(room + 64)
             if let old = unsafe state.pointee.assembly {
                 unsafe grown.copyMemory(from: old, byteCount: done)
                 unsafe old.deallocate()
@@ -110,6 +115,7 @@ extension Link {
         guard lent.count > 0, lent.count <= limits.payloadBytes, lent.offset >= 0, lent.offset <= memory.bytes,
             lent.count <= memory.bytes - lent.offset
         else { throw .violation("bytes outside of their memory, or more than \(limits.payloadBytes)") }
+        try memory.show(lent.offset, count: lent.count)
         guard returns.borrow() else { throw .violation("more than \(returns.slots) blocks at once") }
         return BorrowedBlock(memory, returns, loan: lent.loan, offset: lent.offset, count: lent.count)
     }
@@ -119,7 +125,7 @@ extension Link {
         while true {
             // Read before the packets: one that comes later is news again.
             unsafe receiving.pointee.noticesSeen = oro_attention_notices(peerAttention)
-            switch try Packet.receive(from: socket) {
+            switch try Packet.receive(from: socket, isShared: isShared) {
             case .nothing: return
             case .hangUp: throw .peerGone
             case .packet(let packet, var descriptors):
@@ -166,7 +172,8 @@ extension Link {
         }
         while peerMemories.count <= slot { peerMemories.append(nil) }
         guard peerMemories[slot] == nil else { throw .violation("a memory in the place of another") }
-        let memory = try PeerMemory(descriptor, bytes: Int(bytes), isImmutable: flags == 1)
+        let charge = try budget?.charge(peer, mappings: 1)
+        let memory = try PeerMemory(descriptor, bytes: Int(bytes), isImmutable: flags == 1, charge: charge)
         peerMemories[slot] = (memory, packet.number(8))
         try openReturns()
     }
@@ -193,6 +200,7 @@ extension Link {
             throw .violation("a ring out of turn, or too many")
         }
         guard Ring.isValid(bytes: bytes) else { throw .violation("a ring of \(bytes) bytes") }
+        if let charge = try budget?.charge(peer, mappings: 2) { ringCharges.append(charge) }
         let mapping = try Segment.accept(memory, head: 0, ring: bytes)
         let cursor = unsafe oro_control_own_cursor(ownBase, UInt32(number))
         unsafe oro_reader_init(&ins[number].reader, mapping.ring, UInt64(bytes), packet.number(8), cursor)

@@ -63,6 +63,10 @@ public struct LinkLimits: Sendable, Hashable {
     package var assembled = 0
     package var assemblyRoom = 0
     package var assemblyTotal = 0
+    /// Longest message that is taken.
+    @usableFromInline let longest: Int
+
+    init(longest: Int) { self.longest = longest }
 }
 
 /// A message as the drain hands it over.
