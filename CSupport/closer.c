@@ -164,9 +164,9 @@ static bool empty_queue(int fd) {
     return false;
 }
 
-void oro_close_socket(int fd, bool is_shared, void (*done)(void *), void *context) {
+void oro_close_socket(int fd, void (*done)(void *), void *context) {
     oro_socket_shutdown(fd);
-    if (is_shared || !empty_queue(fd)) return hand_over(fd, true, done, context);
+    if (!empty_queue(fd)) return hand_over(fd, true, done, context);
     oro_close(fd);
     if (done != NULL) done(context);
 }

@@ -17,8 +17,7 @@ uint64_t oro_closing(void);
 // Closes a descriptor that a peer has passed: memory of memfd_create at once, anything else over there. Waits for nothing.
 // `done` (may be NULL) is called with `context` when it is closed, on any thread.
 void oro_close_received(int fd, void (*done)(void *), void *context);
-// Shuts a SOCK_SEQPACKET socket down and closes it: at once where no packet is left that brought descriptors. `is_shared`:
-// somebody else may have this end, and read from it.
-void oro_close_socket(int fd, bool is_shared, void (*done)(void *), void *context);
+// Shuts a SOCK_SEQPACKET socket down and closes it: at once where no packet is left that brought descriptors.
+void oro_close_socket(int fd, void (*done)(void *), void *context);
 
 #endif

@@ -40,6 +40,7 @@ final class LaterAnswer: Answer {
     }
 
     func send(_ result: Result) throws(Failure) {
+        if weakHost?.isForeign == true { throw .forked }
         do throws(IPCError) { try reply.send(result) } catch { throw Failure(sending: error) }
     }
 

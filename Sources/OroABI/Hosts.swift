@@ -16,7 +16,7 @@ final class HostHandle: Handle, Sendable {
 
     init(_ host: Host) { self.host = host }
 
-    deinit { host.stop() }
+    deinit { host.stop() }  // nothing in a forked child
 
     /// Says who serves; throws when somebody does already.
     func become(_ wanted: Mode) throws(Failure) {
@@ -100,6 +100,7 @@ extension oroipc_peer {
 /// The host at `pointer`.
 func host(_ pointer: OpaquePointer?) throws(Failure) -> HostHandle {
     guard let handle = unsafe HostHandle.at(pointer) else { throw .null("host") }
+    if handle.host.isForeign { throw .forked }
     return handle
 }
 

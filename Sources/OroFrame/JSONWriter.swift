@@ -1,12 +1,10 @@
-import BigInt
-
 extension Value {
     /// This value as compact JSON text.
     ///
     /// What JSON does not know is written as what comes closest: `bigint` as its digits, `bytes` as a base64
     /// string, NaN and the infinities as `null`. Everything else is read back by ``init(json:limits:)`` as it was;
-    /// a `double` always shows a fraction or an exponent, so that it does not come back as an `int`. O(n), but
-    /// quadratic in the size of a bigint.
+    /// a `double` always shows a fraction or an exponent, so that it does not come back as an `int`. O(n), and
+    /// O(n^1.59) in the size of a bigint.
     public func json() -> String {
         var writer = JSONWriter()
         writer.write(self)
@@ -27,7 +25,7 @@ private struct JSONWriter {
         case .null: text += "null"
         case .bool(let value): text += value ? "true" : "false"
         case .int(let value): text += String(value)
-        case .bigint(let value): text += String(value)
+        case .bigint(let value): text += value.decimalText
         case .double(let value): text += value.isFinite ? value.description : "null"
         case .string(let value): write(string: value)
         case .bytes(let value): text += "\"" + Base64.text(value) + "\""
@@ -40,7 +38,7 @@ private struct JSONWriter {
             text += "]"
         case .object(let members):
             text += "{"
-            for (index, member) in members.elements.enumerated() {
+            for (index, member) in members.enumerated() {
                 if index > 0 { text += "," }
                 write(string: member.key)
                 text += ":"

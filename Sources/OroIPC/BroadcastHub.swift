@@ -21,7 +21,7 @@ final class BroadcastHub: PortMember {
     /// Clients that subscribe with requests.
     var listeners = BroadcastListeners()
     /// The numbers of those of each name, in the order they came.
-    private var names: [String: [UInt64]] = [:]
+    private var names: [TextKey: [UInt64]] = [:]
 
     private static let window = 256
     static let windowBytes = 64 << 20

@@ -15,7 +15,9 @@ struct BroadcastMessage {
     var token: Value = .null
     let id = Result.freshID()
 
-    func isFor(_ origin: String) -> Bool { self.origin == "*" || self.origin == origin }
+    func isFor(_ origin: String) -> Bool {
+        TextKey.areSame(self.origin, "*") || TextKey.areSame(self.origin, origin)
+    }
 
     /// As it is told to whoever posted it, and to those who listen with requests.
     func value(_ data: Value) -> Value {
@@ -25,9 +27,9 @@ struct BroadcastMessage {
 
 /// Clients that subscribe to broadcasts with requests, and hear them as events. Belongs to the host's thread.
 struct BroadcastListeners {
-    private var all: [String: Listener] = [:]
+    private var all: [TextKey: Listener] = [:]
     /// Their ids by name, in the order they came.
-    private var names: [String: [String]] = [:]
+    private var names: [TextKey: [String]] = [:]
     /// How many each client has.
     private(set) var counts: [UInt64: Int] = [:]
 
@@ -75,7 +77,7 @@ struct BroadcastListeners {
     mutating func remove(_ id: String, of client: UInt64) -> Listener? {
         guard let listener = all[id], listener.client.id == client else { return nil }
         all[id] = nil
-        names[listener.name]?.removeAll { $0 == id }
+        names[listener.name]?.removeAll { TextKey.areSame($0, id) }
         if names[listener.name]?.isEmpty == true { names[listener.name] = nil }
         counts[client, default: 1] -= 1
         if counts[client] == 0 { counts[client] = nil }

@@ -13,6 +13,7 @@ enum BroadcastRoutes {
                 let isTaken = core?.reactor.submit { [weak core] in
                     guard let core else { return }
                     do throws(IPCError) {
+                        try message.checkParameters(core.options.builtInParameterBytes)
                         guard core.options.ports.allowsBroadcasts else {
                             throw .notAllowed("this host has no broadcasts")
                         }
@@ -60,8 +61,14 @@ enum BroadcastRoutes {
     /// `{id}`: answers what it takes back.
     private static func unsubscribe(_ core: HostCore, _ message: Message) throws(IPCError) -> Value {
         guard let value = message["id"], !value.isNull else { throw .expecting("id") }
-        // A client may have read the digits as a number.
-        let id = value.string ?? value.json()
+        // A client may have read the digits as a number. An id has 64 bits.
+        let id: String
+        switch value {
+        case .string(let text): id = text
+        case .int(let number): id = String(number)
+        case .bigint(let number) where number.magnitude.bitWidth <= 64: id = number.decimalText
+        default: throw .invalid("id")
+        }
         guard let client = message.client, let listener = core.broker.hub.listeners.remove(id, of: client.id) else {
             throw IPCError(.notFound, "No subscription found")
         }

@@ -11,7 +11,7 @@ import Synchronization
 extension ClientCore {
     /// Lets the background thread watch this link from now on.
     func attach() {
-        if isAttached.load(ordering: .acquiring) { return }
+        if isAttached.load(ordering: .acquiring) || link.isForeign { return }
         background.withLock { background in
             guard background == nil, let reactor = try? ClientReactor.shared(options) else { return }
             attach(reactor, &background)
@@ -34,6 +34,7 @@ extension ClientCore {
     }
 
     func detach() {
+        if link.isForeign { return }
         background.withLock { background in
             background?.detach(self)
         }
@@ -47,6 +48,7 @@ extension ClientCore {
 
     /// What runs tasks on the background thread.
     func executor() throws(LinkError) -> ReactorExecutor {
+        if link.isForeign { throw .forked }
         attach()
         guard let reactor = background.withLock({ $0 }) else {
             throw .system(call: "pthread_create", errno: EAGAIN)
@@ -130,6 +132,7 @@ extension ClientCore {
 
     /// Somebody waits for a block: the link has to be looked at. Any thread.
     func serveBlocks() {
+        if link.isForeign { return }
         attach()
         background.withLock { $0 }?.look(self)
     }
@@ -157,8 +160,10 @@ extension ClientCore {
             return
         }
         do throws(LinkError) {
+            link.hear(hasHungUp: true)
             try link.readSocket()
             if processEnded { throw .peerGone }
+            if link.isOver { throw link.ending ?? .closed }
         } catch {
             failAfterReading(error)
         }

@@ -113,6 +113,7 @@ extension ClientCore: Introductions {
 
     /// The client's own link is over. Any thread.
     func closeDirectLinks(_ why: LinkError) {
+        if link.isForeign { return }
         for direct in directs.known.withLock({ Array($0.values) }) { direct.link.end(why) }
     }
 
@@ -138,7 +139,9 @@ extension ClientCore: Introductions {
     func hearDirects() {
         for direct in directs.all {
             do throws(LinkError) {
+                direct.link.hear(hasHungUp: true)
                 try direct.link.readSocket()
+                if direct.link.isOver { throw direct.link.ending ?? .closed }
             } catch {
                 end(direct, error)
             }
@@ -198,17 +201,30 @@ extension ClientCore: Introductions {
 
     func disarmDirects() { for direct in directs.all { direct.link.disarm() } }
 
-    /// Keys of the sleeper's poller: two for each direct link, behind those of the client's own.
-    private static func sleepKey(_ direct: DirectLink) -> UInt64 { 8 + 2 * UInt64(direct.slot) }
+    /// Keys of the sleeper's poller.
+    enum SleepKey {
+        static let socket: UInt64 = 1
+        static let kicker: UInt64 = 2
+        static let pidfd: UInt64 = 3
+        /// Then comes one for each direct link.
+        static let direct: UInt64 = 4
+    }
 
     func watchWhileAsleep(_ direct: DirectLink) {
-        try? sleepPoller?.add(direct.link.chime, key: ClientCore.sleepKey(direct))
-        try? sleepPoller?.add(direct.link.socket.number, key: ClientCore.sleepKey(direct) + 1)
+        do throws(LinkError) {
+            try sleepPoller?.add(direct.link.socket.number, key: SleepKey.direct + UInt64(direct.slot))
+        } catch {
+            direct.link.halt(error)
+        }
     }
 
     private func stopWatchingWhileAsleep(_ direct: DirectLink) {
-        sleepPoller?.remove(direct.link.chime, key: ClientCore.sleepKey(direct))
-        sleepPoller?.remove(direct.link.socket.number, key: ClientCore.sleepKey(direct) + 1)
+        sleepPoller?.remove(key: SleepKey.direct + UInt64(direct.slot))
+    }
+
+    /// The sleeper's poller has told of a direct link.
+    func hearDirect(_ event: Poller.Event) {
+        directs.all.first { SleepKey.direct + UInt64($0.slot) == event.key }?.link.hear(hasHungUp: event.hasHungUp)
     }
 
     /// Messages wait for room: whoever sleeps on the links has to watch for it. Any thread.

@@ -131,7 +131,7 @@ extension ClientCore {
             guard frame.step.isOfBroker else { throw .violation("a step of a direct way that is an owner's") }
             if frame.step == .drain, let direct = ports.link(ofWay: frame.token) { drain(direct) }
             // Offers come over the socket, and before the way that goes over their link; but maybe they were not read yet.
-            if frame.step == .prepare, directLink(frame.link) == nil { try link.readSocket() }
+            if frame.step == .prepare, directLink(frame.link) == nil { try link.readAnnounced() }
             ports.take(.way(frame))
         case .open, .channel: throw .violation("an operation of ports that a host does not ask for")
         }
@@ -199,6 +199,7 @@ extension PortHome {
         guard (1...255).contains(name.utf8.count) else {
             throw .type("the name of a port is 1 to 255 bytes long, not \(name.utf8.count)")
         }
+        if isForeign { throw IPCError(.forked) }
         return try withLock { () throws(IPCError) in try open(name, opening) }
     }
 

@@ -162,39 +162,43 @@ extension ClientCore {
         }
     }
 
-    /// Waits for the peer's bell, the socket, or ``kick()``. Armed, with the role.
-    func sleepOnLink(nanoseconds: UInt64) throws(LinkError) {
+    /// Waits for the socket, or ``kick()``. Armed, with the role. `isCancellable`: the thread may be cancelled meanwhile; it is in
+    /// a ``ThreadWait``.
+    func sleepOnLink(nanoseconds: UInt64, isCancellable: Bool) throws(LinkError) {
         if sleepPoller == nil {
             // epoll: the role changes threads, and an io_uring's polls end with the thread that asked for them.
             let poller = try Poller(.epoll)
-            try poller.add(link.chime, key: 1)
-            try poller.add(link.socket.number, key: 2)
-            try poller.add(kicker.number, key: 3)
-            if let pidfd = link.pidfd { try poller.add(pidfd, key: 4) }
+            try poller.add(link.socket.number, key: SleepKey.socket)
+            try poller.add(kicker.number, key: SleepKey.kicker)
+            if let pidfd = link.pidfd { try poller.add(pidfd, key: SleepKey.pidfd) }
             sleepPoller = consume poller
             for direct in directs.all { watchWhileAsleep(direct) }
         }
-        var socketReady = false
-        var directReady = false
-        var gone = false
-        sleepPoller?.wait(nanoseconds) { key in
-            if key == 2 { socketReady = true }
-            if key == 4 { gone = true }
-            if key >= 8 && key & 1 == 1 { directReady = true }
+        var isGone = false
+        sleepPoller?.wait(nanoseconds, isCancellable: isCancellable) { event in
+            switch event.key {
+            case SleepKey.socket: link.hear(hasHungUp: event.hasHungUp)
+            case SleepKey.kicker: break
+            case SleepKey.pidfd: isGone = true
+            default: hearDirect(event)
+            }
         }
-        if directReady { hearDirects() }
-        if socketReady { try link.readSocket() }
-        if gone { throw .peerGone }
+        // Now, also where the caller is to look at its deadline first.
+        if link.socketHasNews { try link.readSocket() }
+        if isGone { throw .peerGone }
     }
 
     /// Ends a sleep on the link, so that the sleeper looks around.
     func kick() {
-        oro_doorbell_ring(kicker.number)
+        if link.isForeign { return }
+        oro_eventfd_signal(kicker.number)
         role.wakeAll()
     }
 
     /// The link is over: everything that waits fails with the reason.
     func fail(_ why: LinkError) {
+        // Nobody waits here: those who do are in the parent.
+        if link.isForeign { return }
         link.end(why)
         let error = IPCError(link.ending ?? why)
         failing.add(1, ordering: .sequentiallyConsistent)
@@ -210,6 +214,7 @@ extension ClientCore {
 
     /// What came before the end is still delivered.
     func failAfterReading(_ why: LinkError) {
+        if link.isForeign { return }
         var last = why
         if case .peerGone = why {
             var spare = FrameStorage()

@@ -66,7 +66,6 @@ import Synchronization
 
     /// What an event's key stands for: its low two bits.
     private enum Source {
-        static let chime: UInt64 = 0
         static let socket: UInt64 = 1
         static let pidfd: UInt64 = 2
         static let listener: UInt64 = 3
@@ -139,17 +138,21 @@ import Synchronization
 
     /// Watches the listening socket, the first time; on the reactor's thread.
     func open() {
+        if reactor.isForeign { return }
         isServing.store(true, ordering: .relaxed)
-        guard !isOpen, let listener = listener?.number else { return }
+        guard !isOpen else { return }
         isOpen = true
-        watch(listener, Source.listener)
+        watchListener()
         acceptAll()
     }
 
-    private func watch(_ fd: Int32, _ key: UInt64) { try? reactor.poller.add(fd, key: key + 4) }
+    private func watch(_ fd: Int32, _ key: UInt64) throws(LinkError) { try reactor.poller.add(fd, key: key + 4) }
+
+    private func stopWatching(_ key: UInt64) { reactor.poller.remove(key: key + 4) }
 
     /// Any thread, several at once.
     func stop() {
+        if reactor.isForeign { return }
         hasStopped.store(true, ordering: .relaxed)
         if reactor.isReactorThread {
             reactor.stop()
@@ -176,7 +179,7 @@ import Synchronization
     /// Lets go of the name: another host may take it.
     func stopListening() {
         guard let listening = listener.take() else { return }
-        if isOpen { reactor.poller.remove(listening.number, key: Source.listener + 4) }
+        if isOpen { stopWatching(Source.listener) }
         // A child that was forked leaves all of it to its parent.
         guard listening.isOwn else { return }
         folder.remove(listening)
@@ -211,6 +214,7 @@ import Synchronization
 
     /// What was done so far; from other threads than the host's it may lag a moment behind.
     var snapshot: HostStatistics {
+        if reactor.isForeign { return HostStatistics() }
         if reactor.isReactorThread { publish() }
         return published.withLock { $0 }
     }
@@ -382,40 +386,37 @@ import Synchronization
         }
     }
 
-    func reactorHears(_ event: UInt64) {
-        let key = (event & ~Poller.ended) - 4
+    func reactorHears(_ event: Poller.Event) {
+        let key = event.key - 4
         let id = key & ~3
-        if event & Poller.ended != 0, let descriptor = watched(key) { watch(descriptor, key) }
-        if key == Source.listener { return acceptAll() }
-        guard let host = links[id] else {
-            if greetings[id] != nil { greet(id) }
-            return
+        if key == Source.listener {
+            if event.lost != nil { watchListener() }
+            return acceptAll()
         }
-        switch key & 3 {
-        case Source.chime: activate(host)
-        case Source.pidfd: end(host, .peerGone)
-        default:
-            // What it sent before it went is still served, as far as it goes.
-            do throws(LinkError) {
-                try host.link.readSocket()
-                activate(host)
-            } catch {
-                end(host, error)
-            }
+        guard let host = links[id] else {
+            guard greetings[id] != nil else { return }
+            if event.lost != nil { return dropGreeting(id) }
+            return greet(id)
+        }
+        if let why = event.lost { return end(host, why) }
+        if key & 3 == Source.pidfd { return end(host, .peerGone) }
+        // What it sent before it went is still served, as far as it goes.
+        host.link.hear(hasHungUp: event.hasHungUp)
+        activate(host)
+    }
+
+    /// Where that cannot be done now, it is looked at now and then.
+    private func watchListener() {
+        guard let listener = listener?.number else { return }
+        do throws(LinkError) {
+            try watch(listener, Source.listener)
+        } catch {
+            options.logger.warning("the listening socket is looked at now and then only: \(error)")
+            acceptAgain = oro_now() + HostCore.acceptAgainAfter
         }
     }
 
-    /// What is watched under this key; `nil`: it is gone.
-    private func watched(_ key: UInt64) -> Int32? {
-        if key == Source.listener { return listener?.number }
-        let id = key & ~3
-        guard let link = links[id]?.link else { return greetings[id]?.socket }
-        switch key & 3 {
-        case Source.chime: return link.chime
-        case Source.socket: return link.socket.number
-        default: return link.pidfd
-        }
-    }
+    private static let acceptAgainAfter: UInt64 = 100_000_000
 
     // MARK: Clients come and go
 
@@ -510,7 +511,13 @@ import Synchronization
         let key = takeKey()
         greetings[key] = greeting
         greetingOrder.append(key)
-        watch(greeting.socket, key | Source.socket)
+        do throws(LinkError) {
+            try watch(greeting.socket, key | Source.socket)
+        } catch {
+            options.logger.warning("a client cannot be watched: \(error)")
+            statistics.refused += 1
+            return dropGreeting(key)
+        }
         greet(key)
     }
 
@@ -537,17 +544,20 @@ import Synchronization
             link.arena.setServer { [weak self] in self?.serveBlocks(key) }
             host.activeIndex = unsafe active.count
             unsafe active.append(.passUnretained(host))
-            watch(link.chime, key | Source.chime)
             // The socket is watched since it came, under the same key.
-            if let pidfd = link.pidfd { watch(pidfd, key | Source.pidfd) }
+            do throws(LinkError) {
+                if let pidfd = link.pidfd { try watch(pidfd, key | Source.pidfd) }
+            } catch {
+                return end(host, error)
+            }
             options.logger.debug("link \(key): process \(link.peer.processID) connected")
             options.onConnect?(host.client)
         case .refused(let refusal):
-            unwatch(greeting, key)
+            unwatch(key)
             statistics.refused += 1
             options.logger.info("a client was refused: \(refusal)")
         case .failed(let error):
-            unwatch(greeting, key)
+            unwatch(key)
             statistics.refused += 1
             options.logger.info("a handshake failed: \(error)")
         }
@@ -559,14 +569,14 @@ import Synchronization
     }
 
     /// A poll of io_uring keeps the socket open although its descriptor is closed: the client would wait for ever.
-    private func unwatch(_ greeting: Greeting, _ key: UInt64) {
-        reactor.poller.remove(greeting.socket, key: (key | Source.socket) + 4)
+    private func unwatch(_ key: UInt64) {
+        stopWatching(key | Source.socket)
         forget(key)
     }
 
     func dropGreeting(_ key: UInt64) {
         guard let greeting = greetings[key] else { return }
-        unwatch(greeting, key)
+        unwatch(key)
         _ = greeting.takeSocket()
     }
 
@@ -611,9 +621,8 @@ import Synchronization
         host.isEnded = true
         host.cancelAll()
         host.link.end(why)
-        reactor.poller.remove(host.link.chime, key: (key | Source.chime) + 4)
-        reactor.poller.remove(host.link.socket.number, key: (key | Source.socket) + 4)
-        if let pidfd = host.link.pidfd { reactor.poller.remove(pidfd, key: (key | Source.pidfd) + 4) }
+        stopWatching(key | Source.socket)
+        if host.link.pidfd != nil { stopWatching(key | Source.pidfd) }
         publish()
         options.onDisconnect?(host.client)
     }

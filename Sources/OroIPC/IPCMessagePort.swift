@@ -29,12 +29,14 @@ public final class IPCMessagePort: Sendable {
 
     deinit {
         let endpoint = endpoint
+        if endpoint.home.isForeign { return }
         endpoint.withLock { _ in endpoint.abandon() }
     }
 
     /// Runs `body` with the lock, if this port still has its end; else answers `nil`.
     func owned<R: Sendable>(_ body: (PortEndpoint) -> R) -> R? {
-        endpoint.withLock { _ in endpoint.isOwned(by: self) ? body(endpoint) : nil }
+        if endpoint.home.isForeign { return nil }
+        return endpoint.withLock { _ in endpoint.isOwned(by: self) ? body(endpoint) : nil }
     }
 
     // MARK: What it is
@@ -83,6 +85,7 @@ public final class IPCMessagePort: Sendable {
 
     /// `nil`: there is nobody to post to.
     private func content(_ value: StructuredValue, _ transfer: [IPCMessagePort]) throws(IPCError) -> PortContent? {
+        if endpoint.home.isForeign { throw IPCError(.forked) }
         // Nothing about it can be wrong, and whether there is somebody to post to is looked at when it is posted.
         if transfer.isEmpty, let short = PortContent(short: value) { return short }
         return try maySend(transfer) ? try PortContent(value, transfer: transfer) : nil
@@ -90,6 +93,7 @@ public final class IPCMessagePort: Sendable {
 
     /// These may go along with a message. False: there is nobody to post to.
     func maySend(_ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
+        if endpoint.home.isForeign { throw IPCError(.forked) }
         if closed { return false }
         if transfer.contains(where: { $0 === self }) { throw .dataClone("a port cannot be posted through itself") }
         for (index, port) in transfer.enumerated() where transfer[..<index].contains(where: { $0 === port }) {

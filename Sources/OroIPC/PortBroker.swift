@@ -17,7 +17,7 @@ final class PortBroker {
     private var hubBox: BroadcastHub?
     let options: PortOptions
     /// First ends that wait for somebody who says the same name.
-    private var meetings: [String: PortEnd] = [:]
+    private var meetings: [TextKey: PortEnd] = [:]
     /// Ends there are, on both sides of all links and on their way.
     private(set) var ends = 0
     /// Direct ways that are not over, and what the last one, and the last introduction, were called.
@@ -92,7 +92,7 @@ final class PortBroker {
     private func open(
         _ number: UInt64, _ name: String, _ opening: PortOpening, _ member: PortMember
     ) throws(LinkError) {
-        if case .meeting = opening, options.allowsMeetings, let waiting = meetings.removeValue(forKey: name) {
+        if case .meeting = opening, options.allowsMeetings, let waiting = meetings.removeValue(forKey: TextKey(name)) {
             // The end that was left for whoever comes.
             waiting.meeting = nil
             try member.enter(waiting, number: number)

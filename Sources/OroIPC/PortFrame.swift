@@ -112,6 +112,15 @@ extension FrameStorage {
     }
 }
 
+extension FrameStorage {
+    /// UNTRUSTED: the value, of a frame whose value is never long: what is longer is refused before it is decoded. `nil`: there is none.
+    fileprivate func shortValue(most: Int) throws(FrameError) -> Value? {
+        let count = Int(header.valueBytes)
+        guard count <= most else { throw .overLimit(.frameBytes, value: count, limit: most) }
+        return try view.value()?.decode()
+    }
+}
+
 /// Puts together what a peer says about ports on one ring.
 struct PortReader {
     private var number: UInt64 = 0
@@ -167,7 +176,7 @@ struct PortReader {
                     carried: carries ? carried : []))
         case .open:
             do {
-                let mode = try storage.view.value()?.decode() ?? .null
+                let mode = try storage.shortValue(most: PortReader.openingBytes) ?? .null
                 guard let name = try storage.view.name(), let opening = PortOpening(mode) else {
                     throw LinkError.violation("a port is opened without a name, or in an unknown way")
                 }
@@ -178,7 +187,7 @@ struct PortReader {
         case .channel: return .channel(header.ticket, header.seq)
         case .consumed: return .consumed(header.ticket, count: header.seq)
         case .close:
-            let reason = header.valueBytes == 0 ? nil : (try? storage.view.value()?.decode())?.string
+            let reason = (try? storage.shortValue(most: PortReader.reasonBytes))?.string
             return .close(header.ticket, reason: reason)
         case .way: return .way(try PortWayFrame(storage))
         case .descriptors:
@@ -211,6 +220,11 @@ struct PortReader {
     /// The descriptors it has read of last were claimed: they go with the message that comes next.
     mutating func attach(_ claimed: CarriedDescriptors) { descriptors = claimed }
 
+    /// Most bytes of what an opening, a reason, and rows of ports are encoded in.
+    private static let openingBytes = 1024
+    private static let reasonBytes = 64 << 10
+    private static let rowsBytes = 16 + PortLimits.carried * (3 + 5 * 9)
+
     private mutating func begin(_ number: UInt64) {
         self.number = number
         parts = []
@@ -219,7 +233,7 @@ struct PortReader {
     }
 
     private func rows(_ storage: FrameStorage) throws(LinkError) -> [[UInt64]] {
-        guard case .array(let rows) = (try? storage.view.value()?.decode()) ?? .null,
+        guard case .array(let rows) = (try? storage.shortValue(most: PortReader.rowsBytes)) ?? .null,
             (1...PortLimits.carried).contains(rows.count)
         else { throw .violation("a list of ports that is none, or too long") }
         var all: [[UInt64]] = []

@@ -1,3 +1,4 @@
+import CSupport
 import OroFrame
 import OroLink
 import Synchronization
@@ -28,6 +29,9 @@ protocol PortRoute: AnyObject, Sendable {
 // Sendable: everything that changes, here and in its ports, belongs to whoever has `lock`.
 @safe final class PortHome: @unchecked Sendable {
     private let lock = Locked(true)
+    private let generation = oro_generation()
+    /// The ports belong to the process that this one was forked from. Channels inside a process go along to its child.
+    var isForeign: Bool { !isLocal && generation != oro_generation() }
     /// Ports that the broker knows, by number.
     private(set) var table: [UInt64: PortEndpoint] = [:]
     /// Direct ways that are not over, by token.
@@ -46,7 +50,7 @@ protocol PortRoute: AnyObject, Sendable {
     /// Ports whose messages somebody waits for.
     private var watched = 0
     /// Who answers to which name; for hosts.
-    private var acceptors: [String: @Sendable (IPCMessagePort, PortClient) -> Void] = [:]
+    private var acceptors: [TextKey: @Sendable (IPCMessagePort, PortClient) -> Void] = [:]
     /// Ways for ports of requests and results, by the number of their port; and those of a host by the client.
     private(set) var transfers: [UInt64: PortTransfers] = [:]
     private var transfersOfClients: [UInt64: UInt64] = [:]
@@ -177,7 +181,7 @@ protocol PortRoute: AnyObject, Sendable {
     private func accept(_ number: UInt64, _ name: String, _ client: PortClient) {
         let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
         enter(port, number: number)
-        if name == PortTransfers.portName {
+        if TextKey.areSame(name, PortTransfers.portName) {
             setTransfers(PortTransfers(port.own(isKeeping: false), isHost: true), number)
             transfersOfClients[client.id] = number
             return
@@ -190,14 +194,14 @@ protocol PortRoute: AnyObject, Sendable {
 
     func setAcceptor(_ name: String, _ acceptor: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {
         withLock {
-            let before = acceptors.removeValue(forKey: name)
+            let before = acceptors.removeValue(forKey: TextKey(name))
             acceptors[name] = acceptor
             later { _ = before }
         }
     }
 
     func accepts(_ name: String) -> Bool {
-        withLock { acceptors[name] != nil } || name == PortTransfers.portName
+        withLock { acceptors[name] != nil } || TextKey.areSame(name, PortTransfers.portName)
     }
 
     // MARK: Ports of requests and results

@@ -141,7 +141,7 @@ final class PortWay {
         do throws(IPCError) {
             try home.send(.message(posting))
         } catch {
-            guard error.name == "RangeError" else { throw error }
+            guard error.kind == .range else { throw error }
             // The host takes no message of this size: as if the broker had found that out.
             posting.content = .unreadable
             try home.send(.message(posting))

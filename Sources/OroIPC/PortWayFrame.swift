@@ -63,7 +63,7 @@ struct PortWayFrame: Sendable {
         else { throw .violation("an unknown step of a direct way") }
         self.init(header.ticket, step, number: header.seq)
         guard step == .prepare else { return }
-        guard case .int(let link) = (try? storage.view.value()?.decode()) ?? .null else {
+        guard header.valueBytes <= 9, case .int(let link) = (try? storage.view.value()?.decode()) ?? .null else {
             throw .violation("a direct way without its link")
         }
         self.link = UInt64(bitPattern: link)

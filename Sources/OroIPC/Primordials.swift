@@ -4,6 +4,7 @@ import OroLink
 extension ClientCore {
     /// See ``Client/primordials``.
     func hostPrimordials() -> Value {
+        if link.isForeign { return .object([:]) }
         if let known = primordials.withLock({ $0 }) { return known }
         let data = callSync("platform.primordials", nil, nil, nil).data
         var members = data?.object ?? [:]

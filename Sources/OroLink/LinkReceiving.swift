@@ -108,7 +108,9 @@ extension Link {
     package func borrow(_ lent: Lent) throws(LinkError) -> BorrowedBlock {
         let slot = Int(lent.slot)
         // Passed over the socket before the frame was written, but maybe not read yet.
-        if !(peerMemories.indices.contains(slot) && peerMemories[slot]?.serial == lent.serial) { try readSocket() }
+        if !(peerMemories.indices.contains(slot) && peerMemories[slot]?.serial == lent.serial) {
+            try readAnnounced()
+        }
         guard peerMemories.indices.contains(slot), let (memory, serial) = peerMemories[slot], serial == lent.serial,
             let returns = returns.withLock({ $0 })
         else { throw .violation("bytes in a memory that was never passed") }
@@ -120,41 +122,6 @@ extension Link {
         return BorrowedBlock(memory, returns, loan: lent.loan, offset: lent.offset, count: lent.count)
     }
 
-    /// Reads the socket until it is empty: further rings, memories, or the end of the peer.
-    package func readSocket() throws(LinkError) {
-        while true {
-            // Read before the packets: one that comes later is news again.
-            unsafe receiving.pointee.noticesSeen = oro_attention_notices(peerAttention)
-            switch try Packet.receive(from: socket, isShared: isShared) {
-            case .nothing: return
-            case .hangUp: throw .peerGone
-            case .packet(let packet, var descriptors):
-                switch packet.kind {
-                case .ring: try openPeerRing(packet, try descriptors.takeOne())
-                case .memory: try openPeerMemory(packet, try descriptors.takeOne())
-                case .returns:
-                    try arena.openReturns(
-                        try descriptors.takeOne(), slots: Int(packet.number(4) as UInt32))
-                case .forget:
-                    let slot = Int(packet.number(4) as UInt16)
-                    guard peerMemories.indices.contains(slot), peerMemories[slot] != nil else {
-                        throw .violation("a memory forgotten that was never passed")
-                    }
-                    // Whoever still reads in it keeps it mapped.
-                    peerMemories[slot] = nil
-                case .descriptors: try openPeerDescriptors(packet, &descriptors)
-                case .introduction, .offer:
-                    guard let introductions else { throw .violation("an unexpected packet") }
-                    try introductions.hear(IntroductionNews(packet: packet, descriptors: descriptors))
-                case .nudge:
-                    guard let introductions else { throw .violation("an unexpected packet") }
-                    try introductions.nudged()
-                default: throw .violation("an unexpected packet")
-                }
-            }
-        }
-    }
-
     /// The link is over: the peer's memories go, except for those somebody still reads in, and descriptors nobody has claimed.
     package func forgetPeerMemories() {
         peerMemories = []
@@ -162,7 +129,7 @@ extension Link {
     }
 
     /// UNTRUSTED: maps a memory of the peer's after checking slot, size and seals.
-    private func openPeerMemory(_ packet: Packet, _ descriptor: consuming Descriptor) throws(LinkError) {
+    func openPeerMemory(_ packet: Packet, _ descriptor: consuming Descriptor) throws(LinkError) {
         let slot = Int(packet.number(4) as UInt16)
         let flags: UInt16 = packet.number(6)
         let bytes: UInt64 = packet.number(16)
@@ -184,16 +151,13 @@ extension Link {
         let memory = try OwnMemory.create(bytes: limits.loans * 8)
         var packet = Packet(.returns)
         packet.append(UInt32(limits.loans))
-        guard try packet.send(over: socket, memory.number) else {
-            throw .violation("it does not read its socket")
-        }
+        guard try send(packet, memory.number) else { throw .violation("it does not read its socket") }
         memory.closeDescriptor()
         returns.withLock { $0 = Returns(memory, for: self, slots: limits.loans) }
-        noticePeer()
     }
 
     /// UNTRUSTED: maps a further ring of the peer after checking number, size and memory.
-    private func openPeerRing(_ packet: Packet, _ memory: consuming Descriptor) throws(LinkError) {
+    func openPeerRing(_ packet: Packet, _ memory: consuming Descriptor) throws(LinkError) {
         let number = Int(packet.number(4) as UInt16)
         let bytes = Int(packet.number(16) as UInt32)
         guard unsafe number == receiving.pointee.inCount, number < limits.rings else {

@@ -39,7 +39,7 @@ import CSupport
     deinit { unsafe oro_unmap(base, UInt64(bytes)) }
 }
 
-/// A descriptor, closed exactly once.
+/// A descriptor, closed exactly once. In a forked child it leads nowhere (`oro_fork.h`).
 @safe package struct Descriptor: ~Copyable {
     package let number: Int32
     private let origin: Origin
@@ -54,14 +54,13 @@ import CSupport
         case received
         /// One end of a connection, whose queue may hold packets that brought descriptors.
         case socket
-        /// The same, and whoever made the connection may have this end too.
-        case sharedSocket
     }
 
     package init(_ number: Int32, _ origin: Origin = .own, _ charge: ResourceCharge? = nil) {
         self.number = number
         self.origin = origin
         unsafe self.charge = charge.map { unsafe Unmanaged.passRetained($0) }
+        oro_fork_note_descriptor(number)
     }
 
     /// Takes the answer of a call that gives a descriptor or minus an errno.
@@ -74,6 +73,7 @@ import CSupport
     package consuming func release() -> Int32 {
         let number = number
         unsafe charge?.release()
+        oro_fork_forget_descriptor(number)
         discard self
         return number
     }
@@ -85,8 +85,7 @@ import CSupport
             oro_close(number)
             unsafe charge?.release()
         case .received: unsafe oro_close_received(number, Descriptor.settle, context)
-        case .socket: unsafe oro_close_socket(number, false, Descriptor.settle, context)
-        case .sharedSocket: unsafe oro_close_socket(number, true, Descriptor.settle, context)
+        case .socket: unsafe oro_close_socket(number, Descriptor.settle, context)
         }
     }
 

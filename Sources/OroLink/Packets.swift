@@ -11,19 +11,20 @@ import CSupport
 ///
 ///     hello    0 "OROI" · 4 u16 oldest version · 6 u16 newest version · 8 u64 features · 16 u64 ring key
 ///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes
-///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes          + segment, chime
+///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes          + segment
 ///     welcome  0 "OROW" · 4 u16 version · 6 u16 0 · 8 u64 features · 16 u64 ring key
 ///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes
-///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes · 56 u64 link id      + segment, chime
+///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes · 56 u64 link id      + segment
 ///     refusal  0 "OROR" · 4 u16 reason
 ///     ring     0 "OROG" · 4 u16 number · 6 u16 0 · 8 u64 key · 16 u32 ring bytes · 20 u32 0   + memfd
 ///     memory   0 "OROM" · 4 u16 slot · 6 u16 1 when immutable · 8 u32 serial · 12 u32 0 · 16 u64 bytes   + memfd
 ///     forget   0 "OROF" · 4 u16 slot · 6 u16 0
 ///     returns  0 "OROB" · 4 u32 slots                                                        + memfd
-///     introduction  0 "OROP" · 4 u32 0 · 8 u64 id · 16 u32 process · 20 u32 user · 24 u32 group      + socket
-///     offer    0 "OROO" · 4 u32 0 · 8 to 56 as in hello · 56 u64 id         + segment, chime; neither: there is none
+///     introduction  0 "OROP" · 4 u32 0 · 8 u64 id · 16 u32 process · 20 u32 user · 24 u32 group
+///     offer    0 "OROO" · 4 u32 0 · 8 to 56 as in hello · 56 u64 id         + segment, socket; neither: there is none
 ///     descriptors   0 "OROD" · 4 u32 0 · 8 u64 number of the first   + 1 to 4 descriptors for messages
 ///     nudge    0 "OROU": look at the rings, although nobody waits for anything
+///     wake     0 "OROY": look, you said that you sleep. One for each sleep; no control packet, and made in C (`oro_send_wake`)
 struct Packet {
     static let capacity = 64
     static let mostDescriptors = Int(ORO_FDS_MAX)
@@ -67,18 +68,17 @@ extension Packet {
     enum Received: ~Copyable {
         case nothing
         case hangUp
+        case wake
         case packet(Packet, Descriptors)
     }
 
     /// UNTRUSTED: the next packet, with the descriptors it brought. More of them than belong to its kind, or too long a
-    /// packet, is a violation. `isShared`: somebody else may read from this socket.
+    /// packet, is a violation.
     ///
     /// It is looked at before it is taken. So no file is ever closed for good by the kernel on this thread, which could be
     /// made to wait for that (`oro_closer.h`): what should not have come stays in the socket's queue, with which the closer
     /// deals at the end of the link, and so does what there was no descriptor for.
-    static func receive(
-        from socket: borrowing Descriptor, isShared: Bool = false
-    ) throws(LinkError) -> Received {
+    static func receive(from socket: borrowing Descriptor) throws(LinkError) -> Received {
         var bytes = [UInt8](repeating: 0, count: capacity)
         var descriptors = Descriptors()
         let (count, cut) = take(&bytes, &descriptors, from: socket, Int32(ORO_PEEK))
@@ -87,19 +87,20 @@ extension Packet {
         if count <= 0 { return .hangUp }
         if cut & Int32(ORO_CUT_BYTES) != 0 { throw .violation("a packet of more than \(capacity) bytes") }
         if cut & Int32(ORO_CUT_DESCRIPTORS) != 0 { throw .system(call: "recvmsg", errno: EMFILE) }
+        let isWake = unsafe oro_is_wake(bytes, count)
         let packet = Packet(received: Array(bytes.prefix(count)))
         guard packet.mayBring(descriptors.count) else {
             throw .violation("a packet with \(descriptors.count) descriptors that do not belong to it")
         }
         try descriptors.raise()
         // Those that were looked at are ours, so what the kernel drops with the packet is not the last of its file.
-        let how = descriptors.count > 0 && !isShared ? ORO_TAKE_BYTES : ORO_TAKE
+        let how = descriptors.count > 0 ? ORO_TAKE_BYTES : ORO_TAKE
         var others = Descriptors()
         let (taken, _) = take(&bytes, &others, from: socket, Int32(how))
-        guard taken == count, isShared || others.count == 0 else {
+        guard taken == count, others.count == 0 else {
             throw .violation("somebody else reads from this end of the socket")
         }
-        return .packet(packet, descriptors)
+        return isWake ? .wake : .packet(packet, descriptors)
     }
 
     private static func take(
@@ -118,8 +119,9 @@ extension Packet {
     /// So many descriptors belong to a packet of this kind. Those of a handshake are looked at with the rest of it.
     private func mayBring(_ count: Int) -> Bool {
         switch kind {
-        case .hello, .welcome, .offer: count <= 2
-        case .ring, .memory, .returns, .introduction: count == 1
+        case .hello, .welcome: count <= 1
+        case .offer: count == 0 || count == 2
+        case .ring, .memory, .returns: count == 1
         case .descriptors: (1...Packet.mostDescriptors).contains(count)
         default: count == 0
         }
@@ -127,12 +129,12 @@ extension Packet {
 
     /// False when the socket has no room now.
     func send(over socket: borrowing Descriptor, _ descriptors: Int32...) throws(LinkError) -> Bool {
-        try send(over: socket, descriptors)
+        try send(to: socket.number, descriptors)
     }
 
     /// The same; false also when the kernel holds as many descriptors of this user's in sockets as it does.
-    func send(over socket: borrowing Descriptor, _ descriptors: [Int32]) throws(LinkError) -> Bool {
-        let sent = unsafe oro_send_packet(socket.number, bytes, bytes.count, descriptors, Int32(descriptors.count))
+    func send(to socket: Int32, _ descriptors: [Int32]) throws(LinkError) -> Bool {
+        let sent = unsafe oro_send_packet(socket, bytes, bytes.count, descriptors, Int32(descriptors.count))
         if sent == -Int(EAGAIN) || sent == -Int(ETOOMANYREFS) { return false }
         if sent == -Int(EPIPE) || sent == -Int(ECONNRESET) || sent == -Int(ENOTCONN) { throw .peerGone }
         if sent < 0 { throw .system(call: "sendmsg", errno: Int32(-sent)) }

@@ -42,6 +42,8 @@ package struct DescriptorRefusal: Error, CustomStringConvertible {
         let received = Descriptor(descriptor.release(), .received, charge)
         kind = try DescriptorKind.of(received.number)
         self.descriptor = received
+        // The user's: a forked child has it as every other descriptor of the user's.
+        oro_fork_forget_descriptor(self.descriptor.number)
     }
 
     package var number: Int32 { descriptor.number }

@@ -11,8 +11,8 @@ import Synchronization
 package protocol ReactorService: AnyObject, Sendable {
     /// Looks at everything that is awake. True when there was something.
     func reactorPolls() -> Bool
-    /// A descriptor that was added with this key has news.
-    func reactorHears(_ key: UInt64)
+    /// A descriptor that was added with this key has news, or is watched no more.
+    func reactorHears(_ event: Poller.Event)
     /// Arms everything that is awake, for sleep. False when something turned up after all.
     func reactorArms() -> Bool
     /// Polling would stand in the way of a peer on this processor.
@@ -45,6 +45,10 @@ package protocol ReactorService: AnyObject, Sendable {
     /// Held while the loop runs: who stops it from another thread waits for its end.
     private let running = Locked(true)
     private let ownThread = Locked<pthread_t?>(nil)
+    private let generation = oro_generation()
+
+    /// This process was forked from the one that made the reactor, whose thread, descriptors and locks are that one's.
+    package var isForeign: Bool { generation != oro_generation() }
 
     private struct State {
         var patience: Patience
@@ -84,6 +88,7 @@ package protocol ReactorService: AnyObject, Sendable {
     /// Runs `job` on the reactor's thread, soon. Any thread. False, and `job` is dropped, after ``stop()``.
     @discardableResult
     package func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+        if isForeign { return false }
         let isTaken = jobs.withLock { jobs in
             jobs?.append(job)
             return jobs != nil
@@ -95,10 +100,11 @@ package protocol ReactorService: AnyObject, Sendable {
     }
 
     /// Ends a sleep. Any thread.
-    package func kick() { thread.kick() }
+    package func kick() { if !isForeign { thread.kick() } }
 
     /// Starts the reactor's thread. With `inTask` what runs on it sees the task-local values that are bound here.
     package func start(inTask: Bool = false) throws(LinkError) {
+        if isForeign { throw .forked }
         // The thread keeps the service until it has ended: its last job may drop the last other reference.
         let service: any ReactorService = unsafe service
         let body = ThreadBody(inTask: inTask) { [self] in
@@ -111,6 +117,7 @@ package protocol ReactorService: AnyObject, Sendable {
 
     /// Makes the loop end; returns when it has, unless called on its thread.
     package func stop() {
+        if isForeign { return }
         stopping.store(true, ordering: .sequentiallyConsistent)
         kick()
         let own = ownThread.withLock { $0.take() }
@@ -131,12 +138,13 @@ package protocol ReactorService: AnyObject, Sendable {
 
     /// The loop, until ``stop()``, or until `goOn` says no; it is asked in every turn.
     package func run(while goOn: () -> Bool = { true }) {
+        if isForeign { return }
         running.withLock { _ in loop(while: goOn) }
     }
 
     private func loop(while goOn: () -> Bool) {
         begin()
-        while !stopping.load(ordering: .relaxed) && goOn() {
+        while !stopping.load(ordering: .relaxed) && !isForeign && goOn() {
             if look() {
                 unsafe state.pointee.patience.arrived()
                 continue
@@ -159,14 +167,14 @@ package protocol ReactorService: AnyObject, Sendable {
     /// One turn for a foreign event loop: does all there is to do, and leaves everything armed. Answers the nanoseconds
     /// after which the next turn is due even if the descriptor stays silent; `nil` for never.
     package func turn() -> UInt64? {
-        running.withLock { _ in turnOnce() }
+        isForeign ? nil : running.withLock { _ in turnOnce() }
     }
 
     /// One turn for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the idle
     /// policy says and at most `nanoseconds`, and only then leaves everything armed, as ``turn()`` does. As soon as
     /// something was done it answers 0, and nothing is armed: the caller sees what it was, and turns again.
     package func turn(lingering nanoseconds: UInt64) -> UInt64? {
-        running.withLock { _ in comes(within: nanoseconds) ? 0 : turnOnce() }
+        isForeign ? nil : running.withLock { _ in comes(within: nanoseconds) ? 0 : turnOnce() }
     }
 
     /// True as soon as something was done.
@@ -214,6 +222,12 @@ package protocol ReactorService: AnyObject, Sendable {
     private func begin() {
         guard thread.enter() else { return }
         // On this thread, because an io_uring's polls belong to the thread that asked for them.
+        watchKicks()
+    }
+
+    private func watchKicks() {
+        poller.remove(key: Reactor.kickKey)
+        // Without it the loop wakes for the next descriptor that tells of something, and for deadlines.
         try? poller.add(thread.descriptor, key: Reactor.kickKey)
     }
 
@@ -259,10 +273,10 @@ package protocol ReactorService: AnyObject, Sendable {
 
     private func hear(_ nanoseconds: UInt64) -> Bool {
         var heard = false
-        poller.wait(nanoseconds) { key in
+        poller.wait(nanoseconds) { event in
             heard = true
-            if key == Reactor.kickKey | Poller.ended { try? poller.add(thread.descriptor, key: Reactor.kickKey) }
-            if key & ~Poller.ended != Reactor.kickKey { unsafe service.reactorHears(key) }
+            if event.key != Reactor.kickKey { return unsafe service.reactorHears(event) }
+            if event.lost != nil { watchKicks() }
         }
         return heard
     }

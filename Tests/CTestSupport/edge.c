@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ int oro_raw_holey(uint64_t bytes, uint64_t hole, uint64_t hole_bytes, int seals)
     return fd;
 }
 
-int oro_raw_lingering(int seconds, int *reader) {
+int oro_raw_unread(int seconds, int *reader) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -65,7 +66,8 @@ int oro_limit_of(pid_t pid, int resource, uint64_t soft) {
 }
 
 int oro_fork_holder(void) {
-    pid_t pid = fork();
+    // Not `fork`, where the library takes its own descriptors away.
+    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (pid != 0) return pid < 0 ? -errno : (int)pid;
     // Keeps what it has inherited until standard input ends, whoever else dies.
     char byte;

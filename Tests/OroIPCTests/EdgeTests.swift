@@ -52,7 +52,7 @@ struct EdgeTests {
     /// A packet with a socket that lingers for a minute, whose last descriptor it has.
     private func sendLingering(_ socket: Int32, _ packet: [UInt8]) throws -> Int32 {
         var reader: Int32 = -1
-        let lingering = oro_raw_lingering(60, &reader)
+        let lingering = oro_raw_unread(60, &reader)
         try expect(lingering >= 0)
         let sent = packet.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, packet.count, [lingering], 1) }
         try expectEqual(sent, packet.count)
@@ -91,6 +91,8 @@ struct EdgeTests {
         #expect(good.sendSync("ping").isOK)
         let before = oro_closing()
         let bad = try connect { $0.allowsDescriptors = true }
+        // As every control packet is announced.
+        oro_attention_announce(bad.core.link.attention)
         let raw = silent()
         let reader: Int32
         switch place {
@@ -105,7 +107,6 @@ struct EdgeTests {
         case .allowed:
             // Nobody ever claims it: it is closed with the link.
             reader = try sendLingering(bad.core.link.socket.number, EdgeTests.descriptorsPacket)
-            bad.core.link.noticePeer()
             #expect(bad.sendSync("ping").isOK)
             bad.close()
         case .nudge: reader = try sendLingering(bad.core.link.socket.number, Array("OROU".utf8))
@@ -115,7 +116,6 @@ struct EdgeTests {
             _ = oro_raw_send(bad.core.link.socket.number, &garbage, 5, nil, 0)
             reader = try sendLingering(bad.core.link.socket.number, Array("OROU".utf8))
         }
-        if place != .allowed { bad.core.link.noticePeer() }
         try await until("it is being closed") {
             // Each of these would wait a minute otherwise.
             good.sendSync("ping").isOK && oro_closing() > before
@@ -138,8 +138,8 @@ struct EdgeTests {
         let before = oro_closing()
         let id = try #require(host.clients.map(\.id).min())
         let link = try #require(await onHost(host) { host.core.links[id]?.link })
+        oro_attention_announce(link.attention)
         let reader = try sendLingering(link.socket.number, EdgeTests.descriptorsPacket)
-        link.noticePeer()
         try await until("the link is over") { !client.sendSync("ping").isOK }
         guard case .violation? = client.ending else {
             Issue.record("\(String(describing: client.ending))")

@@ -16,6 +16,10 @@ struct oro_child {
 // Starts `path` with `argv` (NULL at the end). `fds` (count of them) become descriptors 10, 11, … of the child; every
 // other descriptor is closed. The child dies with its parent. 0, or minus errno.
 int oro_spawn(const char *path, char *const argv[], const int *fds, int fd_count, struct oro_child *child);
+// A copy of this process, with the calling thread alone: 0 there. The child dies with its parent, and after a minute.
+pid_t oro_fork(void);
+// The child's end: nothing else is run.
+void oro_leave(int status);
 // Waits for the end: the exit status, or 128 + signal. Once.
 int oro_reap(pid_t pid);
 // 1 when the process has ended (it stays to be reaped), 0 when not.
@@ -26,6 +30,7 @@ int oro_count_fds(pid_t pid);
 int oro_count_maps(pid_t pid);      // lines of /proc/PID/maps
 int oro_count_memfds(pid_t pid);    // of those, mappings of memfds
 long oro_rss_kb(pid_t pid);
+long oro_peak_rss_kb(pid_t pid);    // the most it ever was
 long oro_pss_kb(pid_t pid);
 long oro_shmem_kb(pid_t pid);       // resident pages of shared memory, memfds included
 // Clock ticks (user + system) of the whole process, and switches of all its threads.
@@ -97,13 +102,14 @@ int oro_raw_remove(void *address, uint64_t bytes);    // a hole, through a mappi
 void oro_raw_unmap(void *address, uint64_t bytes);
 void *oro_raw_map_reading(int fd, uint64_t bytes);
 void *oro_raw_map_private(int fd, uint64_t bytes);     // for what is sealed against all writing
+void oro_raw_fence(void);
 int oro_raw_epoll(int depth);  // an epoll that watches an epoll … depth deep
 int oro_raw_epoll_add(int epoll, int fd);
 int oro_raw_eventfd(void);
 // A memfd of `bytes` whose pages are allocated, except for a hole, which as many pages beyond its end make up for.
 int oro_raw_holey(uint64_t bytes, uint64_t hole, uint64_t hole_bytes, int seals);
 // A TCP socket whose last close waits that long, or until `reader` is closed.
-int oro_raw_lingering(int seconds, int *reader);
+int oro_raw_unread(int seconds, int *reader);
 // Sets the soft limit of this process (RLIMIT_…), and answers what it was; the same for another process: 0 or minus errno.
 uint64_t oro_limit(int resource, uint64_t soft);
 int oro_limit_of(pid_t pid, int resource, uint64_t soft);
@@ -112,5 +118,8 @@ int oro_fork_holder(void);
 // 1: the mapping around this address is not for children of fork.
 int oro_is_not_forked(const void *address);
 int oro_raw_file(void);        // a regular file, already unlinked
+// A connected pair of TCP sockets of this machine; closing the first takes `seconds` (SO_LINGER), because it has more to send
+// than the other takes.
+int oro_raw_lingering(int seconds, int *lingering, int *other);
 
 #endif
