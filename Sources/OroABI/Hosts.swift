@@ -172,7 +172,8 @@ public func oroipc_host_shutdown(_ pointer: OpaquePointer?, _ within: UInt32, _ 
 
 @c @implementation
 public func oroipc_host_descriptor(_ host: OpaquePointer?) -> Int32 {
-    unsafe HostHandle.at(host)?.host.descriptor ?? -1
+    guard let handle = unsafe HostHandle.at(host), !handle.host.isForeign else { return -1 }
+    return handle.host.descriptor
 }
 
 @c @implementation

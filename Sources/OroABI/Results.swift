@@ -1,6 +1,7 @@
 import COroIPC
 import OroFrame
 import OroIPC
+import OroLink
 import Synchronization
 
 /// A result as C fills and reads it. One thread at a time, but for its ``answer``.
@@ -21,6 +22,8 @@ import Synchronization
     private var read: AnyObject?
     /// How it is answered, in a handler.
     let answer: (any Answer)?
+    /// The process in which that is.
+    let birth = ProcessBirth()
     let room = Notice()
     let cancellation = Notice()
     private let sent = Atomic(false)

@@ -279,13 +279,22 @@ extension JSONParser {
         var unit: UInt16 = 0
         for _ in 0..<4 {
             guard let byte = peek() else { throw fail(.unexpectedEnd) }
-            guard let digit = Character(UnicodeScalar(byte)).hexDigitValue else {
+            guard let digit = JSONParser.hexDigit(byte) else {
                 throw JSONError(problem: .badEscape, offset: start)
             }
             unit = unit << 4 | UInt16(digit)
             next += 1
         }
         return unit
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
     }
 
     private func peek() -> UInt8? {

@@ -16,6 +16,10 @@ public struct ClientOptions: Sendable {
     public var handshakeMilliseconds = 5000
     /// Most bytes of messages from tasks that wait for room because the host does not read; another fails with `busy`.
     public var waitingBytes = 256 << 20
+    /// Most bytes of private memory for what the host, and other clients over links of their own, have sent and what is still here:
+    /// results, chunks, events and messages that wait or that the program keeps; 1 MiB at least. Bytes that were lent are not among
+    /// them. A result beyond it is a `QuotaExceededError`, a stream ends with one, an event is dropped; a message of a port ends its link.
+    public var receivedBytes = 1 << 30
     /// Most requests that may wait for their result; another fails at once with a `QuotaExceededError`.
     public var pendingRequests = 1 << 22
     /// Most results that are kept for calls with ``CallOptions/cache``; the oldest goes when another comes.
@@ -32,6 +36,12 @@ public struct ClientOptions: Sendable {
     public var logger = Logger(label: "oro-ipc.client", factory: { _ in SwiftLogNoOpLogHandler() })
 
     public init() {}
+
+    /// Why no client can be made with them.
+    var problem: String? {
+        if receivedBytes < 1 << 20 { return "receivedBytes is \(receivedBytes), and must be 1048576 at least" }
+        return nil
+    }
 
     private static var defaultLink: LinkLimits {
         var limits = LinkLimits()
@@ -101,6 +111,8 @@ public struct ClientStatistics: Sendable, Hashable {
     public var loans = 0
     /// Bytes of shared memory this client has for blocks.
     public var blockMemory = 0
+    /// Bytes of private memory with what was received and is still here, of ``ClientOptions/receivedBytes``.
+    public var receivedBytes = 0
     /// Other clients of the host it has a link with.
     public var directLinks = 0
     /// Messages of ports that it has sent over such links.

@@ -23,7 +23,7 @@ public final class Client: Sendable {
     public static func connect(
         _ name: String, options: ClientOptions = ClientOptions()
     ) throws(LinkError) -> Client {
-        if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
+        if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         let link = try Rendezvous.connect(
             name, folder: SocketFolder(options.folder), limits: options.link,
             isIntroducible: options.allowsDirectLinks, takesDescriptors: options.allowsDescriptors,
@@ -33,7 +33,7 @@ public final class Client: Sendable {
 
     /// Connects over a descriptor that ``Host/makePeer()`` made, and takes it over: in a child process of the host.
     public convenience init(descriptor: Int32, options: ClientOptions = ClientOptions()) throws(LinkError) {
-        if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
+        if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         let link = try Rendezvous.shakeHands(
             Descriptor(descriptor, .socket), limits: options.link, isIntroducible: options.allowsDirectLinks,
             takesDescriptors: options.allowsDescriptors,
@@ -82,7 +82,8 @@ public final class Client: Sendable {
         return ClientStatistics(
             lateResults: core.late.load(ordering: .relaxed), pending: core.pending.withLock { $0.count },
             copiedBytes: core.copiedBytes, bytesOnLoan: blocks.bytesOut, loans: blocks.loansOut,
-            blockMemory: blocks.memoryBytes, directLinks: core.directs.count.load(ordering: .relaxed),
+            blockMemory: blocks.memoryBytes, receivedBytes: core.link.account.bytes,
+            directLinks: core.directs.count.load(ordering: .relaxed),
             directMessages: core.directs.sent.now)
     }
 

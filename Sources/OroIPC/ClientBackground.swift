@@ -1,3 +1,4 @@
+import CSupport
 import OroLink
 import Synchronization
 
@@ -71,7 +72,9 @@ extension ClientCore {
         if isNudged { hearDirects() }
         var progressed = pollDirects()
         do throws(LinkError) {
-            if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count > 0 {
+            // The thread serves other clients too.
+            let end = oro_ticks() &+ Turn.peerTicks
+            if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody, until: end).count > 0 {
                 progressed = true
             }
             if link.hasWaiting, try pumpWaiting() { progressed = true }

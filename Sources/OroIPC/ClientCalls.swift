@@ -183,7 +183,7 @@ extension ClientCore {
     /// The payload as it is sent: in a block where that is better and there is one. Blocks the calling thread where
     /// `whenFull` says so; `deadline` in milliseconds since the link's start.
     func placed(_ bytes: Bytes?, _ whenFull: WhenFull, _ deadline: UInt64?) throws(LinkError) -> Bytes? {
-        guard let bytes, link.wantsPlace(bytes) else { return bytes }
+        guard let bytes, link.arena.wantsPlace(bytes) else { return bytes }
         let limit: UInt64 =
             switch whenFull {
             case .copy, .busy: 0
@@ -240,7 +240,7 @@ extension ClientCore {
         _ waiter: ThreadWaiter, _ ticket: UInt64, _ deadline: UInt64?, _ signal: AbortSignal?, _ command: String,
         verb: CallVerb, ring: Int?
     ) -> Result {
-        var spare = FrameStorage()
+        var spare = freshStorage
         let wait = ThreadWait(self, waiter, ticket: ticket, ring: ring)
         func outcome() -> Outcome? { waiter.outcome.withLock { $0.take() } }
         func giveUp(_ error: IPCError) -> Result {

@@ -48,13 +48,13 @@ import Synchronization
         /// The link says this side sleeps, for the background thread.
         var isArmed = false
         /// For what comes to tasks.
-        var spare = FrameStorage()
+        var spare: FrameStorage
         /// Payloads copied out of rings.
         let copied = CopyCount()
         /// A reserved place in the table, for calls that poll for their results; 0: there is none.
         var reserved: UInt64 = 0
         /// A message of a port that comes in several frames.
-        var ports = PortReader(columns: 5)
+        var ports = PortReader(columns: PortReader.columnsOfHost)
     }
     let receiving: UnsafeMutablePointer<Receiving>
     var sleepPoller: Poller?
@@ -73,6 +73,8 @@ import Synchronization
     let isWatched = Atomic<Bool>(false)
     /// Chunks of bodies that wait for room in the shared ring, with the bytes they count for.
     let waitingChunks = Locked<[(sender: StreamSender, cost: Int)]>([])
+    /// The background thread looks at the deadlines of this client's calls.
+    let hasDeadlines = Atomic<Bool>(false)
     /// Tasks that are suspended until their results are there, and streams whose end has not come.
     let suspended = Atomic<Int>(0)
 
@@ -98,11 +100,13 @@ import Synchronization
     /// What belongs to one ring of this side.
     struct RingState: ~Copyable {
         var numbers = RouteNumbers()
-        var spare = FrameStorage()
+        var spare: FrameStorage
         var generation: UInt32 = 0
         let waiter = ThreadWaiter()
         /// Payloads copied into the ring.
         let copied = CopyCount()
+
+        init(_ account: ByteAccount) { spare = FrameStorage(account) }
     }
 
     init(_ link: Link, _ options: ClientOptions) throws(LinkError) {
@@ -113,11 +117,15 @@ import Synchronization
         IPC.Debug.readEnvironment()
         ports = PortHome(route: portRoute)
         unsafe receiving = .allocate(capacity: 1)
-        unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle)))
+        let account = ByteAccount(
+            limit: options.receivedBytes, total: nil,
+            ByteAccount.Settings(own: "ClientOptions.receivedBytes", total: ""))
+        link.account = account
+        unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle), spare: FrameStorage(account)))
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
         briefly = 200 * oro_ticks_per_us()
         unsafe rings = .allocate(capacity: Int(ORO_RINGS_MAX))
-        for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState()) }
+        for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState(account)) }
         link.arena.setServer { [weak self] in self?.serveBlocks() }
         events.onListeningChanged { [weak self] in self?.listeningChanged() }
         portRoute.attach(self)

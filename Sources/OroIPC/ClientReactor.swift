@@ -37,6 +37,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     private var keys: [ObjectIdentifier: UInt64] = [:]
     private var active: [Watched] = []
     private var nextKey: UInt64 = 1
+    /// Those that may have deadlines; the others are not looked at for them.
+    private let withDeadlines = Locked<[ObjectIdentifier: Timed]>([:])
 
     /// A client while it is attached. Weak: a client nobody has any more goes away, and detaches.
     private final class Watched {
@@ -154,7 +156,19 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     /// A deadline was set that may be earlier than all others.
-    func noteDeadline() { reactor.kick() }
+    func noteDeadline(_ client: ClientCore) {
+        // SYNC: sequentially consistent on both sides: either the mark is found set, and taken away after this, or set here.
+        if !client.hasDeadlines.exchange(true, ordering: .sequentiallyConsistent) {
+            withDeadlines.withLock { $0[ObjectIdentifier(client)] = Timed(client) }
+        }
+        reactor.kick()
+    }
+
+    /// A client whose calls have deadlines.
+    private struct Timed {
+        weak var client: ClientCore?
+        init(_ client: ClientCore) { self.client = client }
+    }
 
     // MARK: On the reactor's thread
 
@@ -265,12 +279,32 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     func reactorNextDeadline() -> UInt64 {
-        var next = UInt64.max
-        for watched in clients.values { next = min(next, watched.client?.nextDeadline ?? .max) }
-        return next
+        withDeadlines.withLock { timed in
+            if timed.isEmpty { return .max }
+            var next = UInt64.max
+            for (id, entry) in timed {
+                guard let client = entry.client else {
+                    timed[id] = nil
+                    continue
+                }
+                let deadline = client.nextDeadline
+                next = min(next, deadline)
+                if deadline != .max { continue }
+                client.hasDeadlines.store(false, ordering: .sequentiallyConsistent)
+                // One that was set meanwhile has found the mark.
+                let again = client.nextDeadline
+                if again == .max {
+                    timed[id] = nil
+                } else {
+                    client.hasDeadlines.store(true, ordering: .sequentiallyConsistent)
+                    next = min(next, again)
+                }
+            }
+            return next
+        }
     }
 
     func reactorTicks(_ now: UInt64) {
-        for watched in clients.values { watched.client?.expire() }
+        for entry in withDeadlines.withLock({ Array($0.values) }) { entry.client?.expire() }
     }
 }

@@ -58,18 +58,22 @@ extension ClientCore {
         }
     }
 
-    /// Reads what has come and hands each result to its waiter. The result for `mine` is left in `spare`.
+    /// Reads what has come and hands each result to its waiter. The result for `mine` is left in `spare`. Not much longer than
+    /// until `end` (`oro_ticks`).
     @inline(__always)
     func receive(
-        _ spare: inout FrameStorage, mine: UInt64
+        _ spare: inout FrameStorage, mine: UInt64, until end: UInt64 = .max
     ) throws(LinkError) -> (count: Int, gotMine: Bool) {
         var gotMine = false
         if link.socketHasNews { try link.readSocket() }
-        let count = try link.drain(limit: 64) { (incoming) throws(LinkError) in
+        let count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
             if gotMine || !FrameStorage.isFree(&spare) {
-                let other = FrameStorage()
-                other.fill(incoming)
-                guard try read(other) else { return try takeOther(other) }
+                var other = freshStorage
+                switch try read(&other, incoming) {
+                case .result: break
+                case .other: return try takeOther(other)
+                case .nothing: return
+                }
                 if !gotMine && other.header.ticket == mine {
                     spare = other
                     gotMine = true
@@ -78,35 +82,77 @@ extension ClientCore {
                 }
                 return
             }
-            spare.fill(incoming)
-            guard try read(spare) else {
-                defer { spare = FrameStorage() }
+            switch try read(&spare, incoming) {
+            case .result: break
+            case .other:
+                defer { spare = freshStorage }
                 return try takeOther(spare)
+            case .nothing: return
             }
             if unsafe spare.fields.pointee.header.ticket == mine {
                 gotMine = true
             } else {
                 deliver(spare)
-                spare = FrameStorage()
+                spare = freshStorage
             }
         }
         return (count, gotMine)
     }
 
-    /// UNTRUSTED: checks what came. False: something other than a result.
+    /// What came.
+    enum Read {
+        case result
+        case other
+        /// What the account had no room for, and has been dealt with.
+        case nothing
+    }
+
+    /// For what comes from the host.
+    var freshStorage: FrameStorage { FrameStorage(link.account) }
+
+    /// UNTRUSTED: takes over what came, and checks it.
     @inline(__always)
-    func read(_ storage: FrameStorage) throws(LinkError) -> Bool {
+    func read(_ storage: inout FrameStorage, _ incoming: Incoming) throws(LinkError) -> Read {
+        storage.fill(incoming)
         do throws(FrameError) {
             try storage.readHeader()
         } catch {
-            throw .violation("a malformed frame: \(error)")
+            return try readRefused(&storage, incoming, error)
         }
         if unsafe storage.fields.pointee.header.flags.contains(.lent) {
             try storage.borrow(from: link)
         } else {
             unsafe receiving.pointee.copied.note(Int(storage.fields.pointee.header.payloadBytes))
         }
-        return unsafe storage.fields.pointee.header.kind == .result
+        return unsafe storage.fields.pointee.header.kind == .result ? .result : .other
+    }
+
+    /// UNTRUSTED: what came is malformed, or there is no memory for it: then whoever waits for it is told so, and only where nobody can
+    /// be told does the link end.
+    private func readRefused(
+        _ storage: inout FrameStorage, _ incoming: Incoming, _ error: FrameError
+    ) throws(LinkError) -> Read {
+        guard storage.takeRefusal() else { throw .violation("a malformed frame: \(error)") }
+        let head = try FrameHead(of: incoming)
+        let why = link.account.refusal(of: incoming.count)
+        guard case .overQuota = why else { throw why }
+        switch head.kind {
+        case .result where head.ticket != 0, .end:
+            var frame = Frame(head.kind)
+            frame.ticket = head.ticket
+            if head.kind == .result { frame.seq = head.seq }
+            frame.failed = true
+            frame.value = IPCError(why).value
+            // An error of ours, which has a form and fits.
+            guard let answer = try? FrameStorage(frame, nil) else { throw why }
+            storage = answer
+            return head.kind == .result ? .result : .other
+        case .chunk: try refuseChunk(head.ticket, IPCError(why))
+        // Dropped, as if there were no room where they wait to be heard.
+        case .event, .result: break
+        default: throw why
+        }
+        return .nothing
     }
 
     /// UNTRUSTED: a frame that is no result.
@@ -212,14 +258,23 @@ extension ClientCore {
         kick()
     }
 
+    /// Most messages of a ring that are read at once.
+    static let messagesAtOnce = 64
+    /// Microseconds for what a host has sent before it went.
+    private static let lastReading: UInt64 = 1_000_000
+
     /// What came before the end is still delivered.
     func failAfterReading(_ why: LinkError) {
         if link.isForeign { return }
         var last = why
         if case .peerGone = why {
-            var spare = FrameStorage()
+            var spare = freshStorage
             do throws(LinkError) {
-                while try receive(&spare, mine: ClientCore.nobody).count > 0 {}
+                // UNTRUSTED: as much as the rings hold. A host that hangs up and goes on writing does not hold us up.
+                let end = oro_ticks() &+ ClientCore.lastReading * oro_ticks_per_us()
+                for _ in 0...link.roundsToEmpty(limit: ClientCore.messagesAtOnce) {
+                    if try receive(&spare, mine: ClientCore.nobody).count == 0 || oro_ticks() > end { break }
+                }
             } catch {
                 if case .goodbye = error { last = error }
             }

@@ -84,6 +84,7 @@ extension ClientCore {
             // The record has room for both.
             unsafe BlockReference(lent).write(to: place + FrameHeader.byteCount)
             unsafe header.write(to: place)
+            link.arena.commit(lent)
         }
         if case .sent = outcome { return true }
         link.arena.takeBack(lent)
@@ -131,14 +132,16 @@ extension ClientCore {
         var frame = frame
         frame.block = BlockReference(lent)
         do throws(LinkError) {
-            try writeInline(frame, nil, ring: ring, mayBlock: mayBlock)
+            try writeInline(frame, nil, lent, ring: ring, mayBlock: mayBlock)
         } catch {
             link.arena.takeBack(lent)
             throw error
         }
     }
 
-    private func writeInline(_ plain: Frame, _ payload: Bytes?, ring: Int, mayBlock: Bool) throws(LinkError) {
+    private func writeInline(
+        _ plain: Frame, _ payload: Bytes?, _ lent: Lent? = nil, ring: Int, mayBlock: Bool
+    ) throws(LinkError) {
         var frame = plain
         let size = try frame.measure(with: payload, for: link)
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
@@ -148,7 +151,7 @@ extension ClientCore {
         var sent = 0
         if !link.isBackedUp(ring) {
             do throws(LinkError) {
-                while try unsafe !link.writeSome(ring, UnsafeRawBufferPointer(bytes), from: &sent) {
+                while try unsafe !link.writeSome(ring, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent) {
                     guard mayBlock else { break }
                     try waitForRoom(ring)
                 }
@@ -165,7 +168,7 @@ extension ClientCore {
             unsafe bytes.deallocate()
             throw .busy
         }
-        unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent))
+        unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent, lent: lent))
         watchForRoom()
     }
 
@@ -235,7 +238,7 @@ extension ClientCore {
             wait.isReceiving(true)
             defer { wait.isReceiving(false) }
             do throws(LinkError) {
-                var spare = FrameStorage()
+                var spare = freshStorage
                 let count = try receive(&spare, mine: ClientCore.nobody).count
                 if !pollDirects(), sleeps && count == 0 {
                     if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) && armDirects() && !came() {

@@ -92,6 +92,15 @@ extension ClientCore {
         }
     }
 
+    /// A chunk that there is no memory for: its stream is over, and the host is told.
+    func refuseChunk(_ ticket: UInt64, _ why: IPCError) throws(LinkError) {
+        guard let answer = pending.withLock({ $0.streams(ticket)?.answer }) else {
+            throw .violation("a chunk that nobody asked for")
+        }
+        guard answer.drop() else { throw .violation("a chunk without credit") }
+        abandon(ticket, why)
+    }
+
     /// UNTRUSTED: the end of an answer in chunks.
     func takeEnd(_ storage: FrameStorage) throws(LinkError) {
         let ticket = storage.header.ticket
@@ -197,6 +206,8 @@ extension ClientCore {
     /// UNTRUSTED: the host takes more chunks of a body. It may not know yet that the request was given up.
     func takeCredit(_ header: FrameHeader) throws(LinkError) {
         guard let body = pending.withLock({ $0.streams(header.ticket)?.body }) else { return }
-        guard body.grant(Int(header.deadline)) else { throw .violation("credit for \(header.deadline) more chunks") }
+        guard let credit = Credit(header.deadline), body.grant(credit) else {
+            throw .violation("credit for \(header.deadline) more chunks; at most \(Credit.most)")
+        }
     }
 }

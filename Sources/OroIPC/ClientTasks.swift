@@ -73,7 +73,7 @@ extension ClientCore {
             pending.withLock { $0.free(ticket) }
             throw IPCError(error)
         }
-        if deadline != nil { background.withLock { $0 }?.noteDeadline() }
+        if deadline != nil { background.withLock { $0 }?.noteDeadline(self) }
         return ticket
     }
 
@@ -170,7 +170,7 @@ extension ClientCore {
             sendAbort(ticket, error, shared: true)
             return .done(Result(err: error, source: command))
         }
-        if deadline != nil { background.withLock { $0 }?.noteDeadline() }
+        if deadline != nil { background.withLock { $0 }?.noteDeadline(self) }
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
         if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
         return .waits(ticket)

@@ -13,9 +13,9 @@ extension Client {
     /// Readable when ``turn()`` has something to do. -1 when nobody serves asynchronous calls.
     package var descriptor: Int32 { core.link.isForeign ? -1 : core.background.withLock { $0 }?.descriptor ?? -1 }
 
-    /// Reads what has come, writes what waits, keeps deadlines; does not wait. To be called once at first, when
-    /// ``descriptor`` is readable, and after the nanoseconds it answers (`nil`: only when the descriptor says so); always on
-    /// one thread.
+    /// Reads what has come, writes what waits, keeps deadlines, for about a millisecond; does not wait. To be called once at
+    /// first, when ``descriptor`` is readable, and after the nanoseconds it returns (`nil`: only when the descriptor says so;
+    /// 0: at once, there is more to do); always on one thread.
     package func turn() -> UInt64? { core.link.isForeign ? nil : core.background.withLock { $0 }?.turn() ?? nil }
 
     /// The same for a loop that has nothing else to do: as ``Host/turn(lingering:)``.

@@ -21,8 +21,11 @@ public final class ConnectedClient: Sendable {
     public let peer: PeerIdentity
     /// Whose blocks hold what is sent to it.
     let arena: Arena
+    /// What pays for the memory of what it sends.
+    let account: ByteAccount
     /// When its link began: deadlines count from here.
     let start: UInt64
+    let figures = LinkFigures()
     private let isGone = Atomic<Bool>(false)
     weak let core: HostCore?
     /// Longest message it accepts.
@@ -32,10 +35,15 @@ public final class ConnectedClient: Sendable {
         id = key
         peer = link.peer
         arena = link.arena
+        account = link.account
         start = link.start
         messageBytes = link.peerMessageBytes
         self.core = core
     }
+
+    /// Bytes of private memory that this host keeps for it, of ``HostOptions/receivedBytesPerLink``: what it sent and a handler or
+    /// another client still has, results that it does not read, names.
+    public var receivedBytes: Int { account.bytes }
 
     /// False once the link is over.
     public var isConnected: Bool { !isGone.load(ordering: .relaxed) }

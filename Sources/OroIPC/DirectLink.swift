@@ -9,7 +9,7 @@ import Synchronization
 /// token means nothing before the broker has laid its way over this link.
 // Sendable: `reader`, `spare` and `otherSpare` belong to the holder of the client's receiver's role, as the receiving half of `link` does; the rest is
 // constant or atomic.
-@safe final class DirectLink: @unchecked Sendable {
+@safe final class DirectLink: DirectTransport, @unchecked Sendable {
     let link: Link
     /// Its place among the direct links of its client, for those who watch its descriptors.
     let slot: Int
@@ -17,8 +17,8 @@ import Synchronization
     private var reader = PortReader(columns: 0)
     /// Kept for the next frame, and for the one after it: who answers a message with what came in it keeps that until the
     /// answer is known to be taken, which the next message says.
-    private var spare = FrameStorage()
-    private var otherSpare = FrameStorage()
+    private var spare: FrameStorage
+    private var otherSpare: FrameStorage
     private let sent: MessageCount
 
     init(_ link: Link, slot: Int, core: ClientCore) {
@@ -26,14 +26,19 @@ import Synchronization
         self.slot = slot
         self.core = core
         sent = core.directs.sent
+        spare = FrameStorage(core.link.account)
+        otherSpare = FrameStorage(core.link.account)
+        super.init()
+        // One account for what comes to this client, whichever way it comes.
+        link.account = core.link.account
     }
 
-    var isOver: Bool { link.isOver }
-    var longestMessage: Int { link.limits.messageBytes }
+    override var isOver: Bool { link.isOver }
+    override var longestMessage: Int { link.limits.messageBytes }
 
     // MARK: Sending, with the lock of the home
 
-    func send(_ message: PortFrame.Message) throws(LinkError) {
+    override func send(_ message: PortFrame.Message) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
         if try !sendAtOnce(message) {
             try link.withRing(shared: true) { (ring) throws(LinkError) in
@@ -54,7 +59,7 @@ import Synchronization
         let count = FrameHeader.byteCount + value.count + payloadBytes
         let header = FrameHeader(
             kind: .port, deadline: PortOperation.message.rawValue << 28 | message.consumed, ticket: message.number,
-            seq: message.seq, valueBytes: UInt32(value.count), payloadBytes: UInt32(payloadBytes))
+            seq: message.seq.value, valueBytes: UInt32(value.count), payloadBytes: UInt32(payloadBytes))
         return try link.withRing(shared: true) { (ring) throws(LinkError) in
             guard !link.isBackedUp(ring), count <= link.recordLimit(of: ring), count <= link.peerMessageBytes else {
                 return false
@@ -74,7 +79,7 @@ import Synchronization
     }
 
     /// False: the other cannot be told here.
-    func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
+    override func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
         if link.isOver { return false }
         var frame = PortOperation.consumed.frame(token)
         frame.seq = Seq(count)
@@ -94,7 +99,7 @@ import Synchronization
                 if let lent = try link.arena.lend(payload) {
                     frame.block = BlockReference(lent)
                     do throws(LinkError) {
-                        return try writeInline(frame, nil, ring)
+                        return try writeInline(frame, nil, lent, ring)
                     } catch {
                         link.arena.takeBack(lent)
                         throw error
@@ -104,16 +109,17 @@ import Synchronization
                 // The other has as many blocks as it may: in parts through the ring then.
             }
         }
-        try writeInline(frame, payload, ring)
+        try writeInline(frame, payload, nil, ring)
     }
 
-    private func writeInline(_ plain: Frame, _ payload: Bytes?, _ ring: Int) throws(LinkError) {
+    private func writeInline(_ plain: Frame, _ payload: Bytes?, _ lent: Lent?, _ ring: Int) throws(LinkError) {
         var frame = plain
         let size = try frame.measure(with: payload, for: link)
         if !link.isBackedUp(ring), size.frameBytes <= link.recordLimit(of: ring) {
             let outcome = unsafe try link.write(ring, count: size.frameBytes) { place in
                 // A record of that many bytes.
                 unsafe frame.write(size, payload, into: .init(start: place, count: size.frameBytes))
+                if let lent { link.arena.commit(lent) }
             }
             if case .sent = outcome { return }
         }
@@ -122,7 +128,7 @@ import Synchronization
         var sent = 0
         if !link.isBackedUp(ring) {
             do throws(LinkError) {
-                if try unsafe link.writeSome(ring, UnsafeRawBufferPointer(bytes), from: &sent) {
+                if try unsafe link.writeSome(ring, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent) {
                     return unsafe bytes.deallocate()
                 }
             } catch {
@@ -135,7 +141,7 @@ import Synchronization
             unsafe bytes.deallocate()
             throw .busy
         }
-        unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent))
+        unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent, lent: lent))
         // After it is there; see `DirectLinks.hasWaiting`.
         core.directs.mayWait.store(true, ordering: .sequentiallyConsistent)
         core.watchForRoom()
@@ -147,7 +153,10 @@ import Synchronization
     func poll(_ ports: PortHome) throws(LinkError) -> Int {
         link.sayProcessor()
         if link.socketHasNews { try link.readSocket() }
-        var count = try link.drain(limit: 64) { (incoming) throws(LinkError) in try take(incoming, ports) }
+        let end = oro_ticks() &+ Turn.peerTicks
+        var count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
+            try take(incoming, ports)
+        }
         if link.hasWaiting {
             try link.withSharedRing { (ring) throws(LinkError) in if try link.pump(ring) { count += 1 } }
         }
@@ -159,22 +168,24 @@ import Synchronization
     private func take(_ incoming: Incoming, _ ports: PortHome) throws(LinkError) {
         if !FrameStorage.isFree(&spare) {
             swap(&spare, &otherSpare)
-            if !FrameStorage.isFree(&spare) { spare = FrameStorage() }
+            if !FrameStorage.isFree(&spare) { spare = FrameStorage(link.account) }
         }
         let storage = spare
         storage.fill(incoming)
         do throws(FrameError) {
             try storage.readHeader()
         } catch {
+            // Ends this link alone: the conversation goes on through the host.
+            if storage.takeRefusal() { throw link.account.refusal(of: incoming.count) }
             throw .violation("a malformed frame: \(error)")
         }
         guard storage.header.kind == .port else { throw .violation("a frame that is not for a direct link") }
         if storage.header.flags.contains(.lent) {
             // Kept here, its block would not be given back before the next frame comes.
-            spare = FrameStorage()
+            spare = FrameStorage(link.account)
             try storage.borrow(from: link)
         }
-        if let message = reader.readPlain(storage) { return try ports.take(message, over: self) }
+        if let message = try reader.readPlain(storage) { return try ports.take(message, over: self) }
         guard let frame = try reader.read(storage) else { return }
         guard case .message(let message) = frame else { return try ports.take(frame, over: self) }
         guard message.carried.isEmpty else { throw .violation("ports on a direct link") }

@@ -28,6 +28,11 @@ import OroLink
         /// The body that follows the request with ``bodyTicket``; set by the host. Of another request it means nothing.
         var body: MessageBody?
         var bodyTicket: UInt64 = 0
+        /// What pays for the memory, as long as this object lives; `nil`: no peer is the cause of it.
+        var account: ByteAccount?
+        var charged = 0
+        /// The account had no room for what came last: there is nothing in here.
+        var isRefused = false
         /// What a message says that was made here: there is no frame then.
         var made: MadeMessage?
     }
@@ -45,12 +50,26 @@ import OroLink
         return limits
     }()
 
-    @usableFromInline
-    init(_ client: ConnectedClient? = nil) {
+    /// What an object costs besides its room: itself, its fields, and what lies behind the room.
+    private static let fixedCost = MemoryLayout<Fields>.stride + 192
+
+    /// For what comes from a peer. Where its account has no room there is none in here either, and a frame that comes is refused.
+    init(_ account: ByteAccount?, _ client: ConnectedClient? = nil) {
         unsafe fields = .allocate(capacity: 1)
+        let cost = FrameStorage.smallestRoom + FrameStorage.fixedCost
+        if let account, !account.charge(cost) {
+            let nowhere = unsafe UnsafeMutableRawPointer(fields)
+            unsafe fields.initialize(to: Fields(base: nowhere, room: 0, client: client, account: account))
+            return
+        }
         let base = UnsafeMutableRawPointer.allocate(byteCount: FrameStorage.smallestRoom + 64, alignment: 64)
-        unsafe fields.initialize(to: Fields(base: base, room: FrameStorage.smallestRoom, client: client))
+        unsafe fields.initialize(
+            to: Fields(
+                base: base, room: FrameStorage.smallestRoom, client: client, account: account,
+                charged: account == nil ? 0 : cost))
     }
+
+    convenience init(_ client: ConnectedClient) { self.init(client.account, client) }
 
     /// A frame of this process's own, as if it had come.
     convenience init(_ plain: Frame, _ payload: Bytes?) throws(FrameError) {
@@ -66,7 +85,7 @@ import OroLink
         unsafe payload?.withUnsafeBytes { source in
             unsafe UnsafeMutableRawBufferPointer(rebasing: record[start...]).copyMemory(from: source)
         }
-        self.init()
+        self.init(nil)
         // A frame has 32 bytes at least.
         unsafe fill(Incoming(owning: bytes.baseAddress!, count: size.frameBytes))
         try readHeader()
@@ -82,6 +101,8 @@ import OroLink
         copy.room = 0
         copy.count = 0
         copy.borrowed = nil
+        copy.account = nil
+        copy.charged = 0
         copy.made = made
         copy.header.kind = .request
         copy.header.flags.formIntersection(.ofRequests)
@@ -93,23 +114,48 @@ import OroLink
     deinit {
         unsafe fields.pointee.label?.release()
         if unsafe fields.pointee.room > 0 { unsafe fields.pointee.base.deallocate() }
+        if unsafe fields.pointee.charged > 0 { unsafe fields.pointee.account?.release(fields.pointee.charged) }
         unsafe fields.deinitialize(count: 1)
         unsafe fields.deallocate()
     }
 
-    /// Takes over what came: copies from a ring, or adopts memory that is ours already.
+    /// Takes over what came: copies from a ring, or adopts memory that is ours already. Where the account has no room this holds
+    /// nothing, reading the header fails, and ``takeRefusal()`` says why.
     @inline(__always)
     func fill(_ incoming: Incoming) {
         unsafe fields.pointee.count = incoming.count
-        if incoming.owned {
-            unsafe fields.pointee.base.deallocate()
-            unsafe fields.pointee.base = UnsafeMutableRawPointer(mutating: incoming.bytes)
-            unsafe fields.pointee.room = incoming.count
-        } else {
-            if unsafe incoming.count > fields.pointee.room { grow(incoming.count) }
+        if incoming.place == .ring {
+            if unsafe incoming.count > fields.pointee.room, !grow(incoming.count) { return }
             // Both sides have room for the count rounded up: the ring is mapped twice, `base` has 64 bytes more.
             unsafe oro_take(fields.pointee.base, incoming.bytes, incoming.count)
+        } else {
+            adopt(incoming)
         }
+    }
+
+    /// The account had no room for the frame that came last. Asked for once.
+    func takeRefusal() -> Bool {
+        defer { unsafe fields.pointee.isRefused = false }
+        return unsafe fields.pointee.isRefused
+    }
+
+    private func refuse() {
+        unsafe fields.pointee.count = 0
+        unsafe fields.pointee.isRefused = true
+    }
+
+    private func adopt(_ incoming: Incoming) {
+        if incoming.place == .refused { return refuse() }
+        let old = unsafe fields.pointee.room
+        if old > 0 { unsafe fields.pointee.base.deallocate() }
+        if let account = unsafe fields.pointee.account {
+            // The memory that came is charged already.
+            account.release(old)
+            unsafe fields.pointee.charged += incoming.count - old
+        }
+        unsafe fields.pointee.base = UnsafeMutableRawPointer(mutating: incoming.bytes)
+        // Its own, also where it is of no bytes.
+        unsafe fields.pointee.room = max(1, incoming.count)
     }
 
     /// Says which route answers the frame. Costs nothing when it is the one that answered the last.
@@ -130,11 +176,22 @@ import OroLink
         }
     }
 
-    private func grow(_ count: Int) {
-        unsafe fields.pointee.base.deallocate()
-        let room = unsafe max(count, 2 * fields.pointee.room)
+    private func grow(_ count: Int) -> Bool {
+        let old = unsafe fields.pointee.room
+        // What is too large to be used again needs no room to grow.
+        let room = count > FrameStorage.largestKept ? count : max(count, 2 * old, FrameStorage.smallestRoom)
+        if let account = unsafe fields.pointee.account {
+            let more = unsafe room - old + (fields.pointee.charged == 0 ? FrameStorage.fixedCost : 0)
+            guard account.charge(more) else {
+                refuse()
+                return false
+            }
+            unsafe fields.pointee.charged += more
+        }
+        if old > 0 { unsafe fields.pointee.base.deallocate() }
         unsafe fields.pointee.room = room
         unsafe fields.pointee.base = .allocate(byteCount: room + 64, alignment: 64)
+        return true
     }
 
     /// Nobody else refers to it any more, and it is worth using for another frame.

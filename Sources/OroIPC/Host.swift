@@ -126,8 +126,9 @@ public final class Host: Sendable {
     /// For a host that is not started but run by a foreign event loop: poll this for reading, and call ``turn()``.
     public var descriptor: Int32 { core.reactor.descriptor }
 
-    /// Does all there is to do, without waiting. To be called once at first, whenever ``descriptor`` is readable, and at
-    /// the latest after the nanoseconds it answers (`nil`: only when the descriptor says so); always on one thread.
+    /// Does all there is to do, without waiting, for about a millisecond. To be called once at first, whenever ``descriptor``
+    /// is readable, and at the latest after the nanoseconds it returns (`nil`: only when the descriptor says so; 0: at once,
+    /// there is more to do, and the descriptor does not tell of it); always on one thread.
     public func turn() -> UInt64? {
         core.open()
         return core.reactor.turn()

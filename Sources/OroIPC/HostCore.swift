@@ -43,8 +43,14 @@ import Synchronization
         unsafeMutableAddress { unsafe activeBox }
     }
     private(set) var greetings: [UInt64: Greeting] = [:]
+    /// The private memory that all clients together make this host keep.
+    let account: ByteAccount.Total
+    /// The shared memory for blocks of all links.
+    let blocks: ByteAccount.Total
     /// All ports of the clients and of this host; and those of this host.
     let broker: PortBroker
+    /// What goes on over turns.
+    let slices = HostSlices()
     let ports: PortHome
     private let portRoute = HostPortRoute()
     /// Keys of `greetings` in the order their deadlines come.
@@ -55,9 +61,6 @@ import Synchronization
     private var endedMeanwhile: [HostLink] = []
     private var nextKey: UInt64 = 1
     var statistics = HostStatistics()
-    /// Requests of links that have ended.
-    private var requestsBefore = 0
-    private var copiedBefore = 0
     private let published = Locked(HostStatistics())
     private var isOpen = false
     private let ending = Locked(true)
@@ -100,12 +103,14 @@ import Synchronization
         self.options = options
         router = Router(logger: options.logger)
         folder = SocketFolder(options.folder)
-        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
+        account = ByteAccount.Total(limit: options.receivedBytes)
+        blocks = ByteAccount.Total(limit: options.blockBytes)
+        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
         ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
         budget = try HostCore.budget(options)
-        if let wrong = Ring.problem(options.link) { throw .badOptions(wrong) }
+        if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         // Now, and not when the first is needed: on the host's thread nothing may be started.
         let started = oro_closer_start()
         guard started == 0 else { throw .system(call: "pthread_create", errno: -started) }
@@ -115,7 +120,7 @@ import Synchronization
         workersBox = HandlerWorkers(reactor.executor, options.priority)
         broker.setLocal(LocalPorts(ports))
         portRoute.attach(self)
-        if let name { listener = try folder.listen(name, backlog: 512) }
+        if let name { listener = try folder.listen(name, backlog: Int32(HostCore.backlog)) }
         router.setHostThread { [weak self] job in self?.reactor.submit(job) ?? false }
         if options.builtInRoutes { router.setBuiltIn(BuiltInRoutes.all(of: self)) }
     }
@@ -171,6 +176,7 @@ import Synchronization
         stopListening()
         for key in greetings.keys { dropGreeting(key) }
         for link in Array(links.values) { end(link, .closed) }
+        slices.finish()
         workers.close()
         ports.end(.network("the host has stopped"))
         publish()
@@ -185,7 +191,7 @@ import Synchronization
         folder.remove(listening)
         listening.shutDown()
         // Whoever is still waiting is told.
-        for _ in 0..<HostCore.acceptsAtOnce {
+        for _ in 0..<HostCore.backlog {
             let number = oro_socket_accept(listening.number)
             if number < 0 { break }
             Rendezvous.refuse(Descriptor(number, .socket), .busy)
@@ -216,23 +222,16 @@ import Synchronization
     var snapshot: HostStatistics {
         if reactor.isForeign { return HostStatistics() }
         if reactor.isReactorThread { publish() }
-        return published.withLock { $0 }
+        var figures = published.withLock { $0 }
+        for client in clients.withLock({ Array($0.values) }) { client.figures.add(to: &figures, client.arena) }
+        return figures
     }
 
+    /// What is not counted for each link. Before each sleep, so it costs the same with any number of links.
     private func publish() {
         statistics.links = links.count
-        statistics.requests = requestsBefore
-        statistics.copiedBytes = copiedBefore
         statistics.ports = broker.ends
-        (statistics.bytesOnLoan, statistics.loans, statistics.blockMemory) = (0, 0, 0)
-        for host in links.values {
-            statistics.requests += host.requests
-            statistics.copiedBytes += host.copiedBytes
-            let blocks = host.link.arena.figures
-            statistics.bytesOnLoan += blocks.bytesOut
-            statistics.loans += blocks.loansOut
-            statistics.blockMemory += blocks.memoryBytes
-        }
+        statistics.receivedBytes = account.bytes
         let held = budget.held
         (statistics.descriptors, statistics.mappings) = (held.descriptors, held.mappings)
         statistics.closingDescriptors = Int(clamping: oro_closing())
@@ -289,10 +288,16 @@ import Synchronization
         var progressed = false
         let looks = options.idle == .park ? 1 : Patience.looksAtOnce
         isPolling = true
+        var now = oro_ticks()
+        let end = now &+ Turn.peerTicks
         // The common case of speed is one busy client: its next message is answered without another look around.
-        for _ in 0..<HostCore.roundsAtOnce {
-            if pollLinks() { progressed = true }
-            guard unsafe active.count == 1, unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) }) else {
+        for round in 1...HostCore.roundsAtOnce {
+            if pollLinks(&now) { progressed = true }
+            if slices.run() { progressed = true }
+            if round % Turn.records == 0, oro_ticks() > end { break }
+            guard slices.isEmpty, unsafe active.count == 1,
+                unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) })
+            else {
                 break
             }
         }
@@ -304,10 +309,16 @@ import Synchronization
 
     /// How often one busy client is served before jobs, deadlines and other descriptors get their turn.
     private static let roundsAtOnce = 64
+    /// Most messages of a ring in a turn.
+    private static let messagesAtOnce = 64
+    /// Most clients that wait to be accepted.
+    private static let backlog = 512
+    /// Most clients accepted in a turn.
+    private static let acceptsAtOnce = 16
 
-    /// Looks at every active link once. True when there was something.
+    /// Looks at every active link once, from `now` on (`oro_ticks`). True when there was something.
     @inline(__always)
-    private func pollLinks() -> Bool {
+    private func pollLinks(_ now: inout UInt64) -> Bool {
         var progressed = false
         var index = 0
         while unsafe index < active.count {
@@ -316,7 +327,10 @@ import Synchronization
             // Kept by `links`, and when it is ended by `endedMeanwhile`.
             let stays = unsafe host._withUnsafeGuaranteedRef { host in
                 do throws(LinkError) {
-                    if try host.poll(limit: 64) > 0 {
+                    let count = try host.poll(limit: HostCore.messagesAtOnce, until: now &+ Turn.peerTicks)
+                    if count > 0 {
+                        // Others have their time from now on.
+                        if count >= Turn.records { now = oro_ticks() }
                         host.idleTurns = 0
                         progressed = true
                         return true
@@ -423,7 +437,7 @@ import Synchronization
     private func acceptAll() {
         guard let listener = listener?.number else { return }
         acceptAgain = .max
-        while true {
+        for _ in 0..<HostCore.acceptsAtOnce {
             let number = oro_socket_accept(listener)
             if number == -ECONNABORTED { continue }
             if number == -EMFILE || number == -ENFILE {
@@ -440,6 +454,8 @@ import Synchronization
             if number < 0 { return }
             adopt(Descriptor(number, .socket))
         }
+        // Those that still wait are for the next turn.
+        acceptAgain = 0
     }
 
     /// Tells the next who waits that there is no descriptor for it, with the one that was kept. False: there was none.
@@ -454,8 +470,6 @@ import Synchronization
         reserve = again < 0 ? nil : Descriptor(again)
         return number >= 0
     }
-
-    private static let acceptsAtOnce = 1024
 
     /// Begins the handshake with whoever holds the other end of `socket`. On the reactor's thread.
     func adopt(_ socket: consuming Descriptor) {
@@ -605,8 +619,7 @@ import Synchronization
         host.client.setGone()
         // The first reason counts; a thread that looked at returned blocks may have had one.
         let why = host.link.ending ?? why
-        requestsBefore += host.requests
-        copiedBefore += host.copiedBytes
+        host.figures.addTotals(to: &statistics, host.link.arena)
         if case .violation(let what) = why {
             statistics.violations += 1
             options.logger.warning("link \(key) (process \(host.link.peer.processID)) is over: \(what)")
@@ -617,12 +630,13 @@ import Synchronization
         } else {
             options.logger.debug("link \(key) is over: \(why)")
         }
+        if case .overQuota = why { host.sayGoodbye(why.description) }
         deactivate(host)
         host.isEnded = true
-        host.cancelAll()
         host.link.end(why)
         stopWatching(key | Source.socket)
         if host.link.pidfd != nil { stopWatching(key | Source.pidfd) }
+        host.beginTeardown()
         publish()
         options.onDisconnect?(host.client)
     }

@@ -116,7 +116,10 @@ extension HostLink {
     ) throws(LinkError) -> Bool {
         if !isFull && encoded.count <= link.recordLimit(of: 0) {
             // The record has as many bytes as the frame.
-            let outcome = unsafe try link.write(0, count: encoded.count) { unsafe encoded.copy(to: $0, reference) }
+            let outcome = unsafe try link.write(0, count: encoded.count) { place in
+                unsafe encoded.copy(to: place, reference)
+                if let lent { link.arena.commit(lent) }
+            }
             if case .sent = outcome { return true }
             if !listens {
                 if let lent { link.arena.takeBack(lent) }
@@ -127,9 +130,9 @@ extension HostLink {
         // As long as the frame.
         if let base = bytes.baseAddress { unsafe encoded.copy(to: base, reference) }
         var sent = 0
-        let message = unsafe WaitingMessage(adopting: bytes, sent: 0)
+        let message = unsafe WaitingMessage(adopting: bytes, sent: 0, lent: lent)
         if !link.isBackedUp(0) {
-            if unsafe try link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent) { return true }
+            if unsafe try link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent) { return true }
         }
         message.sent = sent
         try wait(message, encoded.count)
@@ -139,7 +142,8 @@ extension HostLink {
     /// Tells the client that its link ends, and why. Best effort: where there is no room it sees that the link is over.
     func sayGoodbye(_ reason: String) {
         var frame = Frame(.goodbye)
-        frame.value = reason.isEmpty ? nil : .string(String(reason.prefix(1024)))
+        // So long as fits every message.
+        frame.value = reason.isEmpty ? nil : .string(String(decoding: reason.utf8.prefix(1024), as: UTF8.self))
         _ = try? send(frame, nil)
         _ = try? link.pump(0)
     }

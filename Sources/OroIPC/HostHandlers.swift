@@ -48,6 +48,13 @@ extension HostLink {
     /// A number for a handler that will answer `storage` later. `nil`: the client has too many at work, and was told so.
     func admit(_ storage: FrameStorage) throws(LinkError) -> UInt64? {
         guard try mayBegin(storage) else { return nil }
+        guard link.account.charge(Work.cost) else {
+            unsafe core.statistics.refusedFrames += 1
+            let why = link.account.refusal(of: Work.cost)
+            guard case .overQuota = why else { throw why }
+            if storage.header.kind == .request { try replyBriefly(storage.header, storage.seq, IPCError(why)) }
+            return nil
+        }
         let serial = takeSerial()
         let header = storage.header
         if header.flags.contains(.hasBody) { storage.body = openBody(header.ticket, serial: serial) }
@@ -77,7 +84,14 @@ extension HostLink {
         try reply(storage.header, storage, Result(err: IPCError(.quotaExceeded, why)))
     }
 
-    /// One handler more is at work.
+    /// A handler has finished.
+    private func leaveWork(_ serial: UInt64) {
+        atWork -= 1
+        if !streamsAtWork.isEmpty { streamsAtWork.remove(serial) }
+        link.account.release(Work.cost)
+    }
+
+    /// One handler more is at work, whose cost is charged.
     private func takeSerial() -> UInt64 {
         defer { nextSerial += 1 }
         atWork += 1
@@ -96,7 +110,8 @@ extension HostLink {
         _ executor: HandlerExecutor, _ handler: @escaping Router.AsyncHandler, _ message: Message, _ wideSeq: Seq?,
         _ serial: UInt64
     ) -> Task<Void, Never> {
-        let (link, key, header) = (link, key, message.storage.header)
+        // Not the link: whoever is still at work when the client has gone keeps nothing of it.
+        let (arena, key, header) = (link.arena, key, message.storage.header)
         let preference: (any TaskExecutor)? = if case .custom(let custom) = executor { custom } else { unsafe core.pool }
         return unsafe Task(executorPreference: preference, priority: core.options.priority) { [weak core] in
             var result: Result
@@ -106,9 +121,7 @@ extension HostLink {
                 result = Result(catching: error)
             }
             // A large payload is copied here, and not on the host's thread.
-            if let bytes = result.bytes, link.wantsPlace(bytes), let placed = try? link.placed(bytes) {
-                result.bytes = placed
-            }
+            if let placed = try? arena.placed(result.bytes) { result.bytes = placed }
             core?.finish(key, header, wideSeq, serial: serial, result)
         }
     }
@@ -122,6 +135,7 @@ extension HostLink {
         var serial: UInt64 = 0
         var wideSeq: Seq?
         let result = worker.watched {
+            link.account.chargeAnyway(Work.cost)
             serial = takeSerial()
             wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
             return asker(header, wideSeq, serial)
@@ -142,8 +156,7 @@ extension HostLink {
     ) throws(LinkError) {
         let header = message.storage.header
         guard let (worker, job) = workers.begin(handler, message) else {
-            atWork -= 1
-            if !streamsAtWork.isEmpty { streamsAtWork.remove(serial) }
+            leaveWork(serial)
             return
         }
         // First, so that what the handler does with its stream finds it.
@@ -162,8 +175,7 @@ extension HostLink {
     func finish(
         _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result
     ) throws(LinkError) {
-        atWork -= 1
-        if !streamsAtWork.isEmpty { streamsAtWork.remove(serial) }
+        leaveWork(serial)
         guard answering[request.ticket] == serial else {
             running[serial] = nil
             return
@@ -178,12 +190,9 @@ extension HostLink {
         try replyInFull(request, wideSeq: wideSeq, result)
     }
 
-    /// The link is over: nobody waits for these any more.
-    func cancelAll() {
-        for work in running.values { work.cancel(.abort("the client is gone")) }
-        closeStreams(running.values)
-        closePorts()
-        running = [:]
-        answering = [:]
+    /// The link is over: nobody waits for any of it any more.
+    func beginTeardown() {
+        unsafe core.broker.beginRemoval(of: ports)
+        unsafe core.slices.add(HostTeardown(self, core.broker), for: key)
     }
 }

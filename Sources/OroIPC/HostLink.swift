@@ -37,6 +37,8 @@ import OroLink
     let client: ConnectedClient
     /// Somebody there listens to events.
     var listens = false
+    /// What the names of commands cost that it has numbered.
+    private var chargedForNames = 0
     /// In the host's list of links that are looked at in every turn.
     var isActive = true
     /// The host has let go of it: what is still done on its way out must not bring it back.
@@ -66,6 +68,9 @@ import OroLink
             }
         }
 
+        /// What an entry costs besides the text.
+        static let cost = MemoryLayout<Known>.stride + MemoryLayout<String>.stride + 64
+
         mutating func append(_ name: String) {
             if names.count == room {
                 let grown = UnsafeMutablePointer<Known>.allocate(capacity: max(8, 2 * room))
@@ -93,9 +98,6 @@ import OroLink
         var spare: FrameStorage
         /// The last that was looked up by its name, whose handler may be running.
         var inlineRoute: Router.Route?
-        var requests = 0
-        /// Payloads copied out of rings, and into ours.
-        let copied = CopyCount()
     }
 
     init(_ link: Link, _ key: UInt64, core: HostCore) {
@@ -108,7 +110,15 @@ import OroLink
         streamsAtOnce = core.options.streamsPerLink
         runsHandlersHere = if case .reactor = core.options.handlers { true } else { false }
         start = link.start
+        link.account = ByteAccount(
+            limit: core.options.receivedBytesPerLink, total: core.account,
+            ByteAccount.Settings(own: "HostOptions.receivedBytesPerLink", total: "HostOptions.receivedBytes"))
+        link.arena.setAccount(
+            ByteAccount(
+                limit: .max / 4, total: core.blocks,
+                ByteAccount.Settings(own: "", total: "HostOptions.blockBytes")))
         client = ConnectedClient(link, key, core)
+        figures = client.figures
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
@@ -118,6 +128,7 @@ import OroLink
     }
 
     deinit {
+        link.account.release(chargedForNames + atWork * Work.cost)
         for ring in 0..<Int(ORO_RINGS_MAX) { unsafe tables[ring].free() }
         unsafe tables.deinitialize(count: Int(ORO_RINGS_MAX))
         unsafe tables.deallocate()
@@ -125,32 +136,30 @@ import OroLink
         unsafe state.deallocate()
     }
 
-    /// Requests and posts that reached the router.
-    var requests: Int { unsafe state.pointee.requests }
+    /// What was done for this client.
+    let figures: LinkFigures
 
-    /// Payload bytes copied in user space so far.
-    var copiedBytes: Int { unsafe state.pointee.copied.bytes + link.arena.copied.load(ordering: .relaxed) }
-
-    /// Reads what has come, at most `limit` messages a ring. Answers how many records there were.
+    /// Reads what has come, at most `limit` messages a ring, and not much longer than until `end` (`oro_ticks`). Answers how many
+    /// records there were.
     @inline(__always)
-    func poll(limit: Int) throws(LinkError) -> Int {
+    func poll(limit: Int, until end: UInt64) throws(LinkError) -> Int {
         if link.socketHasNews { try link.readSocket() }
         if link.isBackedUp(0) {
             var count = 0
             // A client that does not take its results is not asked for more work.
             if try link.pump(0) { count += 1 }
-            return try link.isBackedUp(0) ? count : count + pollBehind(limit: limit)
+            return try link.isBackedUp(0) ? count : count + pollBehind(limit: limit, until: end)
         }
         if link.arena.isWanted { _ = try link.arena.serve() }
         link.sayProcessor()
-        return try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
+        return try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in try receive(incoming) }
     }
 
     /// Reads, and then lets streams go on: they may fill the ring again, and a client whose results do not fit is not
     /// read from. So its other requests get their turn.
     @inline(never)
-    private func pollBehind(limit: Int) throws(LinkError) -> Int {
-        let count = try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
+    private func pollBehind(limit: Int, until end: UInt64) throws(LinkError) -> Int {
+        let count = try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in try receive(incoming) }
         try flushOutbox()
         flushPorts()
         return count
@@ -174,12 +183,12 @@ import OroLink
             do throws(FrameError) {
                 try storage.readHeader()
             } catch {
-                throw .violation("a malformed frame: \(error)")
+                return try refuse(storage, incoming, error)
             }
             if unsafe storage.fields.pointee.header.flags.contains(.lent) {
                 return try receiveLent(storage, incoming.ring)
             }
-            unsafe state.pointee.copied.note(Int(storage.fields.pointee.header.payloadBytes))
+            unsafe figures.copied.note(Int(storage.fields.pointee.header.payloadBytes))
             switch unsafe storage.fields.pointee.header.kind {
             case .request, .post: try dispatch(storage, incoming.ring)
             default: try control(storage, incoming.ring)
@@ -207,7 +216,7 @@ import OroLink
     @inline(__always)
     private func dispatch(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         let header = unsafe storage.fields.pointee.header
-        unsafe state.pointee.requests += 1
+        figures.requests.note(1)
         if header.deadline != 0 && isPast(header.deadline) {
             unsafe core.statistics.expired += 1
             if header.flags.contains(.takesStream) { try endExpired(header) }
@@ -239,6 +248,7 @@ import OroLink
     private func route(
         _ header: FrameHeader, _ storage: FrameStorage, _ ring: Int
     ) throws(LinkError) -> Unmanaged<Router.Route>? {
+        // UNTRUSTED: 16 bits, and compared with how many there are before it is an index.
         let number = Int(header.route)
         if number == 0 { return unsafe try inlineRoute(storage) }
         // `tables` has an entry for every ring number.
@@ -279,9 +289,12 @@ import OroLink
         let header = storage.header
         switch header.kind {
         case .name:
+            // UNTRUSTED: 16 bits, compared.
             guard unsafe Int(header.route) == tables[ring].names.count + 1, Int(header.route) <= RouteNumbers.most
             else { throw .violation("a route number out of turn") }
-            unsafe tables[ring].append(try inlineName(storage))
+            let name = try inlineName(storage)
+            try charge(name.utf8.count + NameTable.cost)
+            unsafe tables[ring].append(name)
         case .abort:
             if let serial = answering[header.ticket] { try giveUp(header.ticket, serial, .abort()) }
         case .chunk: try takeChunk(storage)
@@ -293,6 +306,11 @@ import OroLink
         default:
             throw .violation("a frame that a client does not send: \(header.kind)")
         }
+    }
+
+    private func charge(_ bytes: Int) throws(LinkError) {
+        guard link.account.charge(bytes) else { throw link.account.refusal(of: bytes) }
+        chargedForNames += bytes
     }
 
     // MARK: Answers
@@ -317,7 +335,7 @@ import OroLink
                 unsafe header.write(to: place)
             }
             if case .sent = outcome {
-                unsafe state.pointee.copied.note(payload.count)
+                figures.copied.note(payload.count)
                 return
             }
         }
@@ -328,8 +346,8 @@ import OroLink
     private func answerNotFound(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         let header = storage.header
         guard header.kind == .request else { return }
+        // UNTRUSTED: the number was checked when its route was looked up.
         let number = Int(header.route)
-        // A number was checked when its route was looked up.
         let name = number == 0 ? try inlineName(storage) : unsafe tables[ring].names[number - 1]
         let url = "ipc://\(name)?index=0&seq=\(storage.seq.rText)"
         try reply(header, storage, Result(err: .notFound(url: url)))
@@ -349,7 +367,7 @@ import OroLink
             frame.value = result.err?.value ?? result.data
         }
         if let failure = try send(frame, result.isOK ? result.bytes : nil) {
-            try replyInFull(request, wideSeq: wideSeq, Result(err: failure))
+            try replyBriefly(request, frame.seq, failure)
         }
     }
 
@@ -369,14 +387,15 @@ import OroLink
         guard let lent else { return nil }
         var frame = plain
         frame.block = BlockReference(lent)
-        let failure = try sendInline(frame, nil)
+        let failure = try sendInline(frame, nil, lent: lent)
         if failure != nil { link.arena.takeBack(lent) }
         return failure
     }
 
     /// `instead`: why the payload could not be lent.
-    private func sendInline(_ plain: Frame, _ payload: Bytes?, instead: LinkError? = nil) throws(LinkError) -> IPCError?
-    {
+    private func sendInline(
+        _ plain: Frame, _ payload: Bytes?, lent: Lent? = nil, instead: LinkError? = nil
+    ) throws(LinkError) -> IPCError? {
         var frame = plain
         frame.payloadBytes = payload?.count ?? 0
         let size: FrameSize
@@ -392,18 +411,18 @@ import OroLink
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         unsafe frame.write(size, payload, into: bytes)
         // Into the frame, and from there into the ring.
-        if let payload { unsafe state.pointee.copied.note(2 * payload.count) }
+        if let payload { figures.copied.note(2 * payload.count) }
         if !link.isBackedUp(0) {
             var sent = 0
-            let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent)
+            let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent)
             if whole {
                 unsafe bytes.deallocate()
                 return nil
             }
-            unsafe try wait(WaitingMessage(adopting: bytes, sent: sent), size.frameBytes)
+            unsafe try wait(WaitingMessage(adopting: bytes, sent: sent, lent: lent), size.frameBytes)
             return nil
         }
-        unsafe try wait(WaitingMessage(adopting: bytes, sent: 0), size.frameBytes)
+        unsafe try wait(WaitingMessage(adopting: bytes, sent: 0, lent: lent), size.frameBytes)
         return nil
     }
 
@@ -412,6 +431,7 @@ import OroLink
         guard unsafe waiting <= core.options.waitingBytesPerLink else {
             throw .violation("it does not read its results: \(waiting) bytes wait")
         }
+        guard message.charge(to: link.account) else { throw link.account.refusal(of: count) }
         link.enqueue(0, message)
     }
 }

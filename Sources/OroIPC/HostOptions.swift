@@ -35,6 +35,18 @@ public struct HostOptions: Sendable {
     /// Most streams of one client: requests that are answered in chunks, and requests with a body in chunks, each counted for
     /// itself, as long as their handlers are at work; another gets a `QuotaExceededError`.
     public var streamsPerLink = 1000
+    /// Most bytes of private memory for one client: what it sent that is incomplete, waits, or is kept by a handler or for another
+    /// client; results that it does not read; names of commands; 1 MiB at least. Bytes that it lent are not among them. A request
+    /// beyond it gets a `QuotaExceededError`, a post is dropped, a port is closed with a `QuotaExceededError`; a client that sends as
+    /// much again all the same loses its link.
+    public var receivedBytesPerLink = 256 << 20
+    /// The same for all clients together, 4 MiB at least. No client may have more than is left for the others, so one alone
+    /// gets half of it.
+    public var receivedBytes = 1 << 30
+    /// Most bytes of shared memory for blocks of all links together, 64 MiB at least: what results and events are lent from, kept
+    /// ones included. No client may have more than is left for the others. Beyond it a payload goes through the ring, if it is
+    /// not too long for that, and ``Message/loan(_:)`` throws `overQuota`.
+    public var blockBytes = 4 << 30
     /// Message ports: how many, and which.
     public var ports = PortOptions()
     /// Most bytes of results and events that wait because a client does not read; then its link is ended.
@@ -64,6 +76,16 @@ public struct HostOptions: Sendable {
     public var logger = Logger(label: "oro-ipc.host", factory: { _ in SwiftLogNoOpLogHandler() })
 
     public init() {}
+
+    /// Why no host can be made with them.
+    var problem: String? {
+        if receivedBytesPerLink < 1 << 20 {
+            return "receivedBytesPerLink is \(receivedBytesPerLink), and must be 1048576 at least"
+        }
+        if blockBytes < 64 << 20 { return "blockBytes is \(blockBytes), and must be 67108864 at least" }
+        if receivedBytes < 4 << 20 { return "receivedBytes is \(receivedBytes), and must be 4194304 at least" }
+        return nil
+    }
 }
 
 /// What a host has done so far.
@@ -86,6 +108,10 @@ public struct HostStatistics: Sendable, Hashable {
     public var loans = 0
     /// Bytes of shared memory for blocks.
     public var blockMemory = 0
+    /// Bytes of private memory with what clients have sent and what waits for them, of ``HostOptions/receivedBytes``.
+    public var receivedBytes = 0
+    /// Frames that were not taken because there was no room for them in that.
+    public var refusedFrames = 0
     /// Ends of channels that clients or this host have, or that are on their way between them.
     public var ports = 0
     /// Requests dropped because their deadline had passed before they were looked at.

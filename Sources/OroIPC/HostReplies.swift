@@ -9,14 +9,13 @@ extension HostLink {
         let header = storage.header
         let message = Message(storage)
         let wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
-        let (link, key) = (link, key)
+        // Not the link: a reply that is kept when the client has gone keeps nothing of it.
+        let (arena, key) = (link.arena, key)
         let core = unsafe core
         let pending = PendingReply(route.name) { [weak core] result in
             var result = result
             // A large payload is copied here, and not on the host's thread.
-            if let bytes = result.bytes, link.wantsPlace(bytes), let placed = try? link.placed(bytes) {
-                result.bytes = placed
-            }
+            if let placed = try? arena.placed(result.bytes) { result.bytes = placed }
             core?.finish(key, header, wideSeq, serial: serial, result)
         }
         running[serial] = Work(pending: pending, reply: nil, request: header, wideSeq: wideSeq)

@@ -14,6 +14,9 @@ struct Work {
     /// The request's number, where the header has not all of it.
     let wideSeq: Seq?
 
+    /// What a handler at work costs besides what it was sent: its task, and where it stands here.
+    static let cost = 1024
+
     /// The client waits for a result or an end, even after it has given up.
     var takesStream: Bool { request.flags.contains(.takesStream) }
 
@@ -58,7 +61,7 @@ extension HostLink {
     func openReply(_ ticket: UInt64, serial: UInt64, _ sender: StreamSender) -> ReplyStream {
         let id = key
         let core = unsafe core
-        return ReplyStream(ticket, sender, core.frameLimits(link), link) { [weak core] frame, bytes, cost in
+        return ReplyStream(ticket, sender, core.frameLimits(link), link.arena) { [weak core] frame, bytes, cost in
             core?.submit(to: id) { (host) throws(LinkError) in
                 try host.put(HostStreams.Outgoing(frame: frame, bytes: bytes, serial: serial, cost: cost))
             }
@@ -102,7 +105,11 @@ extension HostLink {
 
     /// Ends a stream in which nothing waits.
     private func end(_ ticket: UInt64, _ error: IPCError) throws(LinkError) {
-        _ = try send(endFrame(ticket, error), nil)
+        if try send(endFrame(ticket, error), nil) == nil { return }
+        // What always fits; else the client would wait for ever.
+        if let failure = try send(endFrame(ticket, error.brief), nil) {
+            throw .overLimit("an end that always fits: \(failure)")
+        }
     }
 
     // MARK: Giving up
@@ -129,14 +136,6 @@ extension HostLink {
     /// A request that takes a stream, and was not begun because its deadline had passed, ends all the same.
     func endExpired(_ header: FrameHeader) throws(LinkError) {
         try end(header.ticket, .timeout("the deadline had passed before the request was read"))
-    }
-
-    /// The link is over.
-    func closeStreams(_ work: Dictionary<UInt64, Work>.Values) {
-        let gone = IPCError.abort("the client is gone")
-        for work in work { work.reply?.close(gone) }
-        for body in streams.bodies.values { body.giveUp(gone) }
-        streams = HostStreams()
     }
 
     // MARK: Bodies
@@ -177,6 +176,8 @@ extension HostLink {
     /// UNTRUSTED: the client takes more chunks. It may not know yet that its request is over.
     func takeCredit(_ header: FrameHeader) throws(LinkError) {
         guard let serial = answering[header.ticket], let reply = running[serial]?.reply else { return }
-        guard reply.grant(Int(header.deadline)) else { throw .violation("credit for \(header.deadline) more chunks") }
+        guard let credit = Credit(header.deadline), reply.grant(credit) else {
+            throw .violation("credit for \(header.deadline) more chunks; at most \(Credit.most)")
+        }
     }
 }

@@ -54,7 +54,8 @@ public struct Message: Sendable {
     /// handler.
     ///
     /// Throws `noBlocks`, which names the client, when it has as many bytes or blocks as it may and gives none back;
-    /// `tooLarge`; and why the link is over when it is.
+    /// `tooLarge`; `overQuota` when all links together have as much memory for blocks as they may (``HostOptions/blockBytes``); and why
+    /// the link is over when it is.
     public func loan(_ count: Int) throws(LinkError) -> Loan { Loan(try arena().take(count)) }
 
     /// The same, waiting at most `wait` for a block. The handler is suspended meanwhile.

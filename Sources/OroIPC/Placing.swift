@@ -32,6 +32,20 @@ extension Arena {
 
     /// A copy of a payload in a block of this link.
     func place(_ bytes: Bytes) throws(LinkError) -> Bytes { bytes.copied(to: try take(bytes.count)) }
+
+    /// The payload has to be copied into a block before it can be lent.
+    func wantsPlace(_ bytes: Bytes) -> Bool { bytes.count > Link.inlineBytes && !canLend(bytes) }
+
+    /// The payload as it is sent: in a block where that is better and one is free, else as it is.
+    func placed(_ bytes: Bytes?) throws(LinkError) -> Bytes? {
+        guard let bytes, wantsPlace(bytes) else { return bytes }
+        do throws(LinkError) {
+            return try place(bytes)
+        } catch .noBlocks, .busy, .tooLarge, .overQuota, .overBudget, .system {
+            // In parts through the ring then, if it is not too long for that.
+            return bytes
+        }
+    }
 }
 
 extension Bytes {
@@ -47,26 +61,15 @@ extension Link {
     /// (docs/performance.md).
     static var inlineBytes: Int { 8192 }
 
-    /// The payload has to be copied into a block before it can be lent.
-    func wantsPlace(_ bytes: Bytes) -> Bool { bytes.count > Link.inlineBytes && !arena.canLend(bytes) }
-
-    /// The payload as it is sent: in a block where that is better and one is free, else as it is.
-    func placed(_ bytes: Bytes?) throws(LinkError) -> Bytes? {
-        guard let bytes, wantsPlace(bytes) else { return bytes }
-        do throws(LinkError) {
-            return try arena.place(bytes)
-        } catch .noBlocks, .busy, .tooLarge, .system, .overBudget {
-            // In parts through the ring then, if it is not too long for that.
-            return bytes
-        }
-    }
+    /// As ``Arena/placed(_:)``.
+    func placed(_ bytes: Bytes?) throws(LinkError) -> Bytes? { try arena.placed(bytes) }
 
     /// The payload in a block, after waiting for one where `whenFull` says so. In a task.
     func placed(_ bytes: Bytes?, _ whenFull: WhenFull, until deadline: ContinuousClock.Instant?) async throws(LinkError)
         -> Bytes?
     {
-        guard let bytes, wantsPlace(bytes) else { return bytes }
         let arena = arena
+        guard let bytes, arena.wantsPlace(bytes) else { return bytes }
         return try await arena.whenFree(until: whenFull == .wait ? deadline : .now) { () throws(LinkError) in
             try arena.place(bytes)
         }

@@ -15,18 +15,19 @@ public final class ReplyStream: Sendable {
     private let ticket: UInt64
     private let sender: StreamSender
     private let limits: FrameLimits
-    private let link: Link
+    /// Not the link: whoever keeps this when the client has gone keeps nothing of it.
+    private let arena: Arena
     /// Puts a chunk on its way.
     private let put: @Sendable (Frame, Bytes?, _ cost: Int) -> Void
 
     init(
-        _ ticket: UInt64, _ sender: StreamSender, _ limits: FrameLimits, _ link: Link,
+        _ ticket: UInt64, _ sender: StreamSender, _ limits: FrameLimits, _ arena: Arena,
         _ put: @escaping @Sendable (Frame, Bytes?, Int) -> Void
     ) {
         self.ticket = ticket
         self.sender = sender
         self.limits = limits
-        self.link = link
+        self.arena = arena
         self.put = put
     }
 
@@ -70,9 +71,9 @@ public final class ReplyStream: Sendable {
     private func prepared(_ chunk: StreamChunk) throws(IPCError) -> (Frame, Bytes?, cost: Int) {
         var chunk = chunk
         // A large payload is copied into a block here, and not on the host's thread; one that is in a block weighs nothing.
-        if let bytes = chunk.bytes, let placed = try? link.placed(bytes) { chunk.bytes = placed }
+        if let bytes = chunk.bytes, let placed = try? arena.placed(bytes) { chunk.bytes = placed }
         var frame = chunk.frame(ticket)
-        if let bytes = chunk.bytes, link.arena.canLend(bytes) { frame.payloadBytes = BlockReference.byteCount }
+        if let bytes = chunk.bytes, arena.canLend(bytes) { frame.payloadBytes = BlockReference.byteCount }
         do throws(FrameError) {
             return (frame, chunk.bytes, try frame.measure(limits: limits).frameBytes)
         } catch {

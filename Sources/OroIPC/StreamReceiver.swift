@@ -80,6 +80,15 @@ final class StreamReceiver: Sendable {
         return arrival
     }
 
+    /// A chunk has come that there is no memory for. False: its sender had no credit for it.
+    func drop() -> Bool {
+        state.withLock { state in
+            guard state.credit > 0 else { return false }
+            state.credit -= 1
+            return true
+        }
+    }
+
     /// The stream has ended. What came before is still read.
     func finish(_ error: IPCError?) {
         let reader = state.withLock { state -> Waiter? in

@@ -74,8 +74,8 @@ import Synchronization
     /// A block of `count` bytes, at least one. Throws `noBlocks` when as many bytes are out as may be, or the peer
     /// maps as many memories as it does at once.
     ///
-    /// Also `busy` when the socket has no room, `system` when there is no memory or descriptor, and `overBudget` when the
-    /// peer's share of this process's mappings is used up: waiting does not help there.
+    /// Also `busy` when the socket has no room, `system` when there is no memory or descriptor, and `overBudget` or `overQuota` when
+    /// the peer's share of this process's mappings, or the account that pays for memories, is used up: waiting does not help there.
     package func take(_ count: Int) throws(LinkError) -> OwnBlock {
         if generation != oro_generation() { throw .forked }
         guard count >= 0 else { throw .badOptions("a block has no \(count) bytes") }
@@ -85,10 +85,8 @@ import Synchronization
         case .needs(let bytes, let isWhole):
             // Not under the lock: a gigabyte takes the kernel a while.
             let memory: OwnMemory
-            let huge = books.withLock { $0.own.hugePages }
             do throws(LinkError) {
-                let charge = try budget?.charge(identity, mappings: 1)
-                memory = try OwnMemory.create(bytes: OwnMemory.room(bytes, huge: huge), huge: huge, charge: charge)
+                memory = try make(bytes)
             } catch {
                 books.withLock { $0.withdraw(max(1, count)) }
                 throw error
@@ -99,6 +97,23 @@ import Synchronization
             return OwnBlock(self, found, count: count)
         }
     }
+
+    /// A new memory, which the account pays for.
+    private func make(_ bytes: Int) throws(LinkError) -> OwnMemory {
+        let (huge, account) = books.withLock { ($0.own.hugePages, $0.account) }
+        let room = OwnMemory.room(bytes, huge: huge)
+        let held = try budget?.charge(identity, mappings: 1)
+        guard let account else { return try OwnMemory.create(bytes: room, huge: huge, held: held) }
+        var charge = ByteCharge(room, to: account)
+        while charge == nil, books.withLock({ $0.makeWay() }) { charge = ByteCharge(room, to: account) }
+        guard let charge else { throw account.refusal(of: room) }
+        let memory = try OwnMemory.create(bytes: room, huge: huge, held: held)
+        memory.charge = charge
+        return memory
+    }
+
+    /// What pays for the memories of this arena, from now on.
+    package func setAccount(_ account: ByteAccount) { books.withLock { $0.account = account } }
 
     /// Copies a payload into a block of this arena that has room for it.
     package func copy(_ source: UnsafeRawBufferPointer, to block: OwnBlock) {
@@ -113,7 +128,7 @@ import Synchronization
         }
     }
 
-    /// Lends a part of a block to the peer: what to write into the frame.
+    /// Lends a part of a block to the peer: what to write into the frame. It is followed by ``commit(_:)`` or ``takeBack(_:)``.
     package func lend(_ block: OwnBlock, offset: Int, count: Int) throws(LinkError) -> Lent {
         try withArenaBooks { (books) throws(LinkError) in try books.lend(block.id, block.offset + offset, count) }
     }
@@ -127,6 +142,10 @@ import Synchronization
     package func lend(_ lease: MemoryLease, offset: Int, count: Int) throws(LinkError) -> Lent {
         try withArenaBooks { (books) throws(LinkError) in try books.lend(lease, offset, count) }
     }
+
+    /// The frame that names the loan is about to be seen by the peer: called when its last record has been filled, just before that is
+    /// committed. Until then the peer has nothing to give back.
+    package func commit(_ lent: Lent) { books.withLock { $0.commit(lent.loan) } }
 
     /// What was lent has not been sent after all.
     package func takeBack(_ lent: Lent) {

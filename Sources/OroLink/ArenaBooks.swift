@@ -17,6 +17,8 @@ import CSupport
     private var isOpen: Bool { ending == nil }
     /// A block has come free.
     var isFreed = false
+    /// What pays for memories that are made here; `nil`: nothing has to.
+    var account: ByteAccount?
     private var heap = BlockHeap()
     private(set) var distance = Distance()
     /// By slot.
@@ -27,9 +29,8 @@ import CSupport
     private var spares: [Int32] = []
     /// Slots whose memory is gone, but the socket had no room to say so.
     private var untold: [Int] = []
-    private var loans: [Loan] = []
-    private var freeLoan = -1
-    private(set) var loansOut = 0
+    private var loans = Loans()
+    var loansOut: Int { loans.count }
     private var bytesOut = 0
     private var memoryBytes = 0
     /// Memories that belong to no link, while they are lent: their blocks.
@@ -52,13 +53,6 @@ import CSupport
 
     /// Most memories of pools that a peer keeps mapped while they are not lent.
     private static let mostResting = (memories: 8, bytes: 16 << 20)
-
-    private struct Loan {
-        var generation: UInt32 = 0
-        /// The block, or -1 when it is not out.
-        var id: Int32 = -1
-        var nextFree = -1
-    }
 
     init(_ link: Link, _ own: LinkLimits, _ peer: Offer) {
         unsafe self.link = link
@@ -161,6 +155,13 @@ import CSupport
         return ready(id)
     }
 
+    /// Lets a memory go that is only kept for later. False: there is none.
+    mutating func makeWay() -> Bool {
+        guard let spare = spares.popLast() ?? heap.idle() else { return false }
+        forget(spare)
+        return true
+    }
+
     private mutating func takeSlot(_ memory: OwnMemory) throws(LinkError) -> Int32 {
         tellUntold()
         // What is kept for later makes way.
@@ -194,13 +195,11 @@ import CSupport
         try requireOpen()
         let slot = heap.memory(of: id)
         try announce(slot)
-        let index = try takeLoan()
-        loans[index].id = id
+        if loans.count >= peer.loans { try collect() }
+        guard loans.count < peer.loans else { throw shortage }
         heap.hold(id)
         return Lent(
-            slot: UInt32(slot), serial: memories[slot]!.serial,
-            loan: UInt64(index) << UInt64(ORO_LOAN_INDEX_SHIFT) | UInt64(loans[index].generation), offset: offset,
-            count: count)
+            slot: UInt32(slot), serial: memories[slot]!.serial, loan: loans.take(id), offset: offset, count: count)
     }
 
     mutating func lend(_ memory: OwnMemory, _ offset: Int, _ count: Int) throws(LinkError) -> Lent {
@@ -275,20 +274,6 @@ import CSupport
         forget(id)
     }
 
-    private mutating func takeLoan() throws(LinkError) -> Int {
-        if loansOut >= peer.loans { try collect() }
-        guard loansOut < peer.loans else { throw shortage }
-        loansOut += 1
-        if freeLoan >= 0 {
-            let index = freeLoan
-            freeLoan = loans[index].nextFree
-            loans[index].generation &+= 1
-            return index
-        }
-        loans.append(Loan())
-        return loans.count - 1
-    }
-
     /// Passes the memory in `slot` to the peer, the first time.
     private mutating func announce(_ slot: Int) throws(LinkError) {
         guard let held = memories[slot], !held.isAnnounced else { return }
@@ -325,22 +310,19 @@ import CSupport
         }
     }
 
-    /// UNTRUSTED: every loan the peer gives back must be one that it has.
+    /// UNTRUSTED: every loan the peer gives back must be one that was lent to it.
     mutating func collect() throws(LinkError) {
         guard isOpen, let ring = unsafe returnsBase else { return }
         var loan: UInt64 = 0
         // As in `hasReturns`.
         while unsafe oro_return_take(ring, UInt64(peer.loans), returned, &loan) {
             returned += 1
-            let index = Int(loan >> UInt64(ORO_LOAN_INDEX_SHIFT))
-            guard index < loans.count, loans[index].id >= 0,
-                loans[index].generation == UInt32(truncatingIfNeeded: loan)
-            else {
+            guard let id = loans.finish(loan, by: .peer) else {
                 let why = LinkError.violation("it gives back what it does not have")
                 unsafe link.halt(why)
                 throw why
             }
-            end(index)
+            drop(id)
         }
     }
 
@@ -351,17 +333,12 @@ import CSupport
             loanLimit: peer.loans)
     }
 
-    mutating func takeBack(_ loan: UInt64) {
-        if isOpen { end(Int(loan >> UInt64(ORO_LOAN_INDEX_SHIFT))) }
-    }
+    /// The frame with this loan is about to be seen.
+    mutating func commit(_ loan: UInt64) { loans.lend(loan) }
 
-    private mutating func end(_ index: Int) {
-        let id = loans[index].id
-        loans[index].id = -1
-        loans[index].nextFree = freeLoan
-        freeLoan = index
-        loansOut -= 1
-        drop(id)
+    /// The frame with this loan is not sent.
+    mutating func takeBack(_ loan: UInt64) {
+        if isOpen, let id = loans.finish(loan, by: .sender) { drop(id) }
     }
 
     /// One holder of the block less.
@@ -421,11 +398,11 @@ import CSupport
         if ending == nil { ending = why }
         memories = []
         spares = []
-        loans = []
+        loans.forgetAll()
         strangers = [:]
         (resting, restingBytes) = ([], 0)
         returns = nil
-        (loansOut, bytesOut, memoryBytes, slotsTaken) = (0, 0, 0, 0)
+        (bytesOut, memoryBytes, slotsTaken) = (0, 0, 0)
     }
 
     var figures: Arena.Figures {

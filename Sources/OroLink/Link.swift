@@ -30,6 +30,9 @@ import Synchronization
     /// Those of the peer's; belongs to the receiver's role.
     var arrived = ArrivedDescriptors()
 
+    /// What pays for messages of the peer's that are kept. Set by the owner of the link before anything is read, and never again.
+    package var account = ByteAccount()
+
     /// The peer may be introduced to others.
     package let isIntroducible: Bool
     /// Who deals with introductions; belongs to the receiver's role.
@@ -93,6 +96,8 @@ import Synchronization
     @usableFromInline
     struct Receiving {
         @usableFromInline var inCount = 1
+        /// Where the next drain begins.
+        @usableFromInline var firstRing = 0
         /// The peer's count of control packets when the socket was last read to its end; else something different.
         @usableFromInline var controlsSeen: UInt32 = 0
         /// Wake packets read.
@@ -172,7 +177,7 @@ import Synchronization
         unsafe oro_writer_init(
             &outs[0].writer, parts.own.ring, UInt64(parts.limits.ringBytes), parts.key,
             oro_control_cursor(theirBase, 0))
-        unsafe outs[0].recordLimit = Link.recordLimit(parts.limits.ringBytes)
+        unsafe outs[0].recordLimit = Link.recordLimit(parts.limits.ringBytes, parts.theirs.offer.messageBytes)
         unsafe oro_reader_init(
             &ins[0].reader, parts.theirs.segment.ring, UInt64(parts.theirs.offer.ringBytes), parts.theirs.offer.key,
             oro_control_own_cursor(ownBase, 0))
@@ -202,7 +207,7 @@ import Synchronization
     deinit {
         end(.closed)
         for index in 0..<Ring.most {
-            unsafe ins[index].assembly?.deallocate()
+            unsafe ins[index].assembly.free(account)
             unsafe (owners + index).deinitialize(count: 1)
         }
         unsafe outs.deinitialize(count: Ring.most)
@@ -214,8 +219,11 @@ import Synchronization
         unsafe UnsafeMutableRawPointer(waker).deallocate()
     }
 
-    /// A record may take a quarter of its ring: the reader gives room back in eighths, so it always comes to fit.
-    static func recordLimit(_ ringBytes: Int) -> Int { ringBytes / 4 - Int(ORO_RECORD_HEADER_BYTES) }
+    /// A record may take a quarter of its ring: the reader gives room back in eighths, so it always comes to fit. And a message
+    /// of one record is no longer than any other may be.
+    static func recordLimit(_ ringBytes: Int, _ messageBytes: Int) -> Int {
+        min(ringBytes / 4 - Int(ORO_RECORD_HEADER_BYTES), messageBytes)
+    }
 
     var ownBase: UnsafeMutableRawPointer { unsafe own.base }
     var theirBase: UnsafeMutableRawPointer { unsafe theirs.segment.base }

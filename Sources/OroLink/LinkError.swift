@@ -34,6 +34,8 @@ public enum LinkError: Error, Hashable, Sendable {
     /// No block is free: `bytes` of blocks are out, filled here or with the peer, which is process `processID` and has
     /// `loans` of them and gives none back.
     case noBlocks(processID: Int32, bytes: Int, loans: Int, byteLimit: Int, loanLimit: Int)
+    /// The peer makes this side keep more memory than it may; the text says how much, the limit, and its setting.
+    case overQuota(String)
     /// The ring has no room and the call may not wait.
     case busy
     /// The call's deadline passed.
@@ -91,6 +93,7 @@ extension LinkError: CustomStringConvertible {
         case .noBlocks(let process, let bytes, let loans, let byteLimit, let loanLimit):
             "no block is free: \(bytes) bytes of at most \(byteLimit) are out, and process \(process) has not given back "
                 + "\(loans) blocks of at most \(loanLimit)"
+        case .overQuota(let what): "too much memory: \(what)"
         case .busy: "too many bytes wait for room, or no ring is left"
         case .timedOut: "timed out"
         case .overBudget(let what): what

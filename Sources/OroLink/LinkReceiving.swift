@@ -2,14 +2,19 @@ import CSupport
 
 // All of this belongs to the holder of the receiver's role.
 extension Link {
-    /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read.
+    /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read. Ends early when the
+    /// clock (`oro_ticks`) has passed `end`; the next call begins with the next ring.
     ///
     /// Throws when the peer broke the protocol, or when `body` throws; the link must then be ended. This is the path that
     /// neither allocates nor calls the system (messages of one record).
     @inlinable
-    package func drain(limit: Int, _ body: (Incoming) throws(LinkError) -> Void) throws(LinkError) -> Int {
+    package func drain(
+        limit: Int, until end: UInt64 = .max, _ body: (Incoming) throws(LinkError) -> Void
+    ) throws(LinkError) -> Int {
         var total = 0
-        for ring in 0..<(unsafe receiving.pointee.inCount) {
+        let rings = unsafe receiving.pointee.inCount
+        var ring = unsafe receiving.pointee.firstRing
+        for _ in 0..<rings {
             // `ins` has room for every ring number, and belongs to the receiver's role.
             let state = unsafe ins + ring
             var count = 0
@@ -22,7 +27,7 @@ extension Link {
                     // Before anything of it is copied; longer ones in parts are refused by `assemble`.
                     if unsafe Int(view.length) > state.pointee.longest { throw unsafe tooLong(Int(view.length)) }
                     unsafe try body(
-                        Incoming(ring: ring, bytes: unsafe view.payload, count: Int(view.length), owned: false))
+                        Incoming(ring: ring, bytes: unsafe view.payload, count: Int(view.length), place: .ring))
                 } else if let whole = unsafe try assemble(ring, view) {
                     try body(whole)
                 }
@@ -32,11 +37,30 @@ extension Link {
                     unsafe oro_reader_publish(&state.pointee.reader)
                     wakeForRoom()
                 }
+                // A message that comes in several records is dear in any case.
+                if unsafe count % Turn.records == 0 || view.length > Turn.cheapRecord || view.part != 0,
+                    oro_ticks() > end
+                {
+                    unsafe receiving.pointee.firstRing = ring + 1 < rings ? ring + 1 : 0
+                    noteStreak(total + count)
+                    return total + count
+                }
             }
             total += count
+            ring = ring + 1 < rings ? ring + 1 : 0
         }
         if total > 0 { noteStreak(total) }
         return total
+    }
+
+    /// How often to drain at most `limit` messages of each ring until all is read that the rings can hold at one time.
+    package func roundsToEmpty(limit: Int) -> Int {
+        var most: UInt64 = 0
+        for ring in 0..<(unsafe receiving.pointee.inCount) {
+            // The reader belongs to the receiver's role.
+            most = unsafe max(most, ins[ring].reader.capacity)
+        }
+        return Int(most) / Int(ORO_RECORD_HEADER_BYTES) / limit + 1
     }
 
     /// Polls for a message, `looks` times at most. The innermost loop of all waiting: every nanosecond in it is latency.
@@ -58,48 +82,17 @@ extension Link {
     }
 
     /// Takes one record of a message that came in several; the message when it is whole.
-    ///
-    /// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing.
     @usableFromInline
     func assemble(_ ring: Int, _ view: oro_view) throws(LinkError) -> Incoming? {
         let state = unsafe ins + ring
-        var bytes = unsafe UnsafeRawBufferPointer(start: view.payload, count: Int(view.length))
+        let bytes = unsafe UnsafeRawBufferPointer(start: view.payload, count: Int(view.length))
         if unsafe view.part == 1 {
-            guard unsafe state.pointee.assembly == nil else { throw .violation("a message begins inside another") }
-            guard bytes.count >= 8 else { throw .violation("a first record without its total") }
-            // UNTRUSTED: copied once and checked.
-            let total = unsafe UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
-            guard total <= UInt64(limits.messageBytes) else { throw tooLong(total) }
-            unsafe bytes = UnsafeRawBufferPointer(rebasing: bytes[8...])
-            unsafe state.pointee.assemblyTotal = Int(total)
-            unsafe state.pointee.assembled = 0
-            unsafe state.pointee.assemblyRoom = 0
-        } else if unsafe state.pointee.assembly == nil {
-            throw .violation("a message continues that never began")
+            unsafe try state.pointee.assembly.begin(bytes, limits.messageBytes, account)
+        } else {
+            unsafe try state.pointee.assembly.go(on: bytes, account)
         }
-        let (done, total) = unsafe (state.pointee.assembled, state.pointee.assemblyTotal)
-        guard bytes.count <= total - done else { throw .violation("a message longer than its total") }
-        let needed = done + bytes.count
-        if unsafe needed > state.pointee.assemblyRoom || state.pointee.assembly == nil {
-            let room = min(total, max(2 * needed, 4096))
-            let grown = unsafe try PrivateMemory.allocate(room + 64)
-            if let old = unsafe state.pointee.assembly {
-                unsafe grown.copyMemory(from: old, byteCount: done)
-                unsafe old.deallocate()
-            }
-            unsafe state.pointee.assembly = grown
-            unsafe state.pointee.assemblyRoom = room
-        }
-        if let source = bytes.baseAddress, let assembly = unsafe state.pointee.assembly {
-            unsafe (assembly + done).copyMemory(from: source, byteCount: bytes.count)
-        }
-        unsafe state.pointee.assembled = needed
         if unsafe view.part != 3 { return nil }
-        guard needed == total, let whole = unsafe state.pointee.assembly else {
-            throw .violation("a message shorter than its total")
-        }
-        unsafe state.pointee.assembly = nil
-        return unsafe Incoming(ring: ring, bytes: UnsafeRawPointer(whole), count: total, owned: true)
+        return unsafe try state.pointee.assembly.finish(ring)
     }
 
     /// Bytes of the peer's, to be read in place and given back.

@@ -119,7 +119,7 @@ extension Link {
         guard try send(packet, segment.memory.number) else { return false }
         let cursor = unsafe oro_control_cursor(theirBase, UInt32(number))
         unsafe oro_writer_init(&outs[number].writer, segment.mapping.ring, UInt64(limits.ringBytes), key, cursor)
-        unsafe outs[number].recordLimit = Link.recordLimit(limits.ringBytes)
+        unsafe outs[number].recordLimit = Link.recordLimit(limits.ringBytes, peerMessageBytes)
         opening.mappings.append(MappingBox(segment))
         outCount.store(number + 1, ordering: .releasing)
         return true
@@ -166,15 +166,16 @@ extension Link {
     @inlinable package func isBackedUp(_ ring: Int) -> Bool { unsafe !outs[ring].waiting.isEmpty }
 
     /// Writes as much of a message as there is room for, from `sent` on; several records when it needs them.
-    /// True when the whole message is written.
+    /// True when the whole message is written. `lent`: what it names of this side's arena.
     package func writeSome(
-        _ ring: Int, _ message: UnsafeRawBufferPointer, from sent: inout Int
+        _ ring: Int, _ message: UnsafeRawBufferPointer, from sent: inout Int, lent: Lent? = nil
     ) throws(LinkError) -> Bool {
         let limit = recordLimit(of: ring)
         let total = message.count
         if sent == 0 && total <= limit {
             let outcome = unsafe try write(ring, count: total) { place in
                 if let source = message.baseAddress { unsafe place.copyMemory(from: source, byteCount: total) }
+                if let lent { arena.commit(lent) }
             }
             if case .sent = outcome { sent = total }
             return outcome == .sent
@@ -198,6 +199,7 @@ extension Link {
             if let source = message.baseAddress {
                 unsafe UnsafeMutableRawPointer(place + prefix).copyMemory(from: source + sent, byteCount: piece)
             }
+            if part == 3, let lent { arena.commit(lent) }
             unsafe oro_writer_commit(&outs[ring].writer, false)
             wake()
             sent += piece
@@ -212,6 +214,22 @@ extension Link {
         waitingMessages.add(1, ordering: .sequentiallyConsistent)
     }
 
+    /// The link is over: drops up to `most` of the messages that wait in this ring. False: none is left.
+    package func dropWaiting(_ ring: Int, most: Int) -> Bool {
+        let count = unsafe outs[ring].waiting.count
+        guard count > 0 else { return false }
+        // From the end, which costs no more than what is dropped.
+        unsafe outs[ring].waiting.removeLast(min(most, count))
+        if unsafe outs[ring].waiting.isEmpty {
+            unsafe outs[ring].written = 0
+            unsafe outs[ring].waitingBytes = 0
+            unsafe outs[ring].waiting = []
+            return false
+        }
+        unsafe outs[ring].written = min(outs[ring].written, outs[ring].waiting.count)
+        return true
+    }
+
     /// Bytes of the messages that wait for room in this ring.
     package func waitingBytes(in ring: Int) -> Int { unsafe outs[ring].waitingBytes }
 
@@ -224,7 +242,8 @@ extension Link {
         while unsafe outs[ring].written < outs[ring].waiting.count {
             let first = unsafe outs[ring].waiting[outs[ring].written]!
             let before = first.sent
-            let whole = unsafe try writeSome(ring, unsafe UnsafeRawBufferPointer(first.bytes), from: &first.sent)
+            let whole = unsafe try writeSome(
+                ring, unsafe UnsafeRawBufferPointer(first.bytes), from: &first.sent, lent: first.lent)
             if first.sent != before { progressed = true }
             guard whole else { return progressed }
             unsafe outs[ring].waiting[outs[ring].written] = nil

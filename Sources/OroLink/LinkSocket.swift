@@ -71,7 +71,10 @@ extension Link {
                 unsafe receiving.pointee.controlsSeen = announced
                 unsafe receiving.pointee.isSocketRead = true
                 return
-            case .hangUp: throw .peerGone
+            case .hangUp:
+                // It is said once: what is in the rings may still be read.
+                unsafe receiving.pointee.controlsSeen = announced
+                throw .peerGone
             case .wake: try takeWake()
             case .packet(let packet, let descriptors):
                 controlsRead.store(controlsRead.load(ordering: .relaxed) &+ 1, ordering: .relaxed)

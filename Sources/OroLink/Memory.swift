@@ -10,19 +10,20 @@ import CSupport
     /// Length of the memfd.
     package let bytes: Int
     private var mapping: Mapping?
+    /// What pays for it. Set by whoever makes it, before anybody else has it.
+    var charge: ByteCharge?
     /// Where it is mapped.
     package private(set) var base: UnsafeMutableRawPointer
     /// Sealed for good: nobody can write to it any more, this process included.
     package private(set) var isImmutable: Bool
-
-    /// What it counts for.
-    private let charge: ResourceCharge?
+    /// Counts its mapping for the peer that it is made for.
+    private let held: ResourceCharge?
 
     private init(
         _ descriptor: consuming Descriptor, _ mapping: consuming Mapping, bytes: Int, isImmutable: Bool,
-        charge: ResourceCharge? = nil
+        held: ResourceCharge? = nil
     ) {
-        self.charge = charge
+        self.held = held
         self.descriptor = consume descriptor
         unsafe base = mapping.base
         self.mapping = consume mapping
@@ -42,7 +43,7 @@ import CSupport
     /// A new one of `bytes`, all of it allocated. Its size cannot change, and nobody but this process can write to it; with
     /// `sealable` that is left for ``seal()``.
     package static func create(
-        bytes: Int, huge: Bool = false, sealable: Bool = false, charge: ResourceCharge? = nil
+        bytes: Int, huge: Bool = false, sealable: Bool = false, held: ResourceCharge? = nil
     ) throws(LinkError) -> OwnMemory {
         let allocation = Int32(huge ? ORO_SIZED : ORO_ALLOCATED)
         let created = unsafe oro_memfd_create("oro-ipc-blocks", UInt64(bytes), allocation)
@@ -56,7 +57,7 @@ import CSupport
             let status = oro_memfd_seal(descriptor.number)
             guard status == 0 else { throw .system(call: "F_ADD_SEALS", errno: -status) }
         }
-        return OwnMemory(descriptor, mapping, bytes: bytes, isImmutable: false, charge: charge)
+        return OwnMemory(descriptor, mapping, bytes: bytes, isImmutable: false, held: held)
     }
 
     /// An existing memfd, of which `number` stays the caller's. Seals whatever is not sealed yet: its size, and writing by

@@ -279,8 +279,9 @@ package enum Ring {
         return nil
     }
 
-    /// What a side may accept as its longest message. Lengths in frames have 32 bits.
-    static let messageBytes = 1 << 12...(1 << 32) - 1
+    /// What a side may accept as its longest message. Whatever the engine itself has to say fits into the least: an error with the
+    /// longest seq, the rows of as many ports as may go along. Lengths in frames have 32 bits.
+    package static let messageBytes = 1 << 14...(1 << 32) - 1
 
     static let memories = 4...Int(ORO_MEMORIES_MAX)
     static let payloadBytes = 1 << 12...1 << 46

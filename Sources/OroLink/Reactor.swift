@@ -34,7 +34,10 @@ package protocol ReactorService: AnyObject, Sendable {
     private unowned(unsafe) let service: any ReactorService
     /// Outside the object: no access of the loop needs a check for exclusivity.
     private let state: UnsafeMutablePointer<State>
+    /// Ticks between two looks at deadlines, and at descriptors where that costs a system call.
     private let lookEvery: UInt64
+    /// Ticks after which a turn of a foreign event loop, or of one thing among others, is over.
+    private let turnEnds: UInt64
     private let thread: ReactorThread
     /// Runs tasks on the reactor's thread.
     package let executor: ReactorExecutor
@@ -53,8 +56,9 @@ package protocol ReactorService: AnyObject, Sendable {
     private struct State {
         var patience: Patience
         var lastLook: UInt64 = 0
-        /// Turns with traffic.
-        var busyLooks: UInt32 = 0
+        /// Jobs that are run now, and how many of them were; what is left is for the next turn.
+        var jobs: [@Sendable () -> Void] = []
+        var jobsRun = 0
         /// In a foreign event loop: everything is armed, since when, in ticks.
         var isArmed = false
         var armedAt: UInt64 = 0
@@ -76,7 +80,9 @@ package protocol ReactorService: AnyObject, Sendable {
         unsafe state.initialize(to: State(patience: Patience(idle)))
         thread = try ReactorThread()
         executor = ReactorExecutor(thread)
-        lookEvery = 1000 * oro_ticks_per_us()
+        let microsecond = oro_ticks_per_us()
+        lookEvery = 200 * microsecond
+        turnEnds = 1000 * microsecond
     }
 
     package var backend: WakeBackend { poller.backend }
@@ -133,6 +139,7 @@ package protocol ReactorService: AnyObject, Sendable {
             defer { jobs = nil }
             return jobs
         }
+        runJobs()
         for job in last ?? [] { job() }
     }
 
@@ -161,11 +168,13 @@ package protocol ReactorService: AnyObject, Sendable {
                 }
             }
         }
-        runJobs()
+        // Those in hand, and what has come since.
+        for _ in 0..<2 { runJobs() }
     }
 
     /// One turn for a foreign event loop: does all there is to do, and leaves everything armed. Answers the nanoseconds
-    /// after which the next turn is due even if the descriptor stays silent; `nil` for never.
+    /// after which the next turn is due even if the descriptor stays silent; `nil` for never. Where there is more to do than
+    /// a turn takes, about a millisecond, it answers 0 and arms nothing.
     package func turn() -> UInt64? {
         isForeign ? nil : running.withLock { _ in turnOnce() }
     }
@@ -207,9 +216,21 @@ package protocol ReactorService: AnyObject, Sendable {
         begin()
         thread.awake()
         tick()
+        let end = oro_ticks() &+ turnEnds
+        var looks = 0
         repeat {
-            while look() {}
+            thread.awake()
+            while look() {
+                looks += 1
+                // Some looks in any case: the clock may have run while this thread did not.
+                if looks >= Reactor.looksOfTurn, oro_ticks() > end { return 0 }
+            }
             thread.fallAsleep()
+            looks += 1
+            if looks >= Reactor.looksOfTurn, oro_ticks() > end {
+                thread.awake()
+                return 0
+            }
         } while unsafe hasWork || !service.reactorArms() || hear(0)
         unsafe state.pointee.isArmed = true
         unsafe state.pointee.armedAt = oro_ticks()
@@ -218,6 +239,8 @@ package protocol ReactorService: AnyObject, Sendable {
         let now = oro_now()
         return next > now ? next - now : 0
     }
+
+    private static let looksOfTurn = 16
 
     private func begin() {
         guard thread.enter() else { return }
@@ -232,31 +255,25 @@ package protocol ReactorService: AnyObject, Sendable {
     }
 
     /// Something was handed to this thread. After the sleep was announced.
-    private var hasWork: Bool { hasJobs.load(ordering: .sequentiallyConsistent) || executor.jobs.hasAny }
+    private var hasWork: Bool {
+        unsafe hasJobs.load(ordering: .sequentiallyConsistent) || executor.jobs.hasAny || !state.pointee.jobs.isEmpty
+    }
 
     /// Everything once. True when there was something.
     private func look() -> Bool {
         var progressed = false
-        if hasJobs.load(ordering: .relaxed) {
-            runJobs()
+        if unsafe hasJobs.load(ordering: .relaxed) || !state.pointee.jobs.isEmpty {
+            runJobs(until: oro_ticks() &+ lookEvery)
             progressed = true
         }
         if executor.jobs.hasOthers {
-            executor.jobs.run()
+            executor.jobs.run(until: oro_ticks() &+ lookEvery)
             progressed = true
         }
         if unsafe service.reactorPolls() { progressed = true }
         // io_uring shows its completions in memory; epoll has to be asked, now and then.
-        if poller.backend == .ioUring {
-            if poller.pending, hear(0) { progressed = true }
-            // Deadlines come under load as well: the clock is read now and then.
-            if progressed {
-                unsafe state.pointee.busyLooks &+= 1
-                if unsafe state.pointee.busyLooks & 63 != 0 { return true }
-            } else if unsafe state.pointee.patience.waited < lookEvery {
-                return false
-            }
-        }
+        if poller.backend == .ioUring, poller.pending, hear(0) { progressed = true }
+        // Deadlines come under load as well.
         let now = oro_ticks()
         if unsafe now &- state.pointee.lastLook > lookEvery {
             unsafe state.pointee.lastLook = now
@@ -273,10 +290,21 @@ package protocol ReactorService: AnyObject, Sendable {
 
     private func hear(_ nanoseconds: UInt64) -> Bool {
         var heard = false
-        poller.wait(nanoseconds) { event in
-            heard = true
-            if event.key != Reactor.kickKey { return unsafe service.reactorHears(event) }
-            if event.lost != nil { watchKicks() }
+        var limit = nanoseconds
+        var end = UInt64.max
+        // What is left is found at the next look.
+        while poller.wait(
+            limit,
+            { event in
+                heard = true
+                if event.key != Reactor.kickKey { return unsafe service.reactorHears(event) }
+                if event.lost != nil { watchKicks() }
+            })
+        {
+            let now = oro_ticks()
+            if end == .max { end = now &+ turnEnds }
+            if now > end { break }
+            limit = 0
         }
         return heard
     }
@@ -299,12 +327,23 @@ package protocol ReactorService: AnyObject, Sendable {
         unsafe state.pointee.patience.slept(oro_ticks() &- begin)
     }
 
-    private func runJobs() {
-        hasJobs.store(false, ordering: .sequentiallyConsistent)
-        let now = jobs.withLock { jobs in
-            defer { jobs?.removeAll(keepingCapacity: true) }
-            return jobs
+    /// Runs the jobs that are there now, in order, until the clock has passed `end`; what is left is for the next call.
+    private func runJobs(until end: UInt64 = .max) {
+        if unsafe state.pointee.jobs.isEmpty {
+            hasJobs.store(false, ordering: .sequentiallyConsistent)
+            let taken = jobs.withLock { jobs in
+                defer { jobs?.removeAll(keepingCapacity: true) }
+                return jobs
+            }
+            unsafe state.pointee.jobs = taken ?? []
+            unsafe state.pointee.jobsRun = 0
         }
-        for job in now ?? [] { job() }
+        while unsafe state.pointee.jobsRun < state.pointee.jobs.count {
+            let job = unsafe state.pointee.jobs[state.pointee.jobsRun]
+            unsafe state.pointee.jobsRun += 1
+            job()
+            if oro_ticks() > end { break }
+        }
+        if unsafe state.pointee.jobsRun >= state.pointee.jobs.count { unsafe state.pointee.jobs = [] }
     }
 }

@@ -225,7 +225,9 @@ struct Accepted: ~Copyable {
         guard descriptors.count == 2, let memory = descriptors.take(), let socket = descriptors.take() else {
             throw .violation("an offer brings a segment and a socket, nothing else")
         }
-        guard oro_is_packet_socket(socket.number) else { throw .violation("an offer with something else than a socket") }
+        guard oro_is_packet_socket(socket.number) else {
+            throw .violation("an offer with something else than a socket")
+        }
         outbox = consume socket
         self.init(offer, try Segment.accept(memory, head: Ring.head, ring: offer.ringBytes))
     }

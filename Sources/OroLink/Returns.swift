@@ -9,19 +9,20 @@ import Synchronization
     /// Loans this side has.
     private let borrowed = Atomic<Int>(0)
 
-    private let memory: OwnMemory
     private let generation = oro_generation()
 
     private struct State {
+        /// Until the link is over.
+        var memory: OwnMemory?
+
         var next: UInt64 = 0
         /// As long as it lives. Closed before it goes, under the same lock.
         unowned(unsafe) var link: Link?
     }
 
     init(_ memory: OwnMemory, for link: Link, slots: Int) {
-        self.memory = memory
         self.slots = slots
-        state = Locked(State(link: link))
+        state = Locked(State(memory: memory, link: link))
     }
 
     /// One more loan of the peer's. False: it has lent more than was agreed.
@@ -31,7 +32,7 @@ import Synchronization
     func give(_ loan: UInt64) {
         if generation != oro_generation() { return }
         state.withLock { state in
-            guard let link = unsafe state.link else { return }
+            guard let link = unsafe state.link, let memory = state.memory else { return }
             // The memory has `slots` slots.
             unsafe oro_return_give(memory.base, UInt64(slots), state.next, loan)
             state.next += 1
@@ -41,7 +42,7 @@ import Synchronization
     }
 
     /// The link is over: nobody reads this any more.
-    func close() { state.withLock { state in unsafe state.link = nil } }
+    func close() { state.withLock { state in state = State() } }
 }
 
 /// Bytes of the peer's, as long as somebody here reads them; then they are given back.

@@ -44,12 +44,25 @@ public struct LinkLimits: Sendable, Hashable {
 @safe package final class WaitingMessage {
     let bytes: UnsafeMutableRawBufferPointer
     package var sent = 0
+    /// What it names of this side's arena.
+    let lent: Lent?
+    private var charge: ByteCharge?
 
     /// Takes over `bytes`, which came from `UnsafeMutableRawBufferPointer.allocate`; `sent` of them are written already.
-    package init(adopting bytes: UnsafeMutableRawBufferPointer, sent: Int) {
+    package init(adopting bytes: UnsafeMutableRawBufferPointer, sent: Int, lent: Lent? = nil) {
         unsafe self.bytes = bytes
+        self.lent = lent
         self.sent = sent
     }
+
+    /// As long as it waits, its memory is charged to this account. False: there is no room in that.
+    package func charge(to account: ByteAccount) -> Bool {
+        charge = unsafe ByteCharge(bytes.count + WaitingMessage.fixedCost, to: account)
+        return charge != nil
+    }
+
+    /// What a message costs besides its bytes.
+    private static let fixedCost = 256
 
     deinit { unsafe bytes.deallocate() }
 }
@@ -59,10 +72,7 @@ public struct LinkLimits: Sendable, Hashable {
 @safe package struct InRing {
     @usableFromInline package var reader = unsafe oro_reader()
     /// A message in several records, as far as it has come.
-    package var assembly: UnsafeMutableRawPointer?
-    package var assembled = 0
-    package var assemblyRoom = 0
-    package var assemblyTotal = 0
+    package var assembly = Assembly()
     /// Longest message that is taken.
     @usableFromInline let longest: Int
 
@@ -74,22 +84,32 @@ public struct LinkLimits: Sendable, Hashable {
 @safe package struct Incoming {
     /// Number of the ring it came through.
     @usableFromInline package let ring: Int
-    /// UNTRUSTED: without ``owned`` these bytes lie in the peer's segment: copy, then look.
+    /// UNTRUSTED: in a ring these bytes lie in the peer's segment: copy, then look.
     @usableFromInline package let bytes: UnsafeRawPointer
     @usableFromInline package let count: Int
-    /// The bytes are private memory that now belongs to the receiver, who frees it.
-    @usableFromInline package let owned: Bool
+    /// Whose memory the bytes are.
+    @usableFromInline package let place: Place
+
+    @usableFromInline
+    package enum Place: UInt8 {
+        /// The peer's.
+        case ring
+        /// Private memory that now belongs to the receiver, who frees it. It is charged to the link's account.
+        case owned
+        /// Private memory of the link's, with the first bytes of a message that its account had no room for.
+        case refused
+    }
 
     /// A message that did not come through a ring. `bytes` is from `allocate`, and has 64 more than `count`.
     package init(owning bytes: UnsafeMutableRawPointer, count: Int) {
-        unsafe self.init(ring: 0, bytes: UnsafeRawPointer(bytes), count: count, owned: true)
+        unsafe self.init(ring: 0, bytes: UnsafeRawPointer(bytes), count: count, place: .owned)
     }
 
-    @inlinable init(ring: Int, bytes: UnsafeRawPointer, count: Int, owned: Bool) {
+    @inlinable init(ring: Int, bytes: UnsafeRawPointer, count: Int, place: Place) {
         self.ring = ring
         unsafe self.bytes = bytes
         self.count = count
-        self.owned = owned
+        self.place = place
     }
 }
 

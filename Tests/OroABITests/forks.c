@@ -19,6 +19,16 @@ static void echo(oroipc_message *message, oroipc_result *result, void *context) 
     }
 }
 
+static oroipc_result *unanswered;
+static atomic_int is_asked;
+
+// Answered at the end of the program.
+static void later(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)message, (void)context;
+    unanswered = result;
+    atomic_store(&is_asked, 1);
+}
+
 static atomic_int accepted, arrived;
 
 static void on_port(oroipc_port *port, int32_t what, oroipc_structured *message, void *context) {
@@ -41,6 +51,7 @@ static oroipc_host *host_named(const char *name) {
     oroipc_host *host;
     OK(oroipc_host_create(name, &options, &host));
     OK(oroipc_host_map(host, "echo", OROIPC_ROUTE_SYNC, echo, NULL, NULL));
+    OK(oroipc_host_map(host, "later", OROIPC_ROUTE_LATER, later, NULL, NULL));
     OK(oroipc_host_accept_ports(host, "room", accept_port, NULL, NULL));
     OK(oroipc_host_start(host));
     return host;
@@ -69,6 +80,11 @@ static void never(oroipc_result *result, void *context) {
     (void)result, (void)context;
     fprintf(stderr, "a callback of the parent's in the child\n");
     _exit(3);
+}
+
+static void answered(oroipc_result *result, void *context) {
+    CHECK(oroipc_result_is_ok(result));
+    atomic_store((atomic_int *)context, 1);
 }
 
 // What the parent has when it forks.
@@ -127,6 +143,8 @@ static void use_everything(void) {
         STATUS(OROIPC_STATE, oroipc_host_shutdown(hosts[index], 1000, NULL));
         STATUS(OROIPC_STATE, oroipc_host_stop(hosts[index]));
     }
+    STATUS(OROIPC_STATE, oroipc_result_send(unanswered));
+    CHECK(oroipc_client_descriptor(client) == -1 && oroipc_host_descriptor(unserved) == -1);
     int32_t what;
     STATUS(OROIPC_STATE, oroipc_port_post(port, message, NULL, 0));
     STATUS(OROIPC_STATE, oroipc_port_take(port, &what, &message));
@@ -134,6 +152,7 @@ static void use_everything(void) {
 }
 
 static void give_everything_back(void) {
+    oroipc_result_release(unanswered);
     memset(oroipc_loan_data(loan), 9, 1000);
     oroipc_loan_release(loan);
     oroipc_body_release(body);
@@ -241,6 +260,11 @@ int main(void) {
     memset(oroipc_loan_data(loan), 5, 100000);
     OK(oroipc_body_create(&body));
     ask(client, large, sizeof large, &borrowed);
+    oroipc_call later = OROIPC_CALL("later");
+    static atomic_int is_answered;
+    OK(oroipc_client_call_async(threaded, &later, answered, &is_answered, NULL));
+    time_t limit = time(NULL) + 30;
+    while (!atomic_load(&is_asked)) CHECK(time(NULL) < limit);
     parent_goes_on();
 
     in_child("do nothing", NULL, NULL);
@@ -260,6 +284,11 @@ int main(void) {
     atomic_store(&is_done, 1);
     for (int index = 0; index < 3; index++) CHECK(pthread_join(threads[index], NULL) == 0);
     parent_goes_on();
+    oroipc_result *kept = oroipc_result_retain(unanswered);
+    OK(oroipc_result_send(unanswered));
+    unanswered = kept;
+    limit = time(NULL) + 30;
+    while (!atomic_load(&is_answered)) CHECK(time(NULL) < limit);
     give_everything_back();
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", folder);

@@ -264,7 +264,7 @@ extension Behaviour {
             Behaviour("a message that its receiver does not take comes as a messageerror, in its place", clients: 2) {
                 subject in
                 var options = subject.options
-                options.link.messageBytes = 1 << 12
+                options.link.messageBytes = 1 << 14
                 let clients = [try subject.client(), try subject.client(options)]
                 let name = "errors \(UInt64.random(in: 0 ... .max))"
                 let (one, other) = (try clients[0].meet(name), try clients[1].meet(name))
@@ -275,7 +275,7 @@ extension Behaviour {
                 }
                 other.onmessage = { event in seen.withLock { $0.append(event.data.string ?? "?") } }
                 try one.postMessage("before")
-                try one.postMessage(.string(String(repeating: "x", count: 10_000)))
+                try one.postMessage(.string(String(repeating: "x", count: 40_000)))
                 try one.postMessage("behind")
                 try await until("three events") { seen.withLock { $0.count } == 3 }
                 try expectEqual(seen.withLock { $0 }, ["before", "messageerror DataCloneError", "behind"])

@@ -45,6 +45,18 @@ struct DriverTests {
     }
 
     @Test(
+        "every limit a client may choose goes with every kind of request, result, event, port and stream",
+        .timeLimit(.minutes(5)), arguments: WakeBackend.allCases)
+    func limits(_ backend: WakeBackend) async throws {
+        _ = try await run(["limits", "--backend", backend.rawValue])
+    }
+
+    @Test("the same against a host that takes the shortest messages there are", .timeLimit(.minutes(5)))
+    func limitsOfHost() async throws {
+        _ = try await run(["limits", "--host-message-bytes", "16384"])
+    }
+
+    @Test(
         "whoever survives a kill at any instruction hears of it and goes on", .timeLimit(.minutes(3)),
         arguments: WakeBackend.allCases,
         [

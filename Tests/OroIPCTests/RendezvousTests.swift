@@ -81,6 +81,19 @@ struct RendezvousTests {
         }
     }
 
+    @Test("a folder's name is not cut at a zero character")
+    func wholeFolder() throws {
+        var options = HostOptions()
+        options.folder = folder.path + "\0/elsewhere"
+        #expect(throws: LinkError.self) { try Host(name: "h", options: options) }
+        #expect(folder.entries == [])
+        var clientOptions = ClientOptions()
+        clientOptions.folder = options.folder
+        let host = try host()
+        #expect(throws: LinkError.self) { try Client.connect("h", options: clientOptions) }
+        host.stop()
+    }
+
     @Test("a policy that says no is heard by the client", arguments: WakeBackend.allCases)
     func denied(_ backend: WakeBackend) throws {
         let asked = Locked<PeerIdentity?>(nil)

@@ -13,6 +13,7 @@ struct Arguments {
         oro-test-peer attackclients [--count K] [--seed S] [--first N] [--backend B]   a hostile host, its clients, and figures
         oro-test-peer badhost  --name N [--folder F] [--seed S] [--first N]   (its host)
         oro-test-peer exposed  --folder F [--count K] [--seed S] [--first N]  (its clients)
+        oro-test-peer limits   [--backend B] [--host-message-bytes K] [--only LIMIT] [--kind TEXT] [--table]   every limit with every kind
         oro-test-peer wakeups  [--count K] [--backend B] [--idle P] [--async]
         oro-test-peer big      [--bytes K]                               one message of 4 GiB and a byte
         oro-test-peer idle     [--links K] [--seconds S] [--backend B]
@@ -64,6 +65,9 @@ struct Arguments {
         options.idle = idle
         options.links = number("links", options.links)
         options.link.loans = number("loans", options.link.loans)
+        options.link.messageBytes = number("message-bytes", options.link.messageBytes)
+        options.receivedBytesPerLink = number("received-per-link", options.receivedBytesPerLink)
+        options.receivedBytes = number("received", options.receivedBytes)
         options.ports.allowsMeetings = true
         options.ports.allowsDescriptors = true
         options.handshakes = number("handshakes", options.handshakes)

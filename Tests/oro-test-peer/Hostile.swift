@@ -179,7 +179,7 @@ final class Hostile {
             "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
             "more descriptors", "wake flood", "wake counts", "packets", "half a hang-up",
             "truncated hello", "vanish", "versions", "bounds", "assembly",
-        ] + blockKinds + portKinds + descriptorKinds + wayKinds
+        ] + blockKinds + portKinds + descriptorKinds + wayKinds + memoryKinds
 
     /// One mutation.
     func step() throws {
@@ -187,7 +187,7 @@ final class Hostile {
         counts[kind, default: 0] += 1
         let tries: [([String], (String) throws -> Void)] = [
             (Hostile.blockKinds, blocks), (Hostile.portKinds, ports), (Hostile.descriptorKinds, descriptors),
-            (Hostile.wayKinds, ways),
+            (Hostile.wayKinds, ways), (Hostile.memoryKinds, memory),
         ]
         if let (_, attempt) = tries.first(where: { $0.0.contains(kind) }) {
             do { try attempt(kind) } catch { throw Unexpected("\(kind): \(error)") }
@@ -399,6 +399,7 @@ func hostileTrial(_ arguments: Arguments) async throws {
     let backend = arguments.text("backend") ?? "io_uring"
     let host = try Peer([
         "serve", "--name", "attacked", "--folder", folder.path, "--backend", backend, "--loans", "512",
+        "--received-per-link", "1048576", "--received", "4194304",
     ])
     try host.line(starting: "ready")
     var options = ClientOptions()

@@ -419,6 +419,15 @@ final class SequenceClient {
         }
     }
 
+    /// What a host keeps of those that are gone it lets go.
+    private func release() throws {
+        forget()
+        (link.offer, link.features, assailant.reads) = (.init(), 1, true)
+        assailant.connect(link)
+        guard try link.ask("release") else { throw Unexpected("the host does not let go") }
+        link.closeAll()
+    }
+
     static func run(_ arguments: Arguments) throws {
         let client = SequenceClient(
             folder: arguments.text("folder") ?? "/tmp/oro-ipc-\(getuid())", name: try arguments.name())
@@ -430,6 +439,7 @@ final class SequenceClient {
                 throw Unexpected("sequence \(number) of seed \(seed): \(error)")
             }
         }
+        try client.release()
         print("sequences \(count), steps \(client.steps.values.reduce(0, +))")
         if arguments.has("table") {
             for (kind, number) in client.steps.sorted(by: { $0.key < $1.key }) { print("  \(kind): \(number)") }

@@ -1,6 +1,5 @@
 import CTestSupport
 import Foundation
-import Glibc
 import OroFrame
 import OroIPC
 import OroURI
@@ -14,13 +13,15 @@ func worst(_ arguments: Arguments) async throws {
     var random = Seeded(state: UInt64(arguments.number("seed", 1)))
     print("| what | worst input | ns a byte, 64 KiB | ns a byte, 1 MiB | memory |")
     print("| --- | --- | ---: | ---: | ---: |")
-    for subject in try MeasuredReader.all(backend: arguments.backend) where only == nil || subject.name.contains(only ?? "") {
+    for subject in try MeasuredReader.all(backend: arguments.backend)
+    where only == nil || subject.name.contains(only ?? "") {
         let (pattern, _) = climb(subject, steps, &random)
         let small = cost(subject, pattern, 64 << 10)
         let large = cost(subject, pattern, subject.largest)
         let memory = subject.memory.map { String(format: "%.0f", $0(pattern, 64 << 10)) } ?? ""
         print(
-            "| \(subject.name) | \(subject.describe(pattern)) | \(String(format: "%.1f", small)) | \(String(format: "%.1f", large)) | \(memory) |")
+            "| \(subject.name) | \(subject.describe(pattern)) | \(String(format: "%.1f", small)) | \(String(format: "%.1f", large)) | \(memory) |"
+        )
     }
 }
 
@@ -103,17 +104,21 @@ private struct MeasuredReader {
     private static func show(_ bytes: [UInt8]) -> String {
         let text = String(decoding: bytes.prefix(24), as: UTF8.self)
         let plain = text.unicodeScalars.map { scalar in
-            scalar.value < 0x7F && scalar.value > 0x20 && scalar != "|" ? String(scalar) : "\\u{\(String(scalar.value, radix: 16))}"
+            scalar.value < 0x7F && scalar.value > 0x20 && scalar != "|"
+                ? String(scalar) : "\\u{\(String(scalar.value, radix: 16))}"
         }.joined()
         return "`\(plain)\(bytes.count > 24 ? "…" : "")`"
     }
 
-    static func value(_ name: String, keepsMemory: Bool = false, _ read: @escaping (Value, [UInt8]) -> Void) -> MeasuredReader {
+    static func value(_ name: String, keepsMemory: Bool = false, _ read: @escaping (Value, [UInt8]) -> Void)
+        -> MeasuredReader
+    {
         var subject = MeasuredReader(
             name: name, tokens: ValueGrammar.leaves.count, wrappings: ValueGrammar.wrappings,
             describe: { pattern in
                 let leaves = pattern.tokens.map { String(ValueGrammar.leaves[$0](0).json().prefix(16)) }
-                return "`\(leaves.joined(separator: " ").map { $0.isASCII && $0 != "|" ? String($0) : "?" }.joined())`, way \(pattern.wrapping)"
+                return
+                    "`\(leaves.joined(separator: " ").map { $0.isASCII && $0 != "|" ? String($0) : "?" }.joined())`, way \(pattern.wrapping)"
             },
             prepare: { pattern, count in
                 let value = ValueGrammar.value(pattern, count)
@@ -123,9 +128,9 @@ private struct MeasuredReader {
         if keepsMemory {
             subject.memory = { pattern, count in
                 guard let bytes = try? ValueGrammar.value(pattern, count).encoded() else { return 0 }
-                let before = mallinfo2().uordblks
+                let before = oro_heap_bytes()
                 let value = try? Value(encoded: bytes)
-                let after = mallinfo2().uordblks
+                let after = oro_heap_bytes()
                 return withExtendedLifetime(value) { Double(after) - Double(before) } / Double(bytes.count)
             }
         }
@@ -133,7 +138,9 @@ private struct MeasuredReader {
     }
 
     /// A built-in route, asked over a link.
-    static func route(_ name: String, _ client: Client, _ most: Int, _ parameters: @escaping (Value) -> Value) -> MeasuredReader {
+    static func route(_ name: String, _ client: Client, _ most: Int, _ parameters: @escaping (Value) -> Value)
+        -> MeasuredReader
+    {
         var subject = value(name) { _, _ in }
         let inner = subject.prepare
         subject = MeasuredReader(
@@ -179,7 +186,8 @@ private struct MeasuredReader {
         ]
         let values: [MeasuredReader] = [
             .value("value decoded", keepsMemory: true) { _, bytes in _ = try? Value(encoded: bytes) },
-            .value("value hashed and compared") { value, _ in _ = Set<Value>([value, .array([value])]).contains(value) },
+            .value("value hashed and compared") { value, _ in _ = Set<Value>([value, .array([value])]).contains(value)
+            },
             .value("value encoded") { value, _ in _ = try? value.encoded() },
             .value("value as JSON") { value, _ in _ = value.json() },
             .value("structured value decoded") { value, _ in _ = try? StructuredGraph.decode(value) },
@@ -202,7 +210,9 @@ private struct MeasuredReader {
                 _ = try? ValueDecoder().decode([[Int]].self, from: bytes)
             },
             .value("parameters as a query") { value, _ in
-                guard let message = try? Message.from("a", value.kind == .object ? value : ["value": value]) else { return }
+                guard let message = try? Message.from("a", value.kind == .object ? value : ["value": value]) else {
+                    return
+                }
                 _ = (message.href, message.params.count, message.keys)
             },
             .value("headers of a value") { value, _ in _ = try? Headers.from(value) },
@@ -219,5 +229,5 @@ private struct MeasuredReader {
         return texts + values + routes
     }
 
-    nonisolated(unsafe) private static var kept: [Host] = []
+    nonisolated(unsafe) private static var kept: [OroIPC.Host] = []
 }

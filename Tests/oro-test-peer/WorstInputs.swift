@@ -66,7 +66,10 @@ struct Grammar {
 
     static let uri = Grammar(
         ["a", "/", "..", ".", "%2e", "%", "%41", ":", "@", "[", "]", "?", "#", "\u{E9}", "\t", " ", "\u{300}", "0"],
-        [("ipc://a", "", ""), ("ipc://a/", "/", ""), ("ipc://", "", "@b"), ("ipc:", "", ""), ("ipc://a?", "", ""), ("ipc://[", "", "]")])
+        [
+            ("ipc://a", "", ""), ("ipc://a/", "/", ""), ("ipc://", "", "@b"), ("ipc:", "", ""), ("ipc://a?", "", ""),
+            ("ipc://[", "", "]"),
+        ])
 
     static let form = Grammar(
         ["a", "=", "&", "%41", "%", "+", "%F0%9F%98%80", "\u{300}", "1", "b=1&", "a=1&"],
@@ -79,18 +82,22 @@ struct Grammar {
     static let base64 = Grammar(["A", "+/", "=", "-_", "\n", "\u{300}", "AAAA", " "])
 
     static let digits = Grammar(
-        ["1", "9", "0", "000", "R", "-", " ", "n", "a", "9876543210"], [("", "", ""), ("R-", "", "n"), ("0x", "", ""), (" ", "", " ")])
+        ["1", "9", "0", "000", "R", "-", " ", "n", "a", "9876543210"],
+        [("", "", ""), ("R-", "", "n"), ("0x", "", ""), (" ", "", " ")])
 
-    static let text = Grammar(["a", "\u{E9}", "\u{1F600}", "\u{1100}\u{1161}", "\u{FB1D}"] + marks, [("", "", ""), ("a", "", "b")])
+    static let text = Grammar(
+        ["a", "\u{E9}", "\u{1F600}", "\u{1100}\u{1161}", "\u{FB1D}"] + marks, [("", "", ""), ("a", "", "b")])
 }
 
 /// The same for values: tokens are values, wrappings ways to put them together.
 enum ValueGrammar {
-    static let leaves: [(Int) -> Value] = [
+    static let leaves: [@Sendable (Int) -> Value] = [
         { _ in .null }, { .int(Int64($0)) }, { _ in [:] }, { _ in [] }, { _ in [[[[]]]] }, { _ in ["": 0] },
-        { _ in .bigint(0) }, { .bigint(BigInt($0)) }, { _ in .bigint(big) }, { _ in .bigint(-(big >> 64_000)) }, { _ in .double(1.1e-300) },
+        { _ in .bigint(0) }, { .bigint(BigInt($0)) }, { _ in .bigint(big) }, { _ in .bigint(-(big >> 64_000)) },
+        { _ in .double(1.1e-300) },
         { _ in .string(marks) }, { _ in .string("a") }, { .bytes([UInt8](repeating: 7, count: $0 % 64)) },
-        { ["a\($0)": .string("b")] }, { _ in [0, [2, 0]] }, { _ in [2, 0] }, { _ in [0] }, { _ in [4, 1, 2] }, { _ in [9, 1, [8, .bytes([1, 2, 3])], 0, 3] },
+        { ["a\($0)": .string("b")] }, { _ in [0, [2, 0]] }, { _ in [2, 0] }, { _ in [0] }, { _ in [4, 1, 2] },
+        { _ in [9, 1, [8, .bytes([1, 2, 3])], 0, 3] },
         { _ in [7, "Error", "m", nil] }, { _ in ["__type__": "Buffer", "data": "AAAA"] }, { _ in [13, 5] },
     ]
     static let wrappings = 9

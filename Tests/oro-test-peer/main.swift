@@ -19,6 +19,7 @@ do {
     case "attackclients": try await hostileHostTrial(arguments)
     case "badhost": try HostileHost.run(arguments)
     case "exposed": try await exposed(arguments)
+    case "limits": try await limits(arguments)
     case "wakeups": try await wakeups(arguments)
     case "big": try await big(arguments)
     case "idle": try await idleLinks(arguments)

@@ -763,9 +763,9 @@ OROIPC_API oroipc_status oroipc_host_stop(oroipc_host *host);
  * the library's. -1 for NULL. Any thread. */
 OROIPC_API int oroipc_host_descriptor(const oroipc_host *host);
 
-/* Does all there is to do without waiting, calling handlers. To be called once at first, when the descriptor is
- * readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most, -1 for ever, as
- * poll and epoll_wait take it.
+/* Does all there is to do without waiting, calling handlers, for about a millisecond. To be called once at first, when the
+ * descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most, -1 for
+ * ever, as poll and epoll_wait take it. 0: there is more to do, which the descriptor does not tell of.
  * Always on one thread, not inside a callback. Fails with OROIPC_STATE when the host is started, run or stopped. */
 OROIPC_API oroipc_status oroipc_host_turn(oroipc_host *host, int *timeout_ms);
 
@@ -1030,9 +1030,9 @@ OROIPC_API oroipc_status oroipc_client_on_end(oroipc_client *client, oroipc_endi
  * when it is readable. It stays the library's. -1 for other clients. Any thread. */
 OROIPC_API int oroipc_client_descriptor(const oroipc_client *client);
 
-/* Reads what has come, and calls back everything that is due, without waiting. To be called once at first, when the
- * descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most, -1
- * for ever. However many results have come, the descriptor is readable once. Always on one thread, not inside a
+/* Reads what has come, and calls back everything that is due, without waiting, for about a millisecond. To be called once at
+ * first, when the descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at
+ * most, -1 for ever; 0: there is more to do, which the descriptor does not tell of. However many results have come, the descriptor is readable once. Always on one thread, not inside a
  * callback.
  * Fails with OROIPC_STATE for a client with OROIPC_DELIVER_THREAD, or inside a callback. */
 OROIPC_API oroipc_status oroipc_client_turn(oroipc_client *client, int *timeout_ms);

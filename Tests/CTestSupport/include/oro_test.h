@@ -53,6 +53,8 @@ int oro_refuse_io_uring(void);
 // --- Counting -----------------------------------------------------------------------------------------------------
 // Allocations made by the calling thread since it began.
 uint64_t oro_allocations(void);
+// Bytes of the heap that are in use; 0 where the C library does not say.
+size_t oro_heap_bytes(void);
 // A sanitizer has its own malloc: it counts for nobody here, and keeps what is freed for a while.
 bool oro_is_sanitized(void);
 // Counts every system call of the calling thread between start and stop (syscall user dispatch). minus errno if the
@@ -102,6 +104,13 @@ int oro_raw_remove(void *address, uint64_t bytes);    // a hole, through a mappi
 void oro_raw_unmap(void *address, uint64_t bytes);
 void *oro_raw_map_reading(int fd, uint64_t bytes);
 void *oro_raw_map_private(int fd, uint64_t bytes);     // for what is sealed against all writing
+// Holds the lock that receiving from, sending to, or waiting for `fd` takes, until oro_hold_end: there is a packet, there is
+// room, there is an event. NULL: this process may not (vm.unprivileged_userfaultfd).
+enum oro_hold_kind { ORO_HOLD_RECEIVE, ORO_HOLD_SEND, ORO_HOLD_EPOLL };
+struct oro_hold;  // opaque
+struct oro_hold *oro_hold_start(int fd, enum oro_hold_kind kind);
+void oro_hold_end(struct oro_hold *hold);
+
 void oro_raw_fence(void);
 int oro_raw_epoll(int depth);  // an epoll that watches an epoll … depth deep
 int oro_raw_epoll_add(int epoll, int fd);

@@ -61,13 +61,12 @@ class Call {
     this.link = null
   }
 
-  /** The result when there is nothing to be sent: a wrong command, a body that is none, values that cannot travel. */
+  /** The result when there is nothing to be sent: a wrong command, or values of a kept call that cannot travel. */
   early () {
     const { command, options } = this
     const problem = problemOf(command)
     if (problem) return failed(problem, typeof command === 'string' ? command : null)
     try {
-      this.body = bodyBytes(this.body)
       // What headers and bytes say is no part of a key.
       const isKept = options.cache === true && !options.headers && this.body === null && this.verb !== 'write'
       if (isKept) this.key = keyOf(command, this.value)
@@ -162,7 +161,7 @@ function start (call) {
       settle(result)
     }
     try {
-      ticket = link.call(command, call.value, call.body, timeoutOf(options), call.ownSeq, flatHeaders(options.headers), reply => end(finished(call, reply)))
+      ticket = link.call(command, call.value, bodyBytes(call.body), timeoutOf(options), call.ownSeq, flatHeaders(options.headers), reply => end(finished(call, reply)))
     } catch (error) {
       return settle(failed(error, command))
     }
@@ -242,7 +241,7 @@ function sendSync (command, value = '', options = null, buffer = null) {
   const kept = call.on(link)
   if (kept) return kept
   try {
-    return call.finish(link.callSync(command, value, call.body, timeoutOf(options), call.ownSeq, flatHeaders(options.headers)))
+    return call.finish(link.callSync(command, value, bodyBytes(call.body), timeoutOf(options), call.ownSeq, flatHeaders(options.headers)))
   } catch (error) {
     return failed(error, command)
   }

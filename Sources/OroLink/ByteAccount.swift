@@ -1,0 +1,157 @@
+import Synchronization
+
+/// The private memory that one peer makes this process keep: messages that nobody has taken yet or that a handler holds, messages
+/// whose end has not come, names, and what waits because the peer does not read.
+///
+/// Memory is charged where it is made and released where it dies, on whatever thread, so every queue between the two is bounded
+/// without a limit of its own. The accounts of one host share a ``Total``, from which each takes bytes in portions: a charge is
+/// one addition to a number that belongs to this peer alone.
+// Sendable: all that changes is atomic or in a mutex.
+package final class ByteAccount: Sendable {
+    /// What all accounts of one host may hold together.
+    package final class Total: Sendable {
+        package let limit: Int
+        private let taken = Atomic<Int>(0)
+
+        package init(limit: Int) { self.limit = limit }
+
+        /// Bytes that the accounts have taken, in portions.
+        package var bytes: Int { taken.load(ordering: .relaxed) }
+
+        /// Takes `more` bytes for an account that then holds `whole`.
+        ///
+        /// No account may hold more than is left for all others. So one alone gets half of the limit, N that take all they can get
+        /// 1/(N + 1) each, and whoever comes next finds as much as any of them has.
+        fileprivate func take(_ more: Int, whole: Int) -> Bool {
+            var seen = taken.load(ordering: .relaxed)
+            while true {
+                let after = seen + more
+                guard after <= limit, whole <= limit - after else { return false }
+                let (isDone, now) = taken.weakCompareExchange(
+                    expected: seen, desired: after, successOrdering: .relaxed, failureOrdering: .relaxed)
+                if isDone { return true }
+                seen = now
+            }
+        }
+
+        fileprivate func giveBack(_ bytes: Int) { taken.subtract(bytes, ordering: .relaxed) }
+    }
+
+    /// The settings that the two limits come from, for the texts of errors.
+    package struct Settings: Sendable {
+        let own: String
+        let total: String
+
+        package init(own: String, total: String) {
+            self.own = own
+            self.total = total
+        }
+    }
+
+    /// Most bytes that this peer may hold.
+    package let limit: Int
+    private let total: Total?
+    private let settings: Settings
+    private let used = Atomic<Int>(0)
+    /// Bytes that were taken from the total for it.
+    private let taken = Atomic<Int>(0)
+    private let taking = Locked(true)
+    /// Bytes that were refused because of its own limit since it last held less than half of that.
+    private let refused = Atomic<Int>(0)
+
+    /// Bytes are taken from the total, and given back, in portions of so many.
+    static let portion = 16 << 10
+
+    package init(limit: Int, total: Total?, _ settings: Settings) {
+        self.limit = limit
+        self.total = total
+        self.settings = settings
+    }
+
+    /// One that bounds nothing: for memory that no peer is the cause of.
+    package convenience init() { self.init(limit: .max / 4, total: nil, Settings(own: "", total: "")) }
+
+    deinit { total?.giveBack(taken.load(ordering: .relaxed)) }
+
+    /// Bytes that it holds.
+    package var bytes: Int { used.load(ordering: .relaxed) }
+
+    /// Memory of so many bytes is about to be made. False: it must not be, and nothing is charged.
+    package func charge(_ bytes: Int) -> Bool {
+        // SYNC: relaxed: the number stands for itself. A charge that comes while the reserve shrinks is put right by the next.
+        let now = used.add(bytes, ordering: .relaxed).newValue
+        if now <= taken.load(ordering: .relaxed) { return true }
+        return chargeSlowly(bytes)
+    }
+
+    /// The same for memory that is there already.
+    package func chargeAnyway(_ bytes: Int) {
+        if !charge(bytes) { used.add(bytes, ordering: .relaxed) }
+    }
+
+    private func chargeSlowly(_ bytes: Int) -> Bool {
+        let isTaken = taking.withLock { _ in
+            let now = used.load(ordering: .relaxed)
+            let has = taken.load(ordering: .relaxed)
+            if now <= has { return true }
+            guard now <= limit else { return false }
+            let wanted = (now + ByteAccount.portion - 1) / ByteAccount.portion * ByteAccount.portion
+            if let total, !total.take(wanted - has, whole: wanted) { return false }
+            taken.store(wanted, ordering: .relaxed)
+            return true
+        }
+        if isTaken { return true }
+        let now = used.subtract(bytes, ordering: .relaxed).newValue
+        if now + bytes > limit { refused.add(bytes, ordering: .relaxed) }
+        return false
+    }
+
+    /// Memory that was charged is gone.
+    package func release(_ bytes: Int) {
+        let now = used.subtract(bytes, ordering: .relaxed).newValue
+        if taken.load(ordering: .relaxed) - now >= 4 * ByteAccount.portion { giveBack() }
+    }
+
+    private func giveBack() {
+        taking.withLock { _ in
+            let now = used.load(ordering: .relaxed)
+            if now < limit / 2 { refused.store(0, ordering: .relaxed) }
+            let kept = (now + 2 * ByteAccount.portion - 1) / ByteAccount.portion * ByteAccount.portion
+            let has = taken.load(ordering: .relaxed)
+            guard kept < has else { return }
+            taken.store(kept, ordering: .relaxed)
+            total?.giveBack(has - kept)
+        }
+    }
+
+    /// Why a charge of `bytes` was refused.
+    ///
+    /// A peer that was told so and sends as much again as it may hold breaks the protocol. That is not so where the total is used
+    /// up, which others may have done.
+    package func refusal(of bytes: Int) -> LinkError {
+        let now = self.bytes
+        guard now + bytes > limit else {
+            return .overQuota(
+                "\(bytes) more bytes of a peer that has \(now) here; all peers have \(total?.bytes ?? 0) of at most "
+                    + "\(total?.limit ?? 0) (\(settings.total)), and no one more than is left for the others")
+        }
+        let text = "\(bytes) more bytes of a peer that has \(now) of at most \(limit) here (\(settings.own))"
+        let over = refused.load(ordering: .relaxed)
+        return over > limit ? .violation("it sends on, \(over) bytes that were refused: \(text)") : .overQuota(text)
+    }
+}
+
+/// Bytes charged to an account as long as somebody has this.
+package final class ByteCharge: Sendable {
+    private let account: ByteAccount
+    private let bytes: Int
+
+    /// `nil`: the account has no room for so many.
+    package init?(_ bytes: Int, to account: ByteAccount) {
+        guard account.charge(bytes) else { return nil }
+        self.account = account
+        self.bytes = bytes
+    }
+
+    deinit { account.release(bytes) }
+}

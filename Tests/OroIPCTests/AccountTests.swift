@@ -1,0 +1,233 @@
+import CTestSupport
+import Foundation
+import OroConformance
+import OroLink
+import Testing
+
+@testable import OroIPC
+
+/// What a host and a client keep of what the other has sent: one account of bytes each.
+@Suite("Accounts of links")
+struct AccountTests {
+    private let megabyte = 1 << 20
+
+    private func text(_ count: Int) -> Value { .string(String(repeating: "x", count: count)) }
+
+    /// Requests that are held, with their replies.
+    private final class Held: Sendable {
+        private let all = Locked<[(Message, Reply)]>([])
+        var count: Int { all.withLock { $0.count } }
+        func add(_ message: Message, _ reply: Reply) { all.withLock { $0.append((message, reply)) } }
+        func answer() { for (_, reply) in all.withLock({ $0 }) { try? reply.send(nil) } }
+        func letGo() { all.withLock { $0 = [] } }
+    }
+
+    private func makeHost(perLink: Int, all: Int = 1 << 30) throws -> (host: OroIPC.Host, held: Held) {
+        var options = HostOptions()
+        options.receivedBytesPerLink = perLink
+        options.receivedBytes = all
+        let host = try OroIPC.Host.embedded(options: options)
+        let held = Held()
+        host.router.map("hold", reply: { message, reply in held.add(message, reply) })
+        host.router.map("count") { _ in Result(data: .int(Int64(held.count))) }
+        Fixture.install(on: host)
+        return (host, held)
+    }
+
+    @Test(
+        "requests beyond the account of their client get a QuotaExceededError, and others go on",
+        .timeLimit(.minutes(1)))
+    func requests() async throws {
+        let (host, held) = try makeHost(perLink: 8 * megabyte)
+        defer { host.stop() }
+        let (greedy, other) = (try host.connect(), try host.connect())
+        let calls = (0..<12).map { _ in Task { await greedy.request("hold", text(megabyte)) } }
+        try await until("each is held or refused") {
+            host.statistics.refusedFrames + held.count == 12
+        }
+        let kept = held.count
+        #expect(kept == 7, "8 MiB less what an exact megabyte needs besides")
+        #expect(host.statistics.receivedBytes >= 7 * megabyte && host.statistics.receivedBytes < 9 * megabyte)
+        #expect(host.clients.map(\.receivedBytes).max() ?? 0 >= 7 * megabyte)
+        // Small ones still fit, of this client and of others.
+        #expect(greedy.sendSync("echo", 3).data == 3)
+        #expect(other.sendSync("echo", text(3 * megabyte)).isOK)
+        held.answer()
+        var errors: [IPCError] = []
+        for call in calls { if let error = await call.value.err { errors.append(error) } }
+        #expect(errors.count == 5 && errors.allSatisfy { $0.name == "QuotaExceededError" }, "\(errors)")
+        #expect(errors.first?.message.contains("HostOptions.receivedBytesPerLink") == true, "\(errors)")
+        // What is let go of makes room.
+        held.letGo()
+        try await until("there is room again") { greedy.sendSync("echo", text(6 * megabyte)).isOK }
+        #expect(greedy.ending == nil && other.ending == nil)
+        #expect(host.statistics.violations == 0)
+    }
+
+    @Test("a message in many records is dropped as it comes, where there is no room for it", .timeLimit(.minutes(1)))
+    func assembled() throws {
+        let (host, _) = try makeHost(perLink: 2 * megabyte)
+        defer { host.stop() }
+        let client = try host.connect()
+        for _ in 0..<20 {
+            let result = client.sendSync("echo", text(3 * megabyte))
+            // It is refused more than it may have at some time.
+            if result.err?.name == "NetworkError" { break }
+            #expect(result.err?.name == "QuotaExceededError", "\(result)")
+            #expect(client.sendSync("echo", 1).isOK || client.ending != nil)
+        }
+        #expect(client.ending != nil, "who sends on all the same loses its link")
+        #expect(host.statistics.receivedBytes < megabyte)
+    }
+
+    @Test("no client can take the room of all; what others use up is nobody's fault", .timeLimit(.minutes(1)))
+    func shares() async throws {
+        let (host, held) = try makeHost(perLink: 64 * megabyte, all: 16 * megabyte)
+        defer { host.stop() }
+        let greedy = try (0..<3).map { _ in try host.connect() }
+        var calls: [Task<Result, Never>] = []
+        for client in greedy {
+            for _ in 0..<20 { calls.append(Task { await client.request("hold", text(megabyte)) }) }
+        }
+        try await until("each is held or refused") {
+            host.statistics.refusedFrames + held.count == 60
+        }
+        #expect(host.statistics.receivedBytes <= 13 * megabyte, "a quarter is left")
+        let other = try host.connect()
+        #expect(other.sendSync("echo", text(megabyte)).isOK)
+        let refused = other.sendSync("echo", text(8 * megabyte)).err
+        #expect(refused?.name == "QuotaExceededError")
+        #expect(refused?.message.contains("HostOptions.receivedBytes)") == true, "\(String(describing: refused))")
+        #expect(host.statistics.violations == 0)
+        held.answer()
+        held.letGo()
+        for call in calls { _ = await call.value }
+        try await until("all of it is given back") { host.statistics.receivedBytes < megabyte }
+    }
+
+    @Test(
+        "what a dead client left with handlers still counts for the host, until it is let go of",
+        .timeLimit(.minutes(1)))
+    func dead() async throws {
+        let (host, held) = try makeHost(perLink: 64 * megabyte, all: 16 * megabyte)
+        defer { host.stop() }
+        let client = try host.connect()
+        let call = Task { await client.request("hold", text(4 * megabyte)) }
+        try await until("it is held") { held.count == 1 }
+        client.close()
+        _ = await call.value
+        try await until("it is gone") { host.statistics.links == 0 }
+        #expect(host.statistics.receivedBytes >= 4 * megabyte)
+        held.letGo()
+        try await until("it is let go of") { host.statistics.receivedBytes == 0 }
+    }
+
+    @Test("bytes of a body beyond the account end their request", .timeLimit(.minutes(1)))
+    func bodies() async throws {
+        let (host, held) = try makeHost(perLink: 2 * megabyte)
+        defer { host.stop() }
+        let bodies = Locked<[Message]>([])
+        host.router.map(
+            "read.never",
+            async: { message in
+                bodies.withLock { $0.append(message) }
+                // Takes one piece, so that there is credit, and no more.
+                if let body = message.body { for try await _ in body { break } }
+                try await Task.sleep(for: .seconds(600))
+                return Result()
+            })
+        let client = try host.connect()
+        let body = AsyncStream<Bytes> { pieces in
+            for _ in 0..<64 { pieces.yield(Bytes([UInt8](repeating: 1, count: 8000))) }
+        }
+        // Most of the account is taken by something else.
+        let call = Task { await client.request("hold", text(2 * megabyte - 120_000)) }
+        try await until("it is held") { held.count == 1 }
+        let result = await client.request("read.never", body: body)
+        #expect(result.err?.name == "QuotaExceededError", "\(result)")
+        #expect(client.sendSync("echo", 1).isOK)
+        held.answer()
+        _ = await call.value
+    }
+
+    @Test("a port whose messages do not fit is closed with a QuotaExceededError, at both ends", .timeLimit(.minutes(1)))
+    func ports() async throws {
+        var options = HostOptions()
+        options.receivedBytesPerLink = 2 * megabyte
+        options.ports.allowsMeetings = true
+        options.ports.allowsDirectLinks = false
+        let host = try OroIPC.Host.embedded(options: options)
+        defer { host.stop() }
+        Fixture.install(on: host)
+        let (one, other) = (try host.connect(), try host.connect())
+        let (speaker, silent) = (try one.meet("here"), try other.meet("here"))
+        let reason = Locked<String?>(nil)
+        speaker.onclose = { event in reason.withLock { $0 = event.error?.message ?? "none" } }
+        for _ in 0..<3 { try? speaker.postMessage(.string(String(repeating: "x", count: megabyte))) }
+        try await until("it is closed") { reason.withLock { $0 } != nil }
+        #expect(
+            reason.withLock { $0 }?.contains("receivedBytesPerLink") == true,
+            "\(String(describing: reason.withLock { $0 }))")
+        #expect(one.sendSync("echo", 1).isOK && other.sendSync("echo", 1).isOK)
+        silent.close()
+    }
+
+    @Test("a client bounds what its host sends it", .timeLimit(.minutes(1)))
+    func client() async throws {
+        let (host, _) = try makeHost(perLink: 64 * megabyte)
+        defer { host.stop() }
+        var options = ClientOptions()
+        options.receivedBytes = 4 * megabyte
+        let client = try host.connect(options: options)
+        var kept: [Result] = []
+        for _ in 0..<3 { kept.append(client.sendSync("make.value", ["count": .int(Int64(megabyte))])) }
+        #expect(kept.filter { !$0.isOK }.isEmpty)
+        #expect(client.statistics.receivedBytes >= 3 * megabyte)
+        for result in [
+            client.sendSync("make.value", ["count": .int(Int64(2 * megabyte))]),
+            await client.request("make.value", ["count": .int(Int64(2 * megabyte))]),
+        ] {
+            #expect(result.err?.name == "QuotaExceededError", "\(result)")
+            #expect(result.err?.message.contains("ClientOptions.receivedBytes") == true, "\(result)")
+        }
+        #expect(client.sendSync("echo", 5).data == 5)
+        kept = []
+        #expect(client.sendSync("make.value", ["count": .int(Int64(2 * megabyte))]).isOK)
+        #expect(client.ending == nil)
+    }
+
+    @Test(
+        "clients that give no blocks back leave room for others, and get what fits through the ring",
+        .timeLimit(.minutes(1)))
+    func blocks() async throws {
+        var options = HostOptions()
+        options.blockBytes = 64 * megabyte
+        let host = try OroIPC.Host.embedded(options: options)
+        defer { host.stop() }
+        Fixture.install(on: host)
+        var kept: [Result] = []
+        for _ in 0..<3 {
+            let client = try host.connect()
+            for _ in 0..<8 { kept.append(client.sendSync("make", ["count": .int(Int64(6 * megabyte))])) }
+        }
+        #expect(kept.allSatisfy { $0.bytes?.count == 6 * megabyte }, "\(kept.compactMap(\.err))")
+        #expect(kept.contains { $0.bytes?.isBorrowed == true } && kept.contains { $0.bytes?.isBorrowed == false })
+        #expect(host.statistics.blockMemory <= 48 * megabyte)
+        let other = try host.connect()
+        #expect(other.sendSync("make", ["count": .int(Int64(6 * megabyte))]).bytes?.isBorrowed == true)
+        kept = []
+        try await until("what was given back is used again") {
+            other.sendSync("make", ["count": .int(Int64(30 * megabyte))]).bytes?.isBorrowed == true
+        }
+    }
+
+    @Test("accounts that cannot be are refused")
+    func badOptions() {
+        var options = HostOptions()
+        options.receivedBytesPerLink = 1000
+        #expect(throws: LinkError.self) { try OroIPC.Host.embedded(options: options) }
+        options = HostOptions()
+        options.receivedBytes = 1000
+        #expect(throws: LinkError.self) { try OroIPC.Host.embedded(options: options) }
+    }
+}

@@ -1,0 +1,106 @@
+import CTestSupport
+import Foundation
+import OroConformance
+import OroLink
+import Testing
+
+@testable import OroIPC
+
+/// What a host keeps of clients that are gone while its handlers have not answered them.
+@Suite("Clients that are gone", .serialized)
+struct GoneClientTests {
+    /// Handlers that hold on to all they are given, whatever becomes of their client.
+    private final class Holder: Sendable {
+        let replies = Locked<[(Message, Reply)]>([])
+        let streams = Locked<[(Message, ReplyStream)]>([])
+        let bodies = Locked<[Message]>([])
+        private let waiting = Locked<[CheckedContinuation<Void, Never>]>([])
+
+        func install(on router: Router) {
+            router.map("reply", reply: { [self] message, reply in replies.withLock { $0.append((message, reply)) } })
+            for (name, executor) in [("task", HandlerExecutor.global), ("here", .reactor)] {
+                router.map(
+                    name, on: executor,
+                    async: { [self] message in
+                        await wait()
+                        return Result(data: message.value, bytes: Bytes(pattern(50_000, seed: 1)))
+                    })
+            }
+            router.map(
+                "stream",
+                stream: { [self] message, stream in
+                    streams.withLock { $0.append((message, stream)) }
+                    try await stream.send(Bytes(pattern(20_000, seed: 2)))
+                    await wait()
+                })
+            router.map(
+                "body",
+                async: { [self] message in
+                    bodies.withLock { $0.append(message) }
+                    await wait()
+                    return Result()
+                })
+        }
+
+        /// Not even cancelled does it end.
+        private func wait() async {
+            await withCheckedContinuation { task in waiting.withLock { $0.append(task) } }
+        }
+
+        var count: Int { waiting.withLock { $0.count } + replies.withLock { $0.count } }
+
+        func release() {
+            for task in waiting.withLock({ $0 }) { task.resume() }
+            waiting.withLock { $0 = [] }
+            replies.withLock { $0 = [] }
+            streams.withLock { $0 = [] }
+            bodies.withLock { $0 = [] }
+        }
+    }
+
+    private struct Held: Equatable, CustomStringConvertible {
+        let descriptors = oro_count_fds(0)
+        let memories = oro_count_memfds(0)
+        var description: String { "\(descriptors) descriptors, \(memories) mappings" }
+    }
+
+    /// A client that asks for everything, gets no answer, and goes.
+    private func comeAndGo(_ host: OroIPC.Host, _ holder: Holder) async throws {
+        let before = holder.count
+        let client = try host.connect()
+        let calls = [
+            Task { await client.request("reply", ["x": 1]) }, Task { await client.request("task") },
+            Task { await client.write("here", nil, Bytes(pattern(5000, seed: 3))) },
+            Task { await client.request("body", body: AsyncStream<Bytes> { _ in }) },
+            Task {
+                for try await _ in client.stream("stream") {}
+                return Result()
+            },
+        ].map { $0 as Task<Result, any Error> }
+        try await until("all have begun") { holder.count == before + 5 }
+        client.close()
+        for call in calls { _ = await call.result }
+        try await until("the host knows") { host.statistics.links == 0 }
+    }
+
+    @Test(
+        "their descriptors and mappings are freed while handlers still hold their requests", .timeLimit(.minutes(1)),
+        arguments: WakeBackend.allCases)
+    func holdsNothing(_ backend: WakeBackend) async throws {
+        var options = HostOptions()
+        options.backend = backend
+        let host = try OroIPC.Host.embedded(options: options)
+        defer { host.stop() }
+        let holder = Holder()
+        holder.install(on: host.router)
+        try await comeAndGo(host, holder)
+        try await until("the first is gone") { host.statistics.links == 0 }
+        let before = Held()
+        for _ in 0..<10 { try await comeAndGo(host, holder) }
+        let end = oro_clock_ns() + 10_000_000_000
+        while Held() != before, oro_clock_ns() < end { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(Held() == before, "11 clients with 5 requests each")
+        #expect(holder.count == 55, "no handler has ended")
+        holder.release()
+    }
+}
