@@ -717,7 +717,8 @@ typedef struct oroipc_host_options {
     int32_t allows_meetings;
     /* Not 0: clients may not subscribe to broadcasts. */
     int32_t refuses_broadcasts;
-    int32_t reserved2;
+    /* Most streams of one client: answers in chunks, and bodies in chunks, each counted for itself. Default 1000. */
+    uint32_t streams_per_link;
 } oroipc_host_options;
 
 #define OROIPC_HOST_OPTIONS_INIT                                                                                          \
