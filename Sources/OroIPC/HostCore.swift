@@ -86,8 +86,8 @@ import Synchronization
         self.options = options
         router = Router(logger: options.logger)
         folder = SocketFolder(options.folder)
-        account = ByteAccount.Total(limit: options.receivedBytes)
-        blocks = ByteAccount.Total(limit: options.blockBytes)
+        account = ByteAccount.Total(limit: options.receivedBytes, own: 64 << 10, accounts: options.links)
+        blocks = ByteAccount.Total(limit: options.blockBytes, own: Arena.firstMemory, accounts: options.links)
         broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
         ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
