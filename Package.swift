@@ -95,17 +95,25 @@ let package = Package(
         .testTarget(
             name: "OroFrameTests", dependencies: ["OroFrame", "TestGenerators"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "OroURITests", dependencies: ["OroURI", "OroFrame", "TestGenerators"], swiftSettings: testSettings),
+            name: "OroURITests", dependencies: ["OroURI", "OroFrame", "TestGenerators", "TestProcesses"],
+            swiftSettings: testSettings),
         .testTarget(
             name: "ToolTests", dependencies: ["OroIPC", "oro-ipc"], swiftSettings: swiftSettings),
         // What tests need of C: other processes, tracing, seccomp, counts of allocations and system calls.
         .target(name: "CTestSupport", dependencies: ["CSupport"], path: "Tests/CTestSupport"),
+        // Programs that tests run to their end.
+        .target(
+            name: "TestProcesses", dependencies: ["CTestSupport"], path: "Tests/TestProcesses",
+            swiftSettings: swiftSettings),
         // The behaviours every backend and topology must show, as code that either side's process can run.
         .target(
             name: "OroConformance", dependencies: ["OroIPC", "CTestSupport"], path: "Tests/OroConformance",
             swiftSettings: testSettings),
         .executableTarget(
-            name: "oro-test-peer", dependencies: ["OroIPC", "OroConformance", "CTestSupport"],
+            name: "oro-test-peer",
+            dependencies: [
+                "OroIPC", "OroURI", "OroConformance", "CTestSupport", .product(name: "BigInt", package: "BigInt"),
+            ],
             path: "Tests/oro-test-peer", swiftSettings: testSettings),
         .testTarget(
             name: "OroLinkTests", dependencies: ["OroLink", "CTestSupport"], swiftSettings: testSettings),
@@ -113,7 +121,7 @@ let package = Package(
             name: "OroIPCTests",
             dependencies: [
                 "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
-                "TestGenerators",
+                "TestGenerators", "TestProcesses",
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "count.h"
+#include "oro_fork.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
@@ -112,9 +113,10 @@ void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *err
     if (COUNTED(mmap(base, head + ring, protection, MAP_SHARED | MAP_FIXED, fd, 0)) == MAP_FAILED
         || COUNTED(mmap(base + head + ring, ring, protection, MAP_SHARED | MAP_FIXED, fd, (off_t)head)) == MAP_FAILED) {
         *error = errno;
-        oro_unmap(base, head + 2 * ring);
+        COUNTED(munmap(base, head + 2 * ring));
         return NULL;
     }
+    oro_fork_note_memory(base, head + 2 * ring);
     return base;
 }
 
@@ -124,12 +126,18 @@ void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, int *error)
     int flags = (immutable ? MAP_PRIVATE : MAP_SHARED) | (writable ? MAP_POPULATE : 0);
     void *base = COUNTED(mmap(NULL, bytes, protection, flags, fd, 0));
     *error = errno;
-    return base == MAP_FAILED ? NULL : base;
+    if (base == MAP_FAILED) return NULL;
+    // What is only read stays as it is in a forked child: it may hold payloads that the child has.
+    if (writable) oro_fork_note_memory(base, bytes);
+    return base;
 }
 
 void oro_want_huge(void *address, uint64_t bytes) { COUNTED(madvise(address, bytes, MADV_HUGEPAGE)); }
 
-void oro_unmap(void *address, uint64_t bytes) { COUNTED(munmap(address, bytes)); }
+void oro_unmap(void *address, uint64_t bytes) {
+    oro_fork_forget_memory(address);
+    COUNTED(munmap(address, bytes));
+}
 
 static int unix_address(const char *path, struct sockaddr_un *address) {
     memset(address, 0, sizeof *address);
@@ -280,36 +288,35 @@ int oro_peer_pidfd(int fd, int32_t pid) {
     return pidfd < 0 ? -errno : pidfd;
 }
 
-int oro_doorbell_create(int *button, int *chime) {
-    int counter = oro_eventfd();
-    if (counter < 0) return counter;
-    int watch = COUNTED(epoll_create1(EPOLL_CLOEXEC));
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-    if (watch < 0 || COUNTED(epoll_ctl(watch, EPOLL_CTL_ADD, counter, &event)) != 0) {
-        int status = -errno;
-        if (watch >= 0) oro_close(watch);
-        oro_close(counter);
-        return status;
-    }
-    *button = counter;
-    *chime = watch;
-    return 0;
+// "OROY"
+static const unsigned char wake_packet[4] = {0x4f, 0x52, 0x4f, 0x59};
+
+void oro_send_wake(int fd, struct oro_attention *mine) {
+    // SYNC: as in oro_attention_announce. Counted first, so that the sleeper never thinks fewer are unread than are.
+    atomic_fetch_add_explicit(&mine->wake_packets, 1, memory_order_relaxed);
+    ssize_t sent;
+    do sent = COUNTED(send(fd, wake_packet, sizeof wake_packet, MSG_DONTWAIT | MSG_NOSIGNAL));
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0) atomic_fetch_sub_explicit(&mine->wake_packets, 1, memory_order_relaxed);
 }
 
-void oro_doorbell_ring(int button) {
-    // Nobody reads the counter: every write is a new edge, and 2^64 of them do not happen.
+bool oro_is_wake(const void *bytes, size_t count) {
+    return count == sizeof wake_packet && memcmp(bytes, wake_packet, sizeof wake_packet) == 0;
+}
+
+bool oro_is_packet_socket(int fd) {
+    int domain = 0, type = 0;
+    socklen_t length = sizeof domain;
+    if (COUNTED(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length)) != 0 || domain != AF_UNIX) return false;
+    length = sizeof type;
+    return COUNTED(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length)) == 0 && type == SOCK_SEQPACKET;
+}
+
+void oro_eventfd_signal(int fd) {
+    // Every write is a new edge, and 2^64 of them do not happen.
     uint64_t one = 1;
-    ssize_t ignored = COUNTED(write(button, &one, sizeof one));
+    ssize_t ignored = COUNTED(write(fd, &one, sizeof one));
     (void)ignored;
-}
-
-bool oro_is_chime(int fd) {
-    // Removing a descriptor that is not in the set: ENOENT from an epoll instance, EINVAL from anything else.
-    int probe = oro_eventfd();
-    if (probe < 0) return false;
-    bool answer = COUNTED(epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL)) != 0 && errno == ENOENT;
-    oro_close(probe);
-    return answer;
 }
 
 void oro_socket_shutdown(int fd) { COUNTED(shutdown(fd, SHUT_RDWR)); }
@@ -320,7 +327,10 @@ bool oro_thread_lives(int32_t id) { return COUNTED(tgkill(getpid(), id, 0)) == 0
 
 void oro_thread_name(const char *name) { COUNTED(prctl(PR_SET_NAME, name, 0, 0, 0)); }
 
-void oro_close(int fd) { COUNTED(close(fd)); }
+void oro_close(int fd) {
+    oro_fork_forget_descriptor(fd);
+    COUNTED(close(fd));
+}
 
 int oro_duplicate(int fd) {
     int copy = COUNTED(fcntl(fd, F_DUPFD_CLOEXEC, 0));

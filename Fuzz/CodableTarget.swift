@@ -55,7 +55,7 @@ enum CodableTarget {
                 for key in members.allKeys {
                     pairs.append((key.stringValue, try members.decode(Contained.self, forKey: key).value))
                 }
-                value = .object(.init(uniqueKeysWithValues: pairs))
+                value = .object(.init(pairs))
                 return
             }
             let whole = try decoder.singleValueContainer().decode(Value.self)

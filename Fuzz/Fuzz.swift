@@ -4,7 +4,7 @@
 /// No decoder may crash, or take more memory or time than the input's length explains; libFuzzer and AddressSanitizer see to
 /// that. The targets check what is more than that: what decodes encodes to the same bytes, and two ways to decode agree.
 enum Target: String, CaseIterable {
-    case frame, value, json, uri, form, headers, codable, structured
+    case frame, value, json, uri, form, headers, codable, structured, stream
 
     /// Traps when something does not hold.
     func check(_ input: [UInt8]) {
@@ -17,6 +17,7 @@ enum Target: String, CaseIterable {
         case .headers: HeadersTarget.check(input)
         case .codable: CodableTarget.check(input)
         case .structured: StructuredTarget.check(input)
+        case .stream: StreamTarget.check(input)
         }
     }
 }

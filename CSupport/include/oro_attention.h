@@ -1,8 +1,10 @@
 // Sleeping and waking between two processes, without a lost wake-up and with one signal for each sleep.
 // The protocol is verified by tools/model (docs/model.md); the names of its steps (SLEEP-1, WAKE-1, …) stand below.
 //
-// The sleeper announces its sleep in its own segment, looks once more, and waits on its eventfd. Whoever has written
-// a record (or has read one that the sleeper waits for) looks at the sleeper's word afterwards and signals.
+// The sleeper announces its sleep in its own segment, looks once more, and waits for its socket. Whoever has written
+// a record (or has read one that the sleeper waits for) looks at the sleeper's word afterwards and sends a wake packet.
+// The packet needs no reading at once: to a poller each new packet is a new edge. The sleeper reads those that have come
+// in before they could fill the waker's send buffer (oro_wake_packets_unread).
 // Both sides store one word and then load another, so both need a full barrier in between. A sleeper that sleeps
 // often leaves the FENCE bit set and the waker pays the fence. A sleeper that has been streaming clears the bit; the
 // waker then needs no fence at all, and before the sleeper next sleeps it sets the bit and calls membarrier, which
@@ -58,14 +60,14 @@ static inline void oro_sleeper_init(struct oro_sleeper *s, struct oro_attention 
 
 // Announces sleep; the caller then looks at every ring once more, and calls oro_sleep_disarm or waits. (SLEEP-2)
 static inline void oro_sleep_arm(struct oro_sleeper *s, bool room) {
-    s->word = ((s->word & ~(uint64_t)(ORO_SLEEP_ZZZ | ORO_SLEEP_ROOM)) + ORO_SLEEP_EPOCH) | ORO_SLEEP_ZZZ | (room ? ORO_SLEEP_ROOM : 0);
+    s->word = ((s->word & ~(uint64_t)(ORO_SLEEP_ASLEEP | ORO_SLEEP_ROOM)) + ORO_SLEEP_EPOCH) | ORO_SLEEP_ASLEEP | (room ? ORO_SLEEP_ROOM : 0);
     atomic_store_explicit(&s->mine->sleep, s->word, memory_order_relaxed);
     // SYNC: the announcement becomes visible before the second look; pairs with the fence in oro_wake_wanted.
     oro_full_fence();
 }
 
 static inline void oro_sleep_disarm(struct oro_sleeper *s) {
-    s->word &= ~(uint64_t)(ORO_SLEEP_ZZZ | ORO_SLEEP_ROOM);
+    s->word &= ~(uint64_t)(ORO_SLEEP_ASLEEP | ORO_SLEEP_ROOM);
     atomic_store_explicit(&s->mine->sleep, s->word, memory_order_relaxed);
 }
 
@@ -74,7 +76,7 @@ static inline bool oro_sleep_is_fenceless(const struct oro_sleeper *s) { return 
 
 // Never while asleep: a waker that leaves out its fence could miss the sleep.
 static inline void oro_sleep_go_fenceless(struct oro_sleeper *s) {
-    if ((s->word & ORO_SLEEP_ZZZ) != 0) return;
+    if ((s->word & ORO_SLEEP_ASLEEP) != 0) return;
     s->word &= ~(uint64_t)ORO_SLEEP_FENCE;
     atomic_store_explicit(&s->mine->sleep, s->word, memory_order_relaxed);
 }
@@ -86,7 +88,7 @@ static inline void oro_sleep_want_fence(struct oro_sleeper *s) {
 }
 
 // To be called after a commit (`reading` false) or after publishing what was read (`reading` true). True: this caller,
-// and no other thread, has to signal the peer's eventfd now.
+// and no other thread, has to send the peer a wake packet now (oro_send_wake).
 static inline bool oro_wake_wanted(struct oro_waker *w, bool reading) {
     // WAKE-1 to WAKE-3.
     // SYNC: the compiler may not move this load before the commit; the processor may, unless FENCE asks for a fence.
@@ -97,7 +99,7 @@ static inline bool oro_wake_wanted(struct oro_waker *w, bool reading) {
         word = atomic_load_explicit(&w->peer->sleep, memory_order_relaxed);
     }
     // UNTRUSTED: any value only decides whether the peer, and nobody else, gets a signal.
-    if (__builtin_expect((word & ORO_SLEEP_ZZZ) == 0, 1)) return false;
+    if (__builtin_expect((word & ORO_SLEEP_ASLEEP) == 0, 1)) return false;
     if (reading && (word & ORO_SLEEP_ROOM) == 0) return false;
     // WAKE-4. Only a newer sleep than the last one signalled: a thread that was held up since it read an older word must
     // not take the claim back, or one sleep would be signalled twice. One try is enough: who changed it meanwhile saw a
@@ -112,14 +114,26 @@ static inline bool oro_wake_wanted(struct oro_waker *w, bool reading) {
 static inline uint32_t oro_attention_cpu(const struct oro_attention *a) {
     return atomic_load_explicit(&a->cpu, memory_order_relaxed);
 }
-static inline uint32_t oro_attention_notices(const struct oro_attention *a) {
-    return atomic_load_explicit(&a->notices, memory_order_relaxed);
+// UNTRUSTED: the peer's counters. They decide when its socket is read, and nothing else.
+static inline uint32_t oro_attention_control_messages(const struct oro_attention *a) {
+    return atomic_load_explicit(&a->control_messages, memory_order_relaxed);
+}
+static inline uint32_t oro_attention_wake_packets(const struct oro_attention *a) {
+    return atomic_load_explicit(&a->wake_packets, memory_order_relaxed);
 }
 static inline void oro_attention_set_cpu(struct oro_attention *a, uint32_t cpu_plus_one) {
     atomic_store_explicit(&a->cpu, cpu_plus_one, memory_order_relaxed);
 }
-static inline void oro_attention_notify(struct oro_attention *a) {
-    atomic_fetch_add_explicit(&a->notices, 1, memory_order_relaxed);
+// Before a control packet is sent, by one thread at a time; taken back when it could not be sent.
+// SYNC: relaxed: the system call that sends the packet orders the count before it, and the one that reads it orders the
+// look at the count behind it.
+static inline void oro_attention_announce(struct oro_attention *a) {
+    atomic_fetch_add_explicit(&a->control_messages, 1, memory_order_relaxed);
 }
+static inline void oro_attention_take_back(struct oro_attention *a) {
+    atomic_fetch_sub_explicit(&a->control_messages, 1, memory_order_relaxed);
+}
+// How many sleeps this side has announced so far: as many wake packets may have come, and no more.
+static inline uint32_t oro_sleep_count(const struct oro_sleeper *s) { return (uint32_t)(s->word / ORO_SLEEP_EPOCH); }
 
 #endif

@@ -19,11 +19,13 @@
 //
 //   +0  sleep    63            3   2      1     0
 //               ┌──────────────┬───┬──────┬─────┐
-//               │ epoch        │ F │ ROOM │ ZZZ │   F: "fence before you look at this word" (oro_attention.h)
-//               └──────────────┴───┴──────┴─────┘   ROOM: also wake me when you have read. ZZZ: I am asleep.
+//               │ epoch        │ F │ ROOM │  A  │   F: "fence before you look at this word" (oro_attention.h)
+//               └──────────────┴───┴──────┴─────┘   ROOM: also wake me when you have read. A: I am asleep.
 //               The epoch counts sleeps and never repeats: with 29 bits a sleep could pass for one 2^29 earlier.
 //   +8  cpu      32 bits: the processor the owner last ran on, plus one; 0 = unknown
-//   +12 notices  32 bits: how many messages the owner has put on the socket; a change says "read the socket"
+//   +12 control_messages  32 bits: how many packets, other than wake packets, the owner has sent over the socket since the
+//                handshake. Raised before each is sent: who has read fewer reads the socket
+//   +16 wake_packets      32 bits: how many wake packets the owner has sent. Raised before each is sent
 //
 // Record (starts at a multiple of 16 bytes; the ring is mapped twice back to back, so no record wraps):
 //
@@ -64,7 +66,7 @@ enum {
 };
 
 enum {
-    ORO_SLEEP_ZZZ = 1u << 0,
+    ORO_SLEEP_ASLEEP = 1u << 0,
     ORO_SLEEP_ROOM = 1u << 1,
     ORO_SLEEP_FENCE = 1u << 2,
     ORO_SLEEP_EPOCH = 1u << 3,  // one step of the epoch
@@ -89,8 +91,10 @@ enum {
 struct oro_attention {
     _Atomic uint64_t sleep;
     _Atomic uint32_t cpu;
-    _Atomic uint32_t notices;
-    uint64_t unused[6];
+    _Atomic uint32_t control_messages;
+    _Atomic uint32_t wake_packets;
+    uint32_t unused0;
+    uint64_t unused[5];
 };
 
 struct oro_cursor {

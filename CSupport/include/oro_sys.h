@@ -59,13 +59,15 @@ int oro_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 int oro_peer_pidfd(int fd, int32_t pid);
 
 // --- Doorbells ----------------------------------------------------------------------------------------------------
-// A doorbell wakes a peer. `button` (an eventfd) stays with the process that rings it; `chime` (an epoll instance that
-// holds the button) goes to the peer, which polls it. Were the eventfd itself shared, the peer could fill its counter
-// and clear O_NONBLOCK, and the next ring would block for ever (docs/decisions/004-doorbell.md).
-int oro_doorbell_create(int *button, int *chime);
-void oro_doorbell_ring(int button);
-// True for what a peer may send as a chime: an epoll instance.
-bool oro_is_chime(int fd);
+// Wakes a peer: a wake packet on the socket that it polls. Does not wait for anything. A packet that finds no room is
+// dropped: then there are unread ones that wake it (docs/decisions/016-doorbell.md).
+void oro_send_wake(int fd, struct oro_attention *mine);
+// A packet that was received is a wake packet.
+bool oro_is_wake(const void *bytes, size_t count);
+// A connected AF_UNIX socket of packets: what sending to, shutting down and closing cannot wait on.
+bool oro_is_packet_socket(int fd);
+// Ends a wait of a thread of this process. Nobody reads the counter, and nobody else has the descriptor.
+void oro_eventfd_signal(int fd);
 
 // --- Descriptors and files ----------------------------------------------------------------------------------------
 void oro_close(int fd);

@@ -136,6 +136,7 @@ public func oroipc_result_send(_ result: OpaquePointer?) -> oroipc_status {
     status { () throws(Failure) in
         guard let handle = unsafe ResultHandle.at(result) else { throw .null("result") }
         guard let answer = handle.answer else { throw .state("the result is not one that a handler sends") }
+        if handle.birth.isForeign { throw .forked }
         guard handle.claim() else { throw .state("the result has been sent") }
         // The reference the handler had.
         defer { unsafe ResultHandle.release(result) }
@@ -147,6 +148,7 @@ public func oroipc_result_send(_ result: OpaquePointer?) -> oroipc_status {
 private func stream(_ pointer: OpaquePointer?) throws(Failure) -> ReplyStream {
     let handle = try unsafe ResultHandle.toFill(pointer)
     guard let stream = handle.answer?.stream else { throw .state("the result does not end a stream") }
+    if handle.birth.isForeign { throw .forked }
     return stream
 }
 

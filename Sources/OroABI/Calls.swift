@@ -116,9 +116,12 @@ private func callInPlace(
             // What it held is free for the next frame.
             kept.empty()
             let outcome = handle.client.callSync(command, nil, bytes: bytes, options: nil, encoded: nil)
-            let status = oroipc_status(outcome.hasFailed ? OROIPC_FAILED : OROIPC_OK)
             kept.result = outcome
-            return status
+            if outcome.hasFailed {
+                if handle.client.isForeign { return Failure.forked.status(recorded: true) }
+                return oroipc_status(OROIPC_FAILED)
+            }
+            return oroipc_status(OROIPC_OK)
         }
     }
 }

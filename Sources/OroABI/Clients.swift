@@ -28,6 +28,7 @@ final class ClientHandle: Handle, Sendable {
     }
 
     deinit {
+        if client.isForeign { return }
         deliveries.close()
         client.close()
         client.endTurns()
@@ -82,6 +83,7 @@ extension ClientOptions {
 /// The client at `pointer`.
 func client(_ pointer: OpaquePointer?) throws(Failure) -> ClientHandle {
     guard let handle = unsafe ClientHandle.at(pointer) else { throw .null("client") }
+    if handle.client.isForeign { throw .forked }
     return handle
 }
 

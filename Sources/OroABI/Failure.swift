@@ -22,6 +22,9 @@ struct Failure: Error {
 
     static func invalid(_ text: String) -> Failure { Failure(OROIPC_INVALID, text) }
 
+    /// The object is the parent's, and this is a forked child.
+    static var forked: Failure { Failure(LinkError.forked) }
+
     static func state(_ text: String) -> Failure { Failure(OROIPC_STATE, text) }
 
     init(_ error: LinkError) {
@@ -36,6 +39,7 @@ struct Failure: Error {
             case .violation: OROIPC_VIOLATION
             case .peerGone, .goodbye: OROIPC_PEER_GONE
             case .closed: OROIPC_CLOSED
+            case .forked: OROIPC_STATE
             case .tooLarge, .overLimit: OROIPC_TOO_LARGE
             case .unencodable: OROIPC_MALFORMED
             case .noBlocks, .busy, .overQuota: OROIPC_BUSY

@@ -16,7 +16,7 @@ final class HostHandle: Handle, Sendable {
 
     init(_ host: Host) { self.host = host }
 
-    deinit { host.stop() }
+    deinit { host.stop() }  // nothing in a forked child
 
     /// Says who serves; throws when somebody does already.
     func become(_ wanted: Mode) throws(Failure) {
@@ -99,6 +99,7 @@ extension oroipc_peer {
 /// The host at `pointer`.
 func host(_ pointer: OpaquePointer?) throws(Failure) -> HostHandle {
     guard let handle = unsafe HostHandle.at(pointer) else { throw .null("host") }
+    if handle.host.isForeign { throw .forked }
     return handle
 }
 
@@ -170,7 +171,8 @@ public func oroipc_host_shutdown(_ pointer: OpaquePointer?, _ within: UInt32, _ 
 
 @c @implementation
 public func oroipc_host_descriptor(_ host: OpaquePointer?) -> Int32 {
-    unsafe HostHandle.at(host)?.host.descriptor ?? -1
+    guard let handle = unsafe HostHandle.at(host), !handle.host.isForeign else { return -1 }
+    return handle.host.descriptor
 }
 
 @c @implementation

@@ -38,6 +38,7 @@ final class PortHandle: Handle, Sendable {
     /// The port at `pointer`.
     static func required(_ pointer: OpaquePointer?) throws(Failure) -> PortHandle {
         guard let handle = unsafe PortHandle.at(pointer) else { throw .null("port") }
+        if handle.thread.isForeign { throw .forked }
         return handle
     }
 

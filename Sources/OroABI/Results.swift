@@ -21,6 +21,8 @@ import Synchronization
     private var read: AnyObject?
     /// How it is answered, in a handler.
     let answer: (any Answer)?
+    /// The process in which that is.
+    let birth = ProcessBirth()
     let room = Notice()
     let cancellation = Notice()
     private let sent = Atomic(false)

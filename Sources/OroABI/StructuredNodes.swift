@@ -1,7 +1,6 @@
 import COroIPC
 import OroFrame
 import OroIPC
-import OrderedCollections
 
 #if canImport(Glibc)
     import Glibc
@@ -99,7 +98,7 @@ extension StructuredHandle {
             return .map(stride(from: 0, to: count, by: 2).map { .init(key: parts[$0], value: parts[$0 + 1]) })
         case OROIPC_NODE_OBJECT:
             if unsafe count > 0 && given.names == nil { throw .null("names") }
-            var members = OrderedDictionary<String, StructuredGraph.Reference>()
+            var members = NamedValues<StructuredGraph.Reference>()
             for index in 0..<count {
                 guard let name = unsafe given.names[index] else { throw .null("a name") }
                 let size = unsafe given.name_sizes == nil ? 0 : given.name_sizes[index]

@@ -54,10 +54,11 @@ extension ElementDecoder {
         do throws(FrameError) {
             let decoding = decoding
             let text = try decoding.bytes.through(place.end, decoding.origin).extracting(place.start..<place.end)
-            guard let text = UTF8Text.string(text) else {
+            guard let copy = UTF8Text.string(text) else {
                 throw .invalidUTF8(.value, offset: decoding.origin + place.start)
             }
-            return text
+            try UTF8Text.checkMarks(copy, limits: decoding.limits)
+            return copy
         } catch {
             throw corrupted(error, key())
         }

@@ -46,8 +46,7 @@ package final class ElementDecoder {
     /// The member that was looked up last: the next is mostly the one behind it.
     private var lastFound = 0
     /// Where members start, by name, once there are many.
-    private var index: [String: Int]?
-    private var hasPlainNames = true
+    private var index: [TextKey: Int]?
     /// The last element's, used again for the next while nobody else has it.
     private var spare: ElementDecoder?
 
@@ -147,7 +146,6 @@ package final class ElementDecoder {
         isOpen = false
         lastFound = 0
         index = nil
-        hasPlainNames = true
     }
 
     /// Decodes this element as a whole.
@@ -176,7 +174,7 @@ package final class ElementDecoder {
             let count = Int(place.token.bits)
             try enter(count)
             var names = MemberNames()
-            var index: [String: Int] = [:]
+            var index: [TextKey: Int] = [:]
             let isLarge = count > ElementDecoder.few
             if isLarge { index.reserveCapacity(count) }
             let decoding = decoding
@@ -186,14 +184,16 @@ package final class ElementDecoder {
                 let name = try ValueToken.read(bytes, at: next, origin: decoding.origin)
                 guard name.kind == .string else { throw .keyNotString(offset: decoding.origin + next) }
                 let text = bytes.extracting(next + name.headerBytes..<next + name.totalBytes)
-                let isPlain = MemberNames.isASCII(text)
-                guard isPlain || UTF8Text.isValidUTF8(text) else {
-                    throw .invalidUTF8(.value, offset: decoding.origin + next + name.headerBytes)
-                }
-                hasPlainNames = hasPlainNames && isPlain
                 let isRepeated: Bool
-                if isLarge {
-                    isRepeated = index.updateValue(next, forKey: UTF8Text.string(text) ?? "") != nil
+                if isLarge || !UTF8Text.isASCII(text) {
+                    guard let key = UTF8Text.string(text) else {
+                        throw .invalidUTF8(.value, offset: decoding.origin + next + name.headerBytes)
+                    }
+                    try UTF8Text.checkMarks(key, limits: decoding.limits)
+                    isRepeated =
+                        isLarge
+                        ? index.updateValue(next, forKey: TextKey(key)) != nil
+                        : names.note(text, members: bytes.extracting(place.start..<next), count: position)
                 } else {
                     isRepeated = names.note(text, members: bytes.extracting(place.start..<next), count: position)
                 }
@@ -231,7 +231,7 @@ package final class ElementDecoder {
 
     private func find(_ name: String) throws(FrameError) -> Place? {
         if let index {
-            guard let start = index[name] else { return nil }
+            guard let start = index[TextKey(name)] else { return nil }
             return try member(at: start)
         }
         let decoding = decoding
@@ -241,7 +241,7 @@ package final class ElementDecoder {
             if next == place.end { next = place.start }
             let token = try ValueToken.read(bytes, at: next, origin: decoding.origin)
             let text = bytes.extracting(next + token.headerBytes..<next + token.totalBytes)
-            if isSame(text, name) {
+            if ValueView.equal(text, name) {
                 lastFound = next
                 return try member(at: next)
             }
@@ -249,13 +249,6 @@ package final class ElementDecoder {
             next += try ValueToken.read(bytes, at: next, origin: decoding.origin).totalBytes
         }
         return nil
-    }
-
-    private func isSame(_ text: RawSpan, _ name: String) -> Bool {
-        if ValueView.equal(text, name) { return true }
-        if hasPlainNames && name.utf8.count == text.byteCount { return false }
-        // Bytes have no padding that could leak.
-        return unsafe MemberNames.areEqual(text, name.utf8.span.bytes)
     }
 
     /// The value of the member that starts at `start`.

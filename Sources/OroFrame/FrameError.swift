@@ -5,7 +5,7 @@ public enum FramePart: Hashable, Sendable {
 
 /// A bound of ``FrameLimits``, named in ``FrameError/overLimit(_:value:limit:)``.
 public enum FrameLimit: Hashable, Sendable {
-    case frameBytes, depth, items, bigIntBytes, nameBytes, seqDigits, headerPairs
+    case frameBytes, depth, items, bigIntBytes, nameBytes, seqDigits, headerPairs, combiningMarks
     /// Not a setting: a header's name is at most 65 535 bytes long.
     case headerNameBytes
 }

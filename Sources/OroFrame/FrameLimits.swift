@@ -16,7 +16,7 @@ public struct FrameLimits: Hashable, Sendable {
     /// small hostile frame can make its reader allocate.
     public var maxItems: Int
 
-    /// Longest magnitude of a big integer in bytes. Turning one into decimal text takes quadratic time.
+    /// Longest magnitude of a big integer in bytes. Turning n of them into decimal text takes O(n^1.59).
     public var maxBigIntBytes: Int
 
     /// Longest name of a command or of a result's source, in UTF-8 bytes.
@@ -28,6 +28,11 @@ public struct FrameLimits: Hashable, Sendable {
     /// Most header pairs of one frame.
     public var maxHeaderPairs: Int
 
+    /// Most combining marks in a row in names and texts that ``ValueDecoder`` decodes as a Swift `String`. (Unicode's Stream-Safe Text Format
+    /// has 30.) Swift compares and hashes a `String` in the square of their number. A ``Value`` takes any number: it is compared by
+    /// its bytes.
+    public var maxCombiningMarks: Int
+
     /// The defaults, each of which can be changed afterwards.
     @inlinable
     public init() {
@@ -38,6 +43,7 @@ public struct FrameLimits: Hashable, Sendable {
         maxNameBytes = 255
         maxSeqDigits = 4096
         maxHeaderPairs = 256
+        maxCombiningMarks = 128
     }
 
     /// The limits both peers use unless told otherwise.

@@ -1,6 +1,3 @@
-import BigInt
-import OrderedCollections
-
 /// Why a text is not JSON, or not within the limits.
 public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong at the offset.
@@ -54,7 +51,7 @@ extension Value {
     ///
     /// Integers become `int` when they fit 64 bits and `bigint` when not, exactly; numbers with fraction or exponent
     /// become `double`, and so does `-0`. A lone surrogate (`"\ud800"`) becomes U+FFFD. Of two members with one name the last one
-    /// counts, in the place of the first. O(n), but quadratic in the length of a large integer; `limits` bounds that
+    /// counts, in the place of the first. O(n), and O(n^1.59) in the length of a large integer; `limits` bounds that
     /// length, the depth and the number of items.
     public init(json text: String, limits: FrameLimits = .default) throws(JSONError) {
         var parser = JSONParser(text.utf8.span, limits: limits)
@@ -119,7 +116,7 @@ private struct JSONParser: ~Escapable {
     @_lifetime(self: copy self)
     private mutating func object() throws(JSONError) -> Value {
         try enter()
-        var members: OrderedDictionary<String, Value> = [:]
+        var members: NamedValues<Value> = [:]
         if skip(past: UInt8(ascii: "}")) {
             depth -= 1
             return .object(members)
@@ -204,7 +201,9 @@ extension JSONParser {
         if let number = Int64(digits) { return .int(number) }
         // log10(256) = 2.4082…, rounded up so that every bigint within its limit can be read back.
         let limit = limits.maxBigIntBytes * 241 / 100 + 1
-        guard integerEnd - firstDigit <= limit, let number = BigInt(digits) else {
+        guard integerEnd - firstDigit <= limit,
+            let number = DecimalText.number(text.extracting(firstDigit..<integerEnd), isNegative: isNegative)
+        else {
             throw JSONError(problem: .tooManyDigits(limit: limit), offset: start)
         }
         return .bigint(number)
@@ -280,13 +279,22 @@ extension JSONParser {
         var unit: UInt16 = 0
         for _ in 0..<4 {
             guard let byte = peek() else { throw fail(.unexpectedEnd) }
-            guard let digit = Character(UnicodeScalar(byte)).hexDigitValue else {
+            guard let digit = JSONParser.hexDigit(byte) else {
                 throw JSONError(problem: .badEscape, offset: start)
             }
             unit = unit << 4 | UInt16(digit)
             next += 1
         }
         return unit
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
     }
 
     private func peek() -> UInt8? {

@@ -1,5 +1,3 @@
-import BigInt
-
 /// Why a text is not a ``Seq``.
 public enum SeqError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Nothing but white space, or no digit after the sign.
@@ -20,7 +18,7 @@ public enum SeqError: Error, Hashable, Sendable, CustomStringConvertible {
 
 extension Seq {
     /// Reads a seq as users write it: white space around it, one `R` or `r` in front, one `-`, decimal digits, one
-    /// `n` behind. Quadratic in the number of digits, which `limits` bounds.
+    /// `n` behind. O(n).
     public init(_ text: some StringProtocol, limits: FrameLimits = .default) throws(SeqError) {
         let utf8 = Array(text.utf8)
         var range = utf8.startIndex..<utf8.endIndex
@@ -50,9 +48,9 @@ extension Seq {
             small = small.flatMap { Seq.appending(digit, to: $0) }
         }
         if let small, !negative || small == 0 { return Seq(small) }
-        // Only digits, so the text is an integer.
-        guard let magnitude = BigUInt(String(decoding: digits, as: UTF8.self)) else { throw .noDigits }
-        return Seq(BigInt(sign: negative ? .minus : .plus, magnitude: magnitude))
+        // Only digits, of which one is not 0.
+        let shortest = digits.drop { $0 == UInt8(ascii: "0") }
+        return Seq(wide: (negative ? "-" : "") + String(decoding: shortest, as: UTF8.self))
     }
 
     private static func digit(_ byte: UInt8) -> UInt8? {

@@ -1,5 +1,3 @@
-import OrderedCollections
-
 extension StructuredGraph {
     /// The graph that `value`, which was decoded within the limits of a frame, stands for, and its root.
     ///
@@ -41,7 +39,7 @@ private struct StructuredDecoder {
         case .bytes: throw .malformed("bytes outside of a buffer")
         case .object(let members):
             let object = begin()
-            var decoded = OrderedDictionary<String, StructuredGraph.Reference>(minimumCapacity: members.count)
+            var decoded = NamedValues<StructuredGraph.Reference>(minimumCapacity: members.count)
             for (name, member) in members { decoded[name] = try decode(member) }
             graph[object] = .object(decoded)
             return object

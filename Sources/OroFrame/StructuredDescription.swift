@@ -57,7 +57,7 @@ private struct StructuredWriter {
         case .bool(let value): "\(value)"
         case .int(let value): "\(value)"
         case .double(let value): "\(value)"
-        case .bigint(let value): "\(value)n"
+        case .bigint(let value): "\(value.decimalText)n"
         case .string(let text): Value.string(text).json()
         case .date(let milliseconds): "Date(\(milliseconds))"
         case .regexp(let source, let flags): "/\(source)/\(flags)"

@@ -1,5 +1,3 @@
-import OrderedCollections
-
 /// An encoded graph, and which buffers beside it it names, in the order of their new numbers.
 package struct StructuredEncoding: Sendable {
     package var value: Value
@@ -91,7 +89,7 @@ private struct StructuredEncoder {
         case .map(let pairs): return try list(.map, pairs.flatMap { [$0.key, $0.value] })
         case .object(let members):
             try count(members.count)
-            var encoded = OrderedDictionary<String, Value>(minimumCapacity: members.count)
+            var encoded = NamedValues<Value>(minimumCapacity: members.count)
             for (name, member) in members { encoded[name] = try encode(member) }
             return .object(encoded)
         case .inlineBuffer(let bytes): return form(.buffer, .bytes(bytes))

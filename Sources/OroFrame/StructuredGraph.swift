@@ -1,5 +1,4 @@
 public import BigInt
-public import OrderedCollections
 
 /// What a structured value is made of: everything JavaScript's structured clone knows, shared references and cycles
 /// included.
@@ -33,7 +32,7 @@ public struct StructuredGraph: Sendable {
         case boxed(Reference)
         /// `nil` is a hole.
         case array([Reference?])
-        case object(OrderedDictionary<String, Reference>)
+        case object(NamedValues<Reference>)
         case map([Pair])
         case set([Reference])
         /// An array buffer whose bytes stand in the value itself.
@@ -216,7 +215,7 @@ public struct StructuredGraph: Sendable {
 extension StructuredGraph.Node {
     /// A big integer of its decimal digits; `nil` when they are none.
     package static func decimal(_ text: String) -> StructuredGraph.Node? {
-        BigInt(text, radix: 10).map { .bigint($0) }
+        BigInt(decimal: text).map { .bigint($0) }
     }
 }
 

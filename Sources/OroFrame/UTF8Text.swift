@@ -41,6 +41,42 @@ enum UTF8Text {
         return true
     }
 
+    /// Whether all bytes are ASCII. O(n), eight bytes at a time.
+    static func isASCII(_ bytes: RawSpan) -> Bool {
+        let end = bytes.byteCount
+        var next = 0
+        while end - next >= 8 {
+            // Eight bytes are left.
+            let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: next, as: UInt64.self)
+            if word & 0x8080_8080_8080_8080 != 0 { return false }
+            next += 8
+        }
+        while next < end {
+            // Inside, as `next` is below the count.
+            if unsafe bytes.unsafeLoad(fromByteOffset: next, as: UInt8.self) >= 0x80 { return false }
+            next += 1
+        }
+        return true
+    }
+
+    /// Throws when a text has more combining marks in a row than the limits allow: Swift would compare and hash it in the square of their
+    /// number. O(n).
+    static func checkMarks(_ text: String, limits: FrameLimits) throws(FrameError) {
+        // No mark lies below U+0300, whose first byte is 0xCC.
+        guard text.utf8.contains(where: { $0 >= 0xCC }) else { return }
+        var marks = 0
+        for scalar in text.unicodeScalars {
+            guard scalar.value >= 0x300, scalar.properties.canonicalCombiningClass != .notReordered else {
+                marks = 0
+                continue
+            }
+            marks += 1
+            guard marks <= limits.maxCombiningMarks else {
+                throw .overLimit(.combiningMarks, value: marks, limit: limits.maxCombiningMarks)
+            }
+        }
+    }
+
     /// How many bytes the well-formed scalar at `start`, which is inside, takes; 0 when it is not one.
     private static func scalarLength(_ bytes: RawSpan, at start: Int) -> Int {
         // The caller has checked `start`.

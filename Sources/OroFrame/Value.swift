@@ -1,5 +1,4 @@
 public import BigInt
-public import OrderedCollections
 
 /// What a message carries: the data of JSON, and beyond it bytes, exact integers of any size and every double.
 ///
@@ -11,8 +10,8 @@ public import OrderedCollections
 ///
 /// **Equality** is what a user of JSON expects: objects are equal whatever the order of their members, arrays only
 /// in order. Kinds never mix: `.int(1)`, `.bigint(1)` and `.double(1)` are three values. Doubles compare as the
-/// keys of a JavaScript `Map` do: NaN equals NaN, and 0 equals -0. Strings compare as Swift's do, by canonical
-/// equivalence.
+/// keys of a JavaScript `Map` do: NaN equals NaN, and 0 equals -0. Strings and names compare as JavaScript's do, by their bytes: `"é"` in one
+/// code point and `"é"` in two are two strings, though Swift's `String` takes them for one. So it takes linear time, whatever a peer has sent.
 public enum Value: Sendable {
     /// JSON's `null`. (No value at all, `undefined`, is the absence of a `Value`.)
     case null
@@ -31,7 +30,7 @@ public enum Value: Sendable {
     /// Values in order.
     case array([Value])
     /// Named values; the order of the members is kept.
-    indirect case object(OrderedDictionary<String, Value>)
+    indirect case object(NamedValues<Value>)
 }
 
 /// The cases of ``Value``, without what they carry.
@@ -40,6 +39,9 @@ public enum ValueKind: Hashable, Sendable, CaseIterable {
 }
 
 extension Value {
+    /// The members of an object.
+    public typealias Members = NamedValues<Value>
+
     /// Which case this is.
     public var kind: ValueKind {
         switch self {
@@ -65,7 +67,7 @@ extension Value: Hashable {
         case (.int(let left), .int(let right)): left == right
         case (.bigint(let left), .bigint(let right)): left == right
         case (.double(let left), .double(let right)): left == right || (left.isNaN && right.isNaN)
-        case (.string(let left), .string(let right)): left == right
+        case (.string(let left), .string(let right)): TextKey.areSame(left, right)
         case (.bytes(let left), .bytes(let right)): left == right
         case (.array(let left), .array(let right)): left == right
         case (.object(let left), .object(let right)):
@@ -82,7 +84,7 @@ extension Value: Hashable {
         case .int(let value): hasher.combine(value)
         case .bigint(let value): hasher.combine(value)
         case .double(let value): hasher.combine(value.isNaN ? .nan : value)
-        case .string(let value): hasher.combine(value)
+        case .string(let value): hasher.combine(TextKey(value))
         case .bytes(let value): hasher.combine(value)
         case .array(let value): hasher.combine(value)
         case .object(let members):
@@ -90,7 +92,7 @@ extension Value: Hashable {
             var sum = 0
             for (key, value) in members {
                 var member = hasher
-                member.combine(key)
+                member.combine(TextKey(key))
                 member.combine(value)
                 sum &+= member.finalize()
             }

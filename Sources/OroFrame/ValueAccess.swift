@@ -1,5 +1,4 @@
 public import BigInt
-public import OrderedCollections
 
 extension Value {
     /// Whether this is `null`.
@@ -55,7 +54,7 @@ extension Value {
     }
 
     /// The members in their order, if this is an object.
-    public var object: OrderedDictionary<String, Value>? {
+    public var object: NamedValues<Value>? {
         if case .object(let value) = self { value } else { nil }
     }
 
@@ -84,6 +83,6 @@ extension Value: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressib
 
     /// An object; of two members with one name the last one counts, in the place of the first.
     public init(dictionaryLiteral members: (String, Value)...) {
-        self = .object(OrderedDictionary(members) { _, last in last })
+        self = .object(NamedValues(members))
     }
 }

@@ -1,5 +1,4 @@
 import BigInt
-import OrderedCollections
 
 /// With ``ValueEncoder`` and ``ValueDecoder`` a `Value` is itself. Other coders get what comes closest, as ``json()`` does: a
 /// `bigint` is an integer where 64 bits hold it and its decimal digits as a text beyond, `bytes` are a text in base64. They give
@@ -33,7 +32,7 @@ extension Value: Codable {
             } else if let value = UInt64(exactly: value) {
                 try container.encode(value)
             } else {
-                try container.encode(String(value))
+                try container.encode(value.decimalText)
             }
         case .bytes(let bytes): try container.encode(Base64.text(bytes))
         case .null, .array, .object: try container.encodeNil()
@@ -45,7 +44,7 @@ extension Value: Codable {
             self = try element.decodeWhole(Value.self)
         } else if let members = try? decoder.container(keyedBy: MemberKey.self) {
             let pairs = try members.allKeys.map { ($0.stringValue, try members.decode(Value.self, forKey: $0)) }
-            self = .object(OrderedDictionary(pairs) { _, last in last })
+            self = .object(NamedValues(pairs))
         } else if var elements = try? decoder.unkeyedContainer() {
             var values: [Value] = []
             while !elements.isAtEnd { values.append(try elements.decode(Value.self)) }

@@ -9,7 +9,7 @@
 /// - Numbers are never rounded: a whole `double` and a `bigint` are integers of any type that holds them exactly, an `int` is a
 ///   `Double` where that holds it. Only `Float` takes the nearest.
 /// - `bytes` may be decoded as an array of numbers, and an array of numbers as `[UInt8]`.
-/// - Member names are compared as Swift compares strings.
+/// - Member names are compared by their bytes, not by canonical equivalence.
 /// - An object that is opened is checked as a whole, but for its members' values: they add up, no name comes twice.
 ///
 /// Errors are `DecodingError`s with the path to what is wrong; where the bytes are no value, or over a limit, the

@@ -1,5 +1,4 @@
 import BigInt
-import OrderedCollections
 
 extension Value {
     /// The value that `encoded` consists of, exactly.
@@ -84,7 +83,7 @@ private struct TreeDecoder {
 
     private mutating func object(_ view: borrowing ValueView) throws(FrameError) -> Value {
         try budget.enter(view.count)
-        var members = OrderedDictionary<String, Value>(minimumCapacity: view.count)
+        var members = NamedValues<Value>(minimumCapacity: view.count)
         try view.forEachMember { (name, value) throws(FrameError) in
             let key = try string(name)
             guard members.updateValue(try decode(value), forKey: key) == nil else {

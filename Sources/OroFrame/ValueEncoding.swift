@@ -1,5 +1,4 @@
 import BigInt
-import OrderedCollections
 
 extension Value {
     /// Length of the encoded form. O(n). Throws ``FrameError/overLimit(_:value:limit:)`` for a value that a reader
@@ -85,10 +84,10 @@ private struct ValueSize {
         return try long(sum, lengthFields: 2)
     }
 
-    private mutating func object(_ members: OrderedDictionary<String, Value>) throws(FrameError) -> Int {
+    private mutating func object(_ members: NamedValues<Value>) throws(FrameError) -> Int {
         try budget.enter(members.count)
         var sum = 0
-        for (key, value) in members.elements {
+        for (key, value) in members {
             sum += try string(key)
             sum += try count(value)
         }
@@ -122,7 +121,7 @@ extension MutableRawSpan {
             prepend(ValueTag.array, end - front, count: elements.count, &front)
         case .object(let members):
             let end = front
-            for (key, value) in members.elements.reversed() {
+            for (key, value) in members.reversed() {
                 prepend(value, &front)
                 prepend(string: key, &front)
             }

@@ -1,4 +1,3 @@
-import OrderedCollections
 import OroFrame
 import OroLink
 
@@ -187,7 +186,7 @@ extension Array: BindingArgument where Element: BindingArgument {
 
 extension Dictionary: BindingArgument where Key == String, Value: BindingArgument {
     public var value: OroFrame.Value {
-        .object(OrderedDictionary(uniqueKeysWithValues: map { ($0.key, $0.value.value) }))
+        .object(NamedValues(map { ($0.key, $0.value.value) }))
     }
 }
 

@@ -6,11 +6,13 @@ import OroLink
 enum BuiltInRoutes {
     static func all(of core: HostCore) -> [Router.Route] {
         let version = core.options.version
+        let most = core.options.builtInParameterBytes
         return [
             Router.SyncRoute("ping") { _ in Result(data: "pong") },
             Router.SyncRoute("platform.primordials") { _ in Result(data: primordials(version)) },
             // News of the client's own life, for whoever listens to this route.
             Router.SyncRoute("platform.event") { message in
+                try message.checkParameters(most)
                 if message.platformEvent.isEmpty { throw IPCError.expecting("value") }
                 return Result()
             },
@@ -20,8 +22,14 @@ enum BuiltInRoutes {
             Router.SyncRoute("diagnostics.capabilities") { _ in
                 Result(data: ["streaming": ["sseIncremental": true, "chunkedIncremental": true]])
             },
-            Router.StreamRoute("diagnostics.stream.sse") { try await sendEvents($0, $1) },
-            Router.StreamRoute("diagnostics.stream.chunks") { try await sendChunks($0, $1) },
+            Router.StreamRoute("diagnostics.stream.sse") { message, stream in
+                try message.checkParameters(most)
+                try await sendEvents(message, stream)
+            },
+            Router.StreamRoute("diagnostics.stream.chunks") { message, stream in
+                try message.checkParameters(most)
+                try await sendChunks(message, stream)
+            },
         ] + BroadcastRoutes.all(of: core)
     }
 
@@ -102,10 +110,7 @@ enum BuiltInRoutes {
 
     private static func eventName(_ message: Message) throws(IPCError) -> String {
         guard let value = message["name"], !value.isNull else { return "message" }
-        let allowed = { (character: Character) in
-            character.isASCII && (character.isLetter || character.isNumber || "-_.".contains(character))
-        }
-        guard let name = value.string, (1...64).contains(name.count), name.allSatisfy(allowed) else {
+        guard let name = value.string, name.utf8.count <= 64, CommandName.isValid(name) else {
             throw .type("'name' must be 1 to 64 of A-Z a-z 0-9 - _ .")
         }
         return name
@@ -113,6 +118,17 @@ enum BuiltInRoutes {
 }
 
 extension Message {
-    /// What has happened, in a message for `platform.event`: the value, or its member `value`.
-    var platformEvent: String { value?.string ?? self["value"]?.string ?? "" }
+    /// Throws unless a built-in route reads parameters of this length.
+    func checkParameters(_ setting: Int) throws(IPCError) {
+        let most = max(setting, 1024)
+        // Of a message that was made here, nothing was encoded; nor is it from a peer.
+        guard storage.made == nil, storage.header.valueBytes > most else { return }
+        throw IPCError(
+            .range,
+            "the parameters of '\(name)' have \(storage.header.valueBytes) bytes; this host reads \(most) "
+                + "(HostOptions.builtInParameterBytes)")
+    }
+
+    /// What has happened, in a message for `platform.event`: the value, or its member `value`, where it is a text.
+    var platformEvent: String { self["value"]?.string ?? "" }
 }

@@ -48,6 +48,7 @@ extension ClientCore {
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: CallVerb,
         encoded: EncodedValue?
     ) async -> Result {
+        if link.isForeign { return Result(err: IPCError(.forked), source: command) }
         let extras = CallExtras(command, value, bytes, options, encoded, verb)
         if let known = extras.known(self) { return known }
         return extras.finish(
@@ -57,6 +58,7 @@ extension ClientCore {
     func callSyncWithExtras(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue?
     ) -> Result {
+        if link.isForeign { return Result(err: IPCError(.forked), source: command) }
         let extras = CallExtras(command, value, bytes, options, encoded, .sendSync)
         if let known = extras.known(self) { return known }
         return extras.finish(callSyncPlainly(command, value, bytes, options, encoded: encoded), self)

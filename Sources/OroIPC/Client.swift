@@ -12,6 +12,10 @@ import OroLink
 /// ```
 ///
 /// Whatever goes wrong with a request is the `err` of its ``Result``; only connecting throws.
+///
+/// A client belongs to the process that made it. In a forked child everything on it fails with `LinkError.forked` (an
+/// `InvalidStateError` where the error is an ``IPCError``), and the parent's link goes on as if nobody had forked; the child makes a
+/// client of its own.
 public final class Client: Sendable {
     let core: ClientCore
 
@@ -71,8 +75,9 @@ public final class Client: Sendable {
     /// no thread could be started.
     public var executor: ReactorExecutor { get throws(LinkError) { try core.executor() } }
 
-    /// What it has seen so far.
+    /// What it has seen so far; nothing in a forked child.
     public var statistics: ClientStatistics {
+        if core.link.isForeign { return ClientStatistics() }
         let blocks = core.link.arena.figures
         return ClientStatistics(
             lateResults: core.late.load(ordering: .relaxed), pending: core.pending.withLock { $0.count },
@@ -110,6 +115,7 @@ public final class Client: Sendable {
     public func loan(_ count: Int, waitingAtMost wait: Duration = .milliseconds(TIMEOUT)) async throws(LinkError)
         -> Loan
     {
+        if core.link.isForeign { throw .forked }
         let arena = core.link.arena
         return Loan(try await arena.whenFree(until: .now + wait) { () throws(LinkError) in try arena.take(count) })
     }

@@ -1,3 +1,4 @@
+import CSupport
 import OroLink
 import Synchronization
 
@@ -11,7 +12,7 @@ import Synchronization
 extension ClientCore {
     /// Lets the background thread watch this link from now on.
     func attach() {
-        if isAttached.load(ordering: .acquiring) { return }
+        if isAttached.load(ordering: .acquiring) || link.isForeign { return }
         background.withLock { background in
             guard background == nil, let reactor = try? ClientReactor.shared(options) else { return }
             attach(reactor, &background)
@@ -34,6 +35,7 @@ extension ClientCore {
     }
 
     func detach() {
+        if link.isForeign { return }
         background.withLock { background in
             background?.detach(self)
         }
@@ -47,6 +49,7 @@ extension ClientCore {
 
     /// What runs tasks on the background thread.
     func executor() throws(LinkError) -> ReactorExecutor {
+        if link.isForeign { throw .forked }
         attach()
         guard let reactor = background.withLock({ $0 }) else {
             throw .system(call: "pthread_create", errno: EAGAIN)
@@ -69,7 +72,9 @@ extension ClientCore {
         if isNudged { hearDirects() }
         var progressed = pollDirects()
         do throws(LinkError) {
-            if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count > 0 {
+            // The thread serves other clients too.
+            let end = oro_ticks() &+ Turn.peerTicks
+            if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody, until: end).count > 0 {
                 progressed = true
             }
             if link.hasWaiting, try pumpWaiting() { progressed = true }
@@ -130,6 +135,7 @@ extension ClientCore {
 
     /// Somebody waits for a block: the link has to be looked at. Any thread.
     func serveBlocks() {
+        if link.isForeign { return }
         attach()
         background.withLock { $0 }?.look(self)
     }
@@ -157,8 +163,10 @@ extension ClientCore {
             return
         }
         do throws(LinkError) {
+            link.hear(hasHungUp: true)
             try link.readSocket()
             if processEnded { throw .peerGone }
+            if link.isOver { throw link.ending ?? .closed }
         } catch {
             failAfterReading(error)
         }

@@ -7,6 +7,7 @@ import Synchronization
 extension ClientCore {
     /// The errors that keep a request from being sent at all.
     func refusal(_ command: String, _ options: CallOptions?) -> IPCError? {
+        if link.isForeign { return IPCError(.forked) }
         if let signal = options?.signal, signal.isAborted {
             // The request would have had this number.
             if options?.seq == nil { _ = takeSeq() }
@@ -110,6 +111,7 @@ extension ClientCore {
     /// The same with a payload in a block. `nil`: not that case.
     private func callWithBlock(_ command: String, _ bytes: Bytes) throws(LinkError) -> Result? {
         guard bytes.extent > Link.inlineBytes, let ring = link.ownRing, !link.isBackedUp(ring) else { return nil }
+        if link.isOver { throw link.ending ?? .closed }
         let number = unsafe rings[ring].numbers.recall(command)
         guard number != 0, let placed = try placed(bytes, .copy, nil), let seq = takeSeq().small else { return nil }
         unsafe rings[ring].generation &+= 1
@@ -239,6 +241,7 @@ extension ClientCore {
         verb: CallVerb, ring: Int?
     ) -> Result {
         var spare = freshStorage
+        let wait = ThreadWait(self, waiter, ticket: ticket, ring: ring)
         func outcome() -> Outcome? { waiter.outcome.withLock { $0.take() } }
         func giveUp(_ error: IPCError) -> Result {
             if ring != nil {
@@ -259,26 +262,32 @@ extension ClientCore {
         }
         // The role may have been passed to this thread while its result was being delivered.
         defer { role.passOnIfFree() }
+        // The deadline has passed, and what had come by then is looked for once more.
+        var isLastLook = false
         while true {
             if let outcome = outcome() {
-                if case .error(let error) = outcome, error.name == "AbortError" { sendAbort(ticket, error) }
+                if case .error(let error) = outcome, error.kind == .abort { sendAbort(ticket, error) }
                 return Result(outcome, command, link: link.id)
             }
             if link.isOver { return giveUp(IPCError(link.ending ?? .closed)) }
             var left = UInt64.max
             if let deadline {
                 let now = elapsedMilliseconds
-                if now >= deadline { return giveUp(ClientCore.timedOut(verb)) }
-                left = (deadline - now) * 1_000_000
+                if now >= deadline && isLastLook { return giveUp(ClientCore.timedOut(verb)) }
+                isLastLook = now >= deadline
+                left = isLastLook ? 0 : (deadline - now) * 1_000_000
             }
             guard takeRole() else {
+                if isLastLook { continue }
                 role.sleep(waiter, nanoseconds: min(left, 100_000_000)) {
                     link.isOver || waiter.outcome.withLock { $0 != nil }
                 }
+                if wait.isWatched { oro_wait_test_cancel() }
                 continue
             }
+            wait.isReceiving(true)
             do throws(LinkError) {
-                try waitWithRole(&spare, waiter, ticket, left)
+                try waitWithRole(&spare, waiter, ticket, left, isCancellable: wait.isWatched)
             } catch {
                 failAfterReading(error)
             }
@@ -288,12 +297,14 @@ extension ClientCore {
                 return Result(spare, command, link: link.id)
             }
             giveUpRole()
+            wait.isReceiving(false)
+            if wait.isWatched { oro_wait_test_cancel() }
         }
     }
 
     /// Reads until the result for `ticket` has come, or it is time to look around.
     func waitWithRole(
-        _ spare: inout FrameStorage, _ waiter: ThreadWaiter, _ ticket: UInt64, _ left: UInt64
+        _ spare: inout FrameStorage, _ waiter: ThreadWaiter, _ ticket: UInt64, _ left: UInt64, isCancellable: Bool
     ) throws(LinkError) {
         let isRing = Int(UInt32(truncatingIfNeeded: ticket)) < PendingTable.firstIndex
         link.sayProcessor()
@@ -326,7 +337,7 @@ extension ClientCore {
             if armLink() {
                 if waiter.outcome.withLock({ $0 == nil }) {
                     let began = oro_ticks()
-                    try sleepOnLink(nanoseconds: left)
+                    try sleepOnLink(nanoseconds: left, isCancellable: isCancellable)
                     unsafe receiving.pointee.patience.slept(oro_ticks() &- began)
                 }
                 disarmLink()

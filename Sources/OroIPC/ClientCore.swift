@@ -54,7 +54,7 @@ import Synchronization
         /// A reserved place in the table, for calls that poll for their results; 0: there is none.
         var reserved: UInt64 = 0
         /// A message of a port that comes in several frames.
-        var ports = PortReader(columns: 5)
+        var ports = PortReader(columns: PortReader.columnsOfHost)
     }
     let receiving: UnsafeMutablePointer<Receiving>
     var sleepPoller: Poller?
@@ -73,6 +73,8 @@ import Synchronization
     let isWatched = Atomic<Bool>(false)
     /// Chunks of bodies that wait for room in the shared ring, with the bytes they count for.
     let waitingChunks = Locked<[(sender: StreamSender, cost: Int)]>([])
+    /// The background thread looks at the deadlines of this client's calls.
+    let hasDeadlines = Atomic<Bool>(false)
     /// Tasks that are suspended until their results are there, and streams whose end has not come.
     let suspended = Atomic<Int>(0)
 

@@ -39,12 +39,18 @@ final class DirectLinks: @unchecked Sendable {
         }
     }
 
-    /// The lowest place that is free.
-    var freeSlot: Int {
-        var slot = 0
-        while all.contains(where: { $0.slot == slot }) { slot += 1 }
-        return slot
+    /// Places that were given back, and the first that was never taken.
+    private var freeSlots: [Int] = []
+    private var firstUnused = 0
+
+    /// A place that is free, below ``most``.
+    func takeSlot() -> Int {
+        if let slot = freeSlots.popLast() { return slot }
+        defer { firstUnused += 1 }
+        return firstUnused
     }
+
+    func giveBack(_ slot: Int) { freeSlots.append(slot) }
 }
 
 /// Messages sent. One thread at a time adds, the holder of the lock of the client's ports; any may look.
@@ -65,9 +71,9 @@ extension ClientCore: Introductions {
             guard let introduced = directs.introduced.removeValue(forKey: id), !news.isRefusal else { return }
             // An offer that cannot be is no fault of the host's: it only passes them on.
             guard let link = try? introduced.meet(news) else { return }
-            return add(DirectLink(link, slot: directs.freeSlot, core: self), id)
+            return add(DirectLink(link, slot: directs.takeSlot(), core: self), id)
         }
-        guard options.allowsDirectLinks, directs.introduced[id] == nil else {
+        guard options.allowsDirectLinks, directs.introduced[id] == nil, directLink(id) == nil else {
             throw .violation("an introduction that was not asked for")
         }
         guard directs.introduced.count + directs.all.count < DirectLinks.most else {
@@ -102,6 +108,7 @@ extension ClientCore: Introductions {
         guard directs.all.contains(where: { $0 === direct }) else { return }
         if case .peerGone = why { _ = readToEnd(direct) }
         directs.all.removeAll { $0 === direct }
+        directs.giveBack(direct.slot)
         directs.known.withLock { $0[direct.link.id] = nil }
         directs.count.subtract(1, ordering: .relaxed)
         stopWatchingWhileAsleep(direct)
@@ -113,6 +120,7 @@ extension ClientCore: Introductions {
 
     /// The client's own link is over. Any thread.
     func closeDirectLinks(_ why: LinkError) {
+        if link.isForeign { return }
         for direct in directs.known.withLock({ Array($0.values) }) { direct.link.end(why) }
     }
 
@@ -138,7 +146,9 @@ extension ClientCore: Introductions {
     func hearDirects() {
         for direct in directs.all {
             do throws(LinkError) {
+                direct.link.hear(hasHungUp: true)
                 try direct.link.readSocket()
+                if direct.link.isOver { throw direct.link.ending ?? .closed }
             } catch {
                 end(direct, error)
             }
@@ -198,17 +208,30 @@ extension ClientCore: Introductions {
 
     func disarmDirects() { for direct in directs.all { direct.link.disarm() } }
 
-    /// Keys of the sleeper's poller: two for each direct link, behind those of the client's own.
-    private static func sleepKey(_ direct: DirectLink) -> UInt64 { 8 + 2 * UInt64(direct.slot) }
+    /// Keys of the sleeper's poller.
+    enum SleepKey {
+        static let socket: UInt64 = 1
+        static let kicker: UInt64 = 2
+        static let pidfd: UInt64 = 3
+        /// Then comes one for each direct link.
+        static let direct: UInt64 = 4
+    }
 
     func watchWhileAsleep(_ direct: DirectLink) {
-        try? sleepPoller?.add(direct.link.chime, key: ClientCore.sleepKey(direct))
-        try? sleepPoller?.add(direct.link.socket.number, key: ClientCore.sleepKey(direct) + 1)
+        do throws(LinkError) {
+            try sleepPoller?.add(direct.link.socket.number, key: SleepKey.direct + UInt64(direct.slot))
+        } catch {
+            direct.link.halt(error)
+        }
     }
 
     private func stopWatchingWhileAsleep(_ direct: DirectLink) {
-        sleepPoller?.remove(direct.link.chime, key: ClientCore.sleepKey(direct))
-        sleepPoller?.remove(direct.link.socket.number, key: ClientCore.sleepKey(direct) + 1)
+        sleepPoller?.remove(key: SleepKey.direct + UInt64(direct.slot))
+    }
+
+    /// The sleeper's poller has told of a direct link.
+    func hearDirect(_ event: Poller.Event) {
+        directs.all.first { SleepKey.direct + UInt64($0.slot) == event.key }?.link.hear(hasHungUp: event.hasHungUp)
     }
 
     /// Messages wait for room: whoever sleeps on the links has to watch for it. Any thread.

@@ -11,6 +11,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     private struct Kind: Hashable {
         var backend: WakeBackend?
         var idle: IdlePolicy
+        /// The threads of a process do not go along to a forked child.
+        var generation = oro_generation()
     }
 
     private static let all = Locked<[Kind: ClientReactor]>([:])
@@ -18,6 +20,9 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     /// The thread for clients with these options, started when it is the first time.
     static func shared(_ options: ClientOptions) throws(LinkError) -> ClientReactor {
         let kind = Kind(backend: options.backend ?? WakeBackend.forced, idle: options.idle)
+        // A child that is forked meanwhile would find it locked.
+        oro_fork_hold()
+        defer { oro_fork_release() }
         return try all.withLock { (all) throws(LinkError) in
             if let reactor = all[kind] { return reactor }
             let reactor = try ClientReactor(kind.backend, kind.idle)
@@ -32,6 +37,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     private var keys: [ObjectIdentifier: UInt64] = [:]
     private var active: [Watched] = []
     private var nextKey: UInt64 = 1
+    /// Those that may have deadlines; the others are not looked at for them.
+    private let withDeadlines = Locked<[ObjectIdentifier: Timed]>([:])
 
     /// A client while it is attached. Weak: a client nobody has any more goes away, and detaches.
     private final class Watched {
@@ -101,7 +108,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     func attach(_ client: ClientCore) {
         reactor.submit { [self, weak client] in
             guard let client else { return }
-            let watched = Watched(client, key: nextKey << ClientReactor.keyBits)
+            let watched = Watched(client, key: nextKey << Source.bits)
             nextKey += 1
             clients[watched.key] = watched
             keys[ObjectIdentifier(client)] = watched.key
@@ -149,42 +156,68 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     /// A deadline was set that may be earlier than all others.
-    func noteDeadline() { reactor.kick() }
+    func noteDeadline(_ client: ClientCore) {
+        // SYNC: sequentially consistent on both sides: either the mark is found set, and taken away after this, or set here.
+        if !client.hasDeadlines.exchange(true, ordering: .sequentiallyConsistent) {
+            withDeadlines.withLock { $0[ObjectIdentifier(client)] = Timed(client) }
+        }
+        reactor.kick()
+    }
+
+    /// A client whose calls have deadlines.
+    private struct Timed {
+        weak var client: ClientCore?
+        init(_ client: ClientCore) { self.client = client }
+    }
 
     // MARK: On the reactor's thread
 
     private func watch(_ watched: Watched) {
-        try? reactor.poller.add(watched.link.chime, key: watched.key + 4)
-        try? reactor.poller.add(watched.link.socket.number, key: watched.key + 5)
-        if let pidfd = watched.link.pidfd { try? reactor.poller.add(pidfd, key: watched.key + 6) }
+        do throws(LinkError) {
+            try reactor.poller.add(watched.link.socket.number, key: watched.key + Source.socket)
+            if let pidfd = watched.link.pidfd { try reactor.poller.add(pidfd, key: watched.key + Source.pidfd) }
+        } catch {
+            watched.link.halt(error)
+            watched.client?.hearInBackground(processEnded: false)
+        }
     }
 
-    /// The key of a client's link has its low bits free: 0 to 2 are the link's own, then come two for each direct link.
-    private static let keyBits: UInt64 = 12
+    /// The key of a client's link has its low bits free.
+    private enum Source {
+        static let bits: UInt64 = 12
+        static let socket: UInt64 = 0
+        static let pidfd: UInt64 = 1
+        /// Then comes one for each direct link.
+        static let direct: UInt64 = 2
+    }
 
-    private func key(_ direct: DirectLink, _ watched: Watched) -> UInt64 { watched.key + 4 + 2 * UInt64(direct.slot) }
+    private func key(_ direct: DirectLink, _ watched: Watched) -> UInt64 {
+        watched.key + Source.direct + UInt64(direct.slot)
+    }
 
     private func watch(_ direct: DirectLink, _ watched: Watched) {
         if watched.directs.contains(where: { $0 === direct }) || direct.isOver { return }
         watched.directs.append(direct)
-        try? reactor.poller.add(direct.link.chime, key: key(direct, watched) + 4)
-        try? reactor.poller.add(direct.link.socket.number, key: key(direct, watched) + 5)
+        do throws(LinkError) {
+            try reactor.poller.add(direct.link.socket.number, key: key(direct, watched))
+        } catch {
+            direct.link.halt(error)
+            watched.client?.hearDirectsInBackground()
+        }
     }
 
     private func stopWatching(_ direct: DirectLink, _ watched: Watched) {
         guard watched.directs.contains(where: { $0 === direct }) else { return }
         watched.directs.removeAll { $0 === direct }
-        reactor.poller.remove(direct.link.chime, key: key(direct, watched) + 4)
-        reactor.poller.remove(direct.link.socket.number, key: key(direct, watched) + 5)
+        reactor.poller.remove(key: key(direct, watched))
     }
 
     private func drop(_ watched: Watched) {
         for direct in watched.directs { stopWatching(direct, watched) }
         clients[watched.key] = nil
         active.removeAll { $0 === watched }
-        reactor.poller.remove(watched.link.chime, key: watched.key + 4)
-        reactor.poller.remove(watched.link.socket.number, key: watched.key + 5)
-        if let pidfd = watched.link.pidfd { reactor.poller.remove(pidfd, key: watched.key + 6) }
+        reactor.poller.remove(key: watched.key + Source.socket)
+        reactor.poller.remove(key: watched.key + Source.pidfd)
     }
 
     private func activate(_ watched: Watched) {
@@ -204,27 +237,26 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         return progressed
     }
 
-    func reactorHears(_ event: UInt64) {
-        let key = (event & ~Poller.ended) - 4
-        let source = key & (1 << ClientReactor.keyBits - 1)
-        guard let watched = clients[key - source] else { return }
-        if source > 3 { return hearDirect(watched, source - 4, hasEnded: event & Poller.ended != 0) }
-        if event & Poller.ended != 0 {
-            let fd = source == 0 ? watched.link.chime : watched.link.socket.number
-            if source < 2 { try? reactor.poller.add(fd, key: key + 4) }
-        }
+    func reactorHears(_ event: Poller.Event) {
+        let source = event.key & (1 << Source.bits - 1)
+        guard let watched = clients[event.key - source] else { return }
         activate(watched)
-        if source != 0 { watched.client?.hearInBackground(processEnded: source == 2) }
+        if source >= Source.direct { return hear(event, watched, slot: Int(source - Source.direct)) }
+        if let why = event.lost { watched.link.halt(why) }
+        if source == Source.pidfd {
+            watched.client?.hearInBackground(processEnded: true)
+        } else if event.lost != nil || watched.link.mustRead(hasHungUp: event.hasHungUp) {
+            watched.client?.hearInBackground(processEnded: false)
+        }
     }
 
-    private func hearDirect(_ watched: Watched, _ source: UInt64, hasEnded: Bool) {
-        guard let direct = watched.directs.first(where: { UInt64($0.slot) == source >> 1 }) else { return }
-        if hasEnded {
-            let fd = source & 1 == 0 ? direct.link.chime : direct.link.socket.number
-            try? reactor.poller.add(fd, key: key(direct, watched) + 4 + source & 1)
+    /// For one of its links with other clients.
+    private func hear(_ event: Poller.Event, _ watched: Watched, slot: Int) {
+        guard let direct = watched.directs.first(where: { $0.slot == slot }) else { return }
+        if let why = event.lost { direct.link.halt(why) }
+        if event.lost != nil || direct.link.mustRead(hasHungUp: event.hasHungUp) {
+            watched.client?.hearDirectsInBackground()
         }
-        activate(watched)
-        if source & 1 == 1 { watched.client?.hearDirectsInBackground() }
     }
 
     func reactorArms() -> Bool {
@@ -247,12 +279,32 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     func reactorNextDeadline() -> UInt64 {
-        var next = UInt64.max
-        for watched in clients.values { next = min(next, watched.client?.nextDeadline ?? .max) }
-        return next
+        withDeadlines.withLock { timed in
+            if timed.isEmpty { return .max }
+            var next = UInt64.max
+            for (id, entry) in timed {
+                guard let client = entry.client else {
+                    timed[id] = nil
+                    continue
+                }
+                let deadline = client.nextDeadline
+                next = min(next, deadline)
+                if deadline != .max { continue }
+                client.hasDeadlines.store(false, ordering: .sequentiallyConsistent)
+                // One that was set meanwhile has found the mark.
+                let again = client.nextDeadline
+                if again == .max {
+                    timed[id] = nil
+                } else {
+                    client.hasDeadlines.store(true, ordering: .sequentiallyConsistent)
+                    next = min(next, again)
+                }
+            }
+            return next
+        }
     }
 
     func reactorTicks(_ now: UInt64) {
-        for watched in clients.values { watched.client?.expire() }
+        for entry in withDeadlines.withLock({ Array($0.values) }) { entry.client?.expire() }
     }
 }

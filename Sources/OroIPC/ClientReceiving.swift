@@ -58,14 +58,15 @@ extension ClientCore {
         }
     }
 
-    /// Reads what has come and hands each result to its waiter. The result for `mine` is left in `spare`.
+    /// Reads what has come and hands each result to its waiter. The result for `mine` is left in `spare`. Not much longer than
+    /// until `end` (`oro_ticks`).
     @inline(__always)
     func receive(
-        _ spare: inout FrameStorage, mine: UInt64
+        _ spare: inout FrameStorage, mine: UInt64, until end: UInt64 = .max
     ) throws(LinkError) -> (count: Int, gotMine: Bool) {
         var gotMine = false
         if link.socketHasNews { try link.readSocket() }
-        let count = try link.drain(limit: 64) { (incoming) throws(LinkError) in
+        let count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
             if gotMine || !FrameStorage.isFree(&spare) {
                 var other = freshStorage
                 switch try read(&other, incoming) {
@@ -207,39 +208,43 @@ extension ClientCore {
         }
     }
 
-    /// Waits for the peer's bell, the socket, or ``kick()``. Armed, with the role.
-    func sleepOnLink(nanoseconds: UInt64) throws(LinkError) {
+    /// Waits for the socket, or ``kick()``. Armed, with the role. `isCancellable`: the thread may be cancelled meanwhile; it is in
+    /// a ``ThreadWait``.
+    func sleepOnLink(nanoseconds: UInt64, isCancellable: Bool) throws(LinkError) {
         if sleepPoller == nil {
             // epoll: the role changes threads, and an io_uring's polls end with the thread that asked for them.
             let poller = try Poller(.epoll)
-            try poller.add(link.chime, key: 1)
-            try poller.add(link.socket.number, key: 2)
-            try poller.add(kicker.number, key: 3)
-            if let pidfd = link.pidfd { try poller.add(pidfd, key: 4) }
+            try poller.add(link.socket.number, key: SleepKey.socket)
+            try poller.add(kicker.number, key: SleepKey.kicker)
+            if let pidfd = link.pidfd { try poller.add(pidfd, key: SleepKey.pidfd) }
             sleepPoller = consume poller
             for direct in directs.all { watchWhileAsleep(direct) }
         }
-        var socketReady = false
-        var directReady = false
-        var gone = false
-        sleepPoller?.wait(nanoseconds) { key in
-            if key == 2 { socketReady = true }
-            if key == 4 { gone = true }
-            if key >= 8 && key & 1 == 1 { directReady = true }
+        var isGone = false
+        sleepPoller?.wait(nanoseconds, isCancellable: isCancellable) { event in
+            switch event.key {
+            case SleepKey.socket: link.hear(hasHungUp: event.hasHungUp)
+            case SleepKey.kicker: break
+            case SleepKey.pidfd: isGone = true
+            default: hearDirect(event)
+            }
         }
-        if directReady { hearDirects() }
-        if socketReady { try link.readSocket() }
-        if gone { throw .peerGone }
+        // Now, also where the caller is to look at its deadline first.
+        if link.socketHasNews { try link.readSocket() }
+        if isGone { throw .peerGone }
     }
 
     /// Ends a sleep on the link, so that the sleeper looks around.
     func kick() {
-        oro_doorbell_ring(kicker.number)
+        if link.isForeign { return }
+        oro_eventfd_signal(kicker.number)
         role.wakeAll()
     }
 
     /// The link is over: everything that waits fails with the reason.
     func fail(_ why: LinkError) {
+        // Nobody waits here: those who do are in the parent.
+        if link.isForeign { return }
         link.end(why)
         let error = IPCError(link.ending ?? why)
         failing.add(1, ordering: .sequentiallyConsistent)
@@ -253,13 +258,23 @@ extension ClientCore {
         kick()
     }
 
+    /// Most messages of a ring that are read at once.
+    static let messagesAtOnce = 64
+    /// Microseconds for what a host has sent before it went.
+    private static let lastReading: UInt64 = 1_000_000
+
     /// What came before the end is still delivered.
     func failAfterReading(_ why: LinkError) {
+        if link.isForeign { return }
         var last = why
         if case .peerGone = why {
             var spare = freshStorage
             do throws(LinkError) {
-                while try receive(&spare, mine: ClientCore.nobody).count > 0 {}
+                // UNTRUSTED: as much as the rings hold. A host that hangs up and goes on writing does not hold us up.
+                let end = oro_ticks() &+ ClientCore.lastReading * oro_ticks_per_us()
+                for _ in 0...link.roundsToEmpty(limit: ClientCore.messagesAtOnce) {
+                    if try receive(&spare, mine: ClientCore.nobody).count == 0 || oro_ticks() > end { break }
+                }
             } catch {
                 if case .goodbye = error { last = error }
             }

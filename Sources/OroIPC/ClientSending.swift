@@ -181,6 +181,7 @@ extension ClientCore {
     /// A block, after waiting for one until `limit` (`oro_now`), which is asked for when none is free. Blocks the calling
     /// thread.
     func takeBlock(_ count: Int, until limit: @autoclosure () -> UInt64) throws(LinkError) -> OwnBlock {
+        if link.isForeign { throw .forked }
         let arena = link.arena
         var deadline: UInt64?
         // Where blocks come back stands on the socket, which nobody may have read yet.
@@ -213,6 +214,7 @@ extension ClientCore {
         // The host makes room in eighths of the ring: while it is awake, polling sees it soon.
         let began = oro_ticks()
         var looks = 0
+        let wait = ThreadWait(self, ring: ring)
         while true {
             if came() { return }
             if link.isOver { throw link.ending ?? .closed }
@@ -233,12 +235,17 @@ extension ClientCore {
                 word.wait(while: word.now, nanoseconds: 50_000)
                 continue
             }
+            wait.isReceiving(true)
+            defer { wait.isReceiving(false) }
             do throws(LinkError) {
                 var spare = freshStorage
                 let count = try receive(&spare, mine: ClientCore.nobody).count
                 if !pollDirects(), sleeps && count == 0 {
                     if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) && armDirects() && !came() {
-                        try sleepOnLink(nanoseconds: deadline == .max ? .max : deadline - now)
+                        // A message of which a part is written is written to its end.
+                        try sleepOnLink(
+                            nanoseconds: deadline == .max ? .max : deadline - now,
+                            isCancellable: ring == nil && wait.isWatched)
                     }
                     disarmLink()
                 }

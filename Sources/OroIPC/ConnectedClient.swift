@@ -25,6 +25,7 @@ public final class ConnectedClient: Sendable {
     let account: ByteAccount
     /// When its link began: deadlines count from here.
     let start: UInt64
+    let figures = LinkFigures()
     private let isGone = Atomic<Bool>(false)
     weak let core: HostCore?
     /// Longest message it accepts.

@@ -9,7 +9,7 @@ import Synchronization
 /// token means nothing before the broker has laid its way over this link.
 // Sendable: `reader`, `spare` and `otherSpare` belong to the holder of the client's receiver's role, as the receiving half of `link` does; the rest is
 // constant or atomic.
-@safe final class DirectLink: @unchecked Sendable {
+@safe final class DirectLink: DirectTransport, @unchecked Sendable {
     let link: Link
     /// Its place among the direct links of its client, for those who watch its descriptors.
     let slot: Int
@@ -26,18 +26,19 @@ import Synchronization
         self.slot = slot
         self.core = core
         sent = core.directs.sent
+        spare = FrameStorage(core.link.account)
+        otherSpare = FrameStorage(core.link.account)
+        super.init()
         // One account for what comes to this client, whichever way it comes.
         link.account = core.link.account
-        spare = FrameStorage(link.account)
-        otherSpare = FrameStorage(link.account)
     }
 
-    var isOver: Bool { link.isOver }
-    var longestMessage: Int { link.limits.messageBytes }
+    override var isOver: Bool { link.isOver }
+    override var longestMessage: Int { link.limits.messageBytes }
 
     // MARK: Sending, with the lock of the home
 
-    func send(_ message: PortFrame.Message) throws(LinkError) {
+    override func send(_ message: PortFrame.Message) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
         if try !sendAtOnce(message) {
             try link.withRing(shared: true) { (ring) throws(LinkError) in
@@ -58,7 +59,7 @@ import Synchronization
         let count = FrameHeader.byteCount + value.count + payloadBytes
         let header = FrameHeader(
             kind: .port, deadline: PortOperation.message.rawValue << 28 | message.consumed, ticket: message.number,
-            seq: message.seq, valueBytes: UInt32(value.count), payloadBytes: UInt32(payloadBytes))
+            seq: message.seq.value, valueBytes: UInt32(value.count), payloadBytes: UInt32(payloadBytes))
         return try link.withRing(shared: true) { (ring) throws(LinkError) in
             guard !link.isBackedUp(ring), count <= link.recordLimit(of: ring), count <= link.peerMessageBytes else {
                 return false
@@ -78,7 +79,7 @@ import Synchronization
     }
 
     /// False: the other cannot be told here.
-    func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
+    override func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
         if link.isOver { return false }
         var frame = PortOperation.consumed.frame(token)
         frame.seq = Seq(count)
@@ -152,7 +153,10 @@ import Synchronization
     func poll(_ ports: PortHome) throws(LinkError) -> Int {
         link.sayProcessor()
         if link.socketHasNews { try link.readSocket() }
-        var count = try link.drain(limit: 64) { (incoming) throws(LinkError) in try take(incoming, ports) }
+        let end = oro_ticks() &+ Turn.peerTicks
+        var count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
+            try take(incoming, ports)
+        }
         if link.hasWaiting {
             try link.withSharedRing { (ring) throws(LinkError) in if try link.pump(ring) { count += 1 } }
         }
@@ -181,7 +185,7 @@ import Synchronization
             spare = FrameStorage(link.account)
             try storage.borrow(from: link)
         }
-        if let message = reader.readPlain(storage) { return try ports.take(message, over: self) }
+        if let message = try reader.readPlain(storage) { return try ports.take(message, over: self) }
         guard let frame = try reader.read(storage) else { return }
         guard case .message(let message) = frame else { return try ports.take(frame, over: self) }
         guard message.carried.isEmpty else { throw .violation("ports on a direct link") }

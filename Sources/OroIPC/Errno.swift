@@ -1,3 +1,5 @@
+import OroFrame
+
 /// The error numbers of Linux: names, and messages in English.
 ///
 /// A table of our own: what the C library says depends on the library and on the user's language.
@@ -10,7 +12,7 @@ public enum Errno {
 
     /// The number of `name`; `nil` when Linux has none of this name.
     public static func number(_ name: String) -> Int? {
-        table.firstIndex { $0?.name == name }.map { $0 + 1 }
+        table.firstIndex { $0.map { TextKey.areSame($0.name, name) } ?? false }.map { $0 + 1 }
     }
 
     private static func entry(_ number: Int) -> (name: String, message: String)? {

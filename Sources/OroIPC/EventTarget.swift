@@ -84,8 +84,8 @@ final class EventDispatcher: Sendable {
     }
 
     private struct State {
-        var listeners: [String: [Listener]] = [:]
-        var streams: [String: [UInt64: @Sendable (Event) -> Void]] = [:]
+        var listeners: [TextKey: [Listener]] = [:]
+        var streams: [TextKey: [UInt64: @Sendable (Event) -> Void]] = [:]
         /// What ends the streams.
         var endings: [UInt64: @Sendable () -> Void] = [:]
         /// Events listeners have not heard of, with their numbers.
@@ -246,7 +246,9 @@ final class EventDispatcher: Sendable {
                 state.isDraining = false
                 return nil
             }
-            let all = (state.listeners[event.name] ?? []) + (event.name == "*" ? [] : state.listeners["*"] ?? [])
+            let all =
+                (state.listeners[event.name] ?? [])
+                + (TextKey.areSame(event.name, "*") ? [] : state.listeners["*"] ?? [])
             let heard = all.filter { $0.after < number }
             for listener in heard where listener.isOnce {
                 for name in [event.name, "*"] {

@@ -6,6 +6,7 @@
 @_exported import struct OroFrame.Seq
 @_exported import enum OroFrame.SeqError
 @_exported import enum OroFrame.Value
+@_exported import struct OroFrame.NamedValues
 @_exported import enum OroFrame.ValueKind
 @_exported import struct OroFrame.ValueDecoder
 @_exported import struct OroFrame.ValueEncoder

@@ -1,4 +1,3 @@
-import OrderedCollections
 import OroFrame
 
 /// Headers of a result or an event, by the rules of Fetch: names without regard to case, values with theirs.
@@ -48,9 +47,11 @@ public struct Headers: Sendable {
 
     /// What iterating gives: sorted by name, the values of one name joined with `, `, each `set-cookie` by itself. O(n log n).
     public var entries: [(name: String, value: String)] {
-        var merged: OrderedDictionary<String, String> = [:]
+        var merged: NamedValues<String> = [:]
         for (name, value) in pairs where name != Headers.cookie {
-            merged[name] = merged[name].map { $0 + ", " + value } ?? value
+            // In place: many values of one name take linear time.
+            if merged.updateIfPresent(name, { $0 += ", " + value }) { continue }
+            merged[name] = value
         }
         var entries = merged.map { (name: $0.key, value: $0.value) }
         entries += pairs.filter { $0.name == Headers.cookie }
@@ -70,7 +71,7 @@ public struct Headers: Sendable {
 
     /// The entries as an object. Of several `set-cookie` the last one counts, or with `cookiesAsArray` all, as an array.
     public func json(cookiesAsArray: Bool = false) -> Value {
-        var members: OrderedDictionary<String, Value> = [:]
+        var members: Value.Members = [:]
         for (name, value) in entries { members[name] = .string(value) }
         let cookies = getSetCookie()
         if cookiesAsArray, cookies.count > 1 { members[Headers.cookie] = .array(cookies.map { .string($0) }) }
@@ -103,9 +104,7 @@ public struct Headers: Sendable {
         let pair = try Headers.checked(name, value)
         guard let first = pairs.firstIndex(where: { $0.name == pair.name }) else { return pairs.append(pair) }
         pairs[first].value = pair.value
-        for index in pairs.indices.reversed() where index > first && pairs[index].name == pair.name {
-            pairs.remove(at: index)
-        }
+        pairs[(first + 1)...].removeAll { $0.name == pair.name }
     }
 
     /// As a host collects headers for an answer: the only value of `name`, but one more of `set-cookie`.

@@ -62,7 +62,9 @@ extension Headers {
             var headers = Headers()
             for element in elements {
                 guard case .array(let pair) = element, pair.count == 2 else {
-                    throw .type("a pair of a header has a name and a value, not \(element)")
+                    throw .type(
+                        "a pair of a header is an array of a name and a value, not of \(element.array?.count ?? 0) elements"
+                    )
                 }
                 try headers.append(text(pair[0]), text(pair[1]))
             }

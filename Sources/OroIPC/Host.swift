@@ -17,6 +17,10 @@ import OroLink
 /// threads or on that one (``HostOptions/handlers``). Some routes, such as `ping`, every host has
 /// (``HostOptions/builtInRoutes``).
 ///
+/// A host belongs to the process that made it. In a forked child it serves nobody: what throws throws `LinkError.forked`, everything
+/// else does nothing, and the parent's goes on as if nobody had forked. A child makes a host of its own; a handler that forks
+/// must not return in the child.
+///
 /// Handlers see the task-local values that are bound where the host is served: around ``start()``, ``run(while:)`` or
 /// ``turn()``. Those of a client stay with the client.
 public final class Host: Sendable {
@@ -60,6 +64,7 @@ public final class Host: Sendable {
 
     /// Serves on a thread of its own, until ``stop()``.
     public func start() throws(LinkError) {
+        if core.reactor.isForeign { throw .forked }
         core.reactor.submit { [core] in core.open() }
         try core.reactor.start(inTask: true)
     }
@@ -77,10 +82,12 @@ public final class Host: Sendable {
     // MARK: Telling clients something
 
     /// Who is connected now, in no order.
-    public var clients: [ConnectedClient] { core.clients.withLock { Array($0.values) } }
+    public var clients: [ConnectedClient] { core.reactor.isForeign ? [] : core.clients.withLock { Array($0.values) } }
 
     /// The client with this ``ConnectedClient/id``; `nil` when it is gone.
-    public func client(_ id: UInt64) -> ConnectedClient? { core.clients.withLock { $0[id] } }
+    public func client(_ id: UInt64) -> ConnectedClient? {
+        core.reactor.isForeign ? nil : core.clients.withLock { $0[id] }
+    }
 
     /// Sends an event to every client that is connected: ``Client/events`` hears `name` with `value` as its detail.
     ///
@@ -102,6 +109,7 @@ public final class Host: Sendable {
     }
 
     private func emitToAll(_ plain: Outgoing) throws(IPCError) {
+        if core.reactor.isForeign { throw IPCError(.forked) }
         if core.clients.withLock({ $0.isEmpty }) { return }
         var outgoing = plain
         // In memory that every client can be shown.
@@ -118,8 +126,9 @@ public final class Host: Sendable {
     /// For a host that is not started but run by a foreign event loop: poll this for reading, and call ``turn()``.
     public var descriptor: Int32 { core.reactor.descriptor }
 
-    /// Does all there is to do, without waiting. To be called once at first, whenever ``descriptor`` is readable, and at
-    /// the latest after the nanoseconds it answers (`nil`: only when the descriptor says so); always on one thread.
+    /// Does all there is to do, without waiting, for about a millisecond. To be called once at first, whenever ``descriptor``
+    /// is readable, and at the latest after the nanoseconds it returns (`nil`: only when the descriptor says so; 0: at once,
+    /// there is more to do, and the descriptor does not tell of it); always on one thread.
     public func turn() -> UInt64? {
         core.open()
         return core.reactor.turn()
@@ -135,6 +144,9 @@ public final class Host: Sendable {
 
     /// The calling thread is the host's.
     package var isOnThread: Bool { core.reactor.isReactorThread }
+
+    /// The host belongs to the process that this one was forked from.
+    package var isForeign: Bool { core.reactor.isForeign }
 
     /// Begins what ``shutdown(within:reason:)`` does, and waits for nothing; it does not stop the host.
     package func beginShutdown(within deadline: Duration, reason: String) {
@@ -155,6 +167,7 @@ public final class Host: Sendable {
     /// One end of a new connection to this host, for a child process: the number of a descriptor that is closed at
     /// `exec` unless the caller passes it on, and that the caller owns. The child calls ``Client/init(descriptor:options:)``.
     public func makePeer() throws(LinkError) -> Int32 {
+        if core.reactor.isForeign { throw .forked }
         var ends: [Int32] = [-1, -1]
         let status = unsafe oro_socketpair(&ends)
         guard status == 0 else { throw .system(call: "socketpair", errno: -status) }

@@ -43,6 +43,8 @@ import Synchronization
     let blocks: ByteAccount.Total
     /// All ports of the clients and of this host; and those of this host.
     let broker: PortBroker
+    /// What goes on over turns.
+    let slices = HostSlices()
     let ports: PortHome
     private let portRoute = HostPortRoute()
     /// Keys of `greetings` in the order their deadlines come.
@@ -53,9 +55,6 @@ import Synchronization
     private var endedMeanwhile: [HostLink] = []
     private var nextKey: UInt64 = 1
     var statistics = HostStatistics()
-    /// Requests of links that have ended.
-    private var requestsBefore = 0
-    private var copiedBefore = 0
     private let published = Locked(HostStatistics())
     private var isOpen = false
     private let ending = Locked(true)
@@ -64,7 +63,6 @@ import Synchronization
 
     /// What an event's key stands for: its low two bits.
     private enum Source {
-        static let chime: UInt64 = 0
         static let socket: UInt64 = 1
         static let pidfd: UInt64 = 2
         static let listener: UInt64 = 3
@@ -88,7 +86,7 @@ import Synchronization
         folder = SocketFolder(options.folder)
         account = ByteAccount.Total(limit: options.receivedBytes, own: 64 << 10, accounts: options.links)
         blocks = ByteAccount.Total(limit: options.blockBytes, own: Arena.firstMemory, accounts: options.links)
-        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
+        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
         ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
@@ -120,17 +118,21 @@ import Synchronization
 
     /// Watches the listening socket, the first time; on the reactor's thread.
     func open() {
+        if reactor.isForeign { return }
         isServing.store(true, ordering: .relaxed)
-        guard !isOpen, let listener = listener?.number else { return }
+        guard !isOpen else { return }
         isOpen = true
-        watch(listener, Source.listener)
+        watchListener()
         acceptAll()
     }
 
-    private func watch(_ fd: Int32, _ key: UInt64) { try? reactor.poller.add(fd, key: key + 4) }
+    private func watch(_ fd: Int32, _ key: UInt64) throws(LinkError) { try reactor.poller.add(fd, key: key + 4) }
+
+    private func stopWatching(_ key: UInt64) { reactor.poller.remove(key: key + 4) }
 
     /// Any thread, several at once.
     func stop() {
+        if reactor.isForeign { return }
         hasStopped.store(true, ordering: .relaxed)
         if reactor.isReactorThread {
             reactor.stop()
@@ -149,6 +151,7 @@ import Synchronization
         stopListening()
         for key in greetings.keys { dropGreeting(key) }
         for link in Array(links.values) { end(link, .closed) }
+        slices.finish()
         workers.close()
         ports.end(.network("the host has stopped"))
         publish()
@@ -156,8 +159,8 @@ import Synchronization
 
     /// Lets go of the name: another host may take it.
     func stopListening() {
-        guard let socket = listener?.number else { return }
-        if isOpen { reactor.poller.remove(socket, key: Source.listener + 4) }
+        guard listener != nil else { return }
+        if isOpen { stopWatching(Source.listener) }
         if let name { folder.remove(name) }
         listener = nil
     }
@@ -170,25 +173,18 @@ import Synchronization
 
     /// What was done so far; from other threads than the host's it may lag a moment behind.
     var snapshot: HostStatistics {
+        if reactor.isForeign { return HostStatistics() }
         if reactor.isReactorThread { publish() }
-        return published.withLock { $0 }
+        var figures = published.withLock { $0 }
+        for client in clients.withLock({ Array($0.values) }) { client.figures.add(to: &figures, client.arena) }
+        return figures
     }
 
+    /// What is not counted for each link. Before each sleep, so it costs the same with any number of links.
     private func publish() {
         statistics.links = links.count
-        statistics.requests = requestsBefore
-        statistics.copiedBytes = copiedBefore
         statistics.ports = broker.ends
         statistics.receivedBytes = account.bytes
-        (statistics.bytesOnLoan, statistics.loans, statistics.blockMemory) = (0, 0, 0)
-        for host in links.values {
-            statistics.requests += host.requests
-            statistics.copiedBytes += host.copiedBytes
-            let blocks = host.link.arena.figures
-            statistics.bytesOnLoan += blocks.bytesOut
-            statistics.loans += blocks.loansOut
-            statistics.blockMemory += blocks.memoryBytes
-        }
         published.withLock { $0 = statistics }
     }
 
@@ -242,10 +238,16 @@ import Synchronization
         var progressed = false
         let looks = options.idle == .park ? 1 : Patience.looksAtOnce
         isPolling = true
+        var now = oro_ticks()
+        let end = now &+ Turn.peerTicks
         // The common case of speed is one busy client: its next message is answered without another look around.
-        for _ in 0..<HostCore.roundsAtOnce {
-            if pollLinks() { progressed = true }
-            guard unsafe active.count == 1, unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) }) else {
+        for round in 1...HostCore.roundsAtOnce {
+            if pollLinks(&now) { progressed = true }
+            if slices.run() { progressed = true }
+            if round % Turn.records == 0, oro_ticks() > end { break }
+            guard slices.isEmpty, unsafe active.count == 1,
+                unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) })
+            else {
                 break
             }
         }
@@ -257,10 +259,14 @@ import Synchronization
 
     /// How often one busy client is served before jobs, deadlines and other descriptors get their turn.
     private static let roundsAtOnce = 64
+    /// Most messages of a ring in a turn.
+    private static let messagesAtOnce = 64
+    /// Most clients accepted in a turn.
+    private static let acceptsAtOnce = 16
 
-    /// Looks at every active link once. True when there was something.
+    /// Looks at every active link once, from `now` on (`oro_ticks`). True when there was something.
     @inline(__always)
-    private func pollLinks() -> Bool {
+    private func pollLinks(_ now: inout UInt64) -> Bool {
         var progressed = false
         var index = 0
         while unsafe index < active.count {
@@ -269,7 +275,10 @@ import Synchronization
             // Kept by `links`, and when it is ended by `endedMeanwhile`.
             let stays = unsafe host._withUnsafeGuaranteedRef { host in
                 do throws(LinkError) {
-                    if try host.poll(limit: 64) > 0 {
+                    let count = try host.poll(limit: HostCore.messagesAtOnce, until: now &+ Turn.peerTicks)
+                    if count > 0 {
+                        // Others have their time from now on.
+                        if count >= Turn.records { now = oro_ticks() }
                         host.idleTurns = 0
                         progressed = true
                         return true
@@ -339,57 +348,56 @@ import Synchronization
         }
     }
 
-    func reactorHears(_ event: UInt64) {
-        let key = (event & ~Poller.ended) - 4
+    func reactorHears(_ event: Poller.Event) {
+        let key = event.key - 4
         let id = key & ~3
-        if event & Poller.ended != 0, let descriptor = watched(key) { watch(descriptor, key) }
-        if key == Source.listener { return acceptAll() }
-        guard let host = links[id] else {
-            if greetings[id] != nil { greet(id) }
-            return
+        if key == Source.listener {
+            if event.lost != nil { watchListener() }
+            return acceptAll()
         }
-        switch key & 3 {
-        case Source.chime: activate(host)
-        case Source.pidfd: end(host, .peerGone)
-        default:
-            // What it sent before it went is still served, as far as it goes.
-            do throws(LinkError) {
-                try host.link.readSocket()
-                activate(host)
-            } catch {
-                end(host, error)
-            }
+        guard let host = links[id] else {
+            guard greetings[id] != nil else { return }
+            if event.lost != nil { return dropGreeting(id) }
+            return greet(id)
+        }
+        if let why = event.lost { return end(host, why) }
+        if key & 3 == Source.pidfd { return end(host, .peerGone) }
+        // What it sent before it went is still served, as far as it goes.
+        host.link.hear(hasHungUp: event.hasHungUp)
+        activate(host)
+    }
+
+    /// Where that cannot be done now, it is looked at now and then.
+    private func watchListener() {
+        guard let listener = listener?.number else { return }
+        do throws(LinkError) {
+            try watch(listener, Source.listener)
+        } catch {
+            options.logger.warning("the listening socket is looked at now and then only: \(error)")
+            acceptAgain = oro_now() + HostCore.acceptAgainAfter
         }
     }
 
-    /// What is watched under this key; `nil`: it is gone.
-    private func watched(_ key: UInt64) -> Int32? {
-        if key == Source.listener { return listener?.number }
-        let id = key & ~3
-        guard let link = links[id]?.link else { return greetings[id]?.socket }
-        switch key & 3 {
-        case Source.chime: return link.chime
-        case Source.socket: return link.socket.number
-        default: return link.pidfd
-        }
-    }
+    private static let acceptAgainAfter: UInt64 = 100_000_000
 
     // MARK: Clients come and go
 
     private func acceptAll() {
         guard let listener = listener?.number else { return }
         acceptAgain = .max
-        while true {
+        for _ in 0..<HostCore.acceptsAtOnce {
             let number = oro_socket_accept(listener)
             if number == -ECONNABORTED { continue }
             if number == -EMFILE || number == -ENFILE || number == -ENOMEM || number == -ENOBUFS {
                 // The edge is told once: whoever waits is looked at again when descriptors may be free.
                 options.logger.warning("a client has to wait: errno \(-number)")
-                acceptAgain = oro_now() + 100_000_000
+                acceptAgain = oro_now() + HostCore.acceptAgainAfter
             }
             if number < 0 { return }
             adopt(Descriptor(number))
         }
+        // Those that still wait are for the next turn.
+        acceptAgain = 0
     }
 
     /// Begins the handshake with whoever holds the other end of `socket`. On the reactor's thread.
@@ -408,7 +416,13 @@ import Synchronization
         let greeting = Greeting(socket, deadline: oro_now() + UInt64(options.handshakeMilliseconds) * 1_000_000)
         greetings[key] = greeting
         greetingOrder.append(key)
-        watch(greeting.socket, key | Source.socket)
+        do throws(LinkError) {
+            try watch(greeting.socket, key | Source.socket)
+        } catch {
+            options.logger.warning("a client cannot be watched: \(error)")
+            statistics.refused += 1
+            return dropGreeting(key)
+        }
         greet(key)
     }
 
@@ -439,17 +453,20 @@ import Synchronization
             link.arena.setServer { [weak self] in self?.serveBlocks(key) }
             host.activeIndex = unsafe active.count
             unsafe active.append(.passUnretained(host))
-            watch(link.chime, key | Source.chime)
             // The socket is watched since it came, under the same key.
-            if let pidfd = link.pidfd { watch(pidfd, key | Source.pidfd) }
+            do throws(LinkError) {
+                if let pidfd = link.pidfd { try watch(pidfd, key | Source.pidfd) }
+            } catch {
+                return end(host, error)
+            }
             options.logger.debug("link \(link.id): process \(link.peer.processID) connected")
             options.onConnect?(host.client)
         case .refused(let refusal):
-            unwatch(greeting, key)
+            unwatch(key)
             statistics.refused += 1
             options.logger.info("a client was refused: \(refusal)")
         case .failed(let error):
-            unwatch(greeting, key)
+            unwatch(key)
             statistics.refused += 1
             options.logger.info("a handshake failed: \(error)")
         }
@@ -461,14 +478,14 @@ import Synchronization
     }
 
     /// A poll of io_uring keeps the socket open although its descriptor is closed: the client would wait for ever.
-    private func unwatch(_ greeting: Greeting, _ key: UInt64) {
-        reactor.poller.remove(greeting.socket, key: (key | Source.socket) + 4)
+    private func unwatch(_ key: UInt64) {
+        stopWatching(key | Source.socket)
         forget(key)
     }
 
     func dropGreeting(_ key: UInt64) {
         guard let greeting = greetings[key] else { return }
-        unwatch(greeting, key)
+        unwatch(key)
         oro_close(greeting.socket)
     }
 
@@ -497,8 +514,7 @@ import Synchronization
         host.client.setGone()
         // The first reason counts; a thread that looked at returned blocks may have had one.
         let why = host.link.ending ?? why
-        requestsBefore += host.requests
-        copiedBefore += host.copiedBytes
+        host.figures.addTotals(to: &statistics, host.link.arena)
         if case .violation(let what) = why {
             statistics.violations += 1
             options.logger.warning("link \(key) (process \(host.link.peer.processID)) is over: \(what)")
@@ -508,11 +524,10 @@ import Synchronization
         if case .overQuota = why { host.sayGoodbye(why.description) }
         deactivate(host)
         host.isEnded = true
-        host.cancelAll()
         host.link.end(why)
-        reactor.poller.remove(host.link.chime, key: (key | Source.chime) + 4)
-        reactor.poller.remove(host.link.socket.number, key: (key | Source.socket) + 4)
-        if let pidfd = host.link.pidfd { reactor.poller.remove(pidfd, key: (key | Source.pidfd) + 4) }
+        stopWatching(key | Source.socket)
+        if host.link.pidfd != nil { stopWatching(key | Source.pidfd) }
+        host.beginTeardown()
         publish()
         options.onDisconnect?(host.client)
     }

@@ -24,6 +24,7 @@ extension HostCore {
     /// Sends it to one client, or (`nil`) to all that are connected by then; from any thread. What is sent first comes
     /// first.
     func emit(_ outgoing: Outgoing, to client: UInt64?) throws(IPCError) {
+        if reactor.isForeign { throw IPCError(.forked) }
         if reactor.isReactorThread {
             // What others have sent before goes first, and a handler's own result comes after this.
             emitWaiting()

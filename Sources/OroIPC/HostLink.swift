@@ -93,9 +93,6 @@ import OroLink
         var spare: FrameStorage
         /// The last that was looked up by its name, whose handler may be running.
         var inlineRoute: Router.Route?
-        var requests = 0
-        /// Payloads copied out of rings, and into ours.
-        let copied = CopyCount()
     }
 
     init(_ link: Link, core: HostCore) {
@@ -114,6 +111,7 @@ import OroLink
                 limit: .max / 4, total: core.blocks,
                 ByteAccount.Settings(own: "", total: "HostOptions.blockBytes")))
         client = ConnectedClient(link, core)
+        figures = client.figures
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
@@ -131,32 +129,30 @@ import OroLink
         unsafe state.deallocate()
     }
 
-    /// Requests and posts that reached the router.
-    var requests: Int { unsafe state.pointee.requests }
+    /// What was done for this client.
+    let figures: LinkFigures
 
-    /// Payload bytes copied in user space so far.
-    var copiedBytes: Int { unsafe state.pointee.copied.bytes + link.arena.copied.load(ordering: .relaxed) }
-
-    /// Reads what has come, at most `limit` messages a ring. Answers how many records there were.
+    /// Reads what has come, at most `limit` messages a ring, and not much longer than until `end` (`oro_ticks`). Answers how many
+    /// records there were.
     @inline(__always)
-    func poll(limit: Int) throws(LinkError) -> Int {
+    func poll(limit: Int, until end: UInt64) throws(LinkError) -> Int {
         if link.socketHasNews { try link.readSocket() }
         if link.isBackedUp(0) {
             var count = 0
             // A client that does not take its results is not asked for more work.
             if try link.pump(0) { count += 1 }
-            return try link.isBackedUp(0) ? count : count + pollBehind(limit: limit)
+            return try link.isBackedUp(0) ? count : count + pollBehind(limit: limit, until: end)
         }
         if link.arena.isWanted { _ = try link.arena.serve() }
         link.sayProcessor()
-        return try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
+        return try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in try receive(incoming) }
     }
 
     /// Reads, and then lets streams go on: they may fill the ring again, and a client whose results do not fit is not
     /// read from. So its other requests get their turn.
     @inline(never)
-    private func pollBehind(limit: Int) throws(LinkError) -> Int {
-        let count = try link.drain(limit: limit) { (incoming) throws(LinkError) in try receive(incoming) }
+    private func pollBehind(limit: Int, until end: UInt64) throws(LinkError) -> Int {
+        let count = try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in try receive(incoming) }
         try flushOutbox()
         flushPorts()
         return count
@@ -185,7 +181,7 @@ import OroLink
             if unsafe storage.fields.pointee.header.flags.contains(.lent) {
                 return try receiveLent(storage, incoming.ring)
             }
-            unsafe state.pointee.copied.note(Int(storage.fields.pointee.header.payloadBytes))
+            unsafe figures.copied.note(Int(storage.fields.pointee.header.payloadBytes))
             switch unsafe storage.fields.pointee.header.kind {
             case .request, .post: try dispatch(storage, incoming.ring)
             default: try control(storage, incoming.ring)
@@ -213,7 +209,7 @@ import OroLink
     @inline(__always)
     private func dispatch(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         let header = unsafe storage.fields.pointee.header
-        unsafe state.pointee.requests += 1
+        figures.requests.note(1)
         if header.deadline != 0 && isPast(header.deadline) {
             unsafe core.statistics.expired += 1
             if header.flags.contains(.takesStream) { try endExpired(header) }
@@ -245,6 +241,7 @@ import OroLink
     private func route(
         _ header: FrameHeader, _ storage: FrameStorage, _ ring: Int
     ) throws(LinkError) -> Unmanaged<Router.Route>? {
+        // UNTRUSTED: 16 bits, and compared with how many there are before it is an index.
         let number = Int(header.route)
         if number == 0 { return unsafe try inlineRoute(storage) }
         // `tables` has an entry for every ring number.
@@ -285,6 +282,7 @@ import OroLink
         let header = storage.header
         switch header.kind {
         case .name:
+            // UNTRUSTED: 16 bits, compared.
             guard unsafe Int(header.route) == tables[ring].names.count + 1, Int(header.route) <= RouteNumbers.most
             else { throw .violation("a route number out of turn") }
             let name = try inlineName(storage)
@@ -330,7 +328,7 @@ import OroLink
                 unsafe header.write(to: place)
             }
             if case .sent = outcome {
-                unsafe state.pointee.copied.note(payload.count)
+                figures.copied.note(payload.count)
                 return
             }
         }
@@ -341,8 +339,8 @@ import OroLink
     private func answerNotFound(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         let header = storage.header
         guard header.kind == .request else { return }
+        // UNTRUSTED: the number was checked when its route was looked up.
         let number = Int(header.route)
-        // A number was checked when its route was looked up.
         let name = number == 0 ? try inlineName(storage) : unsafe tables[ring].names[number - 1]
         let url = "ipc://\(name)?index=0&seq=\(storage.seq.rText)"
         try reply(header, storage, Result(err: .notFound(url: url)))
@@ -406,7 +404,7 @@ import OroLink
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
         unsafe frame.write(size, payload, into: bytes)
         // Into the frame, and from there into the ring.
-        if let payload { unsafe state.pointee.copied.note(2 * payload.count) }
+        if let payload { figures.copied.note(2 * payload.count) }
         if !link.isBackedUp(0) {
             var sent = 0
             let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent)

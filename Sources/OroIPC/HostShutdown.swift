@@ -55,7 +55,7 @@ extension HostCore {
     /// Begins to shut down; `done` is called once, when nobody is connected any more. Any thread.
     func shutDown(_ reason: String, within nanoseconds: UInt64, _ done: @escaping @Sendable () -> Void) {
         // Nobody serves: nobody is connected either.
-        guard isServing.load(ordering: .relaxed) else { return done() }
+        guard isServing.load(ordering: .relaxed), !reactor.isForeign else { return done() }
         let isTaken = reactor.submit { [self] in
             let now = oro_now()
             if let deadline = shutdown?.deadline {

@@ -21,22 +21,22 @@ public struct IPCError: Error, Hashable, Sendable {
     /// The code: a text such as `NOT_FOUND_ERR`, the number of an error of the system, or whatever a peer sent; `nil` when
     /// there is none.
     public var code: Value?
-    /// Further members, by name: `url`, …. A `type` here is what a peer called an error that is of no class known here.
-    public var extra: [String: Value]
+    /// Further members, by name, of which the order means nothing: `url`, …. A `type` here is what a peer called an error that is of no class known here.
+    public var extra: Value.Members
 
     /// An error of any name. Where it is a class that has a code of its own, that is the code; only an `InternalError` may have
     /// another.
-    public init(name: String = "Error", message: String, code: Value? = nil, extra: [String: Value] = [:]) {
+    public init(name: String = "Error", message: String, code: Value? = nil, extra: Value.Members = [:]) {
         self.name = name
         self.message = message
         self.extra = extra
-        let kind = Class(rawValue: name)
+        let kind = Class.named(name)
         let own = kind?.code.map { Value.string($0) }
         self.code = kind?.hasFixedCode == true ? own : code ?? own
     }
 
     /// An error of a class.
-    public init(_ kind: Class, _ message: String, code: Value? = nil, extra: [String: Value] = [:]) {
+    public init(_ kind: Class, _ message: String, code: Value? = nil, extra: Value.Members = [:]) {
         self.init(name: kind.name, message: message, code: code, extra: extra)
     }
 
@@ -52,11 +52,13 @@ public struct IPCError: Error, Hashable, Sendable {
     // MARK: Looking
 
     /// The class; `nil` for errors of the system, and for names that are none of the classes.
-    public var kind: Class? { Class(rawValue: name) }
+    public var kind: Class? { Class.named(name) }
 
     /// The number of an error of the system; `nil` when it is none.
     public var errno: Int? {
-        guard let number = code?.int, name == (Errno.name(Int(number)) ?? "SystemError") else { return nil }
+        guard let number = code?.int, TextKey.areSame(name, Errno.name(Int(number)) ?? "SystemError") else {
+            return nil
+        }
         return Int(number)
     }
 
@@ -71,7 +73,7 @@ public struct IPCError: Error, Hashable, Sendable {
         var members: Value.Members = [
             "message": .string(message), "name": .string(name), "type": extra["type"] ?? "", "code": code ?? "",
         ]
-        for (key, value) in extra.sorted(by: { $0.key < $1.key }) where members[key] == nil { members[key] = value }
+        for (key, value) in extra.inOrderOfNames where members[key] == nil { members[key] = value }
         return .object(members)
     }
 
@@ -79,7 +81,7 @@ public struct IPCError: Error, Hashable, Sendable {
 
     /// No route of this name.
     public static func notFound(_ message: String = "Not found", url: String? = nil) -> IPCError {
-        let extra: [String: Value] = if let url { ["url": .string(url)] } else { [:] }
+        let extra: Value.Members = if let url { ["url": .string(url)] } else { [:] }
         return IPCError(.notFound, message, extra: extra)
     }
 
@@ -120,6 +122,7 @@ public struct IPCError: Error, Hashable, Sendable {
         case .unencodable(let what): self = .type(what)
         case .tooLarge, .overLimit: self = IPCError(.range, error.description)
         case .busy, .noBlocks, .overQuota: self = IPCError(.quotaExceeded, error.description)
+        case .forked: self = IPCError(.invalidState, error.description)
         default: self = .network(error.description)
         }
     }
@@ -128,4 +131,20 @@ public struct IPCError: Error, Hashable, Sendable {
 extension IPCError: CustomStringConvertible {
     /// `NotFoundError: Not found`; without a message the name alone.
     public var description: String { message.isEmpty ? name : "\(name): \(message)" }
+}
+
+extension IPCError {
+    /// The same name, message, code and further members, these in any order. Texts are compared as ``OroFrame/Value`` compares them.
+    public static func == (left: IPCError, right: IPCError) -> Bool {
+        TextKey.areSame(left.name, right.name) && TextKey.areSame(left.message, right.message)
+            && left.code == right.code
+            && Value.object(left.extra) == Value.object(right.extra)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(TextKey(name))
+        hasher.combine(TextKey(message))
+        hasher.combine(code)
+        hasher.combine(Value.object(extra))
+    }
 }

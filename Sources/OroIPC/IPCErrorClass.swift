@@ -1,3 +1,5 @@
+import OroFrame
+
 extension IPCError {
     /// The classes of errors of the module `oro:errors`, and those of the language that a peer can send.
     ///
@@ -37,6 +39,12 @@ extension IPCError {
         case quotaExceeded = "QuotaExceededError"
         /// What was asked for cannot be done any more, or not yet.
         case invalidState = "InvalidStateError"
+
+        /// The class of this name; `nil` when it is none. A name from a peer is compared as bytes.
+        static func named(_ name: String) -> Class? { byName[name] }
+
+        private static let byName: [TextKey: Class] = Dictionary(
+            uniqueKeysWithValues: allCases.map { (TextKey($0.rawValue), $0) })
 
         /// Such as `NotFoundError`.
         public var name: String { rawValue }

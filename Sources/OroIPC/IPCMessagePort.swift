@@ -29,12 +29,14 @@ public final class IPCMessagePort: Sendable {
 
     deinit {
         let endpoint = endpoint
+        if endpoint.home.isForeign { return }
         endpoint.withLock { _ in endpoint.abandon() }
     }
 
     /// Runs `body` with the lock, if this port still has its end; else answers `nil`.
     func owned<R: Sendable>(_ body: (PortEndpoint) -> R) -> R? {
-        endpoint.withLock { _ in endpoint.isOwned(by: self) ? body(endpoint) : nil }
+        if endpoint.home.isForeign { return nil }
+        return endpoint.withLock { _ in endpoint.isOwned(by: self) ? body(endpoint) : nil }
     }
 
     // MARK: What it is
@@ -56,19 +58,41 @@ public final class IPCMessagePort: Sendable {
     /// Ports in `value` must be in `transfer`, which may have further ones: all of them belong to whoever takes the message.
     /// Throws a `DataCloneError` for a port that is not in the list, in it twice, closed or given away, this port itself
     /// or its other end, and for more than 16 file descriptors, or a host that passes none on; and a `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the
-    /// other end (a file descriptor counts for 64 KiB), or 64 of this client's descriptors in all. Nothing else fails: a message to an end that is closed goes nowhere.
+    /// other end (a file descriptor counts for 64 KiB), or 64 of this client's descriptors in all. For room for descriptors, which is told of
+    /// after they are taken, it waits for up to 100 ms. Nothing else fails: a message to an end that is closed goes nowhere.
     public func postMessage(_ value: StructuredValue, transfer: [IPCMessagePort] = []) throws(IPCError) {
         guard let content = try content(value, transfer) else { return }
         if try post(content, transfer) { return }
         // What was taken meanwhile may not have been read yet, where nobody here waits for anything.
         endpoint.home.route?.read { true }
-        if try !post(content, transfer) {
+        if try post(content, transfer) { return }
+        if try !postAfterMoment(content, transfer) {
             throw IPCError(
                 name: "QuotaExceededError",
                 message:
                     "port \(id): \(PortLimits.window) messages, or \(PortLimits.windowBytes) bytes, wait to be taken"
                     + (content.descriptors == nil ? "" : ", or \(Link.descriptorsAtOnce) of this client's descriptors"),
                 code: "QUOTA_EXCEEDED_ERR")
+        }
+    }
+
+    /// Posts a message with descriptors as soon as those that were taken are known to be, if that is in a moment. False: it was not.
+    private func postAfterMoment(_ content: PortContent, _ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
+        guard let descriptors = content.descriptors else { return false }
+        let end = oro_now() + PortLimits.descriptorMoment
+        while true {
+            let now = oro_now()
+            if endpoint.withLock({ _ in endpoint.isFull }) || now >= end { return false }
+            let word = Word()
+            let seen = word.now
+            let token = endpoint.withLock { _ in
+                endpoint.isOwned(by: self) ? endpoint.waitForRoom(.callback { word.change() }, for: descriptors) : nil
+            }
+            if let token {
+                word.wait(while: seen, nanoseconds: end - now)
+                endpoint.withLock { _ in endpoint.cancelRoom(token) }
+            }
+            if try post(content, transfer) { return true }
         }
     }
 
@@ -83,6 +107,7 @@ public final class IPCMessagePort: Sendable {
 
     /// `nil`: there is nobody to post to.
     private func content(_ value: StructuredValue, _ transfer: [IPCMessagePort]) throws(IPCError) -> PortContent? {
+        if endpoint.home.isForeign { throw IPCError(.forked) }
         // Nothing about it can be wrong, and whether there is somebody to post to is looked at when it is posted.
         if transfer.isEmpty, let short = PortContent(short: value) { return short }
         return try maySend(transfer) ? try PortContent(value, transfer: transfer) : nil
@@ -90,6 +115,7 @@ public final class IPCMessagePort: Sendable {
 
     /// These may go along with a message. False: there is nobody to post to.
     func maySend(_ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
+        if endpoint.home.isForeign { throw IPCError(.forked) }
         if closed { return false }
         if transfer.contains(where: { $0 === self }) { throw .dataClone("a port cannot be posted through itself") }
         for (index, port) in transfer.enumerated() where transfer[..<index].contains(where: { $0 === port }) {
@@ -152,7 +178,9 @@ public final class IPCMessagePort: Sendable {
             }
             guard port.endpoint.isOwned(by: port) else { throw .dataClone("port \(port.id) is closed or given away") }
             carried.append(
-                .init(number: port.endpoint.number, consumed: port.endpoint.consumed, id: port.endpoint.id))
+                .init(
+                    number: port.endpoint.number, consumed: SequenceNumber(own: port.endpoint.consumed),
+                    id: port.endpoint.id))
         }
         if home.ending != nil { return true }
         if content.descriptors != nil, home.route?.takesDescriptors == false {
@@ -171,7 +199,7 @@ public final class IPCMessagePort: Sendable {
         try home.send(
             .message(
                 PortPosting(
-                    number: endpoint.number, seq: endpoint.sent,
+                    number: endpoint.number, seq: SequenceNumber(own: endpoint.sent),
                     consumed: UInt32(truncatingIfNeeded: endpoint.consumed) & PortOperation.countMask,
                     content: content, carried: carried)))
         endpoint.noteSaid()

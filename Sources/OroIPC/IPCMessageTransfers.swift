@@ -14,13 +14,17 @@ public enum IPCTransfer: Sendable {
     /// The port, if it is one.
     public var port: IPCMessagePort? { if case .port(let port) = self { port } else { nil } }
 
-    /// The same port, or bytes that lie in the same place.
-    fileprivate func isSame(as other: IPCTransfer) -> Bool {
-        switch (self, other) {
-        case (.bytes(let bytes), .bytes(let others)):
-            unsafe bytes.base == others.base && bytes.count == others.count
-        case (.port(let port), .port(let other)): port === other
-        default: false
+    /// What it is one thing by: a port itself, bytes by where they lie.
+    fileprivate enum Identity: Hashable {
+        case bytes(UInt, Int)
+        case port(ObjectIdentifier)
+    }
+
+    fileprivate var identity: Identity {
+        switch self {
+        // Only compared.
+        case .bytes(let bytes): unsafe .bytes(UInt(bitPattern: bytes.base), bytes.count)
+        case .port(let port): .port(ObjectIdentifier(port))
         }
     }
 }
@@ -29,13 +33,14 @@ public enum IPCTransfer: Sendable {
 /// the view shows, in base64. Buffers and ports it has are added to `transfers`, in order and once each.
 ///
 /// Looked at are arrays and plain objects, depth first and also in cycles; what is in maps, sets and errors stays as it is. Ports
-/// stay, too. `object` itself is not changed. O(n · m) for m transfers.
+/// stay, too. `object` itself is not changed. O(n) for n things and the bytes that are shown: views of one buffer show its bytes once each.
 public func findIPCMessageTransfers(
     _ transfers: inout [IPCTransfer], _ object: StructuredValue
 ) -> StructuredValue {
     var found = transfers
+    var known = Set(found.lazy.map(\.identity))
     func add(_ transfer: IPCTransfer) {
-        if !found.contains(where: { $0.isSame(as: transfer) }) { found.append(transfer) }
+        if known.insert(transfer.identity).inserted { found.append(transfer) }
     }
     defer { transfers = found }
     return object.replacing { part in
@@ -64,10 +69,11 @@ public func findIPCMessageTransfers(
 public func inflateIPCMessageTransfers(
     _ object: StructuredValue, _ types: [String: (StructuredValue) -> StructuredValue] = [:]
 ) -> StructuredValue {
-    object.replacing { part in
+    let types = Dictionary(types.map { (TextKey($0.key), $0.value) }) { first, _ in first }
+    return object.replacing { part in
         guard let type = part["__type__"]?.string else { return nil }
         if let make = types[type] { return make(part) }
-        if type == "IPCMessagePort", let id = part["id"]?.transferID { return .port(.create(id: id)) }
+        if TextKey.areSame(type, "IPCMessagePort"), let id = part["id"]?.transferID { return .port(.create(id: id)) }
         return part.taggedBuffer
     }
 }
@@ -78,7 +84,8 @@ extension StructuredValue {
 
     /// The buffer that an object of the type `Buffer` stands for.
     fileprivate var taggedBuffer: StructuredValue? {
-        guard self["__type__"]?.string == "Buffer", let text = self["data"]?.string else { return nil }
+        guard let type = self["__type__"]?.string, TextKey.areSame(type, "Buffer"), let text = self["data"]?.string
+        else { return nil }
         return .view(.nodeBuffer, of: Bytes(Base64.bytes(text)))
     }
 
@@ -86,7 +93,7 @@ extension StructuredValue {
     fileprivate var transferID: String? {
         if let text = string { return text.isEmpty ? nil : text }
         guard let number = bigint, number != 0 else { return int.flatMap { $0 == 0 ? nil : "\($0)" } }
-        return "\(number)"
+        return number.decimalText
     }
 
     /// All of the buffer that this is, or that this view shows a part of.

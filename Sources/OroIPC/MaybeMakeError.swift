@@ -1,4 +1,3 @@
-import OrderedCollections
 import OroFrame
 import OroLink
 
@@ -71,7 +70,7 @@ extension IPCError {
 
     /// The class that `type` names, or else that `type` or `code` is the number of.
     private static func kind(_ type: Value?, _ code: Value?) -> Class? {
-        if let name = type?.string, let kind = Class(rawValue: name), kind.isSentAsType { return kind }
+        if let name = type?.string, let kind = Class.named(name), kind.isSentAsType { return kind }
         return [type, code].lazy.compactMap { $0?.integer }.compactMap { Class.numbered($0) }.first
     }
 
@@ -79,7 +78,7 @@ extension IPCError {
     private static func systemNumber(_ code: Value?) -> Int? {
         let negative: Int? =
             switch code {
-            case .string(let text): Int(text.trimming { $0 == " " })
+            case .string(let text): Int(String(text.unicodeScalars.trimming { $0 == " " }))
             case .bigint: code?.int.map { Int($0) }
             default: code?.integer
             }
@@ -101,15 +100,12 @@ extension IPCError {
         }
         members["message"] = .string(message)
         if let code { members["code"] = code }
-        for (key, value) in extra.sorted(by: { $0.key < $1.key }) where members[key] == nil { members[key] = value }
+        for (key, value) in extra.inOrderOfNames where members[key] == nil { members[key] = value }
         return .object(members)
     }
 }
 
 extension Value {
-    /// The members of an object.
-    typealias Members = OrderedDictionary<String, Value>
-
     /// What JavaScript takes for true.
     var isTruthy: Bool {
         switch self {

@@ -143,7 +143,7 @@ extension Parameters {
         case .null: self.init()
         case .object: self.init(whole: argument)
         case .string(let query):
-            self.init(query: query.utf8.first == UInt8(ascii: "?") ? String(query.dropFirst()) : query)
+            self.init(query: query.utf8.first == UInt8(ascii: "?") ? String(Substring(query.utf8.dropFirst())) : query)
         case .array(let elements):
             var pairs: [(name: String, value: Value)] = []
             for element in elements {

@@ -1,5 +1,4 @@
-public import OrderedCollections
-import OroFrame
+public import OroFrame
 import OroURI
 
 // The parameters of a message, as `oro:ipc` reads and changes them.
@@ -26,12 +25,12 @@ extension Message {
     public var entries: [(key: String, value: Value)] { list?.pairs.map { ($0.name, $0.value.parsed) } ?? [] }
 
     /// The parameters by name, each value as ``get(_:default:)`` would give it; of those with one name the last.
-    public var params: OrderedDictionary<String, Value> {
+    public var params: NamedValues<Value> {
         entries.reduce(into: [:]) { $0[$1.key] = $1.value }
     }
 
     /// The texts of the parameters as they stand in a query, decoded, by name; of those with one name the last.
-    public var rawParams: OrderedDictionary<String, String> {
+    public var rawParams: NamedValues<String> {
         (list?.pairs ?? []).reduce(into: [:]) { $0[$1.name] = $1.value.parameterText }
     }
 

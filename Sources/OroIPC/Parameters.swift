@@ -31,7 +31,7 @@ struct Parameters: Sendable {
     /// An object cannot say all of it.
     var hasRepeatedNames: Bool {
         // As members of an object are compared.
-        Set(pairs.map(\.name)).count < pairs.count
+        Set(pairs.lazy.map { TextKey($0.name) }).count < pairs.count
     }
 
     /// The query of these parameters.
@@ -61,15 +61,26 @@ struct Parameters: Sendable {
         return pairs.count < count
     }
 
-    /// Takes over others: these replace those of the same names, and names that repeat among them go on doing so. O(n · m).
+    /// Takes over others: these replace those of the same names, and names that repeat among them go on doing so. O(n + m).
     mutating func merge(_ others: Parameters) {
-        var seen: Set<[UInt8]> = []
-        for (name, value) in others.pairs {
-            if seen.insert(Array(name.utf8)).inserted { set(name, value) } else { append(name, value) }
+        var firsts: [TextKey: Value] = [:]
+        for (name, value) in others.pairs where firsts[name] == nil { firsts[name] = value }
+        // Each name of theirs stands where it first stood here, once; what is new, or repeats, comes last.
+        var placed: Set<TextKey> = []
+        var merged: [(name: String, value: Value)] = []
+        merged.reserveCapacity(pairs.count + others.pairs.count)
+        for pair in pairs {
+            guard let value = firsts[pair.name] else {
+                merged.append(pair)
+                continue
+            }
+            if placed.insert(TextKey(pair.name)).inserted { merged.append((pair.name, value)) }
         }
+        for pair in others.pairs where placed.remove(TextKey(pair.name)) == nil { merged.append(pair) }
+        pairs = merged
     }
 
-    static func isSame(_ left: String, _ right: String) -> Bool { left.utf8.elementsEqual(right.utf8) }
+    static func isSame(_ left: String, _ right: String) -> Bool { TextKey.areSame(left, right) }
 }
 
 extension Parameters: Equatable {

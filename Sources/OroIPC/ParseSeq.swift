@@ -56,7 +56,9 @@ private func exactly(
     if digits.count > limit { throw .tooManyDigits(count: digits.count, limit: limit) }
     for (index, byte) in zip(digits.indices, digits) where digit(byte) >= radix { throw .notADigit(offset: index) }
     // Only digits, so it is an integer.
-    guard let magnitude = BigUInt(String(decoding: digits, as: UTF8.self), radix: radix) else { throw .noDigits }
+    let text = String(decoding: digits, as: UTF8.self)
+    if radix == 10 { return try Seq((isNegative ? "-" : "") + text) }
+    guard let magnitude = BigUInt(text, radix: radix) else { throw .noDigits }
     return Seq(BigInt(sign: isNegative ? .minus : .plus, magnitude: magnitude))
 }
 

@@ -1,3 +1,4 @@
+import CSupport
 import OroFrame
 import OroLink
 import Synchronization
@@ -12,7 +13,7 @@ protocol PortRoute: AnyObject, Sendable {
     /// Sees to it that orders of the broker are heard, although nobody waits for messages. Without the lock.
     func hearOrders()
     /// A link with another client, as introductions name it; `nil`: there is none.
-    func directLink(_ id: UInt64) -> DirectLink?
+    func directLink(_ id: UInt64) -> DirectTransport?
     /// The broker takes descriptors along with messages.
     var takesDescriptors: Bool { get }
     /// So many more may be on their way. With the lock.
@@ -28,6 +29,9 @@ protocol PortRoute: AnyObject, Sendable {
 // Sendable: everything that changes, here and in its ports, belongs to whoever has `lock`.
 @safe final class PortHome: @unchecked Sendable {
     private let lock = Locked(true)
+    private let generation = oro_generation()
+    /// The ports belong to the process that this one was forked from. Channels inside a process go along to its child.
+    var isForeign: Bool { !isLocal && generation != oro_generation() }
     /// Ports that the broker knows, by number.
     private(set) var table: [UInt64: PortEndpoint] = [:]
     /// Direct ways that are not over, by token.
@@ -46,10 +50,14 @@ protocol PortRoute: AnyObject, Sendable {
     /// Ports whose messages somebody waits for.
     private var watched = 0
     /// Who answers to which name; for hosts.
-    private var acceptors: [String: @Sendable (IPCMessagePort, PortClient) -> Void] = [:]
+    private var acceptors: [TextKey: @Sendable (IPCMessagePort, PortClient) -> Void] = [:]
     /// Ways for ports of requests and results, by the number of their port; and those of a host by the client.
     private(set) var transfers: [UInt64: PortTransfers] = [:]
     private var transfersOfClients: [UInt64: UInt64] = [:]
+    /// The same the other way.
+    private var clientsOfTransfers: [UInt64: UInt64] = [:]
+    /// Ports at which somebody waits for room.
+    private var waitingForRoom: [ObjectIdentifier: PortEndpoint] = [:]
     /// What has to be done when the lock has been given back: resume tasks, let go of what users gave us.
     private var afterwards: [() -> Void] = []
     /// There is some of it. Mostly there is none, and this costs less to look at.
@@ -126,6 +134,10 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
+    func note(_ port: PortEndpoint, isWaitingForRoom isWaiting: Bool) {
+        waitingForRoom[ObjectIdentifier(port)] = isWaiting ? port : nil
+    }
+
     func noteUnsaid() { hasUnsaid.store(true, ordering: .relaxed) }
 
     /// There is room again in the link to the broker. Without the lock.
@@ -144,11 +156,11 @@ protocol PortRoute: AnyObject, Sendable {
         withLock {
             switch news {
             case .message(let delivery): take(delivery)
-            case .consumed(let number, let count): table[number]?.acknowledge(count)
+            case .consumed(let number, let count): table[number]?.acknowledge(count.value)
             case .closed(let number, let reason): table[number]?.otherClosed(reason)
             case .opened(let number, let name, let client): accept(number, name, client)
             case .way(let frame): take(frame)
-            case .descriptorRoom: for port in table.values { port.wakeForRoom() }
+            case .descriptorRoom: for port in Array(waitingForRoom.values) { port.wakeForRoom() }
             }
             if !transfers.isEmpty { drainTransfers(news) }
         }
@@ -158,28 +170,29 @@ protocol PortRoute: AnyObject, Sendable {
         // One that was given away or closed here meanwhile: the broker gives the message to the new owner.
         guard let port = table[delivery.number] else { return }
         port.acknowledge(low: delivery.consumed)
-        guard delivery.seq == port.received else { return }
+        guard delivery.seq.value == port.received else { return }
         let carried = delivery.carried.map { carried in
             let port = PortEndpoint(home: self, id: carried.id)
-            port.received = carried.received
-            port.consumed = carried.received
-            port.said = carried.received
-            port.sent = carried.sent
-            port.acknowledged = carried.acknowledged
+            port.received = carried.received.value
+            port.consumed = carried.received.value
+            port.said = carried.received.value
+            port.sent = carried.sent.value
+            port.acknowledged = carried.acknowledged.value
             enter(port, number: carried.number)
             return port
         }
         port.received += 1
         port.arrive(PortEndpoint.Arrival(content: delivery.content, carried: carried))
-        port.way?.noteBrokered(delivery.seq)
+        port.way?.noteBrokered(delivery.seq.value)
     }
 
     private func accept(_ number: UInt64, _ name: String, _ client: PortClient) {
         let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
         enter(port, number: number)
-        if name == PortTransfers.portName {
+        if TextKey.areSame(name, PortTransfers.portName) {
             setTransfers(PortTransfers(port.own(isKeeping: false), isHost: true), number)
             transfersOfClients[client.id] = number
+            clientsOfTransfers[number] = client.id
             return
         }
         guard let acceptor = acceptors[name] else { return port.closeHere() }
@@ -190,14 +203,14 @@ protocol PortRoute: AnyObject, Sendable {
 
     func setAcceptor(_ name: String, _ acceptor: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {
         withLock {
-            let before = acceptors.removeValue(forKey: name)
+            let before = acceptors.removeValue(forKey: TextKey(name))
             acceptors[name] = acceptor
             later { _ = before }
         }
     }
 
     func accepts(_ name: String) -> Bool {
-        withLock { acceptors[name] != nil } || name == PortTransfers.portName
+        withLock { acceptors[name] != nil } || TextKey.areSame(name, PortTransfers.portName)
     }
 
     // MARK: Ports of requests and results
@@ -215,7 +228,8 @@ protocol PortRoute: AnyObject, Sendable {
             if let way = transfers[delivery.number] { later { way.drain() } }
         case .closed(let number, _):
             guard let way = transfers.removeValue(forKey: number) else { return }
-            if let client = transfersOfClients.first(where: { $0.value == number })?.key {
+            // It may have opened another since.
+            if let client = clientsOfTransfers.removeValue(forKey: number), transfersOfClients[client] == number {
                 transfersOfClients[client] = nil
             }
             later { way.drain() }
@@ -235,6 +249,7 @@ protocol PortRoute: AnyObject, Sendable {
             let ways = Array(transfers.values)
             transfers = [:]
             transfersOfClients = [:]
+            clientsOfTransfers = [:]
             later { for way in ways { way.drain() } }
             let all = acceptors
             acceptors = [:]

@@ -30,22 +30,22 @@ extension PortHome {
     }
 
     /// The link of a way, of which the broker asks something.
-    func link(ofWay token: UInt64) -> DirectLink? { withLock { ways[token]?.link } }
+    func link(ofWay token: UInt64) -> DirectTransport? { withLock { ways[token]?.link } }
 
     /// UNTRUSTED: what another owner said over their link. Tokens mean something only for ways that the broker has laid
     /// over this very link; others are over, or never were.
-    func take(_ message: PortFrame.Message, over link: DirectLink) throws(LinkError) {
+    func take(_ message: PortFrame.Message, over link: DirectTransport) throws(LinkError) {
         try withLock { () throws(LinkError) in
             if let way = way(message.number), way.link === link { try way.arrive(message) }
         }
     }
 
     /// The same for anything else. UNTRUSTED.
-    func take(_ frame: PortFrame, over link: DirectLink) throws(LinkError) {
+    func take(_ frame: PortFrame, over link: DirectTransport) throws(LinkError) {
         try withLock { () throws(LinkError) in
             switch frame {
             case .consumed(let token, let count):
-                if let way = ways[token], way.link === link { way.acknowledged(count) }
+                if let way = ways[token], way.link === link { way.acknowledged(count.value) }
             case .message, .open, .channel, .close, .way, .descriptors, .returned:
                 throw .violation("an order to a broker on a direct link")
             }
@@ -53,7 +53,7 @@ extension PortHome {
     }
 
     /// A direct link is over: its conversations go on through the broker.
-    func directLinkEnded(_ link: DirectLink) {
+    func directLinkEnded(_ link: DirectTransport) {
         withLock { for way in ways.values where way.link === link { way.stop() } }
     }
 }

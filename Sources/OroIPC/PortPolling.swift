@@ -79,12 +79,12 @@ extension IPCMessagePort {
     /// Calls `action` once, on whatever thread, when ``poll()`` finds something, or never will. False: it does now, or the
     /// port is closed. One at a time: a later one takes the place of an earlier one.
     package func whenNews(_ action: @escaping @Sendable () -> Void) -> Bool {
-        endpoint.withLock { _ in endpoint.isOwned(by: self) && endpoint.wait(.callback(action)) }
+        owned { $0.wait(.callback(action)) } ?? false
     }
 
     /// Calls `action` once, on whatever thread, when there is room for a message, or nobody to post to. False: there is now.
     package func whenRoom(_ action: @escaping @Sendable () -> Void) -> Bool {
-        endpoint.withLock { _ in endpoint.isOwned(by: self) && endpoint.waitForRoom(.callback(action)) != nil }
+        owned { $0.waitForRoom(.callback(action)) != nil } ?? false
     }
 
     /// Posts a value as ``postMessage(_:transfer:)`` does; false when there is no room.

@@ -48,8 +48,8 @@ extension Value {
         case .array(let elements): .array(elements.map(\.inOrder))
         case .object(let members):
             .object(
-                OrderedDictionary(
-                    uniqueKeysWithValues: members.map { ($0.key, $0.value.inOrder) }.sorted {
+                Value.Members(
+                    members.map { ($0.key, $0.value.inOrder) }.sorted {
                         $0.0.utf8.lexicographicallyPrecedes($1.0.utf8)
                     }))
         default: self

@@ -83,6 +83,16 @@ struct RoleLock: ~Copyable {
         for waiter in sleepers.withLock({ $0 }) { waiter.word.change() }
     }
 
+    /// The thread with this waiter has ended; maybe in ``sleep(_:nanoseconds:unless:)``.
+    func forget(_ waiter: ThreadWaiter) {
+        let wasSleeping = sleepers.withLock { sleepers in
+            guard let index = sleepers.firstIndex(where: { $0 === waiter }) else { return false }
+            sleepers.remove(at: index)
+            return true
+        }
+        if wasSleeping { sleeping.subtract(1, ordering: .sequentiallyConsistent) }
+    }
+
     /// Sleeps until `waiter` is told something, the role may be free, or `nanoseconds` have passed.
     func sleep(_ waiter: ThreadWaiter, nanoseconds: UInt64, unless done: () -> Bool) {
         let seen = waiter.word.now

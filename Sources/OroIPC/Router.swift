@@ -1,4 +1,5 @@
 import Logging
+import OroFrame
 import OroLink
 import Synchronization
 
@@ -16,13 +17,13 @@ import Synchronization
 /// it cost without either.
 public final class Router: Sendable {
     private struct Tables {
-        var builtIn: [String: Route] = [:]
-        var open: [String: Route] = [:]
+        var builtIn: [TextKey: Route] = [:]
+        var open: [TextKey: Route] = [:]
         /// By lower-cased name, in the order they came; `*` for those who hear everything.
-        var listeners: [String: [Listener]] = [:]
+        var listeners: [TextKey: [Listener]] = [:]
         var middleware: [Surrounding] = []
         /// Routes with their listeners and middleware around them, as far as they were looked up.
-        var surrounded: [String: Route] = [:]
+        var surrounded: [TextKey: Route] = [:]
         /// What answers everything once the host shuts down.
         var refusal: Route?
     }

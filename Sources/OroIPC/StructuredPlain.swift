@@ -1,11 +1,10 @@
 import OroFrame
-import OrderedCollections
 
 extension StructuredValue {
     /// The same as a value of messages and results; `nil` when it has no form there: dates, maps, sets, errors, ports, cycles, and
     /// `undefined` other than as a member, which is left out. Buffers and views become their bytes. A thing that is shared is
-    /// said wherever it is met, at most a million elements and members and as many bytes as a frame may have, in all. O(n) of
-    /// what is said.
+    /// written wherever it is met; `nil` when that is more than 16 times as many things, or 4 times as many bytes, as there are
+    /// (256 and 64 KiB are always allowed), or more than a value may have. O(n), whatever is shared.
     public var value: OroFrame.Value? {
         var plain = PlainValue(whole: self, rule: .exactly)
         return plain.value(root)
@@ -20,7 +19,7 @@ extension StructuredValue {
 }
 
 /// Makes a plain value of a graph. UNTRUSTED: a graph from a peer has few levels, but what is shared on each of them would be
-/// said twice as often on the next: what is said is counted.
+/// written twice as often on the next: what is written is counted, and bounded by what came.
 private struct PlainValue {
     enum Rule { case exactly, asJSON }
 
@@ -30,15 +29,20 @@ private struct PlainValue {
     private var items = 0
     /// Bytes of texts and buffers.
     private var bytes = 0
+    private let mostItems: Int
+    private let mostBytes: Int
 
     init(whole: StructuredValue, rule: Rule) {
         self.whole = whole
         self.rule = rule
+        let limits = FrameLimits.default
+        mostItems = min(limits.maxItems, 256 + 16 * whole.graph.count)
+        mostBytes = min(limits.maxFrameBytes, 64 << 10 + 4 * whole.contentBytes)
     }
 
     mutating func value(_ reference: StructuredGraph.Reference) -> Value? {
         items += 1
-        if items > FrameLimits.default.maxItems { return nil }
+        if items > mostItems { return nil }
         switch whole.graph[reference] {
         case .null: return .null
         case .bool(let value): return .bool(value)
@@ -56,7 +60,7 @@ private struct PlainValue {
     /// So many bytes more are said.
     private mutating func takes(_ count: Int) -> Bool {
         bytes += count
-        return bytes <= FrameLimits.default.maxFrameBytes
+        return bytes <= mostBytes
     }
 
     private mutating func buffer(_ reference: StructuredGraph.Reference) -> Value? {
@@ -93,8 +97,8 @@ private struct PlainValue {
         return .array(values)
     }
 
-    private mutating func object(_ members: OrderedDictionary<String, StructuredGraph.Reference>) -> Value? {
-        var values = OrderedDictionary<String, Value>()
+    private mutating func object(_ members: NamedValues<StructuredGraph.Reference>) -> Value? {
+        var values = Value.Members()
         for (name, member) in members {
             if case .undefined = whole.graph[member] { continue }
             guard takes(name.utf8.count), let value = value(member) else { return nil }
@@ -144,5 +148,21 @@ enum ISODate {
         let month = (5 * ofYear + 2) / 153
         let isLate = month >= 10
         return (year + era * 400 + (isLate ? 1 : 0), isLate ? month - 9 : month + 3, ofYear - (153 * month + 2) / 5 + 1)
+    }
+}
+
+extension StructuredValue {
+    /// Bytes of the texts and buffers of the whole graph, each once. O(n).
+    fileprivate var contentBytes: Int {
+        var sum = held.reduce(0) { $0 + $1.count }
+        for index in 0..<graph.count {
+            switch graph[.init(index)] {
+            case .string(let text): sum += text.utf8.count
+            case .inlineBuffer(let bytes): sum += bytes.count
+            case .object(let members): for name in members.keys { sum += name.utf8.count }
+            default: break
+            }
+        }
+        return sum
     }
 }

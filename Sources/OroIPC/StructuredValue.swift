@@ -1,6 +1,5 @@
 public import BigInt
 public import OroFrame
-import OrderedCollections
 
 /// What a message of a port or a broadcast says: any value JavaScript's structured clone knows, with bytes and ports in it.
 ///
@@ -126,7 +125,7 @@ extension StructuredValue {
     /// Of two members with one name the last one counts, in the place of the first.
     public static func object(_ members: [(String, StructuredValue)]) -> StructuredValue {
         var builder = StructuredBuilder()
-        var object = OrderedDictionary<String, StructuredGraph.Reference>()
+        var object = NamedValues<StructuredGraph.Reference>()
         for (name, member) in members { object[name] = builder.add(member) }
         let root = builder.add(node: .object(object))
         return builder.finish(root)

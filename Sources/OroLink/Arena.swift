@@ -24,6 +24,7 @@ import Synchronization
     private let freed = Atomic<Int>(0)
     /// Payload bytes that were copied into blocks.
     package let copied = Atomic<Int>(0)
+    private let generation = oro_generation()
     /// The peer's processor is far away: a line it has read costs much to write again.
     private let isFar = Atomic<Bool>(false)
 
@@ -69,6 +70,7 @@ import Synchronization
     ///
     /// Also `busy` when the system has no memory, or the socket no room, and `overQuota` when the account that pays for memories has none.
     package func take(_ count: Int) throws(LinkError) -> OwnBlock {
+        if generation != oro_generation() { throw .forked }
         guard count >= 0 else { throw .badOptions("a block has no \(count) bytes") }
         let plan = try withArenaBooks { (books) throws(LinkError) in try books.plan(max(1, count)) }
         switch plan {
@@ -144,10 +146,15 @@ import Synchronization
 
     /// What was lent has not been sent after all.
     package func takeBack(_ lent: Lent) {
+        if generation != oro_generation() { return }
         try? withArenaBooks { (books) throws(LinkError) in books.takeBack(lent.loan) }
     }
 
-    func drop(_ id: Int32) { try? withArenaBooks { (books) throws(LinkError) in books.drop(id) } }
+    func drop(_ id: Int32) {
+        // In a forked child it stays the parent's.
+        if generation != oro_generation() { return }
+        try? withArenaBooks { (books) throws(LinkError) in books.drop(id) }
+    }
 
     // MARK: Returns
 

@@ -285,14 +285,13 @@ import CSupport
         packet.append(UInt64(held.memory.bytes))
         let sent: Bool
         do throws(LinkError) {
-            sent = try unsafe packet.send(over: link.socket, held.memory.number)
+            sent = try unsafe link.send(packet, held.memory.number)
         } catch .system(_, let errno) where errno == ETOOMANYREFS {
             sent = false
         }
         guard sent else { throw .busy }
         memories[slot]!.isAnnounced = true
         if !held.isStranger { held.memory.closeDescriptor() }
-        unsafe link.noticePeer()
     }
 
     // MARK: Coming back
@@ -390,9 +389,8 @@ import CSupport
             var packet = Packet(.forget)
             packet.append(UInt16(slot))
             packet.append(UInt16(0))
-            guard unsafe (try? packet.send(over: link.socket)) == true else { return }
+            guard unsafe (try? link.send(packet)) == true else { return }
             untold.removeLast()
-            unsafe link.noticePeer()
         }
     }
 

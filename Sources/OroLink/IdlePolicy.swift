@@ -10,6 +10,19 @@ public enum IdlePolicy: String, Sendable, Hashable, CaseIterable {
     case park
 }
 
+/// How long a turn takes.
+@usableFromInline
+package enum Turn {
+    /// What is done for one peer, all its rings and its socket together, before others get their turn: microseconds.
+    @inlinable package static var peerMicroseconds: UInt64 { 100 }
+    /// The same in ticks.
+    @inlinable package static var peerTicks: UInt64 { peerMicroseconds * oro_ticks_per_us() }
+    /// Records of a ring between two looks at the clock; after one that may be dear it is looked at too.
+    @inlinable package static var records: Int { 8 }
+    /// Longest record, in bytes, that is not dear.
+    @inlinable package static var cheapRecord: UInt32 { 512 }
+}
+
 /// Decides, between two looks at empty rings, whether to look again or to sleep. One thread's property.
 @usableFromInline
 package struct Patience {

@@ -40,12 +40,15 @@ import Synchronization
 
     private let own: Mapping
     private let theirs: Accepted
+    /// What the peer sends comes here, wake packets too: to be polled, and read with the receiver's role.
     package let socket: Descriptor
-    /// Our half of the bell that wakes the peer.
-    @usableFromInline let button: Int32
-    private let buttonOwner: Descriptor
-    /// What to poll for the peer's bell.
-    package var chime: Int32 { theirs.chime.number }
+    /// Where to send: the same socket, or for a peer that was introduced the one that it has made for that.
+    @usableFromInline let outbox: Int32
+    private let outboxOwner: Descriptor?
+    /// Held while a control packet is sent, so that the count of them is right.
+    let controls = Locked(true)
+    /// Control packets of the peer's that were read. Written with the receiver's role.
+    let controlsRead = Atomic<UInt32>(0)
     /// Becomes readable when the peer's process ends, where the kernel gives one.
     package let pidfd: Int32?
     private let pidfdOwner: Descriptor?
@@ -82,13 +85,22 @@ import Synchronization
     @usableFromInline let canGoFenceless: Bool
 
     @usableFromInline let over = Atomic<Bool>(false)
+    /// The process that made it; see `oro_fork.h`.
+    @usableFromInline let generation = oro_generation()
     private let reason = Locked<LinkError?>(nil)
 
     /// What the receiver's role keeps, outside the object: no access of the hot path needs a check for exclusivity.
     @usableFromInline
     struct Receiving {
         @usableFromInline var inCount = 1
-        @usableFromInline var noticesSeen: UInt32 = 0
+        /// Where the next drain begins.
+        @usableFromInline var firstRing = 0
+        /// The peer's count of control packets when the socket was last read to its end; else something different.
+        @usableFromInline var controlsSeen: UInt32 = 0
+        /// Wake packets read.
+        var wakesRead: UInt32 = 0
+        /// The socket was read to its end since it last had news, and this side has not slept since.
+        var isSocketRead = false
         @usableFromInline var cpuSaid: UInt32 = 0
         /// Records read since the last sleep, or since fences were last given up.
         @usableFromInline var streak: UInt32 = 0
@@ -116,7 +128,8 @@ import Synchronization
         var own: Mapping
         var theirs: Accepted
         var socket: Descriptor
-        var button: Descriptor
+        /// Where to send, if that is another one.
+        var outbox: Descriptor?
         var barrier: Bool
         /// Descriptors may come along with messages.
         var takesDescriptors: Bool
@@ -169,10 +182,17 @@ import Synchronization
         pidfdOwner = pid >= 0 ? Descriptor(pid) : nil
         own = parts.own
         theirs = parts.theirs
+        outbox = Link.number(parts.outbox, or: parts.socket.number)
         socket = parts.socket
-        button = parts.button.number
-        buttonOwner = parts.button
+        outboxOwner = parts.outbox
         arenaBox = Arena(self, own: limits, peer: offer)
+    }
+
+    private static func number(_ descriptor: borrowing Descriptor?, or other: Int32) -> Int32 {
+        switch descriptor {
+        case .some(let descriptor): descriptor.number
+        case .none: other
+        }
     }
 
     deinit {
@@ -203,15 +223,19 @@ import Synchronization
 // MARK: - Ending
 
 extension Link {
-    /// True once the link is over; nothing more comes or goes.
-    @inlinable package var isOver: Bool { over.load(ordering: .relaxed) }
+    /// True once the link is over; nothing more comes or goes. In a forked child it is: the link is the parent's.
+    @inlinable package var isOver: Bool { over.load(ordering: .relaxed) || isForeign }
+
+    /// This process was forked from the one that made the link. Whatever is locked may then be locked for ever.
+    @inlinable package var isForeign: Bool { generation != oro_generation() }
 
     /// Why it is over.
-    package var ending: LinkError? { reason.withLock { $0 } }
+    package var ending: LinkError? { isForeign ? .forked : reason.withLock { $0 } }
 
     /// Ends the link, for the first reason given. The peer sees the socket close; own threads that sleep on it wake. Blocks
     /// come back, and blocks of the peer's are given back no more.
     package func end(_ why: LinkError) {
+        if isForeign { return }
         halt(why)
         arena.close(ending ?? why)
         returns.withLock { $0 }?.close()
@@ -219,11 +243,13 @@ extension Link {
 
     /// The same, where the rest has to wait: whoever serves the link hears of it and ends it.
     package func halt(_ why: LinkError) {
+        if isForeign { return }
         reason.withLock { reason in
             guard reason == nil else { return }
             reason = why
             over.store(true, ordering: .sequentiallyConsistent)
             oro_socket_shutdown(socket.number)
+            if outbox != socket.number { oro_socket_shutdown(outbox) }
         }
     }
 
@@ -243,29 +269,25 @@ extension Link {
 // MARK: - Attention
 
 extension Link {
-    /// Rings the peer's bell when it sleeps and nobody has rung for this sleep. After a commit.
+    /// Wakes the peer when it sleeps and nobody has woken it from this sleep. After a commit.
     @inlinable
     package func wake() {
-        // Constants of the link; both sides of the bell live as long as it.
-        if unsafe oro_wake_wanted(waker, false) { oro_doorbell_ring(button) }
+        // Constants of the link; the socket lives as long as it.
+        if unsafe oro_wake_wanted(waker, false) { unsafe oro_send_wake(outbox, attention) }
     }
 
     /// The same after room was given back, for a peer that waits for room.
     @inlinable
     func wakeForRoom() {
         // As above.
-        if unsafe oro_wake_wanted(waker, true) { oro_doorbell_ring(button) }
-    }
-
-    /// Says that there is something on the socket.
-    func noticePeer() {
-        unsafe oro_attention_notify(attention)
-        wake()
+        if unsafe oro_wake_wanted(waker, true) { unsafe oro_send_wake(outbox, attention) }
     }
 
     /// Says this side sleeps. The caller then looks once more (``hasSomething(orRoomFor:in:)``), and disarms or waits for
-    /// the chime. False: the kernel could not do it now, and this side has to stay awake.
+    /// the socket. False: this side has to stay awake, because the kernel could not do it now, or because it has to read
+    /// the socket first.
     package func arm(room: Bool = false) -> Bool {
+        guard readsSocketInTime() else { return false }
         // The sleeper belongs to the receiver's role, as does this call.
         if unsafe oro_sleep_is_fenceless(sleeper) {
             unsafe oro_sleep_want_fence(sleeper)
@@ -276,6 +298,7 @@ extension Link {
             isBarrierDue = false
         }
         unsafe receiving.pointee.streak = 0
+        unsafe receiving.pointee.isSocketRead = false
         unsafe oro_sleep_arm(sleeper, room)
         return true
     }
@@ -306,10 +329,6 @@ extension Link {
         }
         return false
     }
-
-    /// The peer has put a packet on the socket since the last time it was read.
-    @inlinable
-    package var socketHasNews: Bool { unsafe oro_attention_notices(peerAttention) != receiving.pointee.noticesSeen }
 
     /// The peer last ran on the processor we run on now: polling would keep it from running.
     @inlinable

@@ -25,9 +25,8 @@ extension Link {
                 packet.append(UInt32(0))
                 packet.append(next)
                 // Those before it stay unclaimed, and go with the next that are claimed.
-                guard try packet.send(over: socket, numbers) else { return nil }
+                guard try send(packet, numbers) else { return nil }
                 next += UInt64(numbers.count)
-                noticePeer()
             }
             return first
         }
@@ -42,7 +41,7 @@ extension Link {
         _ first: UInt64, count: Int
     ) throws(LinkError) -> (descriptors: [PassedDescriptor], skipped: Int) {
         // Passed before the message was written, but maybe not read yet.
-        if arrived.end < first &+ UInt64(count) { try readSocket() }
+        if arrived.end < first &+ UInt64(count) { try readAnnounced() }
         guard first >= arrived.first, first <= arrived.end, arrived.end - first >= UInt64(count) else {
             throw .violation("descriptors that were never passed")
         }

@@ -20,6 +20,9 @@ public enum LinkError: Error, Hashable, Sendable {
     case goodbye(String)
     /// This side closed the link.
     case closed
+    /// The client or host was made by the process that this one was forked from, and is that process's alone. A child makes its
+    /// own.
+    case forked
     /// A message of `bytes` is longer than the peer accepts.
     case tooLarge(bytes: Int, limit: Int)
     /// The options for a host or client cannot be; the text says which and why.
@@ -68,6 +71,7 @@ extension LinkError: CustomStringConvertible {
         case .peerGone: "the peer is gone"
         case .goodbye(let reason): "the peer has ended the link" + (reason.isEmpty ? "" : ": \(reason)")
         case .closed: "the link is closed"
+        case .forked: "it belongs to the process that this one was forked from; make another one here"
         case .tooLarge(let bytes, let limit): "a message of \(bytes) bytes is over the limit of \(limit)"
         case .badOptions(let what): "these options cannot be: \(what)"
         case .unencodable(let what), .overLimit(let what): "cannot be sent: \(what)"

@@ -2,14 +2,19 @@ import CSupport
 
 // All of this belongs to the holder of the receiver's role.
 extension Link {
-    /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read.
+    /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read. Ends early when the
+    /// clock (`oro_ticks`) has passed `end`; the next call begins with the next ring.
     ///
     /// Throws when the peer broke the protocol, or when `body` throws; the link must then be ended. This is the path that
     /// neither allocates nor calls the system (messages of one record).
     @inlinable
-    package func drain(limit: Int, _ body: (Incoming) throws(LinkError) -> Void) throws(LinkError) -> Int {
+    package func drain(
+        limit: Int, until end: UInt64 = .max, _ body: (Incoming) throws(LinkError) -> Void
+    ) throws(LinkError) -> Int {
         var total = 0
-        for ring in 0..<(unsafe receiving.pointee.inCount) {
+        let rings = unsafe receiving.pointee.inCount
+        var ring = unsafe receiving.pointee.firstRing
+        for _ in 0..<rings {
             // `ins` has room for every ring number, and belongs to the receiver's role.
             let state = unsafe ins + ring
             var count = 0
@@ -30,11 +35,30 @@ extension Link {
                     unsafe oro_reader_publish(&state.pointee.reader)
                     wakeForRoom()
                 }
+                // A message that comes in several records is dear in any case.
+                if unsafe count % Turn.records == 0 || view.length > Turn.cheapRecord || view.part != 0,
+                    oro_ticks() > end
+                {
+                    unsafe receiving.pointee.firstRing = ring + 1 < rings ? ring + 1 : 0
+                    noteStreak(total + count)
+                    return total + count
+                }
             }
             total += count
+            ring = ring + 1 < rings ? ring + 1 : 0
         }
         if total > 0 { noteStreak(total) }
         return total
+    }
+
+    /// How often to drain at most `limit` messages of each ring until all is read that the rings can hold at one time.
+    package func roundsToEmpty(limit: Int) -> Int {
+        var most: UInt64 = 0
+        for ring in 0..<(unsafe receiving.pointee.inCount) {
+            // The reader belongs to the receiver's role.
+            most = unsafe max(most, ins[ring].reader.capacity)
+        }
+        return Int(most) / Int(ORO_RECORD_HEADER_BYTES) / limit + 1
     }
 
     /// Polls for a message, `looks` times at most. The innermost loop of all waiting: every nanosecond in it is latency.
@@ -70,7 +94,9 @@ extension Link {
     package func borrow(_ lent: Lent) throws(LinkError) -> BorrowedBlock {
         let slot = Int(lent.slot)
         // Passed over the socket before the frame was written, but maybe not read yet.
-        if !(peerMemories.indices.contains(slot) && peerMemories[slot]?.serial == lent.serial) { try readSocket() }
+        if !(peerMemories.indices.contains(slot) && peerMemories[slot]?.serial == lent.serial) {
+            try readAnnounced()
+        }
         guard peerMemories.indices.contains(slot), let (memory, serial) = peerMemories[slot], serial == lent.serial,
             let returns = returns.withLock({ $0 })
         else { throw .violation("bytes in a memory that was never passed") }
@@ -81,41 +107,6 @@ extension Link {
         return BorrowedBlock(memory, returns, loan: lent.loan, offset: lent.offset, count: lent.count)
     }
 
-    /// Reads the socket until it is empty: further rings, memories, or the end of the peer.
-    package func readSocket() throws(LinkError) {
-        while true {
-            // Read before the packets: one that comes later is news again.
-            unsafe receiving.pointee.noticesSeen = oro_attention_notices(peerAttention)
-            switch try Packet.receive(from: socket) {
-            case .nothing: return
-            case .hangUp: throw .peerGone
-            case .packet(let packet, var descriptors):
-                switch packet.kind {
-                case .ring: try openPeerRing(packet, try descriptors.takeOne())
-                case .memory: try openPeerMemory(packet, try descriptors.takeOne())
-                case .returns:
-                    try arena.openReturns(
-                        try descriptors.takeOne(), slots: Int(packet.number(4) as UInt32))
-                case .forget:
-                    let slot = Int(packet.number(4) as UInt16)
-                    guard peerMemories.indices.contains(slot), peerMemories[slot] != nil else {
-                        throw .violation("a memory forgotten that was never passed")
-                    }
-                    // Whoever still reads in it keeps it mapped.
-                    peerMemories[slot] = nil
-                case .descriptors: try openPeerDescriptors(packet, &descriptors)
-                case .introduction, .offer:
-                    guard let introductions else { throw .violation("an unexpected packet") }
-                    try introductions.hear(IntroductionNews(packet: packet, descriptors: descriptors))
-                case .nudge:
-                    guard let introductions else { throw .violation("an unexpected packet") }
-                    try introductions.nudged()
-                default: throw .violation("an unexpected packet")
-                }
-            }
-        }
-    }
-
     /// The link is over: the peer's memories go, except for those somebody still reads in, and descriptors nobody has claimed.
     package func forgetPeerMemories() {
         peerMemories = []
@@ -123,7 +114,7 @@ extension Link {
     }
 
     /// UNTRUSTED: maps a memory of the peer's after checking slot, size and seals.
-    private func openPeerMemory(_ packet: Packet, _ descriptor: consuming Descriptor) throws(LinkError) {
+    func openPeerMemory(_ packet: Packet, _ descriptor: consuming Descriptor) throws(LinkError) {
         let slot = Int(packet.number(4) as UInt16)
         let flags: UInt16 = packet.number(6)
         let bytes: UInt64 = packet.number(16)
@@ -144,16 +135,13 @@ extension Link {
         let memory = try OwnMemory.create(bytes: limits.loans * 8)
         var packet = Packet(.returns)
         packet.append(UInt32(limits.loans))
-        guard try packet.send(over: socket, memory.number) else {
-            throw .violation("it does not read its socket")
-        }
+        guard try send(packet, memory.number) else { throw .violation("it does not read its socket") }
         memory.closeDescriptor()
         returns.withLock { $0 = Returns(memory, for: self, slots: limits.loans) }
-        noticePeer()
     }
 
     /// UNTRUSTED: maps a further ring of the peer after checking number, size and memory.
-    private func openPeerRing(_ packet: Packet, _ memory: consuming Descriptor) throws(LinkError) {
+    func openPeerRing(_ packet: Packet, _ memory: consuming Descriptor) throws(LinkError) {
         let number = Int(packet.number(4) as UInt16)
         let bytes = Int(packet.number(16) as UInt32)
         guard unsafe number == receiving.pointee.inCount, number < limits.rings else {

@@ -72,6 +72,15 @@ extension Link {
         }
     }
 
+    /// Nobody writes to this ring any more: its owner has ended in the middle of a message.
+    package func retireRing(_ ring: Int) {
+        opening.withLock { opening in
+            // A thread that lives as long as the process, and is no writer of this ring.
+            opening.threads[ring] = oro_process_id()
+            unsafe owners[ring].store(.max, ordering: .releasing)
+        }
+    }
+
     @usableFromInline
     package func findSharedRing() throws(LinkError) -> Int {
         // SYNC: acquire: whoever names the ring has opened it before.
@@ -107,13 +116,12 @@ extension Link {
         packet.append(key)
         packet.append(UInt32(limits.ringBytes))
         packet.append(UInt32(0))
-        guard try packet.send(over: socket, segment.memory.number) else { return false }
+        guard try send(packet, segment.memory.number) else { return false }
         let cursor = unsafe oro_control_cursor(theirBase, UInt32(number))
         unsafe oro_writer_init(&outs[number].writer, segment.mapping.ring, UInt64(limits.ringBytes), key, cursor)
         unsafe outs[number].recordLimit = Link.recordLimit(limits.ringBytes, peerMessageBytes)
         opening.mappings.append(MappingBox(segment))
         outCount.store(number + 1, ordering: .releasing)
-        noticePeer()
         return true
     }
 }
@@ -204,6 +212,22 @@ extension Link {
         unsafe outs[ring].waiting.append(message)
         unsafe outs[ring].waitingBytes += message.bytes.count
         waitingMessages.add(1, ordering: .sequentiallyConsistent)
+    }
+
+    /// The link is over: drops up to `most` of the messages that wait in this ring. False: none is left.
+    package func dropWaiting(_ ring: Int, most: Int) -> Bool {
+        let count = unsafe outs[ring].waiting.count
+        guard count > 0 else { return false }
+        // From the end, which costs no more than what is dropped.
+        unsafe outs[ring].waiting.removeLast(min(most, count))
+        if unsafe outs[ring].waiting.isEmpty {
+            unsafe outs[ring].written = 0
+            unsafe outs[ring].waitingBytes = 0
+            unsafe outs[ring].waiting = []
+            return false
+        }
+        unsafe outs[ring].written = min(outs[ring].written, outs[ring].waiting.count)
+        return true
     }
 
     /// Bytes of the messages that wait for room in this ring.

@@ -36,21 +36,25 @@ import CSupport
     deinit { unsafe oro_unmap(base, UInt64(bytes)) }
 }
 
-/// A descriptor, closed exactly once.
+/// A descriptor, closed exactly once. In a forked child it leads nowhere (`oro_fork.h`).
 package struct Descriptor: ~Copyable {
     package let number: Int32
 
-    package init(_ number: Int32) { self.number = number }
+    package init(_ number: Int32) {
+        self.number = number
+        oro_fork_note_descriptor(number)
+    }
 
     /// Takes the answer of a call that gives a descriptor or minus an errno.
     package init(checking number: Int32, _ call: String) throws(LinkError) {
         guard number >= 0 else { throw .system(call: call, errno: -number) }
-        self.number = number
+        self.init(number)
     }
 
     /// Gives the number away; whoever takes it closes it.
     package consuming func release() -> Int32 {
         let number = number
+        oro_fork_forget_descriptor(number)
         discard self
         return number
     }

@@ -11,19 +11,20 @@ import CSupport
 ///
 ///     hello    0 "OROI" · 4 u16 oldest version · 6 u16 newest version · 8 u64 features · 16 u64 ring key
 ///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes
-///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes          + segment, chime
+///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes          + segment
 ///     welcome  0 "OROW" · 4 u16 version · 6 u16 0 · 8 u64 features · 16 u64 ring key
 ///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes
-///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes · 56 u64 link id      + segment, chime
+///              40 u32 loans · 44 u32 memories · 48 u64 payload bytes · 56 u64 link id      + segment
 ///     refusal  0 "OROR" · 4 u16 reason
 ///     ring     0 "OROG" · 4 u16 number · 6 u16 0 · 8 u64 key · 16 u32 ring bytes · 20 u32 0   + memfd
 ///     memory   0 "OROM" · 4 u16 slot · 6 u16 1 when immutable · 8 u32 serial · 12 u32 0 · 16 u64 bytes   + memfd
 ///     forget   0 "OROF" · 4 u16 slot · 6 u16 0
 ///     returns  0 "OROB" · 4 u32 slots                                                        + memfd
-///     introduction  0 "OROP" · 4 u32 0 · 8 u64 id · 16 u32 process · 20 u32 user · 24 u32 group      + socket
-///     offer    0 "OROO" · 4 u32 0 · 8 to 56 as in hello · 56 u64 id         + segment, chime; neither: there is none
+///     introduction  0 "OROP" · 4 u32 0 · 8 u64 id · 16 u32 process · 20 u32 user · 24 u32 group
+///     offer    0 "OROO" · 4 u32 0 · 8 to 56 as in hello · 56 u64 id         + segment, socket; neither: there is none
 ///     descriptors   0 "OROD" · 4 u32 0 · 8 u64 number of the first   + 1 to 4 descriptors for messages
 ///     nudge    0 "OROU": look at the rings, although nobody waits for anything
+///     wake     0 "OROY": look, you said that you sleep. One for each sleep; no control packet, and made in C (`oro_send_wake`)
 struct Packet {
     static let capacity = 64
     static let mostDescriptors = Int(ORO_FDS_MAX)
@@ -67,6 +68,7 @@ extension Packet {
     enum Received: ~Copyable {
         case nothing
         case hangUp
+        case wake
         case packet(Packet, Descriptors)
     }
 
@@ -87,18 +89,19 @@ extension Packet {
         // Before anything else: an empty packet, which reads like the end, may bring descriptors too.
         let descriptors = Descriptors(numbers, count: Int(count))
         if received <= 0 { return .hangUp }
+        if unsafe oro_is_wake(bytes, received) && count == 0 && !excess { return .wake }
         if excess { throw .violation("a packet too long, or with too many descriptors") }
         return .packet(Packet(received: Array(bytes.prefix(received))), descriptors)
     }
 
     /// False when the socket has no room now.
     func send(over socket: borrowing Descriptor, _ descriptors: Int32...) throws(LinkError) -> Bool {
-        try send(over: socket, descriptors)
+        try send(to: socket.number, descriptors)
     }
 
     /// The same; false also when the kernel holds as many descriptors of this user's in sockets as it does.
-    func send(over socket: borrowing Descriptor, _ descriptors: [Int32]) throws(LinkError) -> Bool {
-        let sent = unsafe oro_send_packet(socket.number, bytes, bytes.count, descriptors, Int32(descriptors.count))
+    func send(to socket: Int32, _ descriptors: [Int32]) throws(LinkError) -> Bool {
+        let sent = unsafe oro_send_packet(socket, bytes, bytes.count, descriptors, Int32(descriptors.count))
         if sent == -Int(EAGAIN) || sent == -Int(ETOOMANYREFS) { return false }
         if sent == -Int(EPIPE) || sent == -Int(ECONNRESET) || sent == -Int(ENOTCONN) { throw .peerGone }
         if sent < 0 { throw .system(call: "sendmsg", errno: Int32(-sent)) }

@@ -41,6 +41,8 @@ package struct DescriptorRefusal: Error, CustomStringConvertible {
     package init(_ descriptor: consuming Descriptor) throws(DescriptorRefusal) {
         kind = try DescriptorKind.of(descriptor.number)
         self.descriptor = descriptor
+        // The user's: a forked child has it as every other descriptor of the user's.
+        oro_fork_forget_descriptor(self.descriptor.number)
     }
 
     package var number: Int32 { descriptor.number }

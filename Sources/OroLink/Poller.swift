@@ -25,8 +25,14 @@ public enum WakeBackend: String, Sendable, Hashable, CaseIterable {
     private let handle: OpaquePointer
     package let backend: WakeBackend
 
-    /// Set in an event's key when the kernel ended the watch: the descriptor has to be added again.
-    package static let ended: UInt64 = 1 << 62
+    /// What has happened to a watched descriptor.
+    package struct Event {
+        package let key: UInt64
+        /// The other end is closed or shut down; what it sent before may still be there.
+        package let hasHungUp: Bool
+        /// Why nothing more will be told under this key: the kernel has ended the watch for good.
+        package let lost: LinkError?
+    }
 
     /// The wanted backend, or the one that `ORO_IPC_BACKEND` forces, or io_uring and where that is missing epoll.
     package init(_ wanted: WakeBackend? = nil) throws(LinkError) {
@@ -47,23 +53,36 @@ public enum WakeBackend: String, Sendable, Hashable, CaseIterable {
     /// Readable when there is something to wait for.
     package var descriptor: Int32 { unsafe oro_poller_descriptor(handle) }
 
+    /// Watches `fd` from now on: an edge each time something comes. Throws when the kernel, or memory, has no room for it.
     package func add(_ fd: Int32, key: UInt64) throws(LinkError) {
         let status = unsafe oro_poller_add(handle, fd, key)
         if status < 0 { throw .system(call: "poll", errno: -status) }
     }
 
-    package func remove(_ fd: Int32, key: UInt64) { _ = unsafe oro_poller_remove(handle, fd, key) }
+    /// Watches no more; before the descriptor is closed. Of what has happened already nothing is told.
+    package func remove(key: UInt64) { unsafe oro_poller_remove(handle, key) }
 
     /// True when a look may find something, without a system call where the backend allows that.
     @inline(__always) package var pending: Bool { unsafe oro_poller_pending(handle) }
 
-    /// Waits at most `nanoseconds` and calls `body` with each key that has something.
-    package func wait(_ nanoseconds: UInt64, _ body: (UInt64) -> Void) {
-        unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 64) { keys in
-            // The buffer outlives the call and has room for 64.
-            let count = unsafe oro_poller_wait(handle, nanoseconds, keys.baseAddress, 64)
-            if count <= 0 { return }
-            for index in 0..<Int(count) { body(unsafe keys[index]) }
+    /// Events told in one call.
+    private static let most = 64
+
+    /// Waits at most `nanoseconds` and calls `body` with what has happened. True: there may be more. `isCancellable`: the thread
+    /// may be cancelled meanwhile, with epoll; the caller has said what is to be done then.
+    @discardableResult
+    package func wait(_ nanoseconds: UInt64, isCancellable: Bool = false, _ body: (Event) -> Void) -> Bool {
+        unsafe withUnsafeTemporaryAllocation(of: oro_poller_event.self, capacity: Poller.most) { events in
+            // The buffer outlives the call and has room for as many.
+            let count = unsafe oro_poller_wait(
+                handle, nanoseconds, events.baseAddress, Int32(Poller.most), isCancellable)
+            if count <= 0 { return false }
+            for index in 0..<Int(count) {
+                let event = unsafe events[index]
+                let lost = event.lost == 0 ? nil : LinkError.system(call: "poll", errno: event.lost)
+                body(Event(key: event.key, hasHungUp: event.hung_up, lost: lost))
+            }
+            return count == Poller.most
         }
     }
 }

@@ -11,8 +11,8 @@ import Synchronization
 package protocol ReactorService: AnyObject, Sendable {
     /// Looks at everything that is awake. True when there was something.
     func reactorPolls() -> Bool
-    /// A descriptor that was added with this key has news.
-    func reactorHears(_ key: UInt64)
+    /// A descriptor that was added with this key has news, or is watched no more.
+    func reactorHears(_ event: Poller.Event)
     /// Arms everything that is awake, for sleep. False when something turned up after all.
     func reactorArms() -> Bool
     /// Polling would stand in the way of a peer on this processor.
@@ -34,7 +34,10 @@ package protocol ReactorService: AnyObject, Sendable {
     private unowned(unsafe) let service: any ReactorService
     /// Outside the object: no access of the loop needs a check for exclusivity.
     private let state: UnsafeMutablePointer<State>
+    /// Ticks between two looks at deadlines, and at descriptors where that costs a system call.
     private let lookEvery: UInt64
+    /// Ticks after which a turn of a foreign event loop, or of one thing among others, is over.
+    private let turnEnds: UInt64
     private let thread: ReactorThread
     /// Runs tasks on the reactor's thread.
     package let executor: ReactorExecutor
@@ -45,12 +48,17 @@ package protocol ReactorService: AnyObject, Sendable {
     /// Held while the loop runs: who stops it from another thread waits for its end.
     private let running = Locked(true)
     private let ownThread = Locked<pthread_t?>(nil)
+    private let generation = oro_generation()
+
+    /// This process was forked from the one that made the reactor, whose thread, descriptors and locks are that one's.
+    package var isForeign: Bool { generation != oro_generation() }
 
     private struct State {
         var patience: Patience
         var lastLook: UInt64 = 0
-        /// Turns with traffic.
-        var busyLooks: UInt32 = 0
+        /// Jobs that are run now, and how many of them were; what is left is for the next turn.
+        var jobs: [@Sendable () -> Void] = []
+        var jobsRun = 0
         /// In a foreign event loop: everything is armed, since when, in ticks.
         var isArmed = false
         var armedAt: UInt64 = 0
@@ -72,7 +80,9 @@ package protocol ReactorService: AnyObject, Sendable {
         unsafe state.initialize(to: State(patience: Patience(idle)))
         thread = try ReactorThread()
         executor = ReactorExecutor(thread)
-        lookEvery = 1000 * oro_ticks_per_us()
+        let microsecond = oro_ticks_per_us()
+        lookEvery = 200 * microsecond
+        turnEnds = 1000 * microsecond
     }
 
     package var backend: WakeBackend { poller.backend }
@@ -84,6 +94,7 @@ package protocol ReactorService: AnyObject, Sendable {
     /// Runs `job` on the reactor's thread, soon. Any thread. False, and `job` is dropped, after ``stop()``.
     @discardableResult
     package func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+        if isForeign { return false }
         let isTaken = jobs.withLock { jobs in
             jobs?.append(job)
             return jobs != nil
@@ -95,10 +106,11 @@ package protocol ReactorService: AnyObject, Sendable {
     }
 
     /// Ends a sleep. Any thread.
-    package func kick() { thread.kick() }
+    package func kick() { if !isForeign { thread.kick() } }
 
     /// Starts the reactor's thread. With `inTask` what runs on it sees the task-local values that are bound here.
     package func start(inTask: Bool = false) throws(LinkError) {
+        if isForeign { throw .forked }
         // The thread keeps the service until it has ended: its last job may drop the last other reference.
         let service: any ReactorService = unsafe service
         let body = ThreadBody(inTask: inTask) { [self] in
@@ -111,6 +123,7 @@ package protocol ReactorService: AnyObject, Sendable {
 
     /// Makes the loop end; returns when it has, unless called on its thread.
     package func stop() {
+        if isForeign { return }
         stopping.store(true, ordering: .sequentiallyConsistent)
         kick()
         let own = ownThread.withLock { $0.take() }
@@ -126,17 +139,19 @@ package protocol ReactorService: AnyObject, Sendable {
             defer { jobs = nil }
             return jobs
         }
+        runJobs()
         for job in last ?? [] { job() }
     }
 
     /// The loop, until ``stop()``, or until `goOn` says no; it is asked in every turn.
     package func run(while goOn: () -> Bool = { true }) {
+        if isForeign { return }
         running.withLock { _ in loop(while: goOn) }
     }
 
     private func loop(while goOn: () -> Bool) {
         begin()
-        while !stopping.load(ordering: .relaxed) && goOn() {
+        while !stopping.load(ordering: .relaxed) && !isForeign && goOn() {
             if look() {
                 unsafe state.pointee.patience.arrived()
                 continue
@@ -153,20 +168,22 @@ package protocol ReactorService: AnyObject, Sendable {
                 }
             }
         }
-        runJobs()
+        // Those in hand, and what has come since.
+        for _ in 0..<2 { runJobs() }
     }
 
     /// One turn for a foreign event loop: does all there is to do, and leaves everything armed. Answers the nanoseconds
-    /// after which the next turn is due even if the descriptor stays silent; `nil` for never.
+    /// after which the next turn is due even if the descriptor stays silent; `nil` for never. Where there is more to do than
+    /// a turn takes, about a millisecond, it answers 0 and arms nothing.
     package func turn() -> UInt64? {
-        running.withLock { _ in turnOnce() }
+        isForeign ? nil : running.withLock { _ in turnOnce() }
     }
 
     /// One turn for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the idle
     /// policy says and at most `nanoseconds`, and only then leaves everything armed, as ``turn()`` does. As soon as
     /// something was done it answers 0, and nothing is armed: the caller sees what it was, and turns again.
     package func turn(lingering nanoseconds: UInt64) -> UInt64? {
-        running.withLock { _ in comes(within: nanoseconds) ? 0 : turnOnce() }
+        isForeign ? nil : running.withLock { _ in comes(within: nanoseconds) ? 0 : turnOnce() }
     }
 
     /// True as soon as something was done.
@@ -199,9 +216,21 @@ package protocol ReactorService: AnyObject, Sendable {
         begin()
         thread.awake()
         tick()
+        let end = oro_ticks() &+ turnEnds
+        var looks = 0
         repeat {
-            while look() {}
+            thread.awake()
+            while look() {
+                looks += 1
+                // Some looks in any case: the clock may have run while this thread did not.
+                if looks >= Reactor.looksOfTurn, oro_ticks() > end { return 0 }
+            }
             thread.fallAsleep()
+            looks += 1
+            if looks >= Reactor.looksOfTurn, oro_ticks() > end {
+                thread.awake()
+                return 0
+            }
         } while unsafe hasWork || !service.reactorArms() || hear(0)
         unsafe state.pointee.isArmed = true
         unsafe state.pointee.armedAt = oro_ticks()
@@ -211,38 +240,40 @@ package protocol ReactorService: AnyObject, Sendable {
         return next > now ? next - now : 0
     }
 
+    private static let looksOfTurn = 16
+
     private func begin() {
         guard thread.enter() else { return }
         // On this thread, because an io_uring's polls belong to the thread that asked for them.
+        watchKicks()
+    }
+
+    private func watchKicks() {
+        poller.remove(key: Reactor.kickKey)
+        // Without it the loop wakes for the next descriptor that tells of something, and for deadlines.
         try? poller.add(thread.descriptor, key: Reactor.kickKey)
     }
 
     /// Something was handed to this thread. After the sleep was announced.
-    private var hasWork: Bool { hasJobs.load(ordering: .sequentiallyConsistent) || executor.jobs.hasAny }
+    private var hasWork: Bool {
+        unsafe hasJobs.load(ordering: .sequentiallyConsistent) || executor.jobs.hasAny || !state.pointee.jobs.isEmpty
+    }
 
     /// Everything once. True when there was something.
     private func look() -> Bool {
         var progressed = false
-        if hasJobs.load(ordering: .relaxed) {
-            runJobs()
+        if unsafe hasJobs.load(ordering: .relaxed) || !state.pointee.jobs.isEmpty {
+            runJobs(until: oro_ticks() &+ lookEvery)
             progressed = true
         }
         if executor.jobs.hasOthers {
-            executor.jobs.run()
+            executor.jobs.run(until: oro_ticks() &+ lookEvery)
             progressed = true
         }
         if unsafe service.reactorPolls() { progressed = true }
         // io_uring shows its completions in memory; epoll has to be asked, now and then.
-        if poller.backend == .ioUring {
-            if poller.pending, hear(0) { progressed = true }
-            // Deadlines come under load as well: the clock is read now and then.
-            if progressed {
-                unsafe state.pointee.busyLooks &+= 1
-                if unsafe state.pointee.busyLooks & 63 != 0 { return true }
-            } else if unsafe state.pointee.patience.waited < lookEvery {
-                return false
-            }
-        }
+        if poller.backend == .ioUring, poller.pending, hear(0) { progressed = true }
+        // Deadlines come under load as well.
         let now = oro_ticks()
         if unsafe now &- state.pointee.lastLook > lookEvery {
             unsafe state.pointee.lastLook = now
@@ -259,10 +290,21 @@ package protocol ReactorService: AnyObject, Sendable {
 
     private func hear(_ nanoseconds: UInt64) -> Bool {
         var heard = false
-        poller.wait(nanoseconds) { key in
-            heard = true
-            if key == Reactor.kickKey | Poller.ended { try? poller.add(thread.descriptor, key: Reactor.kickKey) }
-            if key & ~Poller.ended != Reactor.kickKey { unsafe service.reactorHears(key) }
+        var limit = nanoseconds
+        var end = UInt64.max
+        // What is left is found at the next look.
+        while poller.wait(
+            limit,
+            { event in
+                heard = true
+                if event.key != Reactor.kickKey { return unsafe service.reactorHears(event) }
+                if event.lost != nil { watchKicks() }
+            })
+        {
+            let now = oro_ticks()
+            if end == .max { end = now &+ turnEnds }
+            if now > end { break }
+            limit = 0
         }
         return heard
     }
@@ -285,12 +327,23 @@ package protocol ReactorService: AnyObject, Sendable {
         unsafe state.pointee.patience.slept(oro_ticks() &- begin)
     }
 
-    private func runJobs() {
-        hasJobs.store(false, ordering: .sequentiallyConsistent)
-        let now = jobs.withLock { jobs in
-            defer { jobs?.removeAll(keepingCapacity: true) }
-            return jobs
+    /// Runs the jobs that are there now, in order, until the clock has passed `end`; what is left is for the next call.
+    private func runJobs(until end: UInt64 = .max) {
+        if unsafe state.pointee.jobs.isEmpty {
+            hasJobs.store(false, ordering: .sequentiallyConsistent)
+            let taken = jobs.withLock { jobs in
+                defer { jobs?.removeAll(keepingCapacity: true) }
+                return jobs
+            }
+            unsafe state.pointee.jobs = taken ?? []
+            unsafe state.pointee.jobsRun = 0
         }
-        for job in now ?? [] { job() }
+        while unsafe state.pointee.jobsRun < state.pointee.jobs.count {
+            let job = unsafe state.pointee.jobs[state.pointee.jobsRun]
+            unsafe state.pointee.jobsRun += 1
+            job()
+            if oro_ticks() > end { break }
+        }
+        if unsafe state.pointee.jobsRun >= state.pointee.jobs.count { unsafe state.pointee.jobs = [] }
     }
 }

@@ -1,3 +1,5 @@
+import CSupport
+import DequeModule
 import Synchronization
 
 /// The jobs of tasks and actors that are to run on a reactor's thread.
@@ -13,8 +15,9 @@ import Synchronization
     @safe private struct State {
         /// Jobs that came from this very thread, for its next turn.
         var near: ContiguousArray<Entry> = []
-        /// Empty, and kept for its memory.
-        var spare: ContiguousArray<Entry> = []
+        /// Jobs of this turn, and how many of them were run.
+        var current: ContiguousArray<Entry> = []
+        var ran = 0
         /// The next job is for ``catchJob(_:)``.
         var isCatching = false
         var caught: UnownedJob?
@@ -24,7 +27,7 @@ import Synchronization
 
     /// Jobs that came from other threads.
     private struct Far {
-        var jobs: [Entry] = []
+        var jobs: Deque<Entry> = []
         /// The thread has ended.
         var isClosed = false
         /// A task runs what comes, one job after another.
@@ -85,13 +88,31 @@ import Synchronization
     // MARK: On the thread
 
     /// There are jobs. May be asked before a sleep, after it was announced.
-    var hasAny: Bool { unsafe !state.pointee.near.isEmpty || hasFar.load(ordering: .sequentiallyConsistent) }
+    var hasAny: Bool { hasHere || hasFar.load(ordering: .sequentiallyConsistent) }
+
+    private var hasHere: Bool { unsafe !state.pointee.near.isEmpty || !state.pointee.current.isEmpty }
 
     /// Whether jobs wait for the thread that asks: whoever polls in one of them holds them up.
-    package var hasOthers: Bool { unsafe !state.pointee.near.isEmpty || hasFar.load(ordering: .relaxed) }
+    package var hasOthers: Bool { hasHere || hasFar.load(ordering: .relaxed) }
 
-    /// Runs the jobs that are there now; what they add is for the next turn.
-    func run() {
+    /// Runs the jobs that are there now, until the clock (`oro_ticks`) has passed `end`; what is left, and what they add, is for
+    /// the next turn.
+    func run(until end: UInt64) {
+        if unsafe state.pointee.current.isEmpty { take() }
+        while unsafe state.pointee.ran < state.pointee.current.count {
+            let entry = unsafe state.pointee.current[state.pointee.ran]
+            unsafe state.pointee.ran += 1
+            run(entry)
+            if unsafe state.pointee.ran & 3 == 0, oro_ticks() > end { break }
+        }
+        if unsafe state.pointee.ran >= state.pointee.current.count {
+            unsafe state.pointee.current.removeAll(keepingCapacity: true)
+            unsafe state.pointee.ran = 0
+        }
+    }
+
+    /// Makes what is there now the jobs of this turn.
+    private func take() {
         if hasFar.load(ordering: .relaxed) {
             hasFar.store(false, ordering: .sequentiallyConsistent)
             far.withLock { far in
@@ -99,12 +120,7 @@ import Synchronization
                 far.jobs.removeAll(keepingCapacity: true)
             }
         }
-        var jobs = unsafe state.pointee.near
-        unsafe state.pointee.near = state.pointee.spare
-        unsafe state.pointee.spare = []
-        for entry in jobs { run(entry) }
-        jobs.removeAll(keepingCapacity: true)
-        unsafe state.pointee.spare = jobs
+        unsafe swap(&state.pointee.current, &state.pointee.near)
     }
 
     /// What `resume` puts on this executor, for the caller to ``run(_:)`` at once in place of the next turn; `nil` when it
@@ -134,8 +150,8 @@ import Synchronization
     /// The thread runs no more jobs: what is left, and what still comes, runs elsewhere. On the thread, or once it has ended.
     func close() {
         isOpen.store(false, ordering: .sequentiallyConsistent)
-        let left = unsafe state.pointee.near
-        unsafe state.pointee.near = []
+        let left = unsafe state.pointee.current[state.pointee.ran...] + state.pointee.near
+        unsafe (state.pointee.current, state.pointee.near, state.pointee.ran) = ([], [], 0)
         let mustDrain = far.withLock { far in
             far.isClosed = true
             far.jobs.insert(contentsOf: left, at: 0)

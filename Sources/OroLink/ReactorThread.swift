@@ -37,6 +37,6 @@ import Synchronization
     /// Ends a wait. Any thread, after it has left its work where it is found.
     func kick() {
         // SYNC: sequentially consistent on both sides, so that either the sleep is seen here, or the work there.
-        if asleep.exchange(false, ordering: .sequentiallyConsistent) { oro_doorbell_ring(kicker.number) }
+        if asleep.exchange(false, ordering: .sequentiallyConsistent) { oro_eventfd_signal(kicker.number) }
     }
 }

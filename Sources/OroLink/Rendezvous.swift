@@ -37,7 +37,7 @@ public struct PeerIdentity: Sendable, Hashable {
 /// Makes a connected socket a link.
 package enum Rendezvous {
     /// Oldest and newest protocol version spoken here.
-    static let versions: ClosedRange<UInt16> = 1...1
+    static let versions: ClosedRange<UInt16> = 2...2
 
     private static let barrier: Bool = oro_membarrier_register()
     /// What every side can do.
@@ -62,7 +62,6 @@ package enum Rendezvous {
         let peer = try PeerIdentity(of: socket)
         let key = try Ring.key()
         let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
-        let bell = try Doorbell()
         var hello = Packet(.hello)
         hello.append(versions.lowerBound)
         hello.append(versions.upperBound)
@@ -72,7 +71,7 @@ package enum Rendezvous {
         Offer(features: offered, key: key, limits: limits).write(to: &hello)
         let start = oro_now()
         do throws(LinkError) {
-            guard try hello.send(over: socket, own.memory.number, bell.chime.number) else { throw .refused(.busy) }
+            guard try hello.send(over: socket, own.memory.number) else { throw .refused(.busy) }
         } catch .peerGone {
             // It may have refused before it read the hello: the answer is waiting.
         }
@@ -85,6 +84,7 @@ package enum Rendezvous {
             switch try Packet.receive(from: socket) {
             case .nothing: continue
             case .hangUp: throw .peerGone
+            case .wake: throw .violation("not a welcome")
             case .packet(let packet, var descriptors):
                 if packet.kind == .refusal {
                     throw .refused(Refusal(rawValue: packet.number(4)) ?? .denied)
@@ -97,7 +97,7 @@ package enum Rendezvous {
                 return Link(
                     Link.Parts(
                         id: packet.number(Offer.end), peer: peer, limits: limits, key: key, own: own.mapping,
-                        theirs: accepted, socket: socket, button: bell.button, barrier: barrier,
+                        theirs: accepted, socket: socket, outbox: nil, barrier: barrier,
                         takesDescriptors: takesDescriptors, watchesProcess: true, start: start))
             }
         }
@@ -123,6 +123,7 @@ package enum Rendezvous {
             switch try Packet.receive(from: socket) {
             case .nothing: return .notYet(socket)
             case .hangUp: return .failed(.peerGone)
+            case .wake: throw .violation("not a hello")
             case .packet(let hello, var descriptors):
                 return try welcome(
                     socket, hello, &descriptors, id: id, limits: limits, takesDescriptors: takesDescriptors,
@@ -168,19 +169,18 @@ package enum Rendezvous {
         }
         let key = try Ring.key()
         let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
-        let bell = try Doorbell()
         var welcome = Packet(.welcome)
         welcome.append(min(newest, versions.upperBound))
         welcome.append(UInt16(0))
         let offered = takesDescriptors ? features.union(.descriptors) : features
         Offer(features: offered, key: key, limits: limits).write(to: &welcome)
         welcome.append(id)
-        guard try welcome.send(over: socket, own.memory.number, bell.chime.number) else { throw .peerGone }
+        guard try welcome.send(over: socket, own.memory.number) else { throw .peerGone }
         return .link(
             Link(
                 Link.Parts(
                     id: id, peer: peer, limits: limits, key: key, own: own.mapping, theirs: theirs,
-                    socket: socket, button: bell.button, barrier: barrier, takesDescriptors: takesDescriptors,
+                    socket: socket, outbox: nil, barrier: barrier, takesDescriptors: takesDescriptors,
                     watchesProcess: true, start: oro_now())))
     }
 
@@ -190,35 +190,31 @@ package enum Rendezvous {
 struct Accepted: ~Copyable {
     let offer: Offer
     let segment: Mapping
-    let chime: Descriptor
 
-    /// UNTRUSTED: the offer's bounds, the number and kind of the descriptors, the segment's seals and size are checked.
+    /// UNTRUSTED: the offer's bounds, the number of the descriptors, the segment's seals and size are checked.
     init(_ packet: Packet, _ descriptors: inout Descriptors) throws(LinkError) {
         let offer = try Offer(packet)
-        guard descriptors.count == 2, let memory = descriptors.take(), let chime = descriptors.take() else {
-            throw .violation("a handshake brings a segment and a chime, nothing else")
+        guard descriptors.count == 1, let memory = descriptors.take() else {
+            throw .violation("a handshake brings a segment, nothing else")
         }
-        guard oro_is_chime(chime.number) else { throw .violation("the chime is not an epoll descriptor") }
-        self.init(offer, try Segment.accept(memory, head: Ring.head, ring: offer.ringBytes), chime)
+        self.init(offer, try Segment.accept(memory, head: Ring.head, ring: offer.ringBytes))
     }
 
-    private init(_ offer: Offer, _ segment: consuming Mapping, _ chime: consuming Descriptor) {
+    /// UNTRUSTED: the same of a client that was introduced, with the socket that it wants to be sent to.
+    init(_ packet: Packet, _ descriptors: inout Descriptors, outbox: inout Descriptor?) throws(LinkError) {
+        let offer = try Offer(packet)
+        guard descriptors.count == 2, let memory = descriptors.take(), let socket = descriptors.take() else {
+            throw .violation("an offer brings a segment and a socket, nothing else")
+        }
+        guard oro_is_packet_socket(socket.number) else {
+            throw .violation("an offer with something else than a socket")
+        }
+        outbox = consume socket
+        self.init(offer, try Segment.accept(memory, head: Ring.head, ring: offer.ringBytes))
+    }
+
+    private init(_ offer: Offer, _ segment: consuming Mapping) {
         self.offer = offer
         self.segment = segment
-        self.chime = chime
-    }
-}
-
-/// What wakes the peer, and the half that goes to it.
-struct Doorbell: ~Copyable {
-    let button: Descriptor
-    let chime: Descriptor
-
-    init() throws(LinkError) {
-        var (button, chime): (Int32, Int32) = (-1, -1)
-        let status = unsafe oro_doorbell_create(&button, &chime)
-        guard status == 0 else { throw .system(call: "eventfd", errno: -status) }
-        self.button = Descriptor(button)
-        self.chime = Descriptor(chime)
     }
 }

@@ -9,6 +9,8 @@ import Synchronization
     /// Loans this side has.
     private let borrowed = Atomic<Int>(0)
 
+    private let generation = oro_generation()
+
     private struct State {
         /// Until the link is over.
         var memory: OwnMemory?
@@ -26,8 +28,9 @@ import Synchronization
     /// One more loan of the peer's. False: it has lent more than was agreed.
     func borrow() -> Bool { borrowed.add(1, ordering: .relaxed).newValue <= slots }
 
-    /// Gives a loan back, and wakes the peer when it waits for blocks.
+    /// Gives a loan back, and wakes the peer when it waits for blocks. In a forked child it stays the parent's.
     func give(_ loan: UInt64) {
+        if generation != oro_generation() { return }
         state.withLock { state in
             guard let link = unsafe state.link, let memory = state.memory else { return }
             // The memory has `slots` slots.

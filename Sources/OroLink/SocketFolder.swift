@@ -33,6 +33,10 @@ package struct SocketFolder: Sendable {
         guard allowed, (1...64).contains(name.utf8.count), name.utf8.first != UInt8(ascii: ".") else {
             throw .badName(name)
         }
+        // As the system would read it, another folder.
+        guard !self.path.utf8.contains(0) else {
+            throw .folder(path: self.path, reason: "its path has a zero character in it")
+        }
         let path = "\(self.path)/\(name).sock"
         guard path.utf8.count < 108 else {
             throw .folder(path: self.path, reason: "its path is too long for a socket (107 bytes with the name)")

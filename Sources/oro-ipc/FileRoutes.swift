@@ -4,8 +4,8 @@ import OroIPC
 
 /// The routes `fs.stat`, `fs.readdir` and `fs.readFile`, all below one folder.
 ///
-/// `path` is relative to that folder: a string, or bytes where a name is not UTF-8. `fs.stat` and `fs.readdir` take
-/// microseconds and answer on the host's thread. `fs.readFile` answers from a task: a large file, or one on a slow disk,
+/// `path` is relative to that folder: a string, or bytes where a name is not UTF-8. `fs.stat` takes
+/// microseconds and answers on the host's thread. The others answer from tasks: a large directory or file, or one on a slow disk,
 /// must not keep the host from other clients.
 struct FileRoutes: Sendable {
     let root: RootFolder
@@ -18,7 +18,7 @@ struct FileRoutes: Sendable {
     /// Answers the routes.
     func map(on router: Router) {
         router.map("fs.stat") { try stat($0) }
-        router.map("fs.readdir") { try readDirectory($0) }
+        router.map("fs.readdir", async: { try readDirectory($0) })
         router.map("fs.readFile", async: { try await readFile($0) })
     }
 
@@ -122,6 +122,9 @@ struct FileRoutes: Sendable {
 
     // MARK: Parameters
 
+    /// The longest path that Linux takes, in bytes.
+    private static let longestPath = 4095
+
     private func path(_ message: Message) throws(IPCError) -> [UInt8] {
         let path: [UInt8] =
             switch message["path"] {
@@ -130,6 +133,10 @@ struct FileRoutes: Sendable {
             default: []
             }
         guard !path.isEmpty else { throw IPCError(message: "Expecting 'path' in parameters") }
+        guard path.count <= FileRoutes.longestPath else {
+            throw IPCError.errno(
+                Int(ENAMETOOLONG), "\(message.name): 'path' has \(path.count) bytes; at most \(FileRoutes.longestPath)")
+        }
         return path
     }
 

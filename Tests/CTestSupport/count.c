@@ -8,10 +8,23 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "oro_test.h"
 
 static _Thread_local uint64_t allocations;
 uint64_t oro_allocations(void) { return allocations; }
+
+size_t oro_heap_bytes(void) {
+#ifdef __GLIBC__
+    struct mallinfo2 heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+#else
+    return 0;
+#endif
+}
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)

@@ -66,6 +66,20 @@ int oro_spawn_traced(const char *path, char *const argv[], const int *fds, int f
     return 0;
 }
 
+pid_t oro_fork(void) {
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid != 0) return pid < 0 ? -errno : pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    alarm(60);
+    return 0;
+}
+
+void oro_leave(int status) {
+    fflush(NULL);
+    _exit(status);
+}
+
 int oro_reap(pid_t pid) {
     int state;
     while (waitpid(pid, &state, __WALL) != pid)
@@ -133,6 +147,7 @@ static long field(pid_t pid, const char *file, const char *key) {
 }
 
 long oro_rss_kb(pid_t pid) { return field(pid, "status", "VmRSS:"); }
+long oro_peak_rss_kb(pid_t pid) { return field(pid, "status", "VmHWM:"); }
 long oro_pss_kb(pid_t pid) { return field(pid, "smaps_rollup", "Pss:"); }
 
 long oro_shmem_kb(pid_t pid) { return field(pid, "status", "RssShmem:"); }

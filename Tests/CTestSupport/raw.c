@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,8 @@ void oro_raw_unmap(void *address, uint64_t bytes) { munmap(address, bytes); }
 
 int oro_raw_seal(int fd, int seals) { return fcntl(fd, F_ADD_SEALS, seals) == 0 ? 0 : -errno; }
 
+void oro_raw_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
 int oro_raw_epoll(int depth) {
     int inner = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     for (int i = 0; i < depth; i++) {
@@ -181,4 +184,33 @@ int oro_raw_file(void) {
     int fd = mkostemp(path, O_CLOEXEC);
     if (fd >= 0) unlink(path);
     return fd;
+}
+
+int oro_raw_lingering(int seconds, int *lingering, int *other) {
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int server = -1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    if (listener >= 0 && client >= 0 && bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 1) == 0
+        && getsockname(listener, (struct sockaddr *)&address, &length) == 0
+        && connect(client, (struct sockaddr *)&address, length) == 0)
+        server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    int status = server < 0 ? -errno : 0;
+    if (listener >= 0) close(listener);
+    if (status != 0) {
+        if (client >= 0) close(client);
+        return status;
+    }
+    static const char filler[1 << 16];
+    // The kernel moves some more to the other side for a while: until nothing has fitted for a tenth of a second.
+    struct pollfd room = {.fd = client, .events = POLLOUT};
+    do
+        while (send(client, filler, sizeof filler, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {}
+    while (poll(&room, 1, 100) > 0);
+    struct linger linger = {.l_onoff = 1, .l_linger = seconds};
+    setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    *lingering = client;
+    *other = server;
+    return 0;
 }

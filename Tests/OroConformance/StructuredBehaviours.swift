@@ -94,7 +94,7 @@ private struct RandomStructure: RandomNumberGenerator {
             let object = keep(.object([:]))
             var members: [(String, StructuredGraph.Reference)] = []
             for index in 0..<below(5) { members.append((index == 0 ? text() : "m\(index)", thing(depth - 1))) }
-            builder[object] = .object(.init(uniqueKeysWithValues: members))
+            builder[object] = .object(.init(members))
             return object
         default:
             let array = keep(.array([]))

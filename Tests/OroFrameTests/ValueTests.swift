@@ -60,7 +60,7 @@ import Testing
     @Test("an object literal with a name twice keeps the last value in the first place")
     func duplicateLiteral() {
         let value: Value = ["a": 1, "b": 2, "a": 3]
-        #expect(value.object?.elements.map(\.key) == ["a", "b"])
+        #expect(value.object?.map(\.key) == ["a", "b"])
         #expect(value["a"] == 3)
     }
 

@@ -42,7 +42,7 @@ import Testing
         }
         if let members = value.object {
             #expect(view.count == members.count)
-            for (key, member) in members.elements {
+            for (key, member) in members {
                 guard let child = view[key] else {
                     Issue.record("member \(key) is missing")
                     return

@@ -1,10 +1,11 @@
 import Foundation
+import TestProcesses
 import Testing
 
 /// The compiler, for code that is not part of the tests' own: what must be refused, and what the documents show.
 enum Compiler {
     /// Compiles as far as ownership and lifetimes are looked at (which `-typecheck` does not do).
-    static func compile(_ code: String) async throws -> (status: Int32, errors: String) {
+    static func compile(_ code: String) throws -> (status: Int32, errors: String) {
         let files = FileManager.default
         let build = ((try files.destinationOfSymbolicLink(atPath: "/proc/self/exe")) as NSString)
             .deletingLastPathComponent
@@ -15,23 +16,15 @@ enum Compiler {
         let folder = files.temporaryDirectory.appendingPathComponent("oro-cf-\(UUID().uuidString)")
         try files.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? files.removeItem(at: folder) }
-        let file = folder.appendingPathComponent("snippet.swift"), log = folder.appendingPathComponent("log")
+        let file = folder.appendingPathComponent("snippet.swift")
         try code.write(to: file, atomically: true, encoding: .utf8)
-        _ = files.createFile(atPath: log.path, contents: nil)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: compiler)
-        process.arguments = [
-            "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-enable-experimental-feature", "Lifetimes",
-            "-I", "\(build)/Modules", "-Xcc", "-fmodule-map-file=\(sources)/CSupport/include/module.modulemap",
-            "-Xcc", "-I\(sources)/CSupport/include", "-module-cache-path", "\(build)/ModuleCache", file.path,
-        ]
-        let output = try FileHandle(forWritingTo: log)
-        process.standardOutput = output
-        process.standardError = output
-        let status = try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
-        return (status, try String(contentsOf: log, encoding: .utf8))
+        let process = try FinishedProcess(
+            [
+                compiler,
+                "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-enable-experimental-feature", "Lifetimes",
+                "-I", "\(build)/Modules", "-Xcc", "-fmodule-map-file=\(sources)/CSupport/include/module.modulemap",
+                "-Xcc", "-I\(sources)/CSupport/include", "-module-cache-path", "\(build)/ModuleCache", file.path,
+            ], joiningErrors: true)
+        return (process.status, process.text)
     }
 }

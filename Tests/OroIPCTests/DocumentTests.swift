@@ -46,7 +46,7 @@ struct DocumentTests {
 
     @Test("the articles' code compiles, without a warning", arguments: articles)
     func articleCompiles(_ block: Block) async throws {
-        let (status, errors) = try await Compiler.compile(block.code)
+        let (status, errors) = try Compiler.compile(block.code)
         #expect(status == 0 && errors.isEmpty, "\(errors)")
     }
 

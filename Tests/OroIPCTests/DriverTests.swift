@@ -22,6 +22,29 @@ struct DriverTests {
     }
 
     @Test(
+        "5 000 links on which a client takes wrong steps among right ones harm nobody, and leave nothing behind",
+        .timeLimit(.minutes(5)), arguments: WakeBackend.allCases)
+    func hostileSequences(_ backend: WakeBackend) async throws {
+        _ = try await run(["attack", "--sequences", "--count", "5000", "--backend", backend.rawValue])
+    }
+
+    @Test(
+        "a hostile host neither crashes its clients nor keeps them, and their other links go on",
+        .timeLimit(.minutes(10)), arguments: WakeBackend.allCases)
+    func hostileHost(_ backend: WakeBackend) async throws {
+        _ = try await run(["attackclients", "--count", "5000", "--backend", backend.rawValue])
+    }
+
+    @Test(
+        "beside every attack a good client gets right answers, and the host keeps its memory and descriptors",
+        .timeLimit(.minutes(5)), arguments: WakeBackend.allCases)
+    func fairness(_ backend: WakeBackend) async throws {
+        _ = try await run([
+            "fairness", "--count", "200", "--gap", "500", "--attackers", "1", "--backend", backend.rawValue,
+        ])
+    }
+
+    @Test(
         "every limit a client may choose goes with every kind of request, result, event, port and stream",
         .timeLimit(.minutes(5)), arguments: WakeBackend.allCases)
     func limits(_ backend: WakeBackend) async throws {
@@ -67,6 +90,12 @@ struct DriverTests {
         arguments: WakeBackend.allCases)
     func portKills(_ backend: WakeBackend) async throws {
         _ = try await run(["portkills", "--count", "15", "--backend", backend.rawValue])
+    }
+
+    @Test(
+        "a forked child's calls fail, and its parent goes on", .timeLimit(.minutes(3)), arguments: WakeBackend.allCases)
+    func forks(_ backend: WakeBackend) async throws {
+        _ = try await run(["forks", "--count", "20", "--backend", backend.rawValue])
     }
 
     @Test("no wake-up is lost", .timeLimit(.minutes(2)), arguments: WakeBackend.allCases, [IdlePolicy.park, .adaptive])

@@ -275,7 +275,19 @@ test('a broadcast that starts twice hears once, and one that is closed nothing',
   await sender.postMessage(2)
   assert.deepEqual(heard, [1])
   sender.close()
-  assert.equal(await sender.postMessage(3), null)
+  await assert.rejects(sender.postMessage(3), { name: 'InvalidStateError' })
+})
+
+test('what is posted before a broadcast is closed arrives', async t => {
+  const { heard } = await hearing(t, 'n')
+  for (const isStarted of [true, false]) {
+    const sender = new IPCBroadcastChannel('n')
+    if (isStarted) await sender.startMessages()
+    const posted = [sender.postMessage(1), sender.postMessage(2)]
+    sender.close()
+    await Promise.all(posted)
+    assert.deepEqual(heard.splice(0), [1, 2])
+  }
 })
 
 test('a message that cannot be sent fails, and later ones are sent', async t => {

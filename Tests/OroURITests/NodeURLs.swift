@@ -1,4 +1,4 @@
-import Foundation
+import TestProcesses
 
 /// Node's `URL` and `URLSearchParams`: another implementation of the same rules.
 ///
@@ -31,34 +31,16 @@ enum NodeURLs {
 
     /// What node says to `lines` as `what`, `urls` or `forms`.
     static func answers(_ what: String, _ lines: [String]) throws -> [String] {
-        let node = Process()
-        node.executableURL = URL(filePath: "/usr/bin/env")
-        node.arguments = ["node", "-e", program, what]
-        let input = Pipe()
-        let output = Pipe()
-        node.standardInput = input
-        node.standardOutput = output
-        try node.run()
-        // Node writes nothing before it has read everything, so neither waits for the other.
-        input.fileHandleForWriting.write(Data(lines.map { $0 + "\n" }.joined().utf8))
-        try input.fileHandleForWriting.close()
-        let answer = output.fileHandleForReading.readDataToEndOfFile()
-        node.waitUntilExit()
-        guard node.terminationStatus == 0 else { throw NodeFailure(status: node.terminationStatus) }
-        return String(decoding: answer, as: UTF8.self).split(separator: "\n").map(String.init)
+        // Node writes nothing before it has read everything.
+        let node = try FinishedProcess(
+            ["node", "-e", program, what], input: Array(lines.map { $0 + "\n" }.joined().utf8))
+        guard node.status == 0 else { throw NodeFailure(status: node.status) }
+        return node.text.split(separator: "\n").map(String.init)
     }
 
     /// The version, such as `v20.20.2`.
     static func version() throws -> String {
-        let node = Process()
-        node.executableURL = URL(filePath: "/usr/bin/env")
-        node.arguments = ["node", "--version"]
-        let output = Pipe()
-        node.standardOutput = output
-        try node.run()
-        let answer = output.fileHandleForReading.readDataToEndOfFile()
-        node.waitUntilExit()
-        return String(decoding: answer, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        String(try FinishedProcess(["node", "--version"]).text.split(separator: "\n").first ?? "")
     }
 }
 

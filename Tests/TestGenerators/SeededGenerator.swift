@@ -1,5 +1,4 @@
 public import BigInt
-import OrderedCollections
 public import OroFrame
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same seed gives the same test everywhere.
@@ -65,7 +64,7 @@ extension SeededGenerator {
         return BigInt(sign: Bool.random(using: &self) ? .minus : .plus, magnitude: magnitude)
     }
 
-    private mutating func object(depth: Int) -> OrderedDictionary<String, Value> {
+    private mutating func object(depth: Int) -> Value.Members {
         (0..<length()).reduce(into: [:]) { members, _ in members[string()] = value(depth: depth) }
     }
 

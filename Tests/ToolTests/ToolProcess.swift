@@ -19,12 +19,14 @@ struct ToolProcess {
     }
 
     /// Runs the tool to its end.
-    static func run(_ arguments: [String], input: [UInt8] = [], backend: String? = nil) throws -> Outcome {
+    static func run(
+        _ arguments: [String], program: String = path, input: [UInt8] = [], backend: String? = nil
+    ) throws -> Outcome {
         // Into files, so that neither side ever waits for the other to read.
         let files = try TemporaryFolder()
         try files.file("input", input)
         let child = try Child(
-            arguments, input: .file("\(files.path)/input"), output: .file("\(files.path)/output"),
+            arguments, program: program, input: .file("\(files.path)/input"), output: .file("\(files.path)/output"),
             errors: "\(files.path)/errors", backend: backend)
         let code = child.wait()
         func bytes(_ name: String) throws -> [UInt8] {
@@ -51,7 +53,10 @@ final class Child {
     private(set) var output: Int32 = -1
     private var code: Int32?
 
-    init(_ arguments: [String], input: Stream, output: Stream, errors: String?, backend: String? = nil) throws {
+    init(
+        _ arguments: [String], program: String = ToolProcess.path, input: Stream, output: Stream, errors: String?,
+        backend: String? = nil
+    ) throws {
         func pipe() throws -> (Int32, Int32) {
             var ends: [Int32] = [-1, -1]
             // Sockets, because those are close-on-exec from the start: no other child may hold an end open. Fills both.
@@ -87,7 +92,7 @@ final class Child {
         let words = unsafe (["oro-ipc"] + arguments).map { unsafe strdup($0) } + [nil]
         let settings = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         var pid: pid_t = -1
-        let status = unsafe posix_spawn(&pid, ToolProcess.path, &actions, nil, words, settings)
+        let status = unsafe posix_spawn(&pid, program, &actions, nil, words, settings)
         unsafe posix_spawn_file_actions_destroy(&actions)
         unsafe (words + settings).forEach { unsafe free($0) }
         processID = pid

@@ -8,18 +8,27 @@ struct Arguments {
         oro-test-peer serve    --name N [--folder F] [--backend B] [--idle P] [--links K] [--handshake MS]
         oro-test-peer conform  (--fds K | --name N) [--behaviour NAME] [--containing TEXT] [--basics]
         oro-test-peer attack   [--count K] [--seed S] [--backend B]      a hostile client, a good one, and figures
-        oro-test-peer hostile  --name N [--folder F] [--count K] [--seed S] [--table]
+        oro-test-peer attack --sequences [--first N] [--memory MIB] …   the same with sequences of steps, of which the host may grow by so much
+        oro-test-peer hostile  --name N [--folder F] [--count K] [--seed S] [--table] [--sequences [--first N]]
+        oro-test-peer attackclients [--count K] [--seed S] [--first N] [--backend B]   a hostile host, its clients, and figures
+        oro-test-peer badhost  --name N [--folder F] [--seed S] [--first N]   (its host)
+        oro-test-peer exposed  --folder F [--count K] [--seed S] [--first N]  (its clients)
         oro-test-peer limits   [--backend B] [--host-message-bytes K] [--only LIMIT] [--kind TEXT] [--table]   every limit with every kind
         oro-test-peer wakeups  [--count K] [--backend B] [--idle P] [--async]
         oro-test-peer big      [--bytes K]                               one message of 4 GiB and a byte
         oro-test-peer idle     [--links K] [--seconds S] [--backend B]
         oro-test-peer idlewaits [--requests K] [--seconds S] [--backend B] [--idle P]
         oro-test-peer hotpath  [--count K] [--backend B]                 in a release build
-        oro-test-peer fairness [--count K] [--streams N] [--backend B]   pings beside streams
+        oro-test-peer streampings [--count K] [--streams N] [--backend B]   pings beside streams
+        oro-test-peer fairness [--count K] [--gap US] [--attack A,…] [--attackers N,…] [--backend B] [--memory MIB] [--json] [--markdown]
+                                                                         pings beside attacks
+        oro-test-peer assail   --name N [--folder F] --attack A          one attack, until it is killed
         oro-test-peer kills    [--count K] [--backend B] [--only OPERATION]
         oro-test-peer blockkills [--rounds K] [--backend B]              kills of who holds blocks, or reads in them
         oro-test-peer ports    [--processes N] [--channels K] [--transfers T] [--messages M] [--backend B] [--seed S] [--brokered]
         oro-test-peer portkills [--count K] [--backend B] [--seed S]     one of three is killed while a port moves
+        oro-test-peer worst    [--only TEXT] [--steps K] [--seed S]      the worst input of each decoder and built-in route
+        oro-test-peer forks    [--count K] [--backend B]                 children of a process with clients, hosts and ports
         oro-test-peer soak     [--minutes M | --seconds S] [--every S] [--backend B] [--seed S]
         Any: --refuse-io-uring installs a seccomp filter first.
         """

@@ -270,7 +270,7 @@ func hothost(_ arguments: Arguments) throws {
 }
 
 /// What streams at full speed do to the round trips of others: on the same link, and on another.
-func fairness(_ arguments: Arguments) async throws {
+func streamPings(_ arguments: Arguments) async throws {
     let count = arguments.number("count", 20_000)
     let folder = try TemporaryFolder()
     let host = try Peer([

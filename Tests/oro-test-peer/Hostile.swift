@@ -11,19 +11,29 @@ final class Hostile {
     var dice: Dice
     var socket: Int32 = -1
     var segment: UnsafeMutableRawPointer?
-    var chimeButton: Int32 = -1
-    private var chime: Int32 = -1
     private var hostSegment: Int32 = -1
     var key: UInt64 = 0
     var position: UInt64 = 0
     let ring = 1 << 16
     let head = 4096
+    /// The newest sleep of the host's that it was woken from.
+    private var wokenFrom: UInt64 = 0
     /// What the host has shown on this connection.
     var shown = Shown()
     var counts: [String: Int] = [:]
     var dropped = 0
-    /// What it says it can do.
+    /// What it says it can do, and takes.
     var features: UInt64 = 1
+    var offer = Offer()
+    /// Rings it has opened beside the first.
+    var further = 0
+
+    struct Offer {
+        var message: UInt64 = 1 << 26
+        var rings: UInt64 = 8
+        var memories: UInt64 = 256
+        var payload: UInt64 = 1 << 40
+    }
     /// The one kind that is tried, for looking into it.
     var only: String?
 
@@ -39,16 +49,17 @@ final class Hostile {
     }
 
     func closeAll() {
-        for fd in [socket, chime, chimeButton, hostSegment] where fd >= 0 { close(fd) }
-        (socket, chime, chimeButton, hostSegment) = (-1, -1, -1, -1)
+        for fd in [socket, hostSegment] where fd >= 0 { close(fd) }
+        (socket, hostSegment) = (-1, -1)
         if let segment { oro_raw_unmap(segment, UInt64(head + ring)) }
         segment = nil
         position = 0
+        wokenFrom = 0
         shown.forget()
     }
 
     func hello(
-        ringBytes: UInt64? = nil, rings: UInt64 = 8, message: UInt64 = 1 << 26, oldest: UInt64 = 1, newest: UInt64 = 1,
+        ringBytes: UInt64? = nil, rings: UInt64 = 8, message: UInt64 = 1 << 26, oldest: UInt64 = 2, newest: UInt64 = 2,
         loans: UInt64 = 1 << 14, memories: UInt64 = 256, payload: UInt64 = 1 << 40
     )
         -> [UInt8]
@@ -69,11 +80,11 @@ final class Hostile {
         let memory = oro_raw_memfd(UInt64(head + ring), true, 0)
         segment = oro_raw_map(memory, UInt64(head + ring))
         _ = oro_raw_seal(memory, oro_raw_segment_seals())
-        chimeButton = oro_raw_eventfd()
-        chime = oro_raw_epoll(1)
-        _ = oro_raw_epoll_add(chime, chimeButton)
-        let packet = hello(loans: UInt64(loans))
-        _ = oro_raw_send(socket, packet, packet.count, [memory, chime], 2)
+        further = 0
+        let packet = hello(
+            rings: offer.rings, message: offer.message, loans: UInt64(loans), memories: offer.memories,
+            payload: offer.payload)
+        _ = oro_raw_send(socket, packet, packet.count, [memory], 1)
         close(memory)
         shown.loans = loans
         return welcomed()
@@ -85,7 +96,7 @@ final class Hostile {
         var count: Int32 = 0
         let got = oro_raw_receive(socket, &answer, 256, &fds, 8, &count, 10_000)
         defer { for fd in fds.prefix(Int(count)) { close(fd) } }
-        guard got == 64 && answer[3] == UInt8(ascii: "W") && count == 2 else { return false }
+        guard got == 64 && answer[3] == UInt8(ascii: "W") && count == 1 else { return false }
         shown.welcome(answer, fds[0])
         return true
     }
@@ -101,12 +112,26 @@ final class Hostile {
         _ = packet.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, packet.count, fds, Int32(fds.count)) }
     }
 
-    /// Tells the host to look: a notice, and a ring of the bell.
+    /// Tells the host to look: a count of packets that it has not read, and a wake packet where it sleeps.
     func notice() {
-        var one: UInt64 = 1
-        write(chimeButton, &one, 8)
-        segment?.storeBytes(of: UInt32(truncatingIfNeeded: dice.next()), toByteOffset: 72, as: UInt32.self)
+        segment?.storeBytes(of: UInt32(truncatingIfNeeded: dice.next()), toByteOffset: 76, as: UInt32.self)
+        wake()
     }
+
+    /// A wake packet, where the host sleeps and was not woken from this sleep.
+    func wake() {
+        guard let theirs = shown.segment, let segment else { return }
+        // After what was written; pairs with the host's.
+        oro_raw_fence()
+        let word = theirs.load(fromByteOffset: 64, as: UInt64.self)
+        guard word & 1 != 0, word >> 3 > wokenFrom else { return }
+        wokenFrom = word >> 3
+        segment.storeBytes(
+            of: segment.load(fromByteOffset: 80, as: UInt32.self) &+ 1, toByteOffset: 80, as: UInt32.self)
+        say(Hostile.wakePacket)
+    }
+
+    static let wakePacket = Array("OROY".utf8)
 
     /// Writes a record whose stamp the host accepts.
     func record(_ payload: [UInt8], length: UInt32? = nil, stride: UInt32? = nil) {
@@ -152,7 +177,7 @@ final class Hostile {
             "events", "listening", "late replies",
             "garbage packet",
             "empty packet", "hello twice", "ring out of turn", "many descriptors", "file", "unsealed", "short", "holes",
-            "eventfd", "deep epoll",
+            "more descriptors", "wake flood", "wake counts", "packets", "half a hang-up",
             "truncated hello", "vanish", "versions", "bounds", "assembly",
         ] + blockKinds + portKinds + descriptorKinds + wayKinds + memoryKinds
 
@@ -250,7 +275,7 @@ final class Hostile {
         case "empty packet": say([])
         case "hello twice":
             let memory = oro_raw_memfd(UInt64(head + ring), true, oro_raw_segment_seals())
-            say(hello(), [memory, chime])
+            say(hello(), [memory])
             close(memory)
         case "ring out of turn":
             let size = 1 << (10 + u(12))
@@ -268,6 +293,27 @@ final class Hostile {
             record(
                 bytes([(UInt64(1) << UInt64(10 + u(54)), 8)]) + random(u(50)),
                 length: UInt32(8 + u(50)) | UInt32(1 + u(3)) << 28, stride: 128)
+        case "wake flood":
+            // More than the host has slept, told or not.
+            let told = u(2) == 0
+            for number in 1...1 + u(400) {
+                say(Hostile.wakePacket)
+                if told { segment?.storeBytes(of: UInt32(number), toByteOffset: 80, as: UInt32.self) }
+            }
+        case "wake counts":
+            // Packets that never come, or fewer than have.
+            for _ in 0..<1 + u(64) {
+                segment?.storeBytes(of: dice.next(), toByteOffset: 76, as: UInt64.self)
+                wake()
+            }
+        case "packets":
+            // All kinds, in one go, without their descriptors.
+            for _ in 0..<1 + u(300) {
+                let letter = Array("IWRGMFBPODUY".utf8)[u(12)]
+                say(Array("ORO".utf8) + [letter] + random(u(61)))
+            }
+        case "half a hang-up":
+            shutdown(socket, Int32(u(3)))
         case "vanish":
             closeAll()
             _ = connect()
@@ -290,31 +336,27 @@ final class Hostile {
         var seals = oro_raw_segment_seals()
         var allocate = true
         var packet = hello()
-        var second = oro_raw_epoll(1)
         var first: Int32 = -1
+        var more: [Int32] = []
         switch kind {
         case "file": first = oro_raw_file()
         case "unsealed": seals = u(2) == 0 ? 0 : 0x0002 | 0x0004
         case "short": size = UInt64(u(head + ring))
         case "holes": allocate = false
-        case "eventfd":
-            close(second)
-            second = oro_raw_eventfd()
-        case "deep epoll":
-            close(second)
-            second = oro_raw_epoll(Int32(2 + u(5)))
+        case "more descriptors":
+            more = (0..<1 + u(3)).map { _ in u(2) == 0 ? oro_raw_eventfd() : oro_raw_epoll(Int32(1 + u(6))) }
         case "truncated hello": packet = Array(packet.prefix(u(packet.count)))
-        case "versions": packet = hello(oldest: UInt64(2 + u(5)), newest: UInt64(u(9)))
+        case "versions": packet = hello(oldest: UInt64(3 + u(5)), newest: UInt64(u(9)))
         default:
             packet = hello(
                 ringBytes: dice.next() >> UInt64(32 + u(32)), rings: UInt64(u(20)),
                 message: dice.next() >> UInt64(u(64)))
         }
         if first < 0 { first = oro_raw_memfd(size, allocate, seals) }
-        _ = packet.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, packet.count, [first, second], 2) }
-        close(first)
-        close(second)
-        if kind == "deep epoll" { return }
+        _ = packet.withUnsafeBytes {
+            oro_raw_send(socket, $0.baseAddress, packet.count, [first] + more, Int32(1 + more.count))
+        }
+        for fd in [first] + more { close(fd) }
         var answer = [UInt8](repeating: 0, count: 256)
         var fds = [Int32](repeating: -1, count: 8)
         var count: Int32 = 0
@@ -334,6 +376,7 @@ final class Hostile {
 
     static func run(_ arguments: Arguments) throws {
         let folder = arguments.text("folder") ?? "/tmp/oro-ipc-\(getuid())"
+        if arguments.has("sequences") { return try SequenceClient.run(arguments) }
         let hostile = try Hostile(path: "\(folder)/\(arguments.name()).sock", seed: UInt64(arguments.number("seed", 1)))
         guard hostile.connect() else { throw Usage("the host does not answer") }
         let count = arguments.number("count", 5000)
@@ -380,16 +423,18 @@ func hostileTrial(_ arguments: Arguments) async throws {
         [
             "hostile", "--name", "attacked", "--folder", folder.path, "--count", "\(count)", "--seed",
             "\(arguments.number("seed", 1))", "--table",
-        ] + (arguments.text("only").map { ["--only", $0] } ?? []))
+        ] + (arguments.text("only").map { ["--only", $0] } ?? [])
+            + (arguments.has("sequences") ? ["--sequences", "--first", "\(arguments.number("first", 0))"] : []))
     let done = Task.detached { attacker.rest() }
-    var asked = 0, worst: UInt64 = 0
+    var asked = 0
+    var times: [UInt64] = []
     while !attacker.hasEnded {
         let start = oro_clock_ns()
         let tag = Value.int(Int64(asked))
         let result = asked % 2 == 0 ? client.sendSync("echo", tag) : await client.request("echo.async", tag)
         try expectEqual(result.data, tag, "the good client: \(result)")
         try await good.talk(Int64(asked))
-        worst = max(worst, oro_clock_ns() - start)
+        times.append(oro_clock_ns() - start)
         asked += 1
     }
     for line in await done.value { print(line) }
@@ -402,9 +447,10 @@ func hostileTrial(_ arguments: Arguments) async throws {
                 (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(host.pid)/fd/\(fd)")) ?? "")
         }
     }
-    print("backend \(backend): good requests \(asked), all right; slowest \(worst / 1000) us")
+    let peak = oro_peak_rss_kb(host.pid)
+    print("backend \(backend): good requests \(asked), all right: \(Latencies(times))")
     print(
-        "descriptors \(before.fds) -> \(after.fds), segment mappings \(before.memfds) -> \(after.memfds), RSS \(before.rss) -> \(after.rss) kB"
+        "descriptors \(before.fds) -> \(after.fds), segment mappings \(before.memfds) -> \(after.memfds), RSS \(before.rss) -> \(after.rss) kB, at most \(peak) kB"
     )
     let seen = client.sendSync("test.process").data
     print(
@@ -413,6 +459,7 @@ func hostileTrial(_ arguments: Arguments) async throws {
     try expectEqual(after.fds, before.fds, "descriptors")
     try expectEqual(after.memfds, before.memfds, "mappings")
     try expect(after.rss < before.rss + 16_384, "memory grew")
+    try expect(peak < before.rss + arguments.number("memory", 512) * 1024, "memory grew to \(peak) kB")
     guard host.finish() == 0 else { throw Unexpected("the host failed") }
 }
 

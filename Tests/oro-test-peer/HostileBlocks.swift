@@ -168,11 +168,6 @@ extension Hostile {
         }
     }
 
-    private func wake() {
-        var one: UInt64 = 1
-        write(chimeButton, &one, 8)
-    }
-
     /// Reads the socket and stays when the host has hung up. False when it has.
     @discardableResult
     func drainHere() -> Bool {

@@ -60,7 +60,21 @@
  *              fails.
  *   Structs    Start with their own size, so that a program built with an older header runs with a newer library.
  *              Prepare them with their _INIT macro; a member that is zero has its default.
- *   fork       A child process must not use the handles of its parent. It may exec.
+ *   fork       What a process has made is its own. In a child that was forked every function that uses a client, a host or a
+ *              port of the parent's fails with OROIPC_STATE (functions that answer no status: -1, NULL or 0), touches nothing
+ *              of the parent's, and takes no lock; a release function only frees the child's memory. The parent goes on as if
+ *              nobody had forked. Memory that the child can write to (a loan) is empty there; received bytes may be read. The
+ *              child may make clients and hosts of its own, and take over descriptors of oroipc_host_make_peer. A callback
+ *              that forks must not return in the child. The memory of a child of _Fork or clone is not looked after: it may
+ *              exec, or _exit.
+ *   Threads that end  oroipc_client_call and oroipc_client_loan are points at which a thread can be cancelled (pthread_cancel)
+ *              while they wait: the request is given up as with an abort, other threads go on. No other function is one: it
+ *              returns first. A thread may also be ended by pthread_exit in a signal handler, while it waits there or in
+ *              oroipc_client_post; not anywhere else, and not in a callback. What such a thread had in its hands is not freed:
+ *              end the link with oroipc_client_close. Asynchronous cancellation (PTHREAD_CANCEL_ASYNCHRONOUS) in this library,
+ *              and a longjmp out of it, have undefined consequences.
+ *   dlclose    The shared library stays loaded once it is: dlclose does nothing. A program's own shared object that the
+ *              static library is linked into has to be linked with -z nodelete.
  *
  * Versions: the library's soname carries OROIPC_ABI_VERSION. Within one ABI version functions and members are only
  * added.
@@ -748,9 +762,9 @@ OROIPC_API oroipc_status oroipc_host_stop(oroipc_host *host);
  * the library's. -1 for NULL. Any thread. */
 OROIPC_API int oroipc_host_descriptor(const oroipc_host *host);
 
-/* Does all there is to do without waiting, calling handlers. To be called once at first, when the descriptor is
- * readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most, -1 for ever, as
- * poll and epoll_wait take it.
+/* Does all there is to do without waiting, calling handlers, for about a millisecond. To be called once at first, when the
+ * descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most, -1 for
+ * ever, as poll and epoll_wait take it. 0: there is more to do, which the descriptor does not tell of.
  * Always on one thread, not inside a callback. Fails with OROIPC_STATE when the host is started, run or stopped. */
 OROIPC_API oroipc_status oroipc_host_turn(oroipc_host *host, int *timeout_ms);
 
@@ -1015,9 +1029,9 @@ OROIPC_API oroipc_status oroipc_client_on_end(oroipc_client *client, oroipc_endi
  * when it is readable. It stays the library's. -1 for other clients. Any thread. */
 OROIPC_API int oroipc_client_descriptor(const oroipc_client *client);
 
-/* Reads what has come, and calls back everything that is due, without waiting. To be called once at first, when the
- * descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most, -1
- * for ever. However many results have come, the descriptor is readable once. Always on one thread, not inside a
+/* Reads what has come, and calls back everything that is due, without waiting, for about a millisecond. To be called once at
+ * first, when the descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at
+ * most, -1 for ever; 0: there is more to do, which the descriptor does not tell of. However many results have come, the descriptor is readable once. Always on one thread, not inside a
  * callback.
  * Fails with OROIPC_STATE for a client with OROIPC_DELIVER_THREAD, or inside a callback. */
 OROIPC_API oroipc_status oroipc_client_turn(oroipc_client *client, int *timeout_ms);

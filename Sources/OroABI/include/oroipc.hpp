@@ -73,6 +73,12 @@ private:
     Handle *handle_;
 };
 
+/// A text for C, where it ends at its first zero byte. Throws when it would be cut there.
+inline const char *whole(const std::string &text) {
+    if (text.find('\0') != std::string::npos) throw Error(OROIPC_INVALID, "a text has a zero character (U+0000) in it");
+    return text.c_str();
+}
+
 inline std::optional<std::string_view> text(const char *text) {
     return text ? std::optional<std::string_view>(text) : std::nullopt;
 }
@@ -173,7 +179,7 @@ public:
     /// False: it had ended already.
     bool end() { return oroipc_body_end(body_.get(), nullptr, nullptr) == OROIPC_OK; }
     bool fail(const std::string &name, const std::string &message) {
-        return oroipc_body_end(body_.get(), name.c_str(), message.c_str()) == OROIPC_OK;
+        return oroipc_body_end(body_.get(), detail::whole(name), detail::whole(message)) == OROIPC_OK;
     }
     /// Calls `then` once on the client's thread, when more would be taken, or nothing more is to be sent. Not before the call. A client
     /// that is released first does not call it.
@@ -292,7 +298,7 @@ public:
 
     void set_data(const Value &value) { Error::check(oroipc_result_set_data(result_, &value)); }
     void set_error(const std::string &name, const std::string &message) {
-        Error::check(oroipc_result_set_error(result_, name.c_str(), message.c_str(), nullptr));
+        Error::check(oroipc_result_set_error(result_, detail::whole(name), detail::whole(message), nullptr));
     }
     void set_bytes(std::string_view bytes) {
         Error::check(oroipc_result_set_bytes(result_, bytes.data(), bytes.size()));
@@ -300,7 +306,7 @@ public:
     void set_payload(const Bytes &bytes) { Error::check(oroipc_result_set_payload(result_, bytes.get())); }
     /// In place of an earlier one of this name; a further "set-cookie" is added.
     void set_header(const std::string &name, const std::string &value) {
-        Error::check(oroipc_result_set_header(result_, name.c_str(), value.c_str()));
+        Error::check(oroipc_result_set_header(result_, detail::whole(name), detail::whole(value)));
     }
     oroipc_result *get() const noexcept { return result_; }
 
@@ -332,7 +338,7 @@ public:
     }
     /// Sends an event of a stream. False: not now.
     bool send_event(const std::string &name, const Value &value) {
-        oroipc_status status = oroipc_result_send_event(result_.get(), name.c_str(), &value, nullptr);
+        oroipc_status status = oroipc_result_send_event(result_.get(), detail::whole(name), &value, nullptr);
         if (status == OROIPC_BUSY) return false;
         Error::check(status);
         return true;
@@ -549,7 +555,7 @@ public:
 
     static Client connect(const std::string &name, const oroipc_client_options *options = nullptr) {
         oroipc_client *client;
-        Error::check(oroipc_client_connect(name.c_str(), options, &client));
+        Error::check(oroipc_client_connect(detail::whole(name), options, &client));
         return Client(client);
     }
     /// Over a descriptor that oroipc_host_make_peer made, which is taken over.
@@ -588,7 +594,7 @@ public:
         using Function = std::function<void(const MessageView &)>;
         uint64_t token;
         Error::check(oroipc_client_listen(
-            client_.get(), name.c_str(),
+            client_.get(), detail::whole(name),
             [](oroipc_message *message, void *context) noexcept {
                 (*static_cast<Function *>(context))(MessageView(message));
             },
@@ -599,10 +605,10 @@ public:
 
     /// A conversation with the host, which takes it by Host::accept_ports().
     Port open_port(const std::string &name) {
-        return made(oroipc_client_open_port, name.c_str());
+        return made(oroipc_client_open_port, detail::whole(name));
     }
     /// With the next client that says the same name.
-    Port meet(const std::string &name) { return made(oroipc_client_meet, name.c_str()); }
+    Port meet(const std::string &name) { return made(oroipc_client_meet, detail::whole(name)); }
     /// Both ends of a new channel, to be given to others.
     std::pair<Port, Port> create_channel() {
         oroipc_port *first, *second;
@@ -612,7 +618,7 @@ public:
     /// Hears broadcasts of a name, and posts them. `origin` nullptr: "oro://localhost".
     Port subscribe(const std::string &name, const char *origin = nullptr, int32_t keeping = OROIPC_KEEP_ALL) {
         oroipc_port *port;
-        Error::check(oroipc_client_subscribe(client_.get(), name.c_str(), origin, keeping, &port));
+        Error::check(oroipc_client_subscribe(client_.get(), detail::whole(name), origin, keeping, &port));
         return Port(port);
     }
     Loan loan(size_t size, uint32_t wait_milliseconds = OROIPC_TIMEOUT) {
@@ -653,7 +659,7 @@ public:
     /// Without a name.
     Host() { Error::check(oroipc_host_create(nullptr, nullptr, host_.out())); }
     explicit Host(const std::string &name, const oroipc_host_options *options = nullptr) {
-        Error::check(oroipc_host_create(name.c_str(), options, host_.out()));
+        Error::check(oroipc_host_create(detail::whole(name), options, host_.out()));
     }
 
     /// Answers a command at once: `handler` is called with (const MessageView &, ResultView) on the host's thread.
@@ -676,13 +682,13 @@ public:
     template <typename Handler> void map_stream(const std::string &name, Handler handler) {
         answer<Handler>(name, OROIPC_ROUTE_STREAM, std::move(handler));
     }
-    void unmap(const std::string &name) { Error::check(oroipc_host_unmap(host_.get(), name.c_str())); }
+    void unmap(const std::string &name) { Error::check(oroipc_host_unmap(host_.get(), detail::whole(name))); }
 
     /// Takes conversations that clients open under `name`: `then` is called with (PortView, uint64_t client) on the host's thread. A port
     /// that is neither kept nor listened to is closed after it.
     template <typename Acceptor> void accept_ports(const std::string &name, Acceptor then) {
         Error::check(oroipc_host_accept_ports(
-            host_.get(), name.c_str(),
+            host_.get(), detail::whole(name),
             [](oroipc_port *port, uint64_t client, void *context) noexcept {
                 (*static_cast<Acceptor *>(context))(PortView(port), client);
             },
@@ -691,7 +697,7 @@ public:
     /// The host's own part in broadcasts.
     Port subscribe(const std::string &name, const char *origin = nullptr, int32_t keeping = OROIPC_KEEP_ALL) {
         oroipc_port *port;
-        Error::check(oroipc_host_subscribe(host_.get(), name.c_str(), origin, keeping, &port));
+        Error::check(oroipc_host_subscribe(host_.get(), detail::whole(name), origin, keeping, &port));
         return Port(port);
     }
     std::pair<Port, Port> create_channel() {
@@ -701,7 +707,7 @@ public:
     }
     /// Sends an event to all clients that listen.
     void emit(const std::string &name, const Value &value) {
-        Error::check(oroipc_host_emit(host_.get(), 0, name.c_str(), &value, nullptr));
+        Error::check(oroipc_host_emit(host_.get(), 0, detail::whole(name), &value, nullptr));
     }
 
     void start() { Error::check(oroipc_host_start(host_.get())); }
@@ -749,7 +755,7 @@ private:
             detail::destroy<Handler>);
     }
     void map(const std::string &name, int32_t kind, void *context, oroipc_handler handler, oroipc_done destroy) {
-        Error::check(oroipc_host_map(host_.get(), name.c_str(), kind, handler, context, destroy));
+        Error::check(oroipc_host_map(host_.get(), detail::whole(name), kind, handler, context, destroy));
     }
     /// The exception that is being handled, as an error of the result.
     static void describe(oroipc_result *result) noexcept {

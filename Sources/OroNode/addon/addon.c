@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void oro_throw_pending(napi_env env) {
     bool is_pending = false;
@@ -28,6 +29,12 @@ void *oro_grow(void *memory, size_t count, size_t size) {
     return grown;
 }
 
+bool oro_text_is_whole(napi_env env, const char *text, size_t length) {
+    if (strlen(text) == length) return true;
+    napi_throw_type_error(env, NULL, "a text has a zero character (U+0000), which nothing here can have");
+    return false;
+}
+
 bool oro_text_argument(napi_env env, napi_value value, char *text, size_t room) {
     size_t length = 0;
     if (napi_get_value_string_utf8(env, value, text, room, &length) != napi_ok) {
@@ -35,9 +42,11 @@ bool oro_text_argument(napi_env env, napi_value value, char *text, size_t room) 
         return false;
     }
     /* The call cuts what is too long; a text that fills all the room may be one. */
-    if (length + 1 < room) return true;
-    napi_throw_range_error(env, NULL, "a text is too long");
-    return false;
+    if (length + 1 >= room) {
+        napi_throw_range_error(env, NULL, "a text is too long");
+        return false;
+    }
+    return oro_text_is_whole(env, text, length);
 }
 
 bool oro_is_nothing(napi_env env, napi_value value) {

@@ -34,8 +34,11 @@ void oro_throw_status(napi_env env, oroipc_status status);
 void *oro_grow(void *memory, size_t count, size_t size);
 
 /* A text argument in `text`, which has room for `room` bytes with the zero byte. False, with an exception, when it is
- * no text or longer. */
+ * no text, or longer, or has a zero character in it. */
 bool oro_text_argument(napi_env env, napi_value value, char *text, size_t room);
+
+/* Whether a text of so many bytes ends at its first zero byte; else there is an exception. */
+bool oro_text_is_whole(napi_env env, const char *text, size_t length);
 
 /* The bytes of a Buffer argument; none for null. False, with an exception, when it is neither. */
 bool oro_bytes_argument(napi_env env, napi_value value, const void **bytes, size_t *size);

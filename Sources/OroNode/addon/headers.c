@@ -7,7 +7,10 @@ static char *take_text(napi_env env, napi_value value) {
     size_t length = 0;
     if (napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok) return NULL;
     char *text = oro_grow(NULL, length + 1, 1);
-    if (napi_get_value_string_utf8(env, value, text, length + 1, &length) == napi_ok) return text;
+    if (napi_get_value_string_utf8(env, value, text, length + 1, &length) == napi_ok &&
+        oro_text_is_whole(env, text, length)) {
+        return text;
+    }
     free(text);
     return NULL;
 }
@@ -32,7 +35,9 @@ static bool take_pairs(napi_env env, napi_value array, oro_headers *headers) {
 bool oro_headers_argument(napi_env env, napi_value value, oro_headers *headers) {
     *headers = (oro_headers){0};
     if (oro_is_nothing(env, value) || take_pairs(env, value, headers)) return true;
-    napi_throw_type_error(env, NULL, "an array of names and values is expected");
+    bool is_pending = false;
+    napi_is_exception_pending(env, &is_pending);
+    if (!is_pending) napi_throw_type_error(env, NULL, "an array of names and values is expected");
     return false;
 }
 

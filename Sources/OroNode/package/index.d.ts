@@ -62,7 +62,7 @@ declare module 'oro:ipc' {
   /** Sends a command with bytes. */
   export function write(command: string, value?: any, buffer?: Body | any[] | null, options?: WriteOptions): Promise<Result>
   /** Sends a command and asks for its result. */
-  export function request(command: string, value?: any, options?: RequestOptions): Promise<Result>
+  export function request(command: string, value?: any, options?: SendOptions): Promise<Result>
   /** Dispatches a CustomEvent, on the realm's event target unless `target` is another. */
   export function emit(name: string, value: any, target?: EventTarget, options?: any): Promise<void>
   /** Completes the request `seq` of this realm, and tells of it in an event. */

@@ -16,6 +16,10 @@ struct oro_child {
 // Starts `path` with `argv` (NULL at the end). `fds` (count of them) become descriptors 10, 11, … of the child; every
 // other descriptor is closed. The child dies with its parent. 0, or minus errno.
 int oro_spawn(const char *path, char *const argv[], const int *fds, int fd_count, struct oro_child *child);
+// A copy of this process, with the calling thread alone: 0 there. The child dies with its parent, and after a minute.
+pid_t oro_fork(void);
+// The child's end: nothing else is run.
+void oro_leave(int status);
 // Waits for the end: the exit status, or 128 + signal. Once.
 int oro_reap(pid_t pid);
 // 1 when the process has ended (it stays to be reaped), 0 when not.
@@ -26,6 +30,7 @@ int oro_count_fds(pid_t pid);
 int oro_count_maps(pid_t pid);      // lines of /proc/PID/maps
 int oro_count_memfds(pid_t pid);    // of those, mappings of memfds
 long oro_rss_kb(pid_t pid);
+long oro_peak_rss_kb(pid_t pid);    // the most it ever was
 long oro_pss_kb(pid_t pid);
 long oro_shmem_kb(pid_t pid);       // resident pages of shared memory, memfds included
 // Clock ticks (user + system) of the whole process, and switches of all its threads.
@@ -48,6 +53,8 @@ int oro_refuse_io_uring(void);
 // --- Counting -----------------------------------------------------------------------------------------------------
 // Allocations made by the calling thread since it began.
 uint64_t oro_allocations(void);
+// Bytes of the heap that are in use; 0 where the C library does not say.
+size_t oro_heap_bytes(void);
 // A sanitizer has its own malloc: it counts for nobody here, and keeps what is freed for a while.
 bool oro_is_sanitized(void);
 // Counts every system call of the calling thread between start and stop (syscall user dispatch). minus errno if the
@@ -97,9 +104,20 @@ int oro_raw_remove(void *address, uint64_t bytes);    // a hole, through a mappi
 void oro_raw_unmap(void *address, uint64_t bytes);
 void *oro_raw_map_reading(int fd, uint64_t bytes);
 void *oro_raw_map_private(int fd, uint64_t bytes);     // for what is sealed against all writing
+// Holds the lock that receiving from, sending to, or waiting for `fd` takes, until oro_hold_end: there is a packet, there is
+// room, there is an event. NULL: this process may not (vm.unprivileged_userfaultfd).
+enum oro_hold_kind { ORO_HOLD_RECEIVE, ORO_HOLD_SEND, ORO_HOLD_EPOLL };
+struct oro_hold;  // opaque
+struct oro_hold *oro_hold_start(int fd, enum oro_hold_kind kind);
+void oro_hold_end(struct oro_hold *hold);
+
+void oro_raw_fence(void);
 int oro_raw_epoll(int depth);  // an epoll that watches an epoll … depth deep
 int oro_raw_epoll_add(int epoll, int fd);
 int oro_raw_eventfd(void);
 int oro_raw_file(void);        // a regular file, already unlinked
+// A connected pair of TCP sockets of this machine; closing the first takes `seconds` (SO_LINGER), because it has more to send
+// than the other takes.
+int oro_raw_lingering(int seconds, int *lingering, int *other);
 
 #endif

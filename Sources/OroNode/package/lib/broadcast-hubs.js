@@ -3,8 +3,8 @@
  * What carries broadcasts: the host, which reaches every client of it and itself, or without a host the platform's channels, which
  * reach the threads of this process.
  *
- * A hub has `subscribe({ name, origin, token }, deliver)`, which answers a subscription with `id`, `origin`, `post(snapshot, origin)`
- * and `close()`. `deliver` gets `{ origin, token, data }` for every message of that name.
+ * A hub has `subscribe({ name, origin, token }, deliver, miss)`, which answers a subscription with `id`, `origin`, `post(snapshot, origin)`
+ * and `close()`. `deliver` gets `{ origin, token, data }` for every message of that name, `miss` how many have been lost.
  */
 
 const { request } = require('./calls.js')
@@ -13,10 +13,11 @@ const { randomId } = require('./ids.js')
 const { decodeStructured } = require('./structured-decoder.js')
 
 const hostHub = {
-  async subscribe ({ name, origin }, deliver) {
+  async subscribe ({ name, origin }, deliver, miss) {
     const port = connection.open().subscribe(name, origin)
     // The host sends what is for this origin, and nobody his own; whose it is it does not say.
     port.onmessage = ({ data }) => deliver({ origin: '*', token: null, data })
+    port.addEventListener('missed', ({ data }) => miss(data))
     // Like those who wait for a host's events, who waits for a broadcast does not keep the process alive.
     port.unref()
     // What is asked now is answered when the host has the subscription: nothing that is posted from then on is missed.

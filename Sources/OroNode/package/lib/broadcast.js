@@ -56,7 +56,10 @@ class IPCBroadcastChannel extends EventTarget {
 
   /** Begins to hear others; once, however often it is called. After a failure it may be tried again. */
   async startMessages () {
-    if (this.#isClosed) return
+    if (!this.#isClosed) await this.#start()
+  }
+
+  async #start () {
     this.#starting ??= this.#subscribe()
     try {
       await this.#starting
@@ -68,9 +71,8 @@ class IPCBroadcastChannel extends EventTarget {
 
   async #subscribe () {
     const wanted = { name: this.#name, origin: this.origin, token: this.#token }
-    const subscription = await hub().subscribe(wanted, message => this.#hear(message))
+    const subscription = await hub().subscribe(wanted, message => this.#hear(message), count => this.#miss(count))
     this.#subscription = subscription
-    if (this.#isClosed) return this.#unsubscribe()
     const { subscriptions } = IPCBroadcastChannel
     subscriptions.set(this.#entry, subscription)
   }
@@ -81,6 +83,11 @@ class IPCBroadcastChannel extends EventTarget {
     if (this.#isClosed || token === this.#token) return
     if (origin !== '*' && this.origin !== '*' && origin !== this.origin) return
     this.dispatchEvent(messageEvent('message', inflateIPCMessageTransfers(data), [], origin))
+  }
+
+  /** So many messages are gone that were for this channel, since it did not take them in time. */
+  #miss (count) {
+    if (!this.#isClosed) this.dispatchEvent(messageEvent('missed', count))
   }
 
   /** Registers a listener; the first for messages begins to hear them. */
@@ -94,10 +101,11 @@ class IPCBroadcastChannel extends EventTarget {
    * Posts a message to all others. Posts of one channel arrive in order; one that fails does not stop later ones.
    * @param {any} message
    * @param {{ origin?: string, transfer?: any[] } | any[]} [optionsOrTransferList]
-   * @returns {Promise<any>} the message as it was sent; `null` where it could not be, with an event `messageerror`
+   * @returns {Promise<any>} the message as it was sent; `null` where it could not be, with an event `messageerror`. Rejected with an
+   *   `InvalidStateError` once the channel is closed
    */
   postMessage (message, optionsOrTransferList = undefined) {
-    if (this.#isClosed) return Promise.resolve(null)
+    if (this.#isClosed) return Promise.reject(new DOMException('the channel is closed', 'InvalidStateError'))
     const given = optionsOrTransferList?.origin
     const origin = typeof given === 'string' ? given : ownOrigin()
     let snapshot
@@ -108,8 +116,7 @@ class IPCBroadcastChannel extends EventTarget {
     }
     const post = async () => {
       try {
-        await this.startMessages()
-        if (this.#isClosed) return null
+        await this.#start()
         this.#subscription.post(snapshot, origin)
         return message
       } catch (error) {
@@ -121,14 +128,15 @@ class IPCBroadcastChannel extends EventTarget {
     return this.#posted
   }
 
-  /** Hears and posts nothing any more. */
+  /** Hears nothing any more, and posts nothing any more but what was posted before. */
   close () {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (this.#subscription) this.#unsubscribe()
+    this.#posted.then(() => this.#starting).then(() => this.#unsubscribe()).catch(() => {})
   }
 
   async #unsubscribe () {
+    if (!this.#subscription) return
     IPCBroadcastChannel.subscriptions.delete(this.#entry)
     await this.#subscription.close()
   }

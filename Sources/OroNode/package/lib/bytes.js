@@ -20,6 +20,22 @@ function viewBytes (body) {
 }
 
 /**
+ * The bytes of a call's body, in the same forms. Throws a TypeError for what is something else, so that nothing else is sent in its
+ * place.
+ * @param {any} body
+ * @returns {Buffer | null}
+ */
+function bodyBytes (body) {
+  if (Array.isArray(body) && !body.every(byte => Number.isInteger(byte) && byte >= -128 && byte <= 255)) {
+    throw new TypeError('a body that is an array holds bytes, numbers from 0 to 255; give one Buffer')
+  }
+  const bytes = viewBytes(body)
+  if (bytes !== null || body === null || body === undefined) return bytes
+  const kind = Object.prototype.toString.call(body).slice(8, -1)
+  throw new TypeError(`a body is bytes (a Buffer, an ArrayBuffer, a view, an array of bytes) or a text, not ${typeof body === 'object' ? kind : typeof body}; read what it holds first`)
+}
+
+/**
  * The same, in memory of their own.
  * @param {any} body
  * @returns {Buffer | null}
@@ -29,4 +45,4 @@ function copyBytes (body) {
   return bytes === null ? null : Buffer.from(bytes)
 }
 
-module.exports = { viewBytes, copyBytes }
+module.exports = { bodyBytes, viewBytes, copyBytes }

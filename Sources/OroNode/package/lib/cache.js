@@ -1,10 +1,18 @@
 'use strict'
-/** Results kept for calls that ask for it: one for each command with its parameters. Errors are not kept. */
+/**
+ * Results kept for calls that ask for it: one for each command with its parameters, on one link. Errors are not kept. When
+ * there are as many as there may be, the oldest goes.
+ */
 
-const { encodeValue, encoded } = require('./value-encoder.js')
+const { Headers } = require('./headers.js')
 const { isPlainObject } = require('./kinds.js')
+const { encodeValue, encoded } = require('./value-encoder.js')
 
-const results = new Map()
+/** Most results that are kept for one link. */
+const MOST = 1024
+
+/** By link: results by key. What one host said is never the answer of another. */
+const caches = new WeakMap()
 
 /** The value with all members in one order. */
 function sorted (value) {
@@ -19,11 +27,25 @@ function keyOf (command, value) {
   return `${command}\0${encoded().latin1Slice(0, count)}`
 }
 
-/** The kept result, or `undefined`. */
-const cached = key => results.get(key)
+/** A result that nobody else has: whoever changes it changes only this one. */
+function copyOf (result) {
+  const { id, err, data, source, headers, constructor } = result
+  const copy = Buffer.isBuffer(data) ? Buffer.from(data) : structuredClone(data)
+  return new constructor(id, err, copy, source, headers ? Headers.from(headers) : null)
+}
 
-function keep (key, result) {
-  if (!result.err) results.set(key, result)
+/** The kept result, or `undefined`. */
+function cached (link, key) {
+  const kept = caches.get(link)?.get(key)
+  return kept && copyOf(kept)
+}
+
+function keep (link, key, result) {
+  if (result.err) return result
+  if (!caches.has(link)) caches.set(link, new Map())
+  const results = caches.get(link)
+  if (!results.has(key) && results.size >= MOST) results.delete(results.keys().next().value)
+  results.set(key, copyOf(result))
   return result
 }
 

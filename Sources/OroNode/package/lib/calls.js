@@ -2,7 +2,7 @@
 /** The calls: `send`, `request`, `write`, `sendSync`. Whatever goes wrong with one is the `err` of its result. */
 
 const { args } = require('./args.js')
-const { viewBytes } = require('./bytes.js')
+const { bodyBytes } = require('./bytes.js')
 const { cached, keep, keyOf } = require('./cache.js')
 const connection = require('./connection.js')
 const { TIMEOUT } = require('./constants.js')
@@ -10,6 +10,7 @@ const { debug } = require('./debug.js')
 const { AbortError, NetworkError, TimeoutError } = require('./errors.js')
 const { waiting } = require('./events.js')
 const { askExtension, askExtensionSync, extensionFor } = require('./extension.js')
+const { onAbort } = require('./on-abort.js')
 const { flatHeaders } = require('./headers.js')
 const { isBufferLike, isPlainObject } = require('./kinds.js')
 const { dataOf, errorOf } = require('./reply.js')
@@ -57,21 +58,28 @@ class Call {
     this.body = body
     this.options = options
     this.key = null
+    this.link = null
   }
 
-  /** The result when there is nothing to be sent: a wrong command, a kept result, values that cannot travel. */
+  /** The result when there is nothing to be sent: a wrong command, or values of a kept call that cannot travel. */
   early () {
     const { command, options } = this
     const problem = problemOf(command)
     if (problem) return failed(problem, typeof command === 'string' ? command : null)
-    // What headers and bytes say is no part of a key.
-    if (options.cache !== true || options.headers || this.verb === 'write') return null
     try {
-      this.key = keyOf(command, this.value)
+      // What headers and bytes say is no part of a key.
+      const isKept = options.cache === true && !options.headers && this.body === null && this.verb !== 'write'
+      if (isKept) this.key = keyOf(command, this.value)
     } catch (error) {
       return failed(error, command)
     }
-    return cached(this.key) ?? null
+    return null
+  }
+
+  /** The result that is kept for this call on the link it goes over, or `null`. */
+  on (link) {
+    this.link = link
+    return this.key === null ? null : cached(link, this.key) ?? null
   }
 
   /** Takes the call's sequence number. */
@@ -101,7 +109,7 @@ class Call {
       result.data = dataOf(reply, this.options.responseType ?? '')
     }
     if (debug.enabled) debug.log(`ipc.${this.verb}: (resolved)`, command, result)
-    return this.key === null ? result : keep(this.key, result)
+    return this.key === null ? result : keep(this.link, this.key, result)
   }
 
   /** The engine's own timeout, by the name of the call it was here. */
@@ -141,24 +149,28 @@ function start (call) {
     if (signal?.aborted) return settle(failed(new AbortError(signal), command))
     const { link, problem } = openLink()
     if (!link) return settle(failed(problem, command))
+    const kept = call.on(link)
+    if (kept) return settle(kept)
 
     let ticket = null
     const isWaiting = call.verb === 'send'
+    let stopListening = null
     const end = result => {
-      signal?.removeEventListener('abort', onAbort)
+      stopListening?.()
       if (isWaiting) waiting.delete(call.seq)
       settle(result)
     }
-    const onAbort = () => {
-      link.abort(ticket)
-      end(failed(new AbortError(signal), command))
-    }
     try {
-      ticket = link.call(command, call.value, viewBytes(call.body), timeoutOf(options), call.ownSeq, flatHeaders(options.headers), reply => end(finished(call, reply)))
+      ticket = link.call(command, call.value, bodyBytes(call.body), timeoutOf(options), call.ownSeq, flatHeaders(options.headers), reply => end(finished(call, reply)))
     } catch (error) {
       return settle(failed(error, command))
     }
-    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal) {
+      stopListening = onAbort(signal, () => {
+        link.abort(ticket)
+        end(failed(new AbortError(signal), command))
+      })
+    }
     if (isWaiting) {
       // `resolve(seq, value)` may answer in the host's place.
       waiting.set(call.seq, value => {
@@ -185,11 +197,12 @@ function send (command, value = undefined, options = undefined) {
  * Sends a command and asks for its result.
  * @param {string} command
  * @param {any} [value]
- * @param {object} [options] `headers`, `timeout`, `signal`, `responseType`, `cache`
+ * @param {object} [options] `bytes`, `headers`, `timeout`, `signal`, `responseType`, `cache`
  * @returns {Promise<Result>}
  */
 function request (command, value = undefined, options = undefined) {
-  return start(new Call('request', command, value, null, options ?? {}))
+  options ??= {}
+  return start(new Call('request', command, value, options.bytes || null, options))
 }
 
 /**
@@ -225,8 +238,10 @@ function sendSync (command, value = '', options = null, buffer = null) {
   if (handler) return askExtensionSync(handler, call.url, buffer, command)
   const { link, problem } = openLink()
   if (!link) return failed(problem, command)
+  const kept = call.on(link)
+  if (kept) return kept
   try {
-    return call.finish(link.callSync(command, value, viewBytes(buffer), timeoutOf(options), call.ownSeq, flatHeaders(options.headers)))
+    return call.finish(link.callSync(command, value, bodyBytes(call.body), timeoutOf(options), call.ownSeq, flatHeaders(options.headers)))
   } catch (error) {
     return failed(error, command)
   }

@@ -1,6 +1,7 @@
 'use strict'
 /** The shortcut through a realm's own handler, `globalThis.__global_ipc_extension_handler`, where there is one. */
 
+const { errorOf } = require('./kinds.js')
 const { parseJSON } = require('./parse-json.js')
 const { Result } = require('./result.js')
 
@@ -20,7 +21,7 @@ const answered = (answer, command) =>
   Result.from(typeof answer === 'string' ? parseJSON(answer) ?? answer : answer, null, command)
 
 /** What was thrown, as a result; not an error, it becomes one. */
-const thrown = what => Result.from(null, what instanceof Error ? what : new Error(String(what)))
+const thrown = what => Result.from(null, errorOf(what))
 
 /**
  * @param {Function} handler

@@ -3,7 +3,8 @@
 
 const { viewBytes } = require('./bytes.js')
 const { Headers, flatHeaders } = require('./headers.js')
-const { isBufferLike } = require('./kinds.js')
+const { types } = require('node:util')
+const { errorOf, isBufferLike } = require('./kinds.js')
 const { native } = require('./native.js')
 const { NetworkError } = require('./errors.js')
 const { Records } = require('./records.js')
@@ -80,7 +81,8 @@ function partsOf (answer) {
   return { failed: false, value: answer, bytes: null }
 }
 
-const asError = thrown => thrown instanceof Error ? thrown : new Error(String(thrown))
+/** The last word on a request whose handler's answer, and the error that came of it, could not be sent. */
+const unsendable = () => ({ failed: true, value: new Error('the handler\'s answer cannot be sent'), bytes: null })
 
 /** Answers commands of other processes, under a name. */
 class Host {
@@ -91,6 +93,7 @@ class Host {
   #requests = new Map()
   #rooms = new Map()
   #ports
+  #isClosed = false
 
   /**
    * @param {string | null} [name] what clients connect to; `null`: none, for `makePeer`
@@ -107,7 +110,7 @@ class Host {
       throw Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
     }
     // An open host keeps the process alive anyway.
-    this.#ports = new PortTable(this.#host, () => {})
+    this.#ports = new PortTable(this.#host, () => {}, true)
   }
 
   /**
@@ -151,8 +154,10 @@ class Host {
    * @param {{ to?: bigint, bytes?: any }} [options] `to`: the `client` of a request
    */
   emit (name, value = undefined, { to = 0n, bytes = null } = {}) {
+    // Before the value: what has bytes may have code of its own.
+    const body = viewBytes(bytes)
     const size = encodeValue(value)
-    native().hostEmit(this.#host, to, name, encoded(), size, viewBytes(bytes))
+    native().hostEmit(this.#host, to, name, encoded(), size, body)
   }
 
   /** One end of a new connection to this host, for a child process: a descriptor that the caller owns. */
@@ -166,6 +171,8 @@ class Host {
 
   /** Ends all links, and gives the name free. Requests that wait fail at their clients. */
   close () {
+    if (this.#isClosed) return
+    this.#isClosed = true
     for (const request of this.#requests.values()) request.cancel()
     this.#requests.clear()
     this.#ports.end()
@@ -178,6 +185,8 @@ class Host {
     this.#records.begin(extras)
     for (let i = 0; i < count; i++) arrived.push(this.#records.take())
     for (const { slot, tag, value, bytes, headers, problem } of arrived) {
+      // A handler before may have closed the host.
+      if (this.#isClosed) return
       const request = new Request(this.#host, slot, value, bytes, headers)
       this.#requests.set(slot, request)
       if (problem) this.#answer(slot, new Result(null, problem))
@@ -186,23 +195,35 @@ class Host {
   }
 
   #run (slot, request, { handler, isStream }) {
-    let answer
+    let answer, then
     try {
       answer = isStream ? this.#stream(slot, request, handler(request)) : handler(request)
+      then = answer?.then
     } catch (thrown) {
-      return this.#answer(slot, new Result(null, asError(thrown)))
+      return this.#fail(slot, thrown)
     }
-    if (typeof answer?.then !== 'function') return this.#answer(slot, answer)
-    answer.then(value => this.#answer(slot, value), thrown => this.#answer(slot, new Result(null, asError(thrown))))
+    if (typeof then !== 'function') return this.#answer(slot, answer)
+    // A promise of the platform's keeps its word; whatever else has a `then` is made one.
+    const isPlatforms = types.isPromise(answer) && then === Promise.prototype.then
+    const promise = isPlatforms ? answer : new Promise((resolve, reject) => { Reflect.apply(then, answer, [resolve, reject]) })
+    Reflect.apply(Promise.prototype.then, promise, [value => this.#answer(slot, value), thrown => this.#fail(slot, thrown)])
   }
 
+  #fail (slot, thrown) { this.#answer(slot, new Result(null, errorOf(thrown))) }
+
+  /** Sends the answer; what of it cannot be sent, whatever the reason, is told to the client that waits. */
   #answer (slot, answer) {
     if (!this.#requests.delete(slot)) return
-    try {
-      this.#reply(slot, partsOf(answer))
-    } catch (problem) {
-      // What cannot be sent is told to who waits for it.
-      this.#reply(slot, { failed: true, value: asError(problem), bytes: null })
+    const attempts = [() => partsOf(answer), problem => ({ failed: true, value: errorOf(problem), bytes: null }), unsendable]
+    let problem
+    for (const parts of attempts) {
+      // The code of an answer's own getters may have closed the host.
+      if (this.#isClosed) return
+      try {
+        return this.#reply(slot, parts(problem))
+      } catch (thrown) {
+        problem = thrown
+      }
     }
   }
 

@@ -6,6 +6,8 @@ const { viewBytes } = require('./bytes.js')
 const { isPlainObject } = require('./kinds.js')
 const { IPCMessagePort, serialize } = require('./port.js')
 
+const ERRORS = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]
+
 const tagOf = bytes => ({ __type__: 'Buffer', data: bytes.toString('base64') })
 
 /**
@@ -45,7 +47,8 @@ function findIPCMessageTransfers (transfers, object) {
 }
 
 /**
- * The object, where parts of it are something else: what `find` answers of them. What the caller has is not changed.
+ * The object, where parts of it are something else: what `find` answers of them, wherever the platform's structured clone looks.
+ * What the caller has is not changed.
  * @param {any} object
  * @param {(value: any) => any} find `undefined` for what stays
  */
@@ -54,10 +57,46 @@ function replaceIn (object, find) {
   const replace = value => {
     const found = find(value)
     if (found !== undefined) return found
-    if (value === null || typeof value !== 'object' || (!Array.isArray(value) && !isPlainObject(value))) return value
-    return seen.get(value) ?? copyMembers(value, replace, seen)
+    if (value === null || typeof value !== 'object' || types.isProxy(value)) return value
+    return seen.get(value) ?? copyParts(value, replace, seen)
   }
   return replace(object)
+}
+
+/** A copy of what a structured clone would copy, with its parts replaced: itself when none is another. */
+function copyParts (value, replace, seen) {
+  if (types.isMap(value)) return copyInto(new Map(), value, replace, seen, (map, [key, member]) => map.set(key, member))
+  if (types.isSet(value)) return copyInto(new Set(), value, replace, seen, (set, [element]) => set.add(element))
+  if (types.isNativeError(value)) return copyError(value, replace, seen)
+  // Objects of any class come out of a clone as plain ones; the platform's own do not, and hold nothing of ours.
+  const isObject = Object.prototype.toString.call(value) === '[object Object]'
+  return Array.isArray(value) || isObject ? copyMembers(value, replace, seen) : value
+}
+
+function copyInto (copy, value, replace, seen, add) {
+  seen.set(value, copy)
+  let isChanged = false
+  for (const entry of types.isMap(value) ? Map.prototype.entries.call(value) : Set.prototype.entries.call(value)) {
+    const replaced = entry.map(replace)
+    if (replaced[0] !== entry[0] || replaced[1] !== entry[1]) isChanged = true
+    add(copy, replaced)
+  }
+  if (isChanged) return copy
+  seen.set(value, value)
+  return value
+}
+
+/** Of an error only the cause may hold something; a clone knows no other members of it. */
+function copyError (error, replace, seen) {
+  if (!Object.hasOwn(error, 'cause')) return error
+  seen.set(error, error)
+  const { cause } = error
+  const replaced = replace(cause)
+  if (replaced === cause) return error
+  const Class = ERRORS.find(({ name }) => name === error.name) ?? Error
+  const copy = new Class(error.message, { cause: replaced })
+  Object.defineProperty(copy, 'stack', { value: error.stack, configurable: true, writable: true })
+  return copy
 }
 
 /** An array or object with its members replaced: itself when none is another. */

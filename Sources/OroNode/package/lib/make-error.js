@@ -2,6 +2,7 @@
 /** `maybeMakeError`: what a peer sent as an error becomes one. */
 
 const errors = require('./errors.js')
+const { isError } = require('./kinds.js')
 
 /** How to make an error of each type that selects its class, from (message, code, payload). */
 const makers = {
@@ -58,7 +59,7 @@ function choose (payload, type) {
  */
 function maybeMakeError (error, caller) {
   if (!error) return null
-  if (error instanceof Error) return error
+  if (isError(error)) return error
 
   let made
   if (typeof error === 'string') {

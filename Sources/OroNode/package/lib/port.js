@@ -4,6 +4,7 @@
  * structured values, transfer and the news of the other end's closing are the platform's.
  */
 
+const { types } = require('node:util')
 const { receiveMessageOnPort } = require('node:worker_threads')
 const { randomId } = require('./ids.js')
 
@@ -272,10 +273,29 @@ function localized (message, list) {
   return [replaceIn(message, value => local.get(value)), list.map(each => local.get(each) ?? each)]
 }
 
-/** The transfer list of a call of postMessage. */
+/**
+ * The transfer list of a call of postMessage: an iterable, or the member `transfer` of options. Throws, before anything is given
+ * away, what the platform does: a TypeError for what can be no list or cannot be transferred, a DataCloneError for what is in
+ * it twice.
+ * @returns {any[]}
+ */
 function transferListOf (options) {
-  const list = Array.isArray(options) ? options : options?.transfer
-  return Array.isArray(list) ? [...list] : []
+  if (options === undefined || options === null) return []
+  const isObject = typeof options === 'object' || typeof options === 'function'
+  if (!isObject) throw new TypeError('postMessage takes a transfer list, or an object with one')
+  const list = typeof options[Symbol.iterator] === 'function' ? options : options.transfer
+  if (list === undefined || list === null) return []
+  if (typeof list !== 'object' || typeof list[Symbol.iterator] !== 'function') throw new TypeError('a transfer list is iterable')
+  const listed = [...list]
+  const seen = new Set()
+  for (const each of listed) {
+    if (!types.isArrayBuffer(each) && !(each instanceof MessagePort)) {
+      throw new TypeError('a transfer list has something that cannot be transferred: buffers and ports can')
+    }
+    if (seen.has(each)) throw new DOMException('something is in the transfer list twice', 'DataCloneError')
+    seen.add(each)
+  }
+  return listed
 }
 
 for (const name of ['id', 'rx', 'tx', 'closed', 'started', 'transferred']) {

@@ -4,9 +4,12 @@
  * those of this realm; a port of one kind that is posted through one of the other is joined to a new one of that kind.
  */
 
+const { types } = require('node:util')
 const { NetworkError } = require('./errors.js')
+const { GuardedTarget, guard, report } = require('./guarded-target.js')
 const { randomId } = require('./ids.js')
 const { native } = require('./native.js')
+const { Queue } = require('./queue.js')
 const {
   IPCMessagePort, disown, initialize, isOwned, localized, messageEvent, platformPort, stateOf, transferListOf, unwrap, wrap
 } = require('./port.js')
@@ -27,7 +30,7 @@ const MOST_WAITING_BYTES = 256 * 1024 * 1024
 /** What a remote port has beside the state of every port. */
 class Remote {
   /** Messages that the engine had no room for. */
-  waiting = []
+  waiting = new Queue()
   waitingBytes = 0
   isClosing = false
   /** What is registered for a listener of `on`, by type. */
@@ -42,7 +45,7 @@ class Remote {
   }
 
   /** Whether messages wait for room, or the port for messages. */
-  get isActive () { return this.keeps && (this.isStarted || this.waiting.length > 0) && !this.isOver }
+  get isActive () { return this.keeps && (this.isStarted || this.waiting.size > 0) && !this.isOver }
 }
 
 const kRemote = Symbol('remote')
@@ -53,13 +56,16 @@ class PortTable {
   #keep
   #ports = new Map()
   #acceptors = []
+  #isHosts
 
   /**
    * @param {any} room the addon's client or host
    * @param {(count: number) => void} keep told how many more ports keep the process alive
+   * @param {boolean} [isHosts] listeners that throw do not end the process
    */
-  constructor (room, keep) {
+  constructor (room, keep, isHosts = false) {
     this.#room = room
+    this.#isHosts = isHosts
     this.#keep = keep
   }
 
@@ -86,6 +92,7 @@ class PortTable {
     const remote = new Remote(this, external)
     Object.defineProperty(port, kRemote, { value: remote })
     initialize(port, { id: native().portName(external) ?? randomId() })
+    if (this.#isHosts) stateOf(port).target = new GuardedTarget()
     this.#ports.set(remote.id, port)
     return port
   }
@@ -108,9 +115,17 @@ class PortTable {
     this.#keep(remote.isCounted ? 1 : -1)
   }
 
+  /** Gives the acceptor of a name its end; where it fails, the conversation is over. */
+  #accept (acceptor, port, client) {
+    guard(() => acceptor(port, client), thrown => {
+      port.close()
+      report('an acceptor', thrown)
+    })
+  }
+
   /** What the addon tells of a port. */
   hear (id, what, value, buffers, ports) {
-    if (what === ACCEPTED) return this.#acceptors[id](this.adopt(buffers), value)
+    if (what === ACCEPTED) return this.#accept(this.#acceptors[id], this.adopt(buffers), value)
     const port = this.#ports.get(id)
     if (!port) return
     if (what === ROOM) flush(port)
@@ -148,7 +163,7 @@ function closed (port) {
 function over (port) {
   const remote = port[kRemote]
   remote.isOver = true
-  remote.waiting = []
+  remote.waiting = new Queue()
   stateOf(port).closed = true
   disown(port)
   remote.table.forget(remote)
@@ -158,10 +173,17 @@ function over (port) {
 /** Posts what has waited, as far as there is room. */
 function flush (port) {
   const remote = port[kRemote]
-  while (remote.waiting.length > 0) {
-    const { message, origin, bytes } = remote.waiting[0]
-    if (native().portPost(remote.port, message, origin) === 0) return
-    remote.waiting.shift()
+  while (remote.waiting.size > 0) {
+    const { message, origin, bytes } = remote.waiting.first
+    try {
+      if (native().portPost(remote.port, message, origin) === 0) return
+    } catch (error) {
+      // Nobody is here to catch it any more: the message is lost, and those behind it go on.
+      stateOf(port).target.dispatchEvent(messageEvent('messageerror', error))
+    }
+    // What heard of that may have closed the port.
+    if (remote.isOver) return
+    remote.waiting.removeFirst()
     remote.waitingBytes -= bytes
   }
   if (remote.isClosing) finish(port)
@@ -178,7 +200,7 @@ function send (port, { bytes, size, buffers }, externals, origin) {
   const remote = port[kRemote]
   const { table } = remote
   const message = native().portMessage(table.room, bytes, size, buffers, externals)
-  if (remote.waiting.length === 0 && native().portPost(remote.port, message, origin) !== 0) return
+  if (remote.waiting.size === 0 && native().portPost(remote.port, message, origin) !== 0) return
   const cost = size + buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
   remote.waiting.push({ message, origin, bytes: cost })
   remote.waitingBytes += cost
@@ -186,8 +208,8 @@ function send (port, { bytes, size, buffers }, externals, origin) {
 }
 
 function checkRoom ({ waiting, waitingBytes }) {
-  if (waiting.length < MOST_WAITING && waitingBytes < MOST_WAITING_BYTES) return
-  throw new DOMException(`${waiting.length} messages wait because the other end takes none`, 'QuotaExceededError')
+  if (waiting.size < MOST_WAITING && waitingBytes < MOST_WAITING_BYTES) return
+  throw new DOMException(`${waiting.size} messages wait because the other end takes none`, 'QuotaExceededError')
 }
 
 /** Posts a message with what is to go along. */
@@ -195,35 +217,51 @@ function post (port, message, list) {
   const remote = port[kRemote]
   checkRoom(remote)
   const ports = list.filter(each => each instanceof MessagePort)
-  checkPorts(port, ports)
   const { size, buffers } = encodeStructured(message, new Map(ports.map((each, index) => [each, index])))
-  // What is encoded lies in memory that the next one uses; nothing is given away before it is sure that it goes.
-  const externals = ports.map(each => crossing(each, remote.table))
-  send(port, { bytes: encoded(), size, buffers }, externals, null)
-  detach(list.filter(each => each instanceof ArrayBuffer))
+  const bytes = encoded()
+  // Getters in the message may have closed ports, or given them away.
+  if (!isOwned(port)) return
+  checkPorts(port, ports)
+  // Nothing is given away before it has gone.
+  const crossings = ports.map(each => crossing(each, remote.table))
+  try {
+    send(port, { bytes, size, buffers }, crossings.map(({ external }) => external), null)
+  } catch (error) {
+    for (const { undo } of crossings) undo()
+    throw error
+  }
+  for (const { complete } of crossings) complete()
+  detach(list.filter(each => types.isArrayBuffer(each)))
 }
 
 function checkPorts (port, ports) {
-  const seen = new Set()
   for (const each of ports) {
     if (each === port) throw new DOMException('a port cannot be posted through itself', 'DataCloneError')
-    if (seen.has(each)) throw new DOMException('a port is in the transfer list twice', 'DataCloneError')
     if (each instanceof IPCMessagePort && !isOwned(each)) throw new DOMException('a port in the transfer list was closed or transferred', 'DataCloneError')
-    seen.add(each)
   }
 }
 
-/** The addon's port for one that goes to another process; it is not this realm's any more. */
+/**
+ * The addon's port for one that goes to another process: `complete` when it has gone, and is not this realm's any more, `undo` when
+ * it has not.
+ */
 function crossing (port, table) {
   // What waits for room goes before it, through a channel.
-  if (port instanceof RemotePort && port[kRemote].table === table && port[kRemote].waiting.length === 0) {
-    give(port)
-    return port[kRemote].port
+  if (port instanceof RemotePort && port[kRemote].table === table && port[kRemote].waiting.size === 0) {
+    return { external: port[kRemote].port, complete: () => give(port), undo () {} }
   }
   const [mine, theirs] = table.channel()
-  give(theirs)
-  join(mine, port instanceof RemotePort ? pass(port) : platformPort(port))
-  return theirs[kRemote].port
+  return {
+    external: theirs[kRemote].port,
+    complete () {
+      give(theirs)
+      join(mine, port instanceof RemotePort ? pass(port) : platformPort(port))
+    },
+    undo () {
+      mine.close()
+      theirs.close()
+    }
+  }
 }
 
 /** A remote port leaves this realm. */
@@ -286,7 +324,7 @@ class RemotePort extends IPCMessagePort {
   close () {
     if (!isOwned(this)) return
     const remote = this[kRemote]
-    if (remote.waiting.length === 0) return finish(this)
+    if (remote.waiting.size === 0) return finish(this)
     // What was posted before goes out first.
     remote.isClosing = true
     stateOf(this).closed = true

@@ -2,6 +2,7 @@
 
 const { Headers } = require('./headers.js')
 const { randomId } = require('./ids.js')
+const { isError } = require('./kinds.js')
 const { maybeMakeError } = require('./make-error.js')
 
 const isEnvelope = value =>
@@ -26,7 +27,7 @@ class Result {
       result.headers ||= maybeHeaders
       return result
     }
-    if (result instanceof Error) result = { err: result }
+    if (isError(result)) result = { err: result }
     if (!maybeSource && typeof maybeError === 'string') [maybeError, maybeSource] = [null, maybeError]
 
     const id = result?.id || null

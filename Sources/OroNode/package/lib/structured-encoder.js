@@ -8,10 +8,28 @@ const { Double, encodeValue, encoded } = require('./value-encoder.js')
 /** Shorter buffers stand in the value itself, unless there is just one. */
 const SMALL = 1024
 const MOST_BUFFERS = 64
+/** Levels of nesting; the encoding has as many again for its forms, and then says itself that it is too deep. */
+const MOST_DEPTH = 200
+/** Holes that arrays of one message may have: each costs as much as an element. */
+const MOST_HOLES = 1_000_000
 
 const ERRORS = new Set(['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'])
 
 const refuse = what => { throw new DOMException(what, 'DataCloneError') }
+
+const HOLE = [forms.HOLE]
+
+/** What the platform does not clone either, beside functions and symbols, as `Object.prototype.toString` calls it. */
+const UNCLONABLE = new Set([
+  'AsyncGenerator', 'FinalizationRegistry', 'Generator', 'Module', 'Promise', 'WeakMap', 'WeakRef', 'WeakSet'
+].map(name => `[object ${name}]`))
+
+/** Half of a surrogate pair has no form in UTF-8: it would come as another text. */
+const isWhole = text => !/\p{Surrogate}/u.test(text)
+const whole = text => text.replace(/\p{Surrogate}/gu, '\ufffd')
+
+/** Whether the name of an array's own member is that of an element. */
+const isIndex = name => String(name >>> 0) === name && name >>> 0 !== 0xffffffff
 
 /** Encodes one value. */
 class Encoder {
@@ -20,6 +38,8 @@ class Encoder {
   #ports
   /** Forms of buffers, to be completed when it is known how many there are. */
   #bufferForms = []
+  #depth = 0
+  #holes = 0
 
   /** @param {Map<object, number>} ports those in the transfer list, by their place among them */
   constructor (ports) { this.#ports = ports }
@@ -29,8 +49,18 @@ class Encoder {
       case 'undefined': return [forms.UNDEFINED]
       case 'function': return refuse('a function cannot be posted')
       case 'symbol': return refuse('a symbol cannot be posted')
-      case 'object': return value === null ? null : this.#encodeObject(value)
+      case 'object': return value === null ? null : this.#descend(value)
+      case 'string': return isWhole(value) ? value : refuse('a text with half of a surrogate pair cannot be posted')
       default: return value
+    }
+  }
+
+  #descend (value) {
+    if (++this.#depth > MOST_DEPTH) refuse('the message is nested too deep')
+    try {
+      return this.#encodeObject(value)
+    } finally {
+      this.#depth -= 1
     }
   }
 
@@ -57,24 +87,35 @@ class Encoder {
       const index = this.#ports.get(value)
       return index === undefined ? refuse('a port is in the message, and not in its transfer list') : [forms.PORT, index]
     }
-    if (types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value) || types.isProxy(value)) {
-      return refuse(`${Object.prototype.toString.call(value)} cannot be posted`)
-    }
+    if (types.isProxy(value)) return refuse('a Proxy cannot be posted')
+    const isUnclonable = types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value) || types.isGeneratorObject(value)
+    const kind = Object.prototype.toString.call(value)
+    if (isUnclonable || UNCLONABLE.has(kind)) return refuse(`${kind} cannot be posted`)
     // A Map is an object to the encoder of values, with any names and in this order.
     const members = new Map()
-    for (const [name, member] of Object.entries(value)) members.set(name, this.encode(member))
+    for (const name of Object.keys(value)) {
+      if (!isWhole(name)) refuse('a member whose name has half of a surrogate pair cannot be posted')
+      // A getter may have removed it.
+      if (Object.hasOwn(value, name)) members.set(name, this.encode(value[name]))
+    }
     return members
   }
 
   #encodeArray (array) {
+    const keys = Object.keys(array)
+    const { length } = array
+    // Names come after all indices.
+    if (keys.length > 0 && !isIndex(keys.at(-1))) refuse('an array with members that are no elements cannot be posted')
+    this.#holes += length - keys.length
+    if (this.#holes > MOST_HOLES) refuse(`more than ${MOST_HOLES} holes in arrays`)
     const elements = [forms.ARRAY]
-    for (let i = 0; i < array.length; i++) elements.push(i in array ? this.encode(array[i]) : [forms.HOLE])
+    for (let i = 0; i < length; i++) elements.push(Object.hasOwn(array, i) ? this.encode(array[i]) : HOLE)
     return elements
   }
 
   #encodeView (view) {
     const kind = kindOf(view)
-    const length = view instanceof DataView ? view.byteLength : view.length
+    const length = types.isDataView(view) ? view.byteLength : view.length
     // Node keeps short Buffers in one common buffer, which is nobody's business; such a view comes over bytes of its own.
     if (Buffer.isBuffer(view) && view.byteLength * 2 < view.buffer.byteLength) {
       const own = new Uint8Array(view).buffer
@@ -91,7 +132,8 @@ class Encoder {
 
   #encodeError (error) {
     const name = ERRORS.has(error.name) ? error.name : 'Error'
-    const form = [forms.ERROR, name, String(error.message), typeof error.stack === 'string' ? error.stack : null]
+    const stack = typeof error.stack === 'string' ? whole(error.stack) : null
+    const form = [forms.ERROR, name, whole(String(error.message)), stack]
     if (Object.hasOwn(error, 'cause')) form.push(this.encode(error.cause))
     return form
   }
@@ -121,12 +163,8 @@ class Encoder {
  */
 function encodeStructured (value, ports) {
   const encoder = new Encoder(ports)
-  let tree
-  try {
-    tree = encoder.encode(value)
-  } catch (error) {
-    throw error instanceof RangeError ? new DOMException('the message is nested too deep', 'DataCloneError') : error
-  }
+  // What code of the message throws, its getters for instance, is thrown as it is.
+  const tree = encoder.encode(value)
   const buffers = encoder.finish()
   try {
     return { size: encodeValue(tree), buffers }

@@ -1,6 +1,8 @@
 'use strict'
 /** The forms of structured values: `docs/structured-values.md`. An array of one of these begins with its number. */
 
+const { types } = require('node:util')
+
 const forms = Object.freeze({
   ARRAY: 0,
   UNDEFINED: 1,
@@ -26,12 +28,15 @@ const views = [
   BigInt64Array, BigUint64Array, DataView, globalThis.Float16Array, Buffer
 ]
 
-const kinds = new Map(views.map((View, kind) => [View?.prototype[Symbol.toStringTag] ?? View?.name, kind]))
+const kinds = new Map(views.map((View, kind) => [View?.name, kind]))
+
+/** What a view is, in whatever context of the engine it was made. */
+const nameOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get
 
 /** The number of a view's kind. */
 function kindOf (view) {
   if (Buffer.isBuffer(view)) return NODE_BUFFER
-  return view instanceof DataView ? views.indexOf(DataView) : kinds.get(view[Symbol.toStringTag]) ?? views.findIndex(View => View && view instanceof View)
+  return types.isDataView(view) ? views.indexOf(DataView) : kinds.get(nameOf.call(view))
 }
 
 /** A view of this kind over `length` elements of a buffer; throws where there cannot be one. */

@@ -2,11 +2,13 @@
 /**
  * JavaScript values as the bytes that travel: `docs/wire-format.md`, "Value".
  *
- * A realm has one piece of memory that each value is written into, from its start; who calls takes the bytes from there
- * before the next value is encoded.
+ * A realm has one piece of memory that each value is written into, from its start; the caller takes the bytes from there
+ * before the next value is encoded. A program's own code may run while a value is written (`toJSON`, getters, proxies) and
+ * encode another: that one gets memory of its own.
  */
 
 const { types } = require('node:util')
+const { isError } = require('./kinds.js')
 const { isKnownType } = require('./make-error.js')
 
 const DEPTH = 64
@@ -17,9 +19,14 @@ const SHORT = 24
 let memory = Buffer.allocUnsafeSlow(64 * 1024)
 let doubles = new DataView(memory.buffer)
 let end = 0
+let isEncoding = false
+/** Where the value encoded last lies. */
+let finished = memory
+/** Errors that are being written: one that is inside itself is left out there. */
+let openErrors = []
 
 /** The memory that holds the value encoded last. */
-const encoded = () => memory
+const encoded = () => finished
 
 /** Makes room for `count` bytes more. */
 function reserve (count) {
@@ -114,6 +121,14 @@ function putText (text) {
   putLongText(text)
 }
 
+const LONE = /\p{Surrogate}/u
+
+/** A member's name: two that differ in half a surrogate pair, which becomes U+FFFD, would be one. */
+function putKey (key) {
+  if (LONE.test(key)) throw new TypeError('a name with half of a surrogate pair cannot be sent')
+  putText(key)
+}
+
 function putLongText (text) {
   const count = Buffer.byteLength(text)
   if (count < 32) memory[end++] = 0x80 + count
@@ -143,8 +158,13 @@ function putContainer (tag, put) {
 
 function putArray (array, depth) {
   putContainer(0xd8, () => {
-    for (const element of array) put(element === undefined || isUnsayable(element) ? null : element, depth)
-    return array.length
+    // Neither an iterator of the program's nor a change meanwhile makes the count a wrong one.
+    const { length } = array
+    for (let index = 0; index < length; index++) {
+      const element = said(array[index], index)
+      put(isUnsayable(element) ? null : element, depth)
+    }
+    return length
   })
 }
 
@@ -152,13 +172,21 @@ function putMembers (pairs, depth) {
   putContainer(0xdc, () => {
     let count = 0
     for (const [key, value] of pairs) {
-      if (value === undefined || isUnsayable(value)) continue
-      putText(key)
-      put(value, depth)
+      const member = said(value, key)
+      if (isUnsayable(member)) continue
+      putKey(key)
+      put(member, depth)
       count += 1
     }
     return count
   })
+}
+
+/** What a value says of itself by `toJSON`, asked once, as JSON does; bytes are bytes, whatever they say. */
+function said (value, key) {
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return value
+  const { toJSON } = value
+  return typeof toJSON === 'function' ? toJSON.call(value, String(key)) : value
 }
 
 /** A number that is written as a double, also when it is whole. */
@@ -167,36 +195,83 @@ class Double {
 }
 
 // As in JSON: left out of objects, `null` in arrays.
-const isUnsayable = value => typeof value === 'function' || typeof value === 'symbol'
+const isUnsayable = value => value === undefined || typeof value === 'function' || typeof value === 'symbol'
+
+/** What `read` reads, or `undefined` where that throws. */
+function attempt (read) {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
 
 /** An error as the other side makes one of it again: by its class where that is known there, else with its name. */
 function errorMembers (error) {
-  const { name, message, code } = error
-  const kind = isKnownType(name) ? { type: name } : name === 'Error' ? {} : { name }
-  return Object.entries({ ...kind, message, ...(code ? { code } : {}), ...error })
+  const [name, message, code] = ['name', 'message', 'code'].map(key => attempt(() => error[key]))
+  const members = new Map()
+  if (isKnownType(name)) members.set('type', name)
+  else if (name !== 'Error' && typeof name === 'string') members.set('name', name)
+  members.set('message', message ?? '')
+  if (code) members.set('code', code)
+  for (const key of attempt(() => Object.keys(error)) ?? []) {
+    const member = attempt(() => error[key])
+    if (member !== undefined) members.set(key, member)
+  }
+  return members
 }
 
-/** What an object says of itself, by `toJSON`; a buffer is bytes, whatever it says. */
+/** An error with what of it can travel: its members are whatever a program has put there. */
+function putError (error, depth) {
+  if (openErrors.includes(error)) throw new TypeError('an error refers to itself')
+  openErrors.push(error)
+  try {
+    putContainer(0xdc, () => {
+      let count = 0
+      for (const [key, value] of errorMembers(error)) {
+        const start = end
+        try {
+          const member = said(value, key)
+          if (isUnsayable(member)) continue
+          putKey(key)
+          put(member, depth)
+          count += 1
+        } catch {
+          end = start
+        }
+      }
+      return count
+    })
+  } finally {
+    openErrors.pop()
+  }
+}
+
+const primitiveOf = value =>
+  types.isNumberObject(value) ? Number.prototype.valueOf.call(value)
+    : types.isStringObject(value) ? String.prototype.valueOf.call(value)
+      : types.isBooleanObject(value) ? Boolean.prototype.valueOf.call(value)
+        : types.isBigIntObject(value) ? BigInt.prototype.valueOf.call(value)
+          : Symbol.prototype.valueOf.call(value)
+
+function putBytes (bytes) {
+  putLength(0xd4, bytes.length)
+  putRaw(bytes)
+}
+
 function putObject (value, depth) {
   if (depth > DEPTH) throw new TypeError(`the value is nested deeper than ${DEPTH}, or refers to itself`)
-  if (ArrayBuffer.isView(value)) {
-    putLength(0xd4, value.byteLength)
-    return putRaw(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
-  }
-  if (types.isAnyArrayBuffer(value)) {
-    putLength(0xd4, value.byteLength)
-    return putRaw(new Uint8Array(value))
-  }
+  if (ArrayBuffer.isView(value)) return putBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  if (types.isAnyArrayBuffer(value)) return putBytes(new Uint8Array(value))
   if (Array.isArray(value)) return putArray(value, depth + 1)
   if (value instanceof Double) return putDouble(value.value)
-  if (typeof value.toJSON === 'function') {
-    const said = value.toJSON()
-    return put(said === undefined ? null : said, depth + 1)
-  }
-  if (value instanceof Error) return putMembers(errorMembers(value), depth + 1)
+  if (isError(value)) return putError(value, depth + 1)
   if (types.isMap(value)) return putMembers([...value].map(([key, member]) => [String(key), member]), depth + 1)
   if (types.isSet(value)) return putArray([...value], depth + 1)
-  if (types.isBoxedPrimitive(value)) return put(value.valueOf(), depth + 1)
+  if (types.isBoxedPrimitive(value)) {
+    const primitive = primitiveOf(value)
+    return put(typeof primitive === 'symbol' ? {} : primitive, depth + 1)
+  }
   putMembers(Object.entries(value), depth + 1)
 }
 
@@ -225,9 +300,36 @@ function put (value, depth) {
  * @returns {number} how many bytes it has; 0 for `undefined`, which is no value
  */
 function encodeValue (value) {
+  if (value === undefined) return 0
+  if (isEncoding) return encodeInside(value)
+  isEncoding = true
   end = 0
-  if (value !== undefined) put(value, 0)
-  return end
+  try {
+    const top = said(value, '')
+    if (top !== undefined) put(top, 0)
+    finished = memory
+    return end
+  } finally {
+    isEncoding = false
+    if (openErrors.length > 0) openErrors = []
+  }
+}
+
+/** The same while another value is being written, which then goes on in its own memory. */
+function encodeInside (value) {
+  const outer = [memory, doubles, end, openErrors]
+  memory = Buffer.allocUnsafeSlow(1024)
+  doubles = new DataView(memory.buffer)
+  end = 0
+  openErrors = []
+  try {
+    const top = said(value, '')
+    if (top !== undefined) put(top, 0)
+    finished = memory
+    return end
+  } finally {
+    [memory, doubles, end, openErrors] = outer
+  }
 }
 
 module.exports = { Double, encodeValue, encoded }

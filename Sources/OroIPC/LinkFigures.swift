@@ -1,0 +1,24 @@
+import OroLink
+
+/// What a host has done for one client. The host's thread adds, any may look: nothing is summed before somebody asks.
+final class LinkFigures: Sendable {
+    /// Requests and posts that reached the router.
+    let requests = CopyCount()
+    /// Payload bytes copied in user space, out of rings and into ours.
+    let copied = CopyCount()
+
+    /// Adds them, and what the client has on loan.
+    func add(to statistics: inout HostStatistics, _ arena: Arena) {
+        addTotals(to: &statistics, arena)
+        let blocks = arena.figures
+        statistics.bytesOnLoan += blocks.bytesOut
+        statistics.loans += blocks.loansOut
+        statistics.blockMemory += blocks.memoryBytes
+    }
+
+    /// Adds what stays counted when the client is gone.
+    func addTotals(to statistics: inout HostStatistics, _ arena: Arena) {
+        statistics.requests += requests.bytes
+        statistics.copiedBytes += copied.bytes + arena.copied.load(ordering: .relaxed)
+    }
+}

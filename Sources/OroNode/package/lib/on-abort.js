@@ -1,0 +1,33 @@
+'use strict'
+/** Calls that end with a signal. However many there are, they are one listener of it. */
+
+const calls = new WeakMap()
+
+/**
+ * Calls `callback` when the signal aborts.
+ * @param {AbortSignal} signal
+ * @param {() => void} callback
+ * @returns {() => void} takes that back
+ */
+function onAbort (signal, callback) {
+  let waiting = calls.get(signal)
+  if (!waiting) {
+    const callbacks = new Set()
+    const listener = () => {
+      calls.delete(signal)
+      for (const each of [...callbacks]) each()
+    }
+    waiting = { callbacks, listener }
+    calls.set(signal, waiting)
+    signal.addEventListener('abort', listener, { once: true })
+  }
+  const { callbacks, listener } = waiting
+  callbacks.add(callback)
+  return () => {
+    if (!callbacks.delete(callback) || callbacks.size > 0 || calls.get(signal) !== waiting) return
+    calls.delete(signal)
+    signal.removeEventListener('abort', listener)
+  }
+}
+
+module.exports = { onAbort }
