@@ -172,6 +172,46 @@ struct AccountTests {
         silent.close()
     }
 
+    @Test("subscribers that take nothing do not use up the account of whoever posts", .timeLimit(.minutes(1)))
+    func broadcasts() async throws {
+        let (host, _) = try makeHost(perLink: 8 * megabyte)
+        defer { host.stop() }
+        let (one, other) = (try host.connect(), try host.connect())
+        let speaker = try IPCBroadcastChannel("slow", over: one)
+        let slow = try IPCBroadcastChannel("slow", over: other)
+        // A subscription that is in place has its channel.
+        _ = other.sendSync("echo", 1)
+        for _ in 0..<40 { try await speaker.post(.string(String(repeating: "x", count: megabyte))) }
+        #expect(one.sendSync("echo", text(2 * megabyte)).isOK, "its account is free for something else")
+        #expect(host.statistics.refusedFrames == 0 && host.statistics.violations == 0)
+        speaker.close()
+        slow.close()
+    }
+
+    @Test("ports count for the account of who makes them", .timeLimit(.minutes(1)))
+    func portsThemselves() async throws {
+        let (host, _) = try makeHost(perLink: megabyte)
+        defer { host.stop() }
+        let client = try host.connect()
+        var ports: [IPCMessagePort] = []
+        let closed = Locked(0)
+        for _ in 0..<2000 {
+            let port = try client.openPort("echo")
+            port.onclose = { event in
+                if event.error?.message.contains("receivedBytesPerLink") == true { closed.withLock { $0 += 1 } }
+            }
+            ports.append(port)
+        }
+        try await until("some are closed") { closed.withLock { $0 } > 0 }
+        for port in ports { port.close() }
+        try await until("there is room again") {
+            let port = try client.openPort("echo")
+            defer { port.close() }
+            try port.postMessage("here")
+            return port.receive(waitingAtMost: .seconds(5))?.data.string == "here"
+        }
+    }
+
     @Test("a client bounds what its host sends it", .timeLimit(.minutes(1)))
     func client() async throws {
         let (host, _) = try makeHost(perLink: 64 * megabyte)
