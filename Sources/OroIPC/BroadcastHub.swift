@@ -27,7 +27,7 @@ final class BroadcastHub: PortMember {
     let memories = MemoryPool(most: BroadcastSubscription.windowBytes)
 
     /// What pays for messages that wait for subscribers.
-    var account: ByteAccount?
+    var kept: ByteAccount?
 
     init(_ broker: PortBroker) { self.broker = broker }
 

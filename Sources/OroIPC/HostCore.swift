@@ -94,7 +94,7 @@ import Synchronization
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         workersBox = HandlerWorkers(reactor.executor, options.priority)
         broker.setLocal(LocalPorts(ports))
-        broker.hub.account = ByteAccount(
+        broker.hub.kept = ByteAccount(
             limit: .max / 4, total: account, ByteAccount.Settings(own: "", total: "HostOptions.receivedBytes"))
         portRoute.attach(self)
         if let name { listener = try folder.listen(name, backlog: 512) }
