@@ -82,7 +82,7 @@ final class BroadcastDelivery: SlicedWork {
             listener.missed += 1
             return
         }
-        let event = event ?? BroadcastEvent(message)
+        let event = event ?? BroadcastEvent(message, most: hub.requestBytes)
         self.event = event
         listener.tell(event)
     }

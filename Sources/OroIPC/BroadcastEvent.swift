@@ -7,9 +7,17 @@ final class BroadcastEvent {
     private let shared: EncodedMembers?
     private let failure: Value
 
-    init(_ message: BroadcastMessage) {
-        let data = message.data ?? message.content.broadcastData
-        failure = data == nil ? IPCError.dataClone("what was posted has no form in JSON").value : .null
+    /// Of what was posted at a port, at most `most` bytes are decoded: that is done on the host's thread, and at once.
+    init(_ message: BroadcastMessage, most: Int) {
+        let bytes = message.data == nil ? message.content.encodedBytes : 0
+        let data = message.data ?? (bytes <= most ? message.content.broadcastData : nil)
+        let why =
+            bytes > most
+            ? IPCError(
+                .quotaExceeded,
+                "a broadcast of \(bytes) bytes; subscriptions by request hear at most \(most) (HostOptions.ports.broadcastRequestBytes)")
+            : IPCError.dataClone("what was posted has no form in JSON")
+        failure = data == nil ? why.value : .null
         shared = try? BroadcastEvent.members(of: message, message.value(data ?? .null))
     }
 
@@ -49,6 +57,17 @@ final class BroadcastEvent {
 }
 
 extension PortContent {
+    /// Bytes of its value and its buffers, wherever they lie.
+    fileprivate var encodedBytes: Int {
+        let buffers = allBuffers.reduce(0) { $0 + $1.count }
+        return switch form {
+        case .frame(let storage): buffers + Int(storage.header.valueBytes)
+        case .encoded(let encoded): buffers + encoded.bytes.count
+        // Of this process's own program.
+        case .value, .short: buffers
+        }
+    }
+
     /// UNTRUSTED: what a broadcast says, as JSON would. `nil`: it has no form there.
     fileprivate var broadcastData: Value? {
         guard let said = try? decode(ports: []), case .message(_, let data) = BroadcastForm(said) else { return nil }

@@ -28,6 +28,9 @@ final class BroadcastHub: PortMember {
 
     init(_ broker: PortBroker) { self.broker = broker }
 
+    /// Most bytes of a broadcast that clients hear who subscribe with requests.
+    var requestBytes: Int { broker.options.broadcastRequestBytes }
+
     /// The port with this number, which the hub has, is the other end of a new subscription. What waits for it counts in `account`.
     func subscribe(
         _ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, account: BroadcastAccount

@@ -14,13 +14,6 @@ enum BroadcastRoutes {
             Router.ReplyRoute(name) { [weak core] message, reply in
                 let isTaken = core?.reactor.submit { [weak core] in
                     guard let core else { return }
-                    do throws(IPCError) {
-                        try message.checkParameters(core.options.builtInParameterBytes)
-                    } catch {
-                        // Nobody may wait any more.
-                        try? reply.fail(error)
-                        return
-                    }
                     answer(core, message) { result in
                         // Nobody may wait any more.
                         switch result {
@@ -37,6 +30,7 @@ enum BroadcastRoutes {
         ) -> Router.Route {
             route(name) { core, message, reply in
                 do throws(IPCError) {
+                    try message.checkParameters(core.options.builtInParameterBytes)
                     try mayBroadcast(core)
                     reply(.success(try answer(core, message)))
                 } catch {

@@ -163,7 +163,7 @@ private final class Owner {
         func watch(_ isWanted: Bool) {}
         func read(until came: () -> Bool) {}
         func hearOrders() {}
-        func directLink(_ id: UInt64) -> DirectLink? { nil }
+        func directLink(_ id: UInt64) -> DirectTransport? { nil }
         var takesDescriptors: Bool { true }
         func hasRoom(forDescriptors count: Int) -> Bool { true }
         var isSpinning: Bool { false }
