@@ -137,7 +137,8 @@ if Context.environment["ORO_IPC_FUZZ"] != nil {
         .executableTarget(
             name: "oro-fuzz",
             dependencies: [
-                "OroFrame", "OroURI", "OroIPC", "TestGenerators", .product(name: "BigInt", package: "BigInt"),
+                "CSupport", "OroFrame", "OroLink", "OroURI", "OroIPC", "TestGenerators",
+                .product(name: "BigInt", package: "BigInt"),
             ],
             path: "Fuzz",
             swiftSettings: testSettings + [

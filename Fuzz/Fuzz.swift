@@ -4,7 +4,7 @@
 /// No decoder may crash, or take more memory or time than the input's length explains; libFuzzer and AddressSanitizer see to
 /// that. The targets check what is more than that: what decodes encodes to the same bytes, and two ways to decode agree.
 enum Target: String, CaseIterable {
-    case frame, value, json, uri, form, headers, codable, structured, stream
+    case frame, value, json, uri, form, headers, codable, structured, stream, broker, owner, packet
 
     /// Traps when something does not hold.
     func check(_ input: [UInt8]) {
@@ -18,6 +18,9 @@ enum Target: String, CaseIterable {
         case .codable: CodableTarget.check(input)
         case .structured: StructuredTarget.check(input)
         case .stream: StreamTarget.check(input)
+        case .broker: BrokerTarget.check(input)
+        case .owner: OwnerTarget.check(input)
+        case .packet: PacketTarget.check(input)
         }
     }
 }

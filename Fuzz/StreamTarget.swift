@@ -74,10 +74,10 @@ enum StreamTarget {
         while !script.isAtEnd {
             switch script.byte() % 6 {
             case 0, 1:
-                let count = Int(truncatingIfNeeded: script.number(near: 3) & UInt64(UInt32.max))
-                let isGranted = sender.grant(count)
-                require(isGranted == (count <= StreamSender.mostCredit - credit), "a grant of \(count) at \(credit)")
-                if isGranted { credit += count }
+                let count = UInt32(truncatingIfNeeded: script.number(near: 3))
+                let isGranted = Credit(count).map { sender.grant($0) } ?? false
+                require(isGranted == (Int(count) <= Credit.most - credit), "a grant of \(count) at \(credit)")
+                if isGranted { credit += Int(count) }
             case 2, 3:
                 do throws(IPCError) {
                     let isReserved = try sender.tryReserve()

@@ -1,6 +1,7 @@
 import COroIPC
 import OroFrame
 import OroIPC
+import OroLink
 import Synchronization
 
 /// A result as C fills and reads it. One thread at a time, but for its ``answer``.

@@ -4,7 +4,8 @@ import OroLink
 
 /// How a subscriber is served that takes messages more slowly than they are posted.
 public enum BroadcastKeeping: Int64, Sendable, Hashable {
-    /// Up to 256 messages, or 64 MiB, wait for it; further ones it misses, and is told how many with a `missed` event.
+    /// Up to 256 messages, or 64 MiB, wait for it; further ones it misses, and is told how many with a `missed` event. It also misses
+    /// some while more than ``PortOptions/broadcastBytesPerLink`` wait for all subscriptions of its client.
     case all = 0
     /// One message is on its way to it; of those that are posted meanwhile it gets the last.
     case latest = 1
@@ -12,172 +13,186 @@ public enum BroadcastKeeping: Int64, Sendable, Hashable {
 
 /// The other end of every broadcast channel: what is posted at one is posted to all others of the same name.
 ///
-/// A subscription is a port that is opened in a way of its own, so order, room, large buffers and death are those of ports. Belongs
-/// to the host's thread.
+/// A subscription is a port that is opened in a way of its own, so order, room, large buffers and death are those of ports. What is
+/// posted is delivered in slices (``BroadcastDelivery``), and counts as taken once it is. Belongs to the host's thread.
 final class BroadcastHub: PortMember {
     /// Has this object.
     private unowned let broker: PortBroker
-    private var subscriptions: [UInt64: Subscription] = [:]
+    private var subscriptions: [UInt64: BroadcastSubscription] = [:]
     /// Clients that subscribe with requests.
     var listeners = BroadcastListeners()
-    /// The numbers of those of each name, in the order they came.
-    private var names: [TextKey: [UInt64]] = [:]
+    private var topics: [TextKey: BroadcastTopic] = [:]
 
-    private static let window = 256
-    static let windowBytes = 64 << 20
     /// Where large payloads stand while they are lent.
-    private let memories = MemoryPool(most: windowBytes)
-
-    private final class Subscription {
-        let number: UInt64
-        let name: String
-        let origin: String
-        let keeping: BroadcastKeeping
-        /// Messages from it, and how many of these it was told are taken.
-        var heard: UInt64 = 0
-        var said: UInt64 = 0
-        /// What the messages behind that have cost.
-        var unsaidCost = 0
-        /// Messages to it, and how many of these it has taken.
-        var posted: UInt64 = 0
-        var taken: UInt64 = 0
-        var costs: Deque<Int> = []
-        var costSum = 0
-        var missed: Int64 = 0
-        /// The last of those that came while one was on its way.
-        var waiting: PortContent?
-
-        init(_ number: UInt64, _ name: String, _ origin: String, _ keeping: BroadcastKeeping) {
-            self.number = number
-            self.name = name
-            self.origin = origin
-            self.keeping = keeping
-        }
-    }
+    let memories = MemoryPool(most: BroadcastSubscription.windowBytes)
 
     init(_ broker: PortBroker) { self.broker = broker }
 
-    /// The port with this number, which the hub has, is the other end of a new subscription.
-    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping) {
-        subscriptions[number] = Subscription(number, name, origin, keeping)
-        names[name, default: []].append(number)
+    /// Most bytes of a broadcast that clients hear who subscribe with requests.
+    var requestBytes: Int { broker.options.broadcastRequestBytes }
+
+    /// The port with this number, which the hub has, is the other end of a new subscription. What waits for it counts in `account`.
+    func subscribe(
+        _ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, account: BroadcastAccount
+    ) {
+        let topic = topics[TextKey(name)] ?? BroadcastTopic(name)
+        topics[TextKey(name)] = topic
+        let subscription = BroadcastSubscription(number, topic, origin, keeping, account)
+        subscription.order = topic.members.append(subscription)
+        subscriptions[number] = subscription
     }
 
     /// A subscriber has posted something: to all others, never to itself.
     override func deliver(_ delivery: PortDelivery) {
         guard let sender = subscriptions[delivery.number] else { return }
-        sender.heard = delivery.seq + 1
-        // Now and then: a sender that does not read must not find its ring full of these.
-        let isLent = delivery.content.isBorrowed
-        sender.unsaidCost += delivery.content.cost
-        if isLent || sender.heard - sender.said >= PortLimits.sayAfter
-            || sender.unsaidCost >= PortLimits.sayAfterBytes
-        {
-            sender.said = sender.heard
-            sender.unsaidCost = 0
-            try? broker.take(.consumed(sender.number, count: sender.heard), from: self)
-        }
         acknowledge(sender, low: delivery.consumed)
         // UNTRUSTED: what is no broadcast goes to nobody.
-        guard delivery.carried.isEmpty, delivery.content.descriptors == nil,
-            let origin = delivery.content.broadcastOrigin
+        let isBroadcast = delivery.carried.isEmpty && delivery.content.descriptors == nil
+        let message = (isBroadcast ? delivery.content.broadcastOrigin : nil).map {
+            BroadcastMessage(name: sender.topic.name, origin: $0, content: delivery.content)
+        }
+        let seq = delivery.seq.value
+        let cost = delivery.content.cost
+        let isLent = delivery.content.isBorrowed
+        start(message, from: sender, for: owner(of: sender)) { [weak self, weak sender] _ in
+            if let self, let sender { self.note(heard: seq, of: sender, cost: cost, isLent: isLent) }
+        }
+    }
+
+    /// Somebody without a subscription posts, for whom it counts as work; `done` is told for how many subscribers it was.
+    func post(_ message: BroadcastMessage, for owner: UInt64, _ done: @escaping (Int) -> Void) {
+        start(message, from: nil, for: owner, done)
+    }
+
+    private func start(
+        _ message: BroadcastMessage?, from sender: BroadcastSubscription?, for owner: UInt64,
+        _ done: @escaping (Int) -> Void
+    ) {
+        let delivery = BroadcastDelivery(
+            self, message, from: sender, topic: message.flatMap { topics[TextKey($0.name)] },
+            listeners: message.flatMap { listeners.topic($0.name) }, done)
+        broker.slices.add(delivery, for: owner)
+    }
+
+    private func owner(of subscription: BroadcastSubscription) -> UInt64 {
+        (try? end(subscription.number))?.peer?.owner?.sliceOwner ?? 0
+    }
+
+    /// A message of this subscription's has gone to all others.
+    private func note(heard seq: UInt64, of sender: BroadcastSubscription, cost: Int, isLent: Bool) {
+        sender.heard = seq + 1
+        // Now and then: a sender that does not read must not find its ring full of these.
+        sender.unsaidCost += cost
+        guard
+            isLent || sender.heard - sender.said >= PortLimits.sayAfter || sender.unsaidCost >= PortLimits.sayAfterBytes
         else { return }
-        let message = BroadcastMessage(name: sender.name, origin: origin, content: delivery.content)
-        offer(message, except: sender)
-        listeners.hear(message)
+        sender.said = sender.heard
+        sender.unsaidCost = 0
+        try? broker.take(.consumed(sender.number, count: SequenceNumber(own: sender.heard)), from: self)
     }
-
-    /// To all others of its name that it is for. Answers how many there were.
-    @discardableResult
-    private func offer(_ message: BroadcastMessage, except sender: Subscription?) -> Int {
-        let others = (names[message.name] ?? []).compactMap { subscriptions[$0] }
-            .filter { $0 !== sender && message.isFor($0.origin) }
-        if others.isEmpty { return 0 }
-        let content = message.content.shared(in: memories, for: message.topic)
-        for other in others { offer(content, to: other) }
-        return others.count
-    }
-
-    /// Somebody without a subscription posts. Answers for how many it was.
-    func post(_ message: BroadcastMessage) -> Int { offer(message, except: nil) + listeners.hear(message) }
 
     override func tellConsumed(_ number: UInt64, _ count: UInt64) {
-        guard let subscription = subscriptions[number], count > subscription.taken, count <= subscription.posted else {
-            return
+        guard let subscription = subscriptions[number], subscription.note(taken: count) else { return }
+        goOn(subscription)
+        // Others of the same client may have waited for what this one has taken.
+        for _ in 0..<BroadcastAccount.servedAtOnce {
+            guard let next = subscription.account.nextWaiting() else { break }
+            goOn(next)
         }
-        for _ in subscription.taken..<count { subscription.costSum -= subscription.costs.popFirst() ?? 0 }
-        subscription.taken = count
+    }
+
+    /// What could not be posted to it may be now.
+    private func goOn(_ subscription: BroadcastSubscription) {
+        guard subscription.hasRoom else { return wait(subscription) }
         if let content = subscription.waiting {
-            subscription.waiting = nil
-            post(content, to: subscription)
-        } else if subscription.missed > 0, subscription.keeping == .all, hasRoom(subscription) {
+            if subscription.isIdle {
+                subscription.waiting = nil
+                post(content, to: subscription)
+            }
+        } else if subscription.missed > 0 {
             tellMissed(subscription)
         }
     }
 
-    private func acknowledge(_ subscription: Subscription, low: UInt32) {
+    /// One that has nothing on its way hears of room from the account.
+    private func wait(_ subscription: BroadcastSubscription) {
+        if subscription.isIdle { subscription.account.wait(subscription) }
+    }
+
+    private func acknowledge(_ subscription: BroadcastSubscription, low: UInt32) {
         let more = (low &- UInt32(truncatingIfNeeded: subscription.taken)) & PortOperation.countMask
         tellConsumed(subscription.number, subscription.taken + UInt64(more))
     }
 
     override func tellClosed(_ number: UInt64, reason: String?) {
         if let subscription = subscriptions.removeValue(forKey: number) {
-            names[subscription.name]?.removeAll { $0 == number }
-            if names[subscription.name]?.isEmpty == true { names[subscription.name] = nil }
+            subscription.close()
+            subscription.topic.members.remove(subscription.order)
+            if subscription.topic.members.isEmpty { topics[TextKey(subscription.topic.name)] = nil }
         }
         try? broker.take(.close(number), from: self)
     }
 
-    private func hasRoom(_ subscription: Subscription) -> Bool {
-        subscription.costs.isEmpty
-            || (subscription.costs.count < BroadcastHub.window && subscription.costSum < BroadcastHub.windowBytes)
-    }
-
-    private func offer(_ content: PortContent, to subscription: Subscription) {
+    /// Posts it to one subscriber, if there is room; `content` is asked for only where it is kept.
+    func offer(to subscription: BroadcastSubscription, _ content: () -> PortContent) {
         switch subscription.keeping {
-        case .latest where !subscription.costs.isEmpty: subscription.waiting = content
-        case .all where !hasRoom(subscription): subscription.missed += 1
+        case .latest where !subscription.isIdle: subscription.waiting = content()
+        case .latest where !subscription.hasRoom:
+            subscription.waiting = content()
+            wait(subscription)
+        case .all where !subscription.hasRoom:
+            subscription.missed += 1
+            wait(subscription)
         default:
             if subscription.missed > 0 { tellMissed(subscription) }
-            post(content, to: subscription)
+            post(content(), to: subscription)
         }
     }
 
-    private func tellMissed(_ subscription: Subscription) {
+    private func tellMissed(_ subscription: BroadcastSubscription) {
         let missed = BroadcastForm.missed(subscription.missed).value
         subscription.missed = 0
         // Nothing in it that could not be posted.
         if let content = try? PortContent(missed, transfer: []) { post(content, to: subscription) }
     }
 
-    private func post(_ content: PortContent, to subscription: Subscription) {
+    private func post(_ content: PortContent, to subscription: BroadcastSubscription) {
         let seq = subscription.posted
-        subscription.posted += 1
-        subscription.said = subscription.heard
-        subscription.unsaidCost = 0
-        let cost = content.cost + content.allBuffers.reduce(0) { $0 + $1.count }
-        subscription.costs.append(cost)
-        subscription.costSum += cost
+        subscription.notePosted(content.broadcastCost)
         let consumed = UInt32(truncatingIfNeeded: subscription.heard) & PortOperation.countMask
         // The engine's own orders are none that cannot be.
         try? broker.take(
-            .message(PortPosting(number: subscription.number, seq: seq, consumed: consumed, content: content)),
+            .message(
+                PortPosting(
+                    number: subscription.number, seq: SequenceNumber(own: seq), consumed: consumed, content: content)),
             from: self)
     }
 }
 
 extension PortContent {
-    /// What is to be sent to many: large buffers are copied once, into memory that any number of links can be lent.
+    /// What is to be sent to many: encoded, and large buffers copied once, into memory that any number of links can be lent.
     func shared(in pool: MemoryPool, for name: String) -> PortContent {
         let buffers = allBuffers
-        guard buffers.contains(where: { $0.isBorrowed || $0.count > Link.inlineBytes }) else { return self }
         var content = self
         if case .frame(let storage) = form { content.form = .encoded(storage.encodedValue) }
+        if case .value(let value) = form, let encoded = try? EncodedValue(value) { content.form = .encoded(encoded) }
         let shared = buffers.map { buffer in
             if buffer.place == .memory || buffer.count <= Link.inlineBytes { return buffer }
             return (try? Bytes.shared(buffer, in: pool, for: name)) ?? buffer
         }
         content.buffers = BytesList(shared)
         return content
+    }
+
+    /// What it counts for at each subscriber that it waits for: bytes.
+    var broadcastCost: Int {
+        var sum = BroadcastAccount.messageCost
+        for buffer in allBuffers { sum += buffer.count }
+        switch form {
+        case .encoded(let encoded): sum += encoded.bytes.count
+        case .frame(let storage): sum += Int(storage.header.valueBytes)
+        case .value, .short: break
+        }
+        return sum
     }
 }

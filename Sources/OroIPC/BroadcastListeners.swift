@@ -30,13 +30,16 @@ struct BroadcastMessage {
 
 /// Clients that subscribe to broadcasts with requests, and hear them as events. Belongs to the host's thread.
 struct BroadcastListeners {
-    private var all: [TextKey: Listener] = [:]
-    /// Their ids by name, in the order they came.
-    private var names: [TextKey: [String]] = [:]
-    /// How many each client has.
-    private(set) var counts: [UInt64: Int] = [:]
+    /// Those of each client, by their ids.
+    private var clients: [UInt64: [TextKey: Listener]] = [:]
+    private var topics: [TextKey: Topic] = [:]
 
     static let event = "broadcastchannelmessage"
+
+    /// All who listen to one name.
+    final class Topic {
+        var members = OrderedMembers<Listener>()
+    }
 
     final class Listener {
         let id = Result.freshID()
@@ -44,95 +47,93 @@ struct BroadcastListeners {
         let origin: String
         /// What its client calls itself there: it does not hear what it posts under that name.
         let token: Value?
-        fileprivate let client: ConnectedClient
+        let client: ConnectedClient
+        /// Whether its client's link has room for an event.
+        let hasRoom: () -> Bool
         /// Hands an event over; false: there was no room for it.
-        fileprivate let tell: (Outgoing) -> Bool
-        fileprivate var missed: Int64 = 0
+        private let send: (Outgoing) -> Bool
+        var missed: Int64 = 0
+        fileprivate var order: UInt64 = 0
 
         init(
-            name: String, origin: String, token: Value?, client: ConnectedClient, tell: @escaping (Outgoing) -> Bool
+            name: String, origin: String, token: Value?, client: ConnectedClient, hasRoom: @escaping () -> Bool,
+            send: @escaping (Outgoing) -> Bool
         ) {
             self.name = name
             self.origin = origin
             self.token = token
             self.client = client
-            self.tell = tell
+            self.hasRoom = hasRoom
+            self.send = send
         }
 
         var value: Value { ["origin": .string(origin), "name": .string(name), "id": .string(id)] }
 
         /// Nobody hears what he has posted himself. Where he has said no token, that is everything his client posts without
         /// one; what is posted with one comes, and says whose it is.
-        fileprivate func hears(_ message: BroadcastMessage) -> Bool {
+        func hears(_ message: BroadcastMessage) -> Bool {
             guard message.isFor(origin) else { return false }
             if client.id != message.client { return true }
             return !message.token.isNull && message.token != token
         }
+
+        /// Tells it, and how many it has missed before.
+        func tell(_ event: BroadcastEvent) {
+            if let outgoing = event.outgoing(for: self), send(outgoing) { missed = 0 } else { missed += 1 }
+        }
     }
 
+    func count(of client: UInt64) -> Int { clients[client]?.count ?? 0 }
+
+    func topic(_ name: String) -> Topic? { topics[TextKey(name)] }
+
     mutating func add(_ listener: Listener) {
-        all[listener.id] = listener
-        names[listener.name, default: []].append(listener.id)
-        counts[listener.client.id, default: 0] += 1
+        let topic = topics[TextKey(listener.name)] ?? Topic()
+        topics[TextKey(listener.name)] = topic
+        listener.order = topic.members.append(listener)
+        clients[listener.client.id, default: [:]][TextKey(listener.id)] = listener
     }
 
     /// Takes back a subscription of this client; `nil` when it has none of this id.
     mutating func remove(_ id: String, of client: UInt64) -> Listener? {
-        guard let listener = all[id], listener.client.id == client else { return nil }
-        all[id] = nil
-        names[listener.name]?.removeAll { TextKey.areSame($0, id) }
-        if names[listener.name]?.isEmpty == true { names[listener.name] = nil }
-        counts[client, default: 1] -= 1
-        if counts[client] == 0 { counts[client] = nil }
+        guard let listener = clients[client]?.removeValue(forKey: TextKey(id)) else { return nil }
+        if clients[client]?.isEmpty == true { clients[client] = nil }
+        leave(listener)
         return listener
     }
 
-    /// The client is gone.
-    mutating func remove(client: UInt64) {
-        guard counts[client] != nil else { return }
-        for listener in all.values where listener.client.id == client { _ = remove(listener.id, of: client) }
+    private mutating func leave(_ listener: Listener) {
+        guard let topic = topics[TextKey(listener.name)] else { return }
+        topic.members.remove(listener.order)
+        if topic.members.isEmpty { topics[TextKey(listener.name)] = nil }
     }
 
-    /// Tells all whom it is for. Answers how many there are.
-    @discardableResult
-    func hear(_ message: BroadcastMessage) -> Int {
-        let listeners = (names[message.name] ?? []).compactMap { all[$0] }.filter { $0.hears(message) }
-        if listeners.isEmpty { return 0 }
-        var failure: Value = .null
-        var data = message.data
-        if data == nil {
-            data = message.content.broadcastData
-            if data == nil {
-                failure = IPCError.dataClone("what was posted has no form in JSON").value
-            }
-        }
-        let told = message.value(data ?? .null)
-        for listener in listeners { tell(listener, message, told, failure) }
-        return listeners.count
+    /// The client is gone, and with it all its subscriptions: those, for ``BroadcastListenerRemoval``.
+    mutating func take(client: UInt64) -> [Listener] {
+        clients.removeValue(forKey: client).map { Array($0.values) } ?? []
     }
 
-    private func tell(_ listener: Listener, _ message: BroadcastMessage, _ told: Value, _ failure: Value) {
-        var detail: Value.Members = [
-            "subscription": listener.value, "message": told, "origin": .string(message.origin),
-            "name": .string(message.name), "id": .string(message.id),
-        ]
-        if listener.missed > 0 { detail["missed"] = .int(listener.missed) }
-        let event: Value = ["source": "broadcast_channel.subscribe", "data": .object(detail), "err": failure]
-        if let outgoing = try? Outgoing.event(
-            BroadcastListeners.event, event, nil, nil, limit: listener.client.messageBytes),
-            listener.tell(outgoing)
-        {
-            listener.missed = 0
-        } else {
-            listener.missed += 1
-        }
-    }
+    /// One of those.
+    mutating func forget(_ listener: Listener) { leave(listener) }
 }
 
-extension PortContent {
-    /// UNTRUSTED: what a broadcast says, as JSON would. `nil`: it has no form there.
-    fileprivate var broadcastData: Value? {
-        guard let said = try? decode(ports: []), case .message(_, let data) = BroadcastForm(said) else { return nil }
-        return data.jsonValue
+/// The end of a client that listens with requests.
+final class BroadcastListenerRemoval: SlicedWork {
+    private unowned let hub: BroadcastHub
+    private let client: UInt64
+    private var left: [BroadcastListeners.Listener]?
+
+    init(_ hub: BroadcastHub, _ client: UInt64) {
+        self.hub = hub
+        self.client = client
+    }
+
+    func goOn(_ slice: Slice) -> Bool {
+        if left == nil { left = hub.listeners.take(client: client) }
+        while let listener = left?.popLast() {
+            hub.listeners.forget(listener)
+            if slice.isOver { break }
+        }
+        return left?.isEmpty == false
     }
 }

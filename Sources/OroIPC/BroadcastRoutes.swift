@@ -6,25 +6,36 @@ import OroLink
 enum BroadcastRoutes {
     /// They answer on the host's thread, where broadcasts are known, in the order they came.
     static func all(of core: HostCore) -> [Router.Route] {
+        /// `answer` is given what to call with the answer, once.
         func route(
-            _ name: String, _ answer: @escaping @Sendable (HostCore, Message) throws(IPCError) -> Value
+            _ name: String,
+            _ answer: @escaping @Sendable (HostCore, Message, @escaping (Swift.Result<Value, IPCError>) -> Void) -> Void
         ) -> Router.Route {
             Router.ReplyRoute(name) { [weak core] message, reply in
                 let isTaken = core?.reactor.submit { [weak core] in
                     guard let core else { return }
-                    do throws(IPCError) {
-                        try message.checkParameters(core.options.builtInParameterBytes)
-                        guard core.options.ports.allowsBroadcasts else {
-                            throw .notAllowed("this host has no broadcasts")
-                        }
-                        let value = try answer(core, message)
+                    answer(core, message) { result in
                         // Nobody may wait any more.
-                        try? reply.send(value)
-                    } catch {
-                        try? reply.fail(error)
+                        switch result {
+                        case .success(let value): try? reply.send(value)
+                        case .failure(let error): try? reply.fail(error)
+                        }
                     }
                 }
                 if isTaken != true { throw IPCError.hostGone }
+            }
+        }
+        func route(
+            _ name: String, _ answer: @escaping @Sendable (HostCore, Message) throws(IPCError) -> Value
+        ) -> Router.Route {
+            route(name) { core, message, reply in
+                do throws(IPCError) {
+                    try message.checkParameters(core.options.builtInParameterBytes)
+                    try mayBroadcast(core)
+                    reply(.success(try answer(core, message)))
+                } catch {
+                    reply(.failure(error))
+                }
             }
         }
         return [
@@ -35,23 +46,29 @@ enum BroadcastRoutes {
         ]
     }
 
+    private static func mayBroadcast(_ core: HostCore) throws(IPCError) {
+        guard core.options.ports.allowsBroadcasts else { throw .notAllowed("this host has no broadcasts") }
+    }
+
     /// `{name, origin, token}`: answers `{origin, name, id}`. Without an origin it is the usual one.
     private static func subscribe(_ core: HostCore, _ message: Message) throws(IPCError) -> Value {
         guard let client = message.client, client.isConnected else {
             throw .notAllowed("only clients subscribe with requests; the host has IPCBroadcastChannel(_:in:)")
         }
         let most = core.options.ports.portsPerLink
-        guard core.broker.hub.listeners.counts[client.id, default: 0] < most else {
+        guard core.broker.hub.listeners.count(of: client.id) < most else {
             throw IPCError(.quotaExceeded, "more than \(most) subscriptions")
         }
         let listener = BroadcastListeners.Listener(
             name: try name(message), origin: try origin(message),
             token: message["token"].flatMap { $0.isNull ? nil : $0 },
             client: client,
-            tell: { [weak core] outgoing in
-                guard let core, let host = core.links[client.id],
-                    host.link.waitingBytes(in: 0) <= BroadcastHub.windowBytes
-                else { return false }
+            hasRoom: { [weak core] in
+                guard let core, let host = core.links[client.id] else { return false }
+                return host.link.waitingBytes(in: 0) < core.options.ports.broadcastBytesPerLink
+            },
+            send: { [weak core] outgoing in
+                guard let core, let host = core.links[client.id] else { return false }
                 return core.deliver(outgoing, to: host)
             })
         core.broker.hub.listeners.add(listener)
@@ -75,17 +92,35 @@ enum BroadcastRoutes {
         return listener.value
     }
 
-    /// `{name, origin, token, data}`: answers the message as others hear it. `data` is a text of JSON, or any value.
-    private static func post(_ core: HostCore, _ message: Message) throws(IPCError) -> Value {
-        let (name, origin) = (try name(message), try origin(message))
-        guard let given = message["data"] else { throw .expecting("data") }
-        let data = given.string.flatMap { try? Value(json: $0) } ?? given
-        let said = BroadcastForm.message(origin: origin, data: StructuredValue(data).inflatingBuffers())
-        let posted = BroadcastMessage(
-            name: name, origin: origin, content: try PortContent(said.value, transfer: []), data: data,
-            client: message.client?.id, token: message["token"] ?? .null)
-        guard core.broker.hub.post(posted) > 0 else { throw IPCError(.notFound, "No subscribers") }
-        return posted.value(data)
+    /// `{name, origin, token, data}`: answers the message as others hear it, when it has gone to all of them. `data` is a text of
+    /// JSON, or any value.
+    private static func post(
+        _ core: HostCore, _ message: Message, _ reply: @escaping (Swift.Result<Value, IPCError>) -> Void
+    ) {
+        do throws(IPCError) {
+            try mayBroadcast(core)
+            let most = core.options.ports.broadcastRequestBytes
+            guard message.storage.header.valueBytes <= most else {
+                throw IPCError(
+                    .quotaExceeded,
+                    "\(message.storage.header.valueBytes) bytes posted with a request; at most \(most) (HostOptions.ports.broadcastRequestBytes)"
+                )
+            }
+            let (name, origin) = (try name(message), try origin(message))
+            guard let given = message["data"] else { throw .expecting("data") }
+            let data = given.string.flatMap { try? Value(json: $0) } ?? given
+            let said = BroadcastForm.message(origin: origin, data: StructuredValue(data).inflatingBuffers())
+            let posted = BroadcastMessage(
+                name: name, origin: origin, content: try PortContent(said.value, transfer: []), data: data,
+                client: message.client?.id, token: message["token"] ?? .null)
+            core.broker.hub.post(posted, for: message.client?.id ?? 0) { count in
+                reply(
+                    count > 0
+                        ? .success(posted.value(data)) : .failure(IPCError(.notFound, "No subscribers")))
+            }
+        } catch {
+            reply(.failure(error))
+        }
     }
 
     private static func name(_ message: Message) throws(IPCError) -> String {

@@ -39,12 +39,18 @@ final class DirectLinks: @unchecked Sendable {
         }
     }
 
-    /// The lowest place that is free.
-    var freeSlot: Int {
-        var slot = 0
-        while all.contains(where: { $0.slot == slot }) { slot += 1 }
-        return slot
+    /// Places that were given back, and the first that was never taken.
+    private var freeSlots: [Int] = []
+    private var firstUnused = 0
+
+    /// A place that is free, below ``most``.
+    func takeSlot() -> Int {
+        if let slot = freeSlots.popLast() { return slot }
+        defer { firstUnused += 1 }
+        return firstUnused
     }
+
+    func giveBack(_ slot: Int) { freeSlots.append(slot) }
 }
 
 /// Messages sent. One thread at a time adds, the holder of the lock of the client's ports; any may look.
@@ -65,9 +71,9 @@ extension ClientCore: Introductions {
             guard let introduced = directs.introduced.removeValue(forKey: id), !news.isRefusal else { return }
             // An offer that cannot be is no fault of the host's: it only passes them on.
             guard let link = try? introduced.meet(news) else { return }
-            return add(DirectLink(link, slot: directs.freeSlot, core: self), id)
+            return add(DirectLink(link, slot: directs.takeSlot(), core: self), id)
         }
-        guard options.allowsDirectLinks, directs.introduced[id] == nil else {
+        guard options.allowsDirectLinks, directs.introduced[id] == nil, directLink(id) == nil else {
             throw .violation("an introduction that was not asked for")
         }
         guard directs.introduced.count + directs.all.count < DirectLinks.most else {
@@ -102,6 +108,7 @@ extension ClientCore: Introductions {
         guard directs.all.contains(where: { $0 === direct }) else { return }
         if case .peerGone = why { _ = readToEnd(direct) }
         directs.all.removeAll { $0 === direct }
+        directs.giveBack(direct.slot)
         directs.known.withLock { $0[direct.link.id] = nil }
         directs.count.subtract(1, ordering: .relaxed)
         stopWatchingWhileAsleep(direct)

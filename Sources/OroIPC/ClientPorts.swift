@@ -33,7 +33,7 @@ import Synchronization
             case .message(let posting):
                 var message = PortFrame.Message(
                     number: posting.number, seq: posting.seq, consumed: posting.consumed, content: posting.content,
-                    carried: posting.carried.map { [$0.number, $0.consumed, $0.id] })
+                    carried: posting.carried.map(\.row))
                 guard let descriptors = posting.content.descriptors else { return try PortWriter.write(message, send) }
                 guard core.link.waitingBytes(in: ring) <= core.options.waitingBytes / 2 else { throw .busy }
                 message.firstDescriptor = try pass(descriptors, core.link)
@@ -52,14 +52,14 @@ import Synchronization
                 }
             case .consumed(let number, let count):
                 var frame = PortOperation.consumed.frame(number)
-                frame.seq = Seq(count)
+                frame.seq = Seq(count.value)
                 try send(frame, nil)
             case .close(let number):
                 try send(PortOperation.close.frame(number), nil)
             case .way(let frame): try send(frame.frame, nil)
             case .claimed(let count):
                 var frame = PortOperation.returned.frame(0)
-                frame.seq = Seq(count)
+                frame.seq = Seq(count.value)
                 try send(frame, nil)
             }
         }
@@ -113,31 +113,21 @@ import Synchronization
 extension ClientCore {
     /// UNTRUSTED: a frame of ports, from the host.
     func takePort(_ storage: FrameStorage) throws(LinkError) {
-        switch unsafe try receiving.pointee.ports.read(storage) {
-        case nil: break
-        case .message(let message):
-            ports.take(
-                .message(
-                    PortDelivery(
-                        number: message.number, seq: message.seq, consumed: message.consumed,
-                        content: message.content,
-                        carried: message.carried.map {
-                            .init(number: $0[0], received: $0[1], sent: $0[2], acknowledged: $0[3], id: $0[4])
-                        })))
-        case .consumed(let number, let count): ports.take(.consumed(number, count: count))
-        case .close(let number, let reason): ports.take(.closed(number, reason: reason))
+        guard let frame = unsafe try receiving.pointee.ports.read(storage) else { return }
+        switch frame {
         case .descriptors(let first, let count):
-            let claimed = try link.claim(first, count: count).descriptors
+            let claimed = try link.claim(first.value, count: count).descriptors
             unsafe receiving.pointee.ports.attach(CarriedDescriptors(claimed))
-            ports.withLock { try? ports.send(.claimed(first + UInt64(count))) }
-        case .returned(let count): portRoute.note(returned: count)
-        case .way(let frame):
-            guard frame.step.isOfBroker else { throw .violation("a step of a direct way that is an owner's") }
-            if frame.step == .drain, let direct = ports.link(ofWay: frame.token) as? DirectLink { drain(direct) }
-            // Offers come over the socket, and before the way that goes over their link; but maybe they were not read yet.
-            if frame.step == .prepare, directLink(frame.link) == nil { try link.readAnnounced() }
-            ports.take(.way(frame))
-        case .open, .channel: throw .violation("an operation of ports that a host does not ask for")
+            ports.withLock { try? ports.send(.claimed(SequenceNumber(own: first.value + UInt64(count)))) }
+        case .returned(let count): portRoute.note(returned: count.value)
+        default:
+            guard let news = try frame.news() else { return }
+            if case .way(let way) = news {
+                if way.step == .drain, let direct = ports.link(ofWay: way.token) as? DirectLink { drain(direct) }
+                // Offers come over the socket, and before the way that goes over their link; but maybe they were not read yet.
+                if way.step == .prepare, directLink(way.link) == nil { try link.readAnnounced() }
+            }
+            ports.take(news)
         }
     }
 
@@ -200,7 +190,7 @@ extension ClientCore {
 extension PortHome {
     /// A new port, whose other end goes to whoever answers to the name.
     func openPort(_ name: String, _ opening: PortOpening) throws(IPCError) -> IPCMessagePort {
-        guard (1...255).contains(name.utf8.count) else {
+        guard PortLimits.name.contains(name.utf8.count) else {
             throw .type("the name of a port is 1 to 255 bytes long, not \(name.utf8.count)")
         }
         if isForeign { throw IPCError(.forked) }

@@ -206,6 +206,8 @@ extension ClientCore {
     /// UNTRUSTED: the host takes more chunks of a body. It may not know yet that the request was given up.
     func takeCredit(_ header: FrameHeader) throws(LinkError) {
         guard let body = pending.withLock({ $0.streams(header.ticket)?.body }) else { return }
-        guard body.grant(Int(header.deadline)) else { throw .violation("credit for \(header.deadline) more chunks") }
+        guard let credit = Credit(header.deadline), body.grant(credit) else {
+            throw .violation("credit for \(header.deadline) more chunks; at most \(Credit.most)")
+        }
     }
 }

@@ -59,7 +59,7 @@ import Synchronization
         let count = FrameHeader.byteCount + value.count + payloadBytes
         let header = FrameHeader(
             kind: .port, deadline: PortOperation.message.rawValue << 28 | message.consumed, ticket: message.number,
-            seq: message.seq, valueBytes: UInt32(value.count), payloadBytes: UInt32(payloadBytes))
+            seq: message.seq.value, valueBytes: UInt32(value.count), payloadBytes: UInt32(payloadBytes))
         return try link.withRing(shared: true) { (ring) throws(LinkError) in
             guard !link.isBackedUp(ring), count <= link.recordLimit(of: ring), count <= link.peerMessageBytes else {
                 return false
@@ -185,7 +185,7 @@ import Synchronization
             spare = FrameStorage(link.account)
             try storage.borrow(from: link)
         }
-        if let message = reader.readPlain(storage) { return try ports.take(message, over: self) }
+        if let message = try reader.readPlain(storage) { return try ports.take(message, over: self) }
         guard let frame = try reader.read(storage) else { return }
         guard case .message(let message) = frame else { return try ports.take(frame, over: self) }
         guard message.carried.isEmpty else { throw .violation("ports on a direct link") }

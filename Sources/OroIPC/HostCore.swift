@@ -43,6 +43,8 @@ import Synchronization
     let blocks: ByteAccount.Total
     /// All ports of the clients and of this host; and those of this host.
     let broker: PortBroker
+    /// What goes on over turns.
+    let slices = HostSlices()
     let ports: PortHome
     private let portRoute = HostPortRoute()
     /// Keys of `greetings` in the order their deadlines come.
@@ -84,7 +86,7 @@ import Synchronization
         folder = SocketFolder(options.folder)
         account = ByteAccount.Total(limit: options.receivedBytes)
         blocks = ByteAccount.Total(limit: options.blockBytes)
-        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes)
+        broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
         ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
@@ -149,6 +151,7 @@ import Synchronization
         stopListening()
         for key in greetings.keys { dropGreeting(key) }
         for link in Array(links.values) { end(link, .closed) }
+        slices.finish()
         workers.close()
         ports.end(.network("the host has stopped"))
         publish()
@@ -240,8 +243,11 @@ import Synchronization
         // The common case of speed is one busy client: its next message is answered without another look around.
         for round in 1...HostCore.roundsAtOnce {
             if pollLinks(&now) { progressed = true }
+            if slices.run() { progressed = true }
             if round % Turn.records == 0, oro_ticks() > end { break }
-            guard unsafe active.count == 1, unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) }) else {
+            guard slices.isEmpty, unsafe active.count == 1,
+                unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) })
+            else {
                 break
             }
         }
@@ -518,10 +524,10 @@ import Synchronization
         if case .overQuota = why { host.sayGoodbye(why.description) }
         deactivate(host)
         host.isEnded = true
-        host.cancelAll()
         host.link.end(why)
         stopWatching(key | Source.socket)
         if host.link.pidfd != nil { stopWatching(key | Source.pidfd) }
+        host.beginTeardown()
         publish()
         options.onDisconnect?(host.client)
     }

@@ -177,12 +177,9 @@ extension HostLink {
         try replyInFull(request, wideSeq: wideSeq, result)
     }
 
-    /// The link is over: nobody waits for these any more.
-    func cancelAll() {
-        for work in running.values { work.cancel(.abort("the client is gone")) }
-        closeStreams(running.values)
-        closePorts()
-        running = [:]
-        answering = [:]
+    /// The link is over: nobody waits for any of it any more.
+    func beginTeardown() {
+        unsafe core.broker.beginRemoval(of: ports)
+        unsafe core.slices.add(HostTeardown(self, core.broker), for: link.id)
     }
 }

@@ -241,6 +241,7 @@ import OroLink
     private func route(
         _ header: FrameHeader, _ storage: FrameStorage, _ ring: Int
     ) throws(LinkError) -> Unmanaged<Router.Route>? {
+        // UNTRUSTED: 16 bits, and compared with how many there are before it is an index.
         let number = Int(header.route)
         if number == 0 { return unsafe try inlineRoute(storage) }
         // `tables` has an entry for every ring number.
@@ -281,6 +282,7 @@ import OroLink
         let header = storage.header
         switch header.kind {
         case .name:
+            // UNTRUSTED: 16 bits, compared.
             guard unsafe Int(header.route) == tables[ring].names.count + 1, Int(header.route) <= RouteNumbers.most
             else { throw .violation("a route number out of turn") }
             let name = try inlineName(storage)
@@ -337,8 +339,8 @@ import OroLink
     private func answerNotFound(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         let header = storage.header
         guard header.kind == .request else { return }
+        // UNTRUSTED: the number was checked when its route was looked up.
         let number = Int(header.route)
-        // A number was checked when its route was looked up.
         let name = number == 0 ? try inlineName(storage) : unsafe tables[ring].names[number - 1]
         let url = "ipc://\(name)?index=0&seq=\(storage.seq.rText)"
         try reply(header, storage, Result(err: .notFound(url: url)))

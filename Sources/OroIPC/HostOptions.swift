@@ -46,9 +46,9 @@ public struct HostOptions: Sendable {
     /// The routes that every host has: `ping`, `platform.primordials`, `platform.event`, `diagnostics.*` and
     /// `broadcast_channel.*`. They can be neither replaced nor removed.
     public var builtInRoutes = true
-    /// Most bytes of encoded parameters that `platform.event`, `diagnostics.stream.*` and `broadcast_channel.*` read, at least 1 024: their
-    /// handlers run on the host's thread. A request with more gets a `RangeError`. A message posted at a port
-    /// of a broadcast channel may be longer; clients that have subscribed with requests are then told of a `QuotaExceededError` in its place.
+    /// Most bytes of encoded parameters that `platform.event`, `diagnostics.stream.*`, `broadcast_channel.subscribe` and `.unsubscribe` read,
+    /// at least 1 024: their handlers run on the host's thread. A request with more gets a `RangeError`. (What
+    /// `broadcast_channel.postMessage` takes is ``PortOptions/broadcastRequestBytes``.)
     public var builtInParameterBytes = 256 << 10
     /// What `platform.primordials` shows as the version: that of the program, where it has one.
     public var version = RuntimeVersion.library

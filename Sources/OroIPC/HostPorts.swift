@@ -11,6 +11,13 @@ public struct PortOptions: Sendable, Hashable {
     public var allowsMeetings = false
     /// Clients may subscribe to broadcasts, and post to them: ``IPCBroadcastChannel``. Whoever is connected may take any name.
     public var allowsBroadcasts = true
+    /// Bytes of broadcasts that wait for all subscriptions of one client: each message counts for what it has, and 256 bytes more. Of
+    /// further ones the subscriptions hear how many they missed.
+    public var broadcastBytesPerLink = 64 << 20
+    /// Longest value that is posted with the request `broadcast_channel.postMessage`, encoded: bytes. A longer one is refused with a
+    /// `QuotaExceededError`; an ``IPCBroadcastChannel`` takes as much as a message holds. Clients that subscribe with requests hear no
+    /// more of such a one, value and buffers together: their event has a `QuotaExceededError` in its place.
+    public var broadcastRequestBytes = 256 << 10
     /// Two clients whose conversation goes on for a while get a link of their own, if both take part in that
     /// (``ClientOptions/allowsDirectLinks``). Each learns the other's process, user and group.
     public var allowsDirectLinks = true
@@ -85,7 +92,9 @@ final class LocalPorts: PortMember {
     init(_ home: PortHome) { self.home = home }
 
     override func deliver(_ delivery: PortDelivery) { home.take(.message(delivery)) }
-    override func tellConsumed(_ number: UInt64, _ count: UInt64) { home.take(.consumed(number, count: count)) }
+    override func tellConsumed(_ number: UInt64, _ count: UInt64) {
+        home.take(.consumed(number, count: SequenceNumber(own: count)))
+    }
     override func tellClosed(_ number: UInt64, reason: String?) { home.take(.closed(number, reason: reason)) }
     override func accepts(_ name: String) -> Bool { home.accepts(name) }
     override func opened(_ number: UInt64, name: String, by member: PortMember) {
@@ -105,8 +114,14 @@ final class LinkPorts: PortMember {
     /// How many of those that were passed to it the client has taken in.
     private var claimedDescriptors: UInt64 = 0
 
-    init(_ host: HostLink) { self.host = host }
+    init(_ host: HostLink) {
+        self.host = host
+        super.init()
+        let core = unsafe host.core
+        broadcasts.most = core.options.ports.broadcastBytesPerLink
+    }
 
+    override var sliceOwner: UInt64 { host.link.id }
     override var hasRoom: Bool { !host.link.isBackedUp(0) && !isOver }
     private var isOver: Bool { host.isEnded || host.link.isOver }
     override var client: PortClient { PortClient(id: host.link.id, identity: host.link.peer) }
@@ -114,7 +129,7 @@ final class LinkPorts: PortMember {
     override func deliver(_ delivery: PortDelivery) {
         var message = PortFrame.Message(
             number: delivery.number, seq: delivery.seq, consumed: delivery.consumed, content: delivery.content,
-            carried: delivery.carried.map { [$0.number, $0.received, $0.sent, $0.acknowledged, $0.id] })
+            carried: delivery.carried.map(\.row))
         if let descriptors = delivery.content.descriptors, takesDescriptors, !descriptors.list.isEmpty {
             // Without them, where they cannot be passed now: that is a message that cannot be read.
             message.firstDescriptor = (try? host.link.pass(descriptors.list)) ?? nil
@@ -178,12 +193,14 @@ final class LinkPorts: PortMember {
         }
         core.broker.descriptors += count
         let id = host.link.id
-        return CarriedDescriptors(list) { [weak core] in
-            // On whatever thread the last one lets go of them.
+        return CarriedDescriptors(list) { [weak core] list in
+            // On whatever thread the last one lets go of them. The client is told before they are closed: whoever sees them closed
+            // finds that there is room for others.
             _ = core?.reactor.submit { [weak core] in
                 guard let core else { return }
                 core.broker.descriptors -= count
                 core.links[id]?.ports.letGo(count)
+                withExtendedLifetime(list) {}
             }
         }
     }
@@ -279,34 +296,17 @@ extension HostLink {
     /// UNTRUSTED: a frame of ports.
     func takePort(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         let broker = unsafe core.broker
-        guard let frame = try ports.readers[ring, default: PortReader(columns: 3)].read(storage) else { return }
-        switch frame {
-        case .open(let number, let name, let opening):
-            try broker.take(.open(number, name: name, opening), from: ports)
-        case .channel(let first, let second): try broker.take(.channel(first, second), from: ports)
-        case .message(let message):
-            let posting = PortPosting(
-                number: message.number, seq: message.seq, consumed: message.consumed, content: message.content,
-                carried: message.carried.map { .init(number: $0[0], consumed: $0[1], id: $0[2]) })
-            try broker.take(.message(posting), from: ports)
-        case .consumed(let number, let count): try broker.take(.consumed(number, count: count), from: ports)
-        case .close(let number, _): try broker.take(.close(number), from: ports)
-        case .way(let frame): try broker.take(.way(frame), from: ports)
-        case .descriptors(let first, let count):
-            let claimed = try ports.claim(first, count)
+        guard
+            let frame = try ports.readers[ring, default: PortReader(columns: PortReader.columnsOfClient)].read(storage)
+        else { return }
+        if case .descriptors(let first, let count) = frame {
+            let claimed = try ports.claim(first.value, count)
             ports.readers[ring]?.attach(claimed)
-        case .returned(let count): try broker.take(.claimed(count), from: ports)
+        } else if let order = try frame.order() {
+            try broker.take(order, from: ports)
         }
     }
 
     /// There is room in the ring again.
-    func flushPorts() {
-        for end in ports.takeWaiting() { unsafe core.broker.pump(end) }
-    }
-
-    /// The link is over.
-    func closePorts() {
-        unsafe core.broker.remove(ports)
-        unsafe core.broker.hub.listeners.remove(client: link.id)
-    }
+    func flushPorts() { unsafe core.broker.pumpWaiting(of: ports) }
 }

@@ -138,14 +138,6 @@ extension HostLink {
         try end(header.ticket, .timeout("the deadline had passed before the request was read"))
     }
 
-    /// The link is over.
-    func closeStreams(_ work: Dictionary<UInt64, Work>.Values) {
-        let gone = IPCError.abort("the client is gone")
-        for work in work { work.reply?.close(gone) }
-        for body in streams.bodies.values { body.giveUp(gone) }
-        streams = HostStreams()
-    }
-
     // MARK: Bodies
 
     /// The body of the request with this ticket.
@@ -184,6 +176,8 @@ extension HostLink {
     /// UNTRUSTED: the client takes more chunks. It may not know yet that its request is over.
     func takeCredit(_ header: FrameHeader) throws(LinkError) {
         guard let serial = answering[header.ticket], let reply = running[serial]?.reply else { return }
-        guard reply.grant(Int(header.deadline)) else { throw .violation("credit for \(header.deadline) more chunks") }
+        guard let credit = Credit(header.deadline), reply.grant(credit) else {
+            throw .violation("credit for \(header.deadline) more chunks; at most \(Credit.most)")
+        }
     }
 }

@@ -58,19 +58,41 @@ public final class IPCMessagePort: Sendable {
     /// Ports in `value` must be in `transfer`, which may have further ones: all of them belong to whoever takes the message.
     /// Throws a `DataCloneError` for a port that is not in the list, in it twice, closed or given away, this port itself
     /// or its other end, and for more than 16 file descriptors, or a host that passes none on; and a `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the
-    /// other end (a file descriptor counts for 64 KiB), or 64 of this client's descriptors in all. Nothing else fails: a message to an end that is closed goes nowhere.
+    /// other end (a file descriptor counts for 64 KiB), or 64 of this client's descriptors in all. For room for descriptors, which is told of
+    /// after they are taken, it waits for up to 100 ms. Nothing else fails: a message to an end that is closed goes nowhere.
     public func postMessage(_ value: StructuredValue, transfer: [IPCMessagePort] = []) throws(IPCError) {
         guard let content = try content(value, transfer) else { return }
         if try post(content, transfer) { return }
         // What was taken meanwhile may not have been read yet, where nobody here waits for anything.
         endpoint.home.route?.read { true }
-        if try !post(content, transfer) {
+        if try post(content, transfer) { return }
+        if try !postAfterMoment(content, transfer) {
             throw IPCError(
                 name: "QuotaExceededError",
                 message:
                     "port \(id): \(PortLimits.window) messages, or \(PortLimits.windowBytes) bytes, wait to be taken"
                     + (content.descriptors == nil ? "" : ", or \(Link.descriptorsAtOnce) of this client's descriptors"),
                 code: "QUOTA_EXCEEDED_ERR")
+        }
+    }
+
+    /// Posts a message with descriptors as soon as those that were taken are known to be, if that is in a moment. False: it was not.
+    private func postAfterMoment(_ content: PortContent, _ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
+        guard let descriptors = content.descriptors else { return false }
+        let end = oro_now() + PortLimits.descriptorMoment
+        while true {
+            let now = oro_now()
+            if endpoint.withLock({ _ in endpoint.isFull }) || now >= end { return false }
+            let word = Word()
+            let seen = word.now
+            let token = endpoint.withLock { _ in
+                endpoint.isOwned(by: self) ? endpoint.waitForRoom(.callback { word.change() }, for: descriptors) : nil
+            }
+            if let token {
+                word.wait(while: seen, nanoseconds: end - now)
+                endpoint.withLock { _ in endpoint.cancelRoom(token) }
+            }
+            if try post(content, transfer) { return true }
         }
     }
 
@@ -156,7 +178,9 @@ public final class IPCMessagePort: Sendable {
             }
             guard port.endpoint.isOwned(by: port) else { throw .dataClone("port \(port.id) is closed or given away") }
             carried.append(
-                .init(number: port.endpoint.number, consumed: port.endpoint.consumed, id: port.endpoint.id))
+                .init(
+                    number: port.endpoint.number, consumed: SequenceNumber(own: port.endpoint.consumed),
+                    id: port.endpoint.id))
         }
         if home.ending != nil { return true }
         if content.descriptors != nil, home.route?.takesDescriptors == false {
@@ -175,7 +199,7 @@ public final class IPCMessagePort: Sendable {
         try home.send(
             .message(
                 PortPosting(
-                    number: endpoint.number, seq: endpoint.sent,
+                    number: endpoint.number, seq: SequenceNumber(own: endpoint.sent),
                     consumed: UInt32(truncatingIfNeeded: endpoint.consumed) & PortOperation.countMask,
                     content: content, carried: carried)))
         endpoint.noteSaid()

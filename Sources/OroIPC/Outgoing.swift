@@ -17,6 +17,13 @@ struct Outgoing: Sendable {
         return try Outgoing(Frame(.event, name: name, value: value, headers: headers?.pairs), bytes, limit)
     }
 
+    /// The same with a value that is encoded.
+    static func event(_ name: String, encoded: EncodedValue, limit: Int) throws(IPCError) -> Outgoing {
+        var frame = Frame(.event, name: name)
+        frame.encoded = encoded
+        return try Outgoing(frame, nil, limit)
+    }
+
     /// The frame of a result that nobody asked for.
     static func push(
         _ value: Value?, _ bytes: Bytes?, _ headers: Headers?, limit: Int

@@ -16,6 +16,8 @@ final class PortBroker {
     private(set) var local: PortMember?
     private var hubBox: BroadcastHub?
     let options: PortOptions
+    /// Where what is too much for one turn goes on.
+    let slices: HostSlices
     /// First ends that wait for somebody who says the same name.
     private var meetings: [TextKey: PortEnd] = [:]
     /// Ends there are, on both sides of all links and on their way.
@@ -31,9 +33,13 @@ final class PortBroker {
     var descriptors = 0
 
     private let longestMessage: Int
+    /// What waited at ports that are closed, and was not let go of yet.
+    var remains: Deque<Deque<PortParcel>> = []
+    var isLettingGo = false
 
-    init(_ options: PortOptions, longestMessage: Int) {
+    init(_ options: PortOptions, longestMessage: Int, slices: HostSlices = HostSlices()) {
         self.options = options
+        self.slices = slices
         self.longestMessage = longestMessage
         hubBox = BroadcastHub(self)
     }
@@ -53,19 +59,20 @@ final class PortBroker {
         switch order {
         case .open(let number, let name, let opening): try open(number, name, opening, member)
         case .channel(let first, let second):
-            let (one, other) = try makeChannel(member)
-            try member.enter(one, number: first)
-            try member.enter(other, number: second)
+            try member.take(numbers: first, second)
+            let (one, other) = makeChannel(member)
+            member.give(one, number: first)
+            member.give(other, number: second)
             try checkQuota(member, one)
         case .message(let posting): try post(posting, member)
-        case .consumed(let number, let count): consume(try member.end(number), count)
+        case .consumed(let number, let count): consume(try member.end(number), count.value)
         case .close(let number): close(try member.end(number))
         case .way(let frame): try take(frame, from: member)
-        case .claimed(let count): member.note(claimed: count)
+        case .claimed(let count): member.note(claimed: count.value)
         }
     }
 
-    private func makeChannel(_ creator: PortMember) throws(LinkError) -> (PortEnd, PortEnd) {
+    private func makeChannel(_ creator: PortMember) -> (PortEnd, PortEnd) {
         let (one, other) = (PortEnd(), PortEnd())
         one.peer = other
         other.peer = one
@@ -81,7 +88,11 @@ final class PortBroker {
     private func checkQuota(_ member: PortMember, _ end: PortEnd) throws(LinkError) {
         guard member.created > options.portsPerLink, let other = end.peer else { return }
         // It may not have heard of that yet; but at some time it has.
-        guard member.created <= 2 * options.portsPerLink else { throw .violation("\(member.created) ports") }
+        guard member.created <= 2 * options.portsPerLink else {
+            // Nobody has it, so nobody would close it.
+            close(other)
+            throw .violation("\(member.created) ports")
+        }
         for end in [end, other] {
             end.closing = "QuotaExceededError: more than \(options.portsPerLink) ports"
             end.peer = nil
@@ -104,14 +115,15 @@ final class PortBroker {
     private func open(
         _ number: UInt64, _ name: String, _ opening: PortOpening, _ member: PortMember
     ) throws(LinkError) {
+        try member.take(numbers: number)
         if case .meeting = opening, options.allowsMeetings, let waiting = meetings.removeValue(forKey: TextKey(name)) {
             // The end that was left for whoever comes.
             waiting.meeting = nil
-            try member.enter(waiting, number: number)
+            member.give(waiting, number: number)
             return pump(waiting)
         }
-        let (end, other) = try makeChannel(member)
-        try member.enter(end, number: number)
+        let (end, other) = makeChannel(member)
+        member.give(end, number: number)
         try checkQuota(member, end)
         guard end.peer != nil else { return }
         switch opening {
@@ -128,7 +140,7 @@ final class PortBroker {
             guard options.allowsBroadcasts else { return refuse(end, "this host has no broadcasts") }
             let number = hub.takeNumber()
             hub.give(other, number: number)
-            hub.subscribe(number, name: name, origin: origin, keeping: keeping)
+            hub.subscribe(number, name: name, origin: origin, keeping: keeping, account: member.broadcasts)
         }
     }
 
@@ -145,23 +157,25 @@ final class PortBroker {
         let more = (posting.consumed &- UInt32(truncatingIfNeeded: end.base)) & PortOperation.countMask
         // Forwards only: what was counted exactly meanwhile looks like a great many more.
         if more <= PortOperation.countMask / 2 { consume(end, end.base + UInt64(more), telling: false) }
-        guard posting.seq == end.posted else { throw .violation("a message of a port out of turn") }
+        guard posting.seq.value == end.posted else { throw .violation("a message of a port out of turn") }
         end.posted += 1
         end.isInUse = true
         var carried: [PortEnd] = []
         // First all are looked up, then all are taken: a bad list moves nothing.
+        defer { for port in carried { port.isListed = false } }
         for item in posting.carried {
             let port = try member.end(item.number)
-            guard port !== end, !carried.contains(where: { $0 === port }) else {
+            guard port !== end, !port.isListed else {
                 throw .violation("a port goes along with its own message, or twice")
             }
-            guard item.consumed >= port.base, port.mayHaveTaken(item.consumed) else {
+            guard item.consumed.value >= port.base, port.mayHaveTaken(item.consumed.value) else {
                 throw .violation("more messages taken of a port than it was given")
             }
+            port.isListed = true
             carried.append(port)
         }
         for (item, port) in zip(posting.carried, carried) {
-            consume(port, item.consumed)
+            consume(port, item.consumed.value)
             port.id = item.id
             leave(port)
         }
@@ -170,12 +184,12 @@ final class PortBroker {
             for port in carried { close(port) }
             return
         }
-        if carried.contains(where: { target.isHeld(by: $0) }) {
+        if !carried.isEmpty, target.isHeldByListed {
             // A port inside its own queue could never be reached again: as if the message had been taken and lost.
             for port in carried { close(port) }
             return lose(target)
         }
-        if posting.seq < target.base {
+        if posting.seq.value < target.base {
             // It came by a direct way, and was taken.
             for port in carried { close(port) }
             return
@@ -190,9 +204,9 @@ final class PortBroker {
     private func postForPeer(_ posting: PortPosting, _ member: PortMember) throws(LinkError) {
         guard posting.carried.isEmpty else { throw .violation("a port that came by a direct way") }
         // What the owner had posted here before it was gone is known.
-        guard let end = try orphan(number: posting.number, of: member), posting.seq == end.posted else { return }
+        guard let end = try orphan(number: posting.number, of: member), posting.seq.value == end.posted else { return }
         end.posted += 1
-        guard let target = end.peer, posting.seq >= target.base else { return }
+        guard let target = end.peer, posting.seq.value >= target.base else { return }
         // It was the other one that said too much, and that is gone.
         guard mayTakeMore(target) else { return close(end) }
         append(posting, [], to: target)
@@ -205,7 +219,7 @@ final class PortBroker {
 
     private func append(_ posting: PortPosting, _ carried: [PortEnd], to target: PortEnd) {
         target.append(
-            PortParcel(seq: posting.seq, content: posting.content, carried: carried, cost: posting.content.cost))
+            PortParcel(seq: posting.seq.value, content: posting.content, carried: carried, cost: posting.content.cost))
         pump(target)
     }
 
@@ -241,13 +255,21 @@ final class PortBroker {
 
     // MARK: Passing on
 
-    /// Gives the owner of a port what is there for it, as long as the owner's link has room.
+    /// Gives the owner of a port what is there for it, as long as the owner's link has room; a part of it now and the rest in
+    /// slices where it is much.
     func pump(_ first: PortEnd) {
         var waiting = [first]
+        var budget = PortBroker.passedAtOnce
         while let end = waiting.popLast() {
             guard let owner = end.owner else { continue }
             while end.passed < end.queue.count {
                 let parcel = end.queue[end.passed]
+                guard budget > 0 else {
+                    owner.wait(end)
+                    pumpWaiting(of: owner)
+                    break
+                }
+                budget -= 1 + parcel.carried.count
                 guard owner.hasRoom, owner.hasRoom(for: parcel.content?.descriptors) else {
                     owner.wait(end)
                     break
@@ -259,13 +281,15 @@ final class PortBroker {
                     owner.give(port, number: number)
                     rows.append(
                         .init(
-                            number: number, received: port.base, sent: port.posted,
-                            acknowledged: min(port.peer?.base ?? port.posted, port.posted), id: port.id))
+                            number: number, received: SequenceNumber(own: port.base),
+                            sent: SequenceNumber(own: port.posted),
+                            acknowledged: SequenceNumber(own: min(port.peer?.base ?? port.posted, port.posted)),
+                            id: port.id))
                 }
                 let consumed = UInt32(truncatingIfNeeded: end.peer?.base ?? end.posted) & PortOperation.countMask
                 owner.deliver(
                     PortDelivery(
-                        number: end.number, seq: parcel.seq, consumed: consumed,
+                        number: end.number, seq: SequenceNumber(own: parcel.seq), consumed: consumed,
                         content: parcel.content ?? .unreadable, carried: rows))
                 waiting += parcel.carried
                 consider(end)
@@ -275,6 +299,18 @@ final class PortBroker {
                 owner.tellClosed(end.number, reason: end.closing)
             }
         }
+    }
+
+    /// Messages, and ports in them, that are passed on before others get their turn.
+    private static let passedAtOnce = 64
+
+    /// Passes more to `member` in slices, at the ports that wait for it. Its link may have room again.
+    func pumpWaiting(of member: PortMember) {
+        guard member.hasWaiting else { return }
+        member.setToBePumped()
+        if member.isPumped { return }
+        member.isPumped = true
+        slices.add(PortPumping(self, member), for: member.sliceOwner)
     }
 
     /// A port is on its way: its owner knows it no more. What it was given and has not taken, and the ports in that, are as
@@ -305,13 +341,13 @@ final class PortBroker {
             end.owner = nil
             closeWay(of: end)
             if let meeting = end.meeting, meetings[meeting] === end { meetings[meeting] = nil }
-            for parcel in end.queue {
-                for port in parcel.carried {
-                    port.holder = nil
-                    waiting.append(port)
-                }
+            if !end.queue.isEmpty {
+                if !isLettingGo { slices.add(PortRemains(self), for: HostSlices.broker) }
+                isLettingGo = true
+                remains.append(end.queue)
+                end.queue = []
+                end.queuedCost = 0
             }
-            end.queue = []
             end.creator?.created -= 1
             ends -= 1
             if let peer = end.peer {
@@ -327,18 +363,6 @@ final class PortBroker {
         }
     }
 
-    /// An owner is gone, and with it all its ends.
-    func remove(_ member: PortMember) {
-        member.isGone = true
-        for end in member.all {
-            if leaveOrphan(end, of: member) {
-                member.forget(end)
-                end.owner = nil
-                end.isOrphan = true
-            } else {
-                close(end)
-            }
-        }
-        forgetWays(of: member)
-    }
+    /// An owner is gone: it is told nothing more. What it had goes with ``PortRemoval``.
+    func beginRemoval(of member: PortMember) { member.isGone = true }
 }

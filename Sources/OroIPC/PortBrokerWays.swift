@@ -111,7 +111,7 @@ extension PortBroker {
         // The other may be gone.
         guard let pair = member.pairs.values.first(where: { $0.id == id }) else { return }
         guard pair.note(offerOf: member) else { throw .violation("a second offer for one introduction") }
-        // One that is gone takes its half with it: see `forgetWays`.
+        // One that is gone takes its half with it: see `forgetPairs`.
         guard let partner = pair.partner(of: member) else { return pair.fail() }
         guard pass(partner) else {
             for each in [member, partner] { each.refuse(introduction: id) }
@@ -126,6 +126,7 @@ extension PortBroker {
         ways[way.token] = way
         for each in [end, peer] {
             each.way = way
+            each.owner?.ways[way.token] = way
             each.passedSinceWay = 0
             each.owner?.tell(PortWayFrame(way.token, .prepare, number: each.number, link: pair.id))
         }
@@ -236,13 +237,16 @@ extension PortBroker {
         drains.append((way.token, oro_now() + UInt64(max(0, options.drainMilliseconds)) * 1_000_000))
     }
 
+    private static let drainsAtOnce = 64
+
     /// When to look for owners that do not say what the dead had sent them; `.max`: nobody waits for that.
     var nextDrain: UInt64 { drains.first?.deadline ?? .max }
 
     /// Whoever had a port before, and is silent (stopped, say), does not keep its new owner from the end of the conversation. Where
-    /// it has the port itself nobody else waits.
+    /// it has the port itself nobody else waits. A few at a time: the rest is due at once again.
     func giveUpDrains(_ now: UInt64) {
-        while let first = drains.first, first.deadline <= now {
+        for _ in 0..<PortBroker.drainsAtOnce {
+            guard let first = drains.first, first.deadline <= now else { return }
             drains.removeFirst()
             guard let way = ways[first.token], let index = way.sides.firstIndex(where: { $0.state == .gone }) else {
                 continue
@@ -258,8 +262,8 @@ extension PortBroker {
         }
     }
 
-    /// `member` is gone: nobody waits for its word any more.
-    func forgetWays(of member: PortMember) {
+    /// `member` is gone: those it was introduced to hear nothing more from it.
+    func forgetPairs(of member: PortMember) {
         for pair in member.pairs.values {
             guard let partner = pair.partner(of: member) else { continue }
             partner.pairs[ObjectIdentifier(member)] = nil
@@ -267,8 +271,11 @@ extension PortBroker {
             if !pair.isLinked { partner.refuse(introduction: pair.id) }
         }
         member.pairs = [:]
-        for way in Array(ways.values) {
-            guard let index = way.side(of: member) else { continue }
+    }
+
+    /// The same, for one way it had a part in.
+    func forget(_ way: DirectWay, of member: PortMember) {
+        if let index = way.side(of: member) {
             let orphan = way.sides[1 - index].state == .gone ? way.sides[1 - index].end : nil
             // Where its own end is not an orphan, that has gone on or is closed.
             if way.sides[index].state != .gone { settle(way, index) }
@@ -283,6 +290,7 @@ extension PortBroker {
         guard ways.removeValue(forKey: way.token) != nil else { return }
         tell(way, .over)
         for side in way.sides {
+            side.member?.ways[way.token] = nil
             guard let end = side.end else { continue }
             end.way = nil
             // Where ports go along again and again a way is hardly worth its beginning and end.

@@ -34,6 +34,8 @@ import Synchronization
     private var costs: Deque<Int> = []
     private var costSum = 0
     private var roomWaiters: [UInt64: Waiter] = [:]
+    /// The home knows that there are some.
+    private var isWaitingForRoom = false
     private var lastWaiter: UInt64 = 0
 
     // What comes in.
@@ -113,6 +115,11 @@ import Synchronization
     /// With the locks of both homes.
     func move(to home: PortHome) {
         precondition(firstHome.isLocal && self.home === firstHome, "a port moves once")
+        if isWaitingForRoom {
+            // The new home is told by `moved`.
+            isWaitingForRoom = false
+            firstHome.note(self, isWaitingForRoom: false)
+        }
         unsafe laterHome.store(.passRetained(home), ordering: .releasing)
     }
 
@@ -287,7 +294,9 @@ import Synchronization
         guard
             holds || saysAtOnce || consumed - said >= PortLimits.sayAfter || unsaidCost >= PortLimits.sayAfterBytes
         else { return }
-        if way?.saysConsumed(consumed) != true { try? home.send(.consumed(number, count: consumed)) }
+        if way?.saysConsumed(consumed) != true {
+            try? home.send(.consumed(number, count: SequenceNumber(own: consumed)))
+        }
         noteSaid()
     }
 
@@ -383,6 +392,10 @@ import Synchronization
     }
 
     private func refreshWatch() {
+        if isWaitingForRoom == roomWaiters.isEmpty {
+            isWaitingForRoom = !roomWaiters.isEmpty
+            home.note(self, isWaitingForRoom: isWaitingForRoom)
+        }
         let wasKept = kept
         kept = listeners.isEmpty || !isOwned ? nil : owner
         if wasKept !== kept { home.later { _ = wasKept } }

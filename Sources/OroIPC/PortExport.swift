@@ -56,9 +56,10 @@ enum PortExport {
         for port in arrival.carried {
             try move(port, home)
             guard port.home === home else { throw .dataClone("port \(port.id) belongs to another link") }
-            carried.append(.init(number: port.number, consumed: port.consumed, id: port.id))
+            carried.append(.init(number: port.number, consumed: SequenceNumber(own: port.consumed), id: port.id))
             port.leave()
         }
-        return PortPosting(number: number, seq: seq, consumed: 0, content: arrival.content, carried: carried)
+        return PortPosting(
+            number: number, seq: SequenceNumber(own: seq), consumed: 0, content: arrival.content, carried: carried)
     }
 }

@@ -44,16 +44,16 @@ enum PortFrame {
     case open(UInt64, name: String, PortOpening)
     case channel(UInt64, UInt64)
     case message(Message)
-    case consumed(UInt64, count: UInt64)
+    case consumed(UInt64, count: SequenceNumber)
     case close(UInt64, reason: String?)
     case way(PortWayFrame)
     /// To be claimed from the link, and given to the reader.
-    case descriptors(first: UInt64, count: Int)
-    case returned(UInt64)
+    case descriptors(first: SequenceNumber, count: Int)
+    case returned(SequenceNumber)
 
     struct Message {
         var number: UInt64
-        var seq: UInt64
+        var seq: SequenceNumber
         var consumed: UInt32
         var content: PortContent
         /// One row of numbers for each port that goes along.
@@ -74,7 +74,7 @@ enum PortWriter {
             try send(PortOperation.part.frame(message.number, count: UInt32(index)), buffer)
         }
         var frame = PortOperation.message.frame(message.number, count: message.consumed)
-        frame.seq = Seq(message.seq)
+        frame.seq = Seq(message.seq.value)
         frame.route = UInt16(max(0, buffers.count - 1))
         if !message.carried.isEmpty {
             var carry = PortOperation.carry.frame(message.number)
@@ -130,8 +130,12 @@ struct PortReader {
     private var descriptors: CarriedDescriptors?
     /// Numbers in the row of a port that goes along.
     private let columns: Int
+    /// Of the last port that came along from a host: the host counts on.
+    private var lastNumber: UInt64 = 0
 
-    /// From a host rows have five numbers, from a client three.
+    static let columnsOfHost = 5
+    static let columnsOfClient = 3
+
     init(columns: Int) { self.columns = columns }
 
     /// UNTRUSTED: every field is checked for its form; what numbers stand for is for the caller to know. `nil`: more is to come.
@@ -161,6 +165,7 @@ struct PortReader {
             carried = try rows(storage)
             return nil
         case .message:
+            // UNTRUSTED: 14 bits, compared with how many buffers have come.
             let wanted = Int(header.route & ~(PortOperation.carriesBit | PortOperation.descriptorsBit))
             let carries = header.route & PortOperation.carriesBit != 0
             let hasDescriptors = header.route & PortOperation.descriptorsBit != 0
@@ -169,24 +174,28 @@ struct PortReader {
                 !carries || (header.ticket == number && !carried.isEmpty),
                 !hasDescriptors || (header.ticket == number && descriptors != nil)
             else { throw .violation("a message without the buffers, ports or descriptors that belong to it") }
+            if carries, columns == PortReader.columnsOfHost { try checkNumbers() }
             var content = PortContent(form: .frame(storage), buffers: wanted == 0 ? [] : parts)
             if hasDescriptors { content.descriptors = descriptors }
             return .message(
                 .init(
-                    number: header.ticket, seq: header.seq, consumed: count, content: content,
+                    number: header.ticket, seq: try sequence(header.seq), consumed: count, content: content,
                     carried: carries ? carried : []))
         case .open:
             do {
                 let mode = try storage.shortValue(most: PortReader.openingBytes) ?? .null
-                guard let name = try storage.view.name(), let opening = PortOpening(mode) else {
-                    throw LinkError.violation("a port is opened without a name, or in an unknown way")
+                guard let name = try storage.view.name(), PortLimits.name.contains(name.utf8.count),
+                    let opening = PortOpening(mode)
+                else {
+                    throw LinkError.violation(
+                        "a port is opened without a name of \(PortLimits.name) bytes, or in an unknown way")
                 }
                 return .open(header.ticket, name: name, opening)
             } catch {
                 throw error as? LinkError ?? .violation("a malformed frame: \(error)")
             }
         case .channel: return .channel(header.ticket, header.seq)
-        case .consumed: return .consumed(header.ticket, count: header.seq)
+        case .consumed: return .consumed(header.ticket, count: try sequence(header.seq))
         case .close:
             let reason = (try? storage.shortValue(most: PortReader.reasonBytes))?.string
             return .close(header.ticket, reason: reason)
@@ -201,20 +210,20 @@ struct PortReader {
                 descriptors = CarriedDescriptors([])
                 return nil
             }
-            return .descriptors(first: header.seq, count: Int(count))
-        case .returned: return .returned(header.seq)
+            return .descriptors(first: try sequence(header.seq), count: Int(count))
+        case .returned: return .returned(try sequence(header.seq))
         }
     }
 
     /// UNTRUSTED: the same of a message that is one frame, without ports: most are. `nil`: it is something else.
-    mutating func readPlain(_ storage: FrameStorage) -> PortFrame.Message? {
+    mutating func readPlain(_ storage: FrameStorage) throws(LinkError) -> PortFrame.Message? {
         let header = storage.header
         guard header.flags.isEmpty, header.route == 0, header.valueBytes > 0,
             header.deadline >> 28 == PortOperation.message.rawValue
         else { return nil }
         if number != 0 || !parts.isEmpty || !carried.isEmpty || descriptors != nil { begin(0) }
         return PortFrame.Message(
-            number: header.ticket, seq: header.seq, consumed: header.deadline & PortOperation.countMask,
+            number: header.ticket, seq: try sequence(header.seq), consumed: header.deadline & PortOperation.countMask,
             content: PortContent(form: .frame(storage)), carried: [])
     }
 
@@ -225,6 +234,22 @@ struct PortReader {
     private static let openingBytes = 1024
     private static let reasonBytes = 64 << 10
     private static let rowsBytes = 16 + PortLimits.carried * (3 + 5 * 9)
+    private func sequence(_ number: UInt64) throws(LinkError) -> SequenceNumber {
+        guard let sequence = SequenceNumber(number) else {
+            throw .violation("a count of \(number) in a frame of ports; all are below \(SequenceNumber.bound)")
+        }
+        return sequence
+    }
+
+    /// A host's numbers are even, and each is greater than all before: so none is a port's that is there.
+    private mutating func checkNumbers() throws(LinkError) {
+        for row in carried {
+            guard row[0] & 1 == 0, row[0] > lastNumber else {
+                throw .violation("a port's number out of turn: \(row[0])")
+            }
+            lastNumber = row[0]
+        }
+    }
 
     private mutating func begin(_ number: UInt64) {
         self.number = number

@@ -54,6 +54,10 @@ protocol PortRoute: AnyObject, Sendable {
     /// Ways for ports of requests and results, by the number of their port; and those of a host by the client.
     private(set) var transfers: [UInt64: PortTransfers] = [:]
     private var transfersOfClients: [UInt64: UInt64] = [:]
+    /// The same the other way.
+    private var clientsOfTransfers: [UInt64: UInt64] = [:]
+    /// Ports at which somebody waits for room.
+    private var waitingForRoom: [ObjectIdentifier: PortEndpoint] = [:]
     /// What has to be done when the lock has been given back: resume tasks, let go of what users gave us.
     private var afterwards: [() -> Void] = []
     /// There is some of it. Mostly there is none, and this costs less to look at.
@@ -130,6 +134,10 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
+    func note(_ port: PortEndpoint, isWaitingForRoom isWaiting: Bool) {
+        waitingForRoom[ObjectIdentifier(port)] = isWaiting ? port : nil
+    }
+
     func noteUnsaid() { hasUnsaid.store(true, ordering: .relaxed) }
 
     /// There is room again in the link to the broker. Without the lock.
@@ -148,11 +156,11 @@ protocol PortRoute: AnyObject, Sendable {
         withLock {
             switch news {
             case .message(let delivery): take(delivery)
-            case .consumed(let number, let count): table[number]?.acknowledge(count)
+            case .consumed(let number, let count): table[number]?.acknowledge(count.value)
             case .closed(let number, let reason): table[number]?.otherClosed(reason)
             case .opened(let number, let name, let client): accept(number, name, client)
             case .way(let frame): take(frame)
-            case .descriptorRoom: for port in table.values { port.wakeForRoom() }
+            case .descriptorRoom: for port in Array(waitingForRoom.values) { port.wakeForRoom() }
             }
             if !transfers.isEmpty { drainTransfers(news) }
         }
@@ -162,20 +170,20 @@ protocol PortRoute: AnyObject, Sendable {
         // One that was given away or closed here meanwhile: the broker gives the message to the new owner.
         guard let port = table[delivery.number] else { return }
         port.acknowledge(low: delivery.consumed)
-        guard delivery.seq == port.received else { return }
+        guard delivery.seq.value == port.received else { return }
         let carried = delivery.carried.map { carried in
             let port = PortEndpoint(home: self, id: carried.id)
-            port.received = carried.received
-            port.consumed = carried.received
-            port.said = carried.received
-            port.sent = carried.sent
-            port.acknowledged = carried.acknowledged
+            port.received = carried.received.value
+            port.consumed = carried.received.value
+            port.said = carried.received.value
+            port.sent = carried.sent.value
+            port.acknowledged = carried.acknowledged.value
             enter(port, number: carried.number)
             return port
         }
         port.received += 1
         port.arrive(PortEndpoint.Arrival(content: delivery.content, carried: carried))
-        port.way?.noteBrokered(delivery.seq)
+        port.way?.noteBrokered(delivery.seq.value)
     }
 
     private func accept(_ number: UInt64, _ name: String, _ client: PortClient) {
@@ -184,6 +192,7 @@ protocol PortRoute: AnyObject, Sendable {
         if TextKey.areSame(name, PortTransfers.portName) {
             setTransfers(PortTransfers(port.own(isKeeping: false), isHost: true), number)
             transfersOfClients[client.id] = number
+            clientsOfTransfers[number] = client.id
             return
         }
         guard let acceptor = acceptors[name] else { return port.closeHere() }
@@ -219,7 +228,8 @@ protocol PortRoute: AnyObject, Sendable {
             if let way = transfers[delivery.number] { later { way.drain() } }
         case .closed(let number, _):
             guard let way = transfers.removeValue(forKey: number) else { return }
-            if let client = transfersOfClients.first(where: { $0.value == number })?.key {
+            // It may have opened another since.
+            if let client = clientsOfTransfers.removeValue(forKey: number), transfersOfClients[client] == number {
                 transfersOfClients[client] = nil
             }
             later { way.drain() }
@@ -239,6 +249,7 @@ protocol PortRoute: AnyObject, Sendable {
             let ways = Array(transfers.values)
             transfers = [:]
             transfersOfClients = [:]
+            clientsOfTransfers = [:]
             later { for way in ways { way.drain() } }
             let all = acceptors
             acceptors = [:]

@@ -45,7 +45,7 @@ extension PortHome {
         try withLock { () throws(LinkError) in
             switch frame {
             case .consumed(let token, let count):
-                if let way = ways[token], way.link === link { way.acknowledged(count) }
+                if let way = ways[token], way.link === link { way.acknowledged(count.value) }
             case .message, .open, .channel, .close, .way, .descriptors, .returned:
                 throw .violation("an order to a broker on a direct link")
             }

@@ -1,4 +1,5 @@
 import DequeModule
+import OroFrame
 import OroLink
 
 /// One end of a channel, as the broker knows it.
@@ -31,8 +32,10 @@ final class PortEnd {
     var closing: String?
     var isEndTold = false
     var isClosed = false
-    /// It is in its owner's list of those that wait for room.
-    var isWaiting = false
+    /// Its place in its owner's list of those that wait to be passed more; 0: it is not there.
+    var waitTicket: UInt64 = 0
+    /// It goes along with a message that is being looked at.
+    var isListed = false
 
     /// Its direct way, until that is over.
     var way: DirectWay?
@@ -49,7 +52,7 @@ final class PortEnd {
 
     /// UNTRUSTED: its owner may have taken so many messages.
     func mayHaveTaken(_ count: UInt64) -> Bool {
-        count <= base + UInt64(passed) || (hasBeenDirect && count < PortWayFrame.bound)
+        count <= base + UInt64(passed) || (hasBeenDirect && count < SequenceNumber.bound)
     }
 
     func append(_ parcel: PortParcel) {
@@ -57,11 +60,11 @@ final class PortEnd {
         queuedCost += parcel.cost
     }
 
-    /// It could only be reached by taking `port` first, or is `port` itself.
-    func isHeld(by port: PortEnd) -> Bool {
+    /// It could only be reached by taking one that ``isListed`` first, or is one itself.
+    var isHeldByListed: Bool {
         var end: PortEnd? = self
         while let next = end {
-            if next === port { return true }
+            if next.isListed { return true }
             end = next.holder
         }
         return false
@@ -85,9 +88,19 @@ class PortMember {
     private var lastOwn: UInt64 = 0
     /// Ends that count for its quota.
     var created = 0
-    private var waiting: [PortEnd] = []
+    /// Ends that wait to be passed more, in the order they came; those with another ticket wait no more.
+    private var waiting: Deque<(end: PortEnd, ticket: UInt64)> = []
+    private var waitingCount = 0
+    private var lastTicket: UInt64 = 0
+    /// The broker goes on with those that wait, in slices; and is to do so for another round.
+    var isPumped = false
+    private(set) var isToBePumped = false
     /// Others it was introduced to.
     var pairs: [ObjectIdentifier: PortPair] = [:]
+    /// Direct ways it has a part in, until they are over.
+    var ways: [UInt64: DirectWay] = [:]
+    /// What broadcasts wait for it.
+    let broadcasts = BroadcastAccount()
     /// It is told nothing more.
     var isGone = false
 
@@ -100,11 +113,12 @@ class PortMember {
         return end
     }
 
-    /// UNTRUSTED: a number the owner has chosen: odd, and greater than all before.
-    func enter(_ end: PortEnd, number: UInt64) throws(LinkError) {
-        guard number & 1 == 1, number > lastOwn else { throw .violation("a port's number out of turn") }
-        lastOwn = number
-        give(end, number: number)
+    /// UNTRUSTED: numbers the owner has chosen: odd, and each greater than all before. Checked before anything is made.
+    func take(numbers: UInt64...) throws(LinkError) {
+        for number in numbers {
+            guard number & 1 == 1, number > lastOwn else { throw .violation("a port's number out of turn: \(number)") }
+            lastOwn = number
+        }
     }
 
     func give(_ end: PortEnd, number: UInt64) {
@@ -121,23 +135,40 @@ class PortMember {
 
     func forget(_ end: PortEnd) {
         table[end.number] = nil
-        if end.isWaiting {
-            end.isWaiting = false
-            waiting.removeAll { $0 === end }
-        }
+        guard end.waitTicket != 0 else { return }
+        end.waitTicket = 0
+        waitingCount -= 1
+        // Those that went are taken out when they are most of it.
+        if waiting.count > 2 * waitingCount + 32 { waiting.removeAll { $0.end.waitTicket != $0.ticket } }
     }
 
     func wait(_ end: PortEnd) {
-        if end.isWaiting { return }
-        end.isWaiting = true
-        waiting.append(end)
+        if end.waitTicket != 0 { return }
+        lastTicket += 1
+        end.waitTicket = lastTicket
+        waiting.append((end, lastTicket))
+        waitingCount += 1
     }
 
-    /// Those that wait for room, once; in the order they came.
-    func takeWaiting() -> [PortEnd] {
-        defer { waiting = [] }
-        for end in waiting { end.isWaiting = false }
-        return waiting
+    var hasWaiting: Bool { waitingCount > 0 }
+
+    func setToBePumped() { isToBePumped = true }
+
+    /// A round begins: how many ends wait.
+    func takePumping() -> Int {
+        isToBePumped = false
+        return waitingCount
+    }
+
+    /// The one that has waited longest to be passed more.
+    func nextWaiting() -> PortEnd? {
+        while let first = waiting.popFirst() {
+            guard first.end.waitTicket == first.ticket else { continue }
+            first.end.waitTicket = 0
+            waitingCount -= 1
+            return first.end
+        }
+        return nil
     }
 
     // What each kind of owner does in its own way.
@@ -157,4 +188,6 @@ class PortMember {
     /// Nothing comes of it.
     func refuse(introduction id: UInt64) {}
     var client: PortClient { PortClient(id: 0, identity: nil) }
+    /// Whose share of the host's time what it does counts for; 0: the host's own.
+    var sliceOwner: UInt64 { 0 }
 }

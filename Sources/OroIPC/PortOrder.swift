@@ -9,11 +9,11 @@ enum PortOrder: Sendable {
     case channel(UInt64, UInt64)
     case message(PortPosting)
     /// So many messages that came to this port were taken by its owner.
-    case consumed(UInt64, count: UInt64)
+    case consumed(UInt64, count: SequenceNumber)
     case close(UInt64)
     case way(PortWayFrame)
     /// So many descriptors in all, of those that the broker passed on, have been taken in.
-    case claimed(UInt64)
+    case claimed(SequenceNumber)
 }
 
 /// Who is to get the other end of a port that is opened by name.
@@ -54,7 +54,7 @@ struct PortPosting: Sendable {
     /// The port that posts it, as its owner calls it.
     var number: UInt64
     /// Its place among all messages that were ever posted at this end of the channel, by whomever.
-    var seq: UInt64
+    var seq: SequenceNumber
     /// How many messages that came to this port were taken: the low bits.
     var consumed: UInt32
     var content: PortContent
@@ -65,7 +65,7 @@ struct PortPosting: Sendable {
         var number: UInt64
         /// How many messages that came to that port were taken: what comes after goes to its new owner. This is the cut at
         /// which a transfer divides what is on its way.
-        var consumed: UInt64
+        var consumed: SequenceNumber
         var id: UInt64
     }
 }
@@ -73,7 +73,7 @@ struct PortPosting: Sendable {
 /// What the broker tells the owner of ports.
 enum PortNews: Sendable {
     case message(PortDelivery)
-    case consumed(UInt64, count: UInt64)
+    case consumed(UInt64, count: SequenceNumber)
     /// The other end is closed, after so many messages in all; `nil`: nobody knows how many there were.
     case closed(UInt64, reason: String?)
     /// Somebody opened a port by name; this is its other end.
@@ -86,7 +86,7 @@ enum PortNews: Sendable {
 /// A message on its way to a port.
 struct PortDelivery: Sendable {
     var number: UInt64
-    var seq: UInt64
+    var seq: SequenceNumber
     /// How many of this port's own messages were taken at the other end: the low bits.
     var consumed: UInt32
     var content: PortContent
@@ -96,10 +96,10 @@ struct PortDelivery: Sendable {
     struct Carried: Sendable {
         var number: UInt64
         /// The first message that will come.
-        var received: UInt64
+        var received: SequenceNumber
         /// Messages posted from that end so far, and how many of them were taken.
-        var sent: UInt64
-        var acknowledged: UInt64
+        var sent: SequenceNumber
+        var acknowledged: SequenceNumber
         var id: UInt64
     }
 }
@@ -246,11 +246,15 @@ enum PortLimits {
     static let windowBytes = 4 << 20
     /// Buffers beside one message.
     static let buffers = 64
+    /// Bytes of the name that a port is opened under.
+    static let name = 1...255
     /// Ports that one message carries.
     static let carried = 256
     /// Descriptors that one message carries, and what each counts for: 64 fill a port.
     static let descriptors = 16
     static let descriptorCost = 64 << 10
+    /// How long a post that does not wait waits all the same for room for descriptors: nanoseconds.
+    static let descriptorMoment: UInt64 = 100_000_000
     /// An owner says that it has taken messages after so many, or so many bytes.
     static let sayAfter: UInt64 = 128
     static let sayAfterBytes = 256 << 10

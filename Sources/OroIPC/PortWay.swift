@@ -69,7 +69,7 @@ final class PortWay {
     /// Sends a message without ports. False: it has to go through the broker, as what comes after it has to.
     func send(_ content: PortContent, from port: PortEndpoint) -> Bool {
         let message = PortFrame.Message(
-            number: token, seq: port.sent,
+            number: token, seq: SequenceNumber(own: port.sent),
             consumed: UInt32(truncatingIfNeeded: port.consumed) & PortOperation.countMask,
             content: content, carried: [])
         do throws(LinkError) {
@@ -126,7 +126,7 @@ final class PortWay {
             retained.removeFirst()
             firstRetained += 1
         }
-        try home.send(.consumed(port.number, count: port.consumed))
+        try home.send(.consumed(port.number, count: SequenceNumber(own: port.consumed)))
         port.noteSaid()
         try home.send(.way(PortWayFrame(token, .through)))
         isThrough = true
@@ -136,7 +136,8 @@ final class PortWay {
         _ content: PortContent, seq: UInt64, as number: UInt64, consumed: UInt64
     ) throws(IPCError) {
         var posting = PortPosting(
-            number: number, seq: seq, consumed: UInt32(truncatingIfNeeded: consumed) & PortOperation.countMask,
+            number: number, seq: SequenceNumber(own: seq),
+            consumed: UInt32(truncatingIfNeeded: consumed) & PortOperation.countMask,
             content: content)
         do throws(IPCError) {
             try home.send(.message(posting))
@@ -159,16 +160,17 @@ final class PortWay {
 
     /// UNTRUSTED: a message from the other owner.
     func arrive(_ message: PortFrame.Message) throws(LinkError) {
-        guard let port else { return keep(Numbered(seq: message.seq, content: message.content)) }
+        let seq = message.seq.value
+        guard let port else { return keep(Numbered(seq: seq, content: message.content)) }
         port.acknowledge(low: message.consumed)
-        guard message.seq >= port.received else { return }
+        guard seq >= port.received else { return }
         let cost = message.content.cost
-        guard message.seq - port.consumed < PortLimits.window,
+        guard seq - port.consumed < PortLimits.window,
             waitingCost < 2 * PortLimits.windowBytes + link.longestMessage
         else { throw .violation("more messages for a port than it may be sent") }
         waitingCost += cost
-        if message.seq == port.received { return accept(message.content, port) }
-        let next = Numbered(seq: message.seq, content: message.content)
+        if seq == port.received { return accept(message.content, port) }
+        let next = Numbered(seq: seq, content: message.content)
         guard early.last.map({ $0.seq < next.seq }) ?? true else { throw .violation("a message of a port out of turn") }
         early.append(next)
     }
@@ -205,7 +207,7 @@ final class PortWay {
         guard isSending, count > brokered else { return false }
         if !isBrokerTold {
             isBrokerTold = true
-            try? home.send(.consumed(port?.number ?? 0, count: brokered))
+            try? home.send(.consumed(port?.number ?? 0, count: SequenceNumber(own: brokered)))
         }
         return link.sendConsumed(token, count)
     }

@@ -7,7 +7,8 @@ struct PortWayFrame: Sendable {
     /// Names the way, at this host, for ever.
     var token: UInt64
     var step: Step
-    /// `prepare`: the port. `resume`, `resumeForPeer`: the first message that is posted through the broker again.
+    /// `prepare`: the port. `resume`, `resumeForPeer`: the first message that is posted through the broker again. Below
+    /// ``SequenceNumber/bound``.
     var number: UInt64 = 0
     /// `prepare`: the link, as introductions name it.
     var link: UInt64 = 0
@@ -39,8 +40,6 @@ struct PortWayFrame: Sendable {
 
     /// In place of a port's number: the end of the other owner of this way, who is gone.
     static let peerBit: UInt64 = 1 << 63
-    /// Messages of a port are counted below this, and tokens are.
-    static let bound: UInt64 = 1 << 62
 
     var frame: Frame {
         var frame = PortOperation.way.frame(token, count: step.rawValue)
@@ -59,9 +58,10 @@ struct PortWayFrame: Sendable {
     /// UNTRUSTED: what a frame of a peer says.
     init(_ storage: FrameStorage) throws(LinkError) {
         let header = storage.header
-        guard let step = Step(rawValue: header.deadline & PortOperation.countMask), header.seq < PortWayFrame.bound
-        else { throw .violation("an unknown step of a direct way") }
-        self.init(header.ticket, step, number: header.seq)
+        guard let step = Step(rawValue: header.deadline & PortOperation.countMask),
+            let number = SequenceNumber(header.seq)
+        else { throw .violation("an unknown step of a direct way, or a count that cannot be") }
+        self.init(header.ticket, step, number: number.value)
         guard step == .prepare else { return }
         guard header.valueBytes <= 9, case .int(let link) = (try? storage.view.value()?.decode()) ?? .null else {
             throw .violation("a direct way without its link")

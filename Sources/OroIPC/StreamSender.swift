@@ -3,8 +3,6 @@ import OroLink
 /// The sending half of a stream: how many chunks it may send, and who waits for more. Used for the answer by the host,
 /// for a request's body by the client.
 final class StreamSender: Sendable {
-    /// Most credit a stream may have; more is a violation.
-    static let mostCredit = 1 << 20
     /// A stream with so many bytes that are not in the ring yet sends nothing more meanwhile.
     private static let mostUnwritten = 256 << 10
 
@@ -26,11 +24,11 @@ final class StreamSender: Sendable {
 
     private let state = Locked(State())
 
-    /// The receiver takes `count` more chunks. False: more than any receiver can mean.
-    func grant(_ count: Int) -> Bool {
+    /// The receiver takes more chunks. False: with what it has, more than any receiver can mean (``Credit/most``).
+    func grant(_ credit: Credit) -> Bool {
         let waiting = state.withLock { state -> [UInt64: Waiter]? in
-            guard count <= StreamSender.mostCredit - state.credit else { return nil }
-            state.credit += count
+            guard state.credit + credit.count <= Credit.most else { return nil }
+            state.credit += credit.count
             return state.takeWaiting()
         }
         guard let waiting else { return false }
@@ -93,7 +91,7 @@ final class StreamSender: Sendable {
     /// The chunk that credit was taken for is not sent.
     func giveBack() {
         let waiting = state.withLock { state in
-            state.credit += 1
+            state.credit = min(state.credit + 1, Credit.most)
             return state.takeWaiting()
         }
         for waiter in waiting.values { waiter.resume() }

@@ -214,6 +214,22 @@ extension Link {
         waitingMessages.add(1, ordering: .sequentiallyConsistent)
     }
 
+    /// The link is over: drops up to `most` of the messages that wait in this ring. False: none is left.
+    package func dropWaiting(_ ring: Int, most: Int) -> Bool {
+        let count = unsafe outs[ring].waiting.count
+        guard count > 0 else { return false }
+        // From the end, which costs no more than what is dropped.
+        unsafe outs[ring].waiting.removeLast(min(most, count))
+        if unsafe outs[ring].waiting.isEmpty {
+            unsafe outs[ring].written = 0
+            unsafe outs[ring].waitingBytes = 0
+            unsafe outs[ring].waiting = []
+            return false
+        }
+        unsafe outs[ring].written = min(outs[ring].written, outs[ring].waiting.count)
+        return true
+    }
+
     /// Bytes of the messages that wait for room in this ring.
     package func waitingBytes(in ring: Int) -> Int { unsafe outs[ring].waitingBytes }
 

@@ -1,4 +1,5 @@
 import CSupport
+import DequeModule
 import Synchronization
 
 /// The jobs of tasks and actors that are to run on a reactor's thread.
@@ -26,7 +27,7 @@ import Synchronization
 
     /// Jobs that came from other threads.
     private struct Far {
-        var jobs: [Entry] = []
+        var jobs: Deque<Entry> = []
         /// The thread has ended.
         var isClosed = false
         /// A task runs what comes, one job after another.

@@ -16,7 +16,6 @@ import Testing
         "a built-in route refuses parameters longer than its host reads, and names the setting",
         arguments: [
             "platform.event", "broadcast_channel.subscribe", "broadcast_channel.unsubscribe",
-            "broadcast_channel.postMessage",
         ])
     func boundedParameters(_ route: String) throws {
         var options = HostOptions()

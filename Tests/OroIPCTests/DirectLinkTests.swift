@@ -102,7 +102,7 @@ struct DirectLinkTests {
         try couple.goDirect()
         let content = try PortContent("forged", transfer: [])
         for token: UInt64 in [0, 7, .max, 1 << 63 | 1] {
-            try couple.link(0).send(.init(number: token, seq: 0, consumed: 0, content: content, carried: []))
+            try couple.link(0).send(.init(number: token, seq: .zero, consumed: 0, content: content, carried: []))
         }
         try couple.talk(20)
         #expect(try couple.link(1).isOver == false)
@@ -110,13 +110,16 @@ struct DirectLinkTests {
 
     /// What a client may say on a link with another that the engine never does.
     enum Lie: String, CaseIterable {
-        case farAhead, outOfTurn, twice, backwards, consumedBack, consumedBeyond, foreignBlock, blockTwice, descriptors,
+        case farAhead, beyondCounting, greatest, consumedAll, outOfTurn, twice, backwards, consumedBack, consumedBeyond,
+            foreignBlock, blockTwice, descriptors,
             introduction
 
         /// The other hangs up; else it takes no notice.
         var endsLink: Bool {
             switch self {
-            case .farAhead, .outOfTurn, .foreignBlock, .blockTwice, .descriptors, .introduction: true
+            case .farAhead, .beyondCounting, .greatest, .consumedAll, .outOfTurn, .foreignBlock, .blockTwice,
+                .descriptors, .introduction:
+                true
             case .twice, .backwards, .consumedBack, .consumedBeyond: false
             }
         }
@@ -132,7 +135,8 @@ struct DirectLinkTests {
         let token = try #require(port.way?.token)
         let content = try PortContent("a lie", transfer: [])
         func say(_ seq: UInt64, consumed: UInt32 = 0) throws {
-            try direct.send(.init(number: token, seq: seq, consumed: consumed, content: content, carried: []))
+            try direct.send(
+                .init(number: token, seq: SequenceNumber(own: seq), consumed: consumed, content: content, carried: []))
         }
         func raw(_ bytes: [UInt8]) throws {
             try direct.link.withRing(shared: true) { (ring) throws(LinkError) in
@@ -152,11 +156,14 @@ struct DirectLinkTests {
         }
         switch lie {
         case .farAhead: try say(1 << 40)
+        case .beyondCounting: try say(1 << 62)
+        case .greatest: try say(.max)
+        case .consumedAll: _ = direct.sendConsumed(token, .max)
         case .outOfTurn: for seq in [port.sent + 5, port.sent + 4] { try say(seq) }
         case .twice: try say(port.sent - 1)
         case .backwards: for seq in 0..<3 { try say(UInt64(seq)) }
         case .consumedBack: for count in [5, 3, 1] { _ = direct.sendConsumed(token, UInt64(count)) }
-        case .consumedBeyond: for count in [1 << 20, UInt64.max] { _ = direct.sendConsumed(token, count) }
+        case .consumedBeyond: for count in [1 << 20, UInt64(1) << 62 - 1] { _ = direct.sendConsumed(token, count) }
         case .foreignBlock: try raw(lent(slot: 7, loan: 1))
         case .blockTwice:
             // One that was never passed, said twice.
@@ -294,7 +301,7 @@ struct DirectLinkTests {
         try couple.clients[1].post("hold")
         // Until nothing more goes to the host. It says nothing that the host does not know.
         #expect(throws: IPCError.self) {
-            while true { try port.withLock { home in try home.send(.consumed(port.number, count: 0)) } }
+            while true { try port.withLock { home in try home.send(.consumed(port.number, count: .zero)) } }
         }
         core.ports.take(.way(PortWayFrame(token, .stop)))
         #expect(port.way != nil)

@@ -185,6 +185,9 @@ withHost('kept results are those of one link, and bounded', async t => {
   const { data } = await request('count', { kept: 1 }, options)
   for (let i = 0; i < 1024; i++) await request('echo', i, options)
   assert.notEqual((await request('count', { kept: 1 }, options)).data, data)
+  const deep = { a: [Buffer.from('x'), { b: 2n }], ['__proto__']: 1 }
+  await request('echo', deep, options)
+  assert.deepStrictEqual((await request('echo', deep, options)).data, deep)
   const { data: again } = await request('count', { kept: 1 }, options)
   const other = await nodeHost(t)
   connect(other.hostName)

@@ -123,7 +123,8 @@ extension Hostile {
         case "fd returned":
             // Took in what it was never passed: says nothing.
             for _ in 0..<4 {
-                try port(Operation.returned.rawValue, dice.next(), seq: [0, 1, 64, dice.next(), .max][u(5)])
+                try port(
+                    Operation.returned.rawValue, dice.next(), seq: [0, 1, 64, dice.next() >> 2, 1 << 62 - 1][u(5)])
             }
         case "fd never claimed":
             // They come back to a client that takes them, and says so never.

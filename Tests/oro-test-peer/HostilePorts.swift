@@ -8,8 +8,9 @@ extension Hostile {
     static let portKinds = [
         "port right", "port forged", "port number", "port seq", "port consumed", "port carry foreign",
         "port carry itself", "port carry twice", "port carry count", "port circle", "port operations", "port parts",
-        "port opens", "port messages", "port lies", "port names", "port vanish", "broadcast flood", "broadcast lies",
-        "broadcast routes",
+        "port opens", "port messages", "port lies", "port names", "port vanish", "port bounds", "port crowd",
+        "port nest",
+        "broadcast flood", "broadcast lies", "broadcast crowd", "broadcast routes",
     ]
 
     enum Operation: UInt64 {
@@ -158,7 +159,7 @@ extension Hostile {
             // More than came, less than before: says nothing.
             try open(1, "echo")
             for _ in 0..<8 {
-                try port(Operation.consumed.rawValue, 1, seq: [0, 1, 2, dice.next(), .max][u(5)])
+                try port(Operation.consumed.rawValue, 1, seq: [0, 1, 2, dice.next() >> 2, 1 << 62 - 1][u(5)])
             }
             try post(1, seq: 0, consumed: dice.next())
         case "port carry foreign":
@@ -253,6 +254,48 @@ extension Hostile {
                 let name = ["echo", "nobody", "pair \(u(9))", "good", String(repeating: "x", count: 1 + u(255))][u(5)]
                 try open(2 * index + 1, name, mode: [UInt8(u(2))])
             }
+        case "port bounds":
+            // Counts that nobody can have come to, wherever a frame has one.
+            let count: UInt64 = [1 << 62, 1 << 63, .max - 1, .max, dice.next() | 1 << 62][u(5)]
+            try open(1, "echo")
+            try channel(3, 5)
+            switch u(5) {
+            case 0: try post(1, seq: count)
+            case 1: try port(Operation.consumed.rawValue, 1, seq: count)
+            case 2:
+                try carry(1, [[5, count, 9]])
+                try post(1, seq: 0, carries: true)
+            case 3: try port(Operation.way.rawValue, 1, count: 18, seq: count)
+            default: try port(Operation.returned.rawValue, 0, seq: count)
+            }
+            return try mustHangUp()
+        case "port crowd":
+            // Many channels with messages that nobody takes, ends of them on their way in rows, and it is gone.
+            let count = UInt64(100 + u(400))
+            for index in 0..<count {
+                try channel(4 * index + 1, 4 * index + 3)
+                try post(4 * index + 1, seq: 0)
+            }
+            let (from, rows) = (4 * count + 1, (1..<min(count, 200)).map { [4 * UInt64($0) + 3, UInt64(0), 1] })
+            try channel(from, from + 2)
+            try carry(from, rows)
+            try post(from, seq: 0, carries: true)
+            notice()
+            if u(2) == 0 { usleep(useconds_t(u(3000))) }
+            closeAll()
+            return try again()
+        case "port nest":
+            // Each channel's end in the next one's queue: then all go, by one close.
+            let count = UInt64(2 + u(300))
+            for index in 0..<count {
+                try channel(4 * index + 1, 4 * index + 3)
+                guard index > 0 else { continue }
+                try carry(4 * index + 1, [[4 * index - 1, 0, 1]])
+                try post(4 * index + 1, seq: 0, carries: true)
+            }
+            try port(Operation.close.rawValue, 4 * count - 3)
+            if u(2) == 0 { try port(Operation.close.rawValue, 4 * count - 1) }
+            return try settle()
         case "port vanish":
             // Has both ends of many channels, does not read, and is gone: nothing of what is said about that must reach the link.
             for index in 0..<UInt64(50) { try channel(4 * index + 1, 4 * index + 3) }
@@ -271,6 +314,16 @@ extension Hostile {
                 if seq & 63 == 0, !drainHere() { break }
             }
             return try settle()
+        case "broadcast crowd":
+            // Subscribes very often, posts to all of them, takes nothing; and perhaps it is gone while that goes on.
+            let mode = array([[2], text("o"), [UInt8(u(2))]])
+            let count = UInt64(200 + u(300))
+            for index in 0..<count { try open(2 * index + 1, "crowd", mode: mode) }
+            for seq in 0..<UInt64(20) { try post(1, seq: seq, value: array([[0], text("*"), [9]])) }
+            notice()
+            if u(2) == 0 { return try settle() }
+            closeAll()
+            return try again()
         case "broadcast lies":
             let keeping = UInt8(u(4))
             let mode =

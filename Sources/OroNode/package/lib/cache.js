@@ -27,11 +27,18 @@ function keyOf (command, value) {
   return `${command}\0${encoded().latin1Slice(0, count)}`
 }
 
+/** A value that came, in memory of its own. It is made of nothing but these. */
+function copyOfValue (value) {
+  if (value === null || typeof value !== 'object') return value
+  if (Buffer.isBuffer(value)) return Buffer.from(value)
+  if (Array.isArray(value)) return value.map(copyOfValue)
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, copyOfValue(member)]))
+}
+
 /** A result that nobody else has: whoever changes it changes only this one. */
 function copyOf (result) {
   const { id, err, data, source, headers, constructor } = result
-  const copy = Buffer.isBuffer(data) ? Buffer.from(data) : structuredClone(data)
-  return new constructor(id, err, copy, source, headers ? Headers.from(headers) : null)
+  return new constructor(id, err, copyOfValue(data), source, headers ? Headers.from(headers) : null)
 }
 
 /** The kept result, or `undefined`. */

@@ -1,0 +1,89 @@
+import OroFrame
+import OroLink
+
+@testable import OroIPC
+
+/// The broker of a host, and hostile clients that say about ports, broadcasts and direct ways whatever they like, in any order. A client that breaks
+/// the protocol loses its link, as in a host; another comes in its place. When all are gone, nothing of theirs is left.
+enum BrokerTarget {
+    static func check(_ input: [UInt8]) {
+        var script = Script(input)
+        var options = PortOptions()
+        (options.portsPerLink, options.allowsMeetings) = (6, true)
+        (options.messagesBeforeDirect, options.directLinksPerClient) = (2, 2)
+        let slices = HostSlices()
+        let broker = PortBroker(options, longestMessage: 1 << 16, slices: slices)
+        let local = Player(0)
+        broker.setLocal(local)
+        var players = [Player(1), Player(2), Player(3)]
+        var last: UInt64 = 3
+        while !script.isAtEnd {
+            let index = script.below(players.count)
+            let player = players[index]
+            do throws(LinkError) {
+                try step(player, broker, &script)
+            } catch {
+                last += 1
+                remove(player, from: broker, slices)
+                players[index] = Player(last)
+            }
+            require(broker.ends >= 0 && broker.descriptors >= 0, "\(broker.ends) ends, \(broker.descriptors) descriptors")
+        }
+        for player in players + [local] { remove(player, from: broker, slices) }
+        slices.finish()
+        require(broker.ends == 0, "\(broker.ends) ends of nobody")
+        require(broker.ways.isEmpty, "\(broker.ways.count) ways of nobody")
+        require(players.allSatisfy { $0.count == 0 }, "a client that is gone has ports")
+    }
+
+    private static func step(_ player: Player, _ broker: PortBroker, _ script: inout Script) throws(LinkError) {
+        switch script.byte() % 16 {
+        case 0: broker.slices.step(.shortest)
+        case 1:
+            player.isFull.toggle()
+            if !player.isFull { broker.pumpWaiting(of: player) }
+        case 2:
+            guard let id = player.introductions.popLast() else { return }
+            let passes = script.byte() % 4 != 0
+            try broker.hear(offerFor: id, isRefusal: script.byte() % 4 == 0, from: player) { _ in passes }
+        case 3: broker.giveUpDrains(.max)
+        default:
+            if let frame = try player.frames.next(&script), let order = try frame.order() {
+                try broker.take(order, from: player)
+            }
+        }
+    }
+
+    private static func remove(_ player: Player, from broker: PortBroker, _ slices: HostSlices) {
+        broker.beginRemoval(of: player)
+        slices.add(PortRemoval(broker, player), for: player.id)
+    }
+
+    /// A client, or the host itself, which takes what it is given and remembers what it is called.
+    private final class Player: PortMember {
+        let id: UInt64
+        var frames = PortFrames(isHost: false)
+        var isFull = false
+        var introductions: [UInt64] = []
+
+        init(_ id: UInt64) {
+            self.id = id
+            super.init()
+        }
+
+        override var sliceOwner: UInt64 { id }
+        override var hasRoom: Bool { !isFull && !isGone }
+        override func deliver(_ delivery: PortDelivery) {
+            for row in delivery.carried { frames.know(row.number) }
+        }
+        override func accepts(_ name: String) -> Bool { id == 0 && TextKey.areSame(name, "h") }
+        override func tell(_ frame: PortWayFrame) { frames.know(frame.token) }
+        override var canBeIntroduced: Bool { id > 0 && !isGone }
+        override func introduce(to other: PortMember, as id: UInt64) -> Bool {
+            guard let other = other as? Player else { return false }
+            introductions.append(id)
+            other.introductions.append(id)
+            return true
+        }
+    }
+}

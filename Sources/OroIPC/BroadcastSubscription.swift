@@ -1,0 +1,123 @@
+import DequeModule
+import OroLink
+
+/// All who subscribe to one name.
+final class BroadcastTopic {
+    let name: String
+    var members = OrderedMembers<BroadcastSubscription>()
+
+    init(_ name: String) { self.name = name }
+}
+
+/// One who subscribes to a name with a port, as the hub knows it.
+final class BroadcastSubscription {
+    let number: UInt64
+    let topic: BroadcastTopic
+    let origin: String
+    let keeping: BroadcastKeeping
+    let account: BroadcastAccount
+    /// Its place in the topic.
+    var order: UInt64 = 0
+
+    /// Messages from it that have gone to all others, and how many of these it was told are taken.
+    var heard: UInt64 = 0
+    var said: UInt64 = 0
+    /// What the messages behind that have cost.
+    var unsaidCost = 0
+    /// Messages to it, and how many of these it has taken.
+    private(set) var posted: UInt64 = 0
+    private(set) var taken: UInt64 = 0
+    private var costs: Deque<Int> = []
+    private var costSum = 0
+    /// Messages it missed and was not told of.
+    var missed: Int64 = 0
+    /// The last of those that came while one was on its way, or the account was full.
+    var waiting: PortContent?
+    /// It waits for room in the account.
+    fileprivate(set) var isWaiting = false
+    private(set) var isClosed = false
+
+    /// Messages, and bytes of these, that wait for one subscription; one message always may.
+    static let window = 256
+    static let windowBytes = 64 << 20
+
+    init(
+        _ number: UInt64, _ topic: BroadcastTopic, _ origin: String, _ keeping: BroadcastKeeping,
+        _ account: BroadcastAccount
+    ) {
+        self.number = number
+        self.topic = topic
+        self.origin = origin
+        self.keeping = keeping
+        self.account = account
+    }
+
+    /// Nothing is on its way to it.
+    var isIdle: Bool { costs.isEmpty }
+
+    var hasRoom: Bool {
+        account.hasRoom
+            && (isIdle
+                || (costs.count < BroadcastSubscription.window && costSum < BroadcastSubscription.windowBytes))
+    }
+
+    func notePosted(_ cost: Int) {
+        posted += 1
+        said = heard
+        unsaidCost = 0
+        costs.append(cost)
+        costSum += cost
+        account.bytes += cost
+    }
+
+    /// UNTRUSTED: it has taken so many in all. False: a count that says nothing new, or cannot be.
+    func note(taken count: UInt64) -> Bool {
+        guard count > taken, count <= posted else { return false }
+        var freed = 0
+        for _ in taken..<count { freed += costs.popFirst() ?? 0 }
+        costSum -= freed
+        account.bytes -= freed
+        taken = count
+        return true
+    }
+
+    /// Nothing is posted to it any more.
+    func close() {
+        isClosed = true
+        account.bytes -= costSum
+        costSum = 0
+        costs = []
+        waiting = nil
+    }
+}
+
+/// What waits for all subscriptions of one client, those included that it has given away.
+final class BroadcastAccount {
+    /// Most bytes: ``PortOptions/broadcastBytesPerLink``.
+    var most = Int.max
+    var bytes = 0
+    /// Subscriptions that have nothing on their way, and wait for room here.
+    private var waiting: Deque<BroadcastSubscription> = []
+
+    /// What each message counts for beside its own bytes.
+    static let messageCost = 256
+    /// Subscriptions that go on when one has taken something.
+    static let servedAtOnce = 8
+
+    var hasRoom: Bool { bytes < most }
+
+    func wait(_ subscription: BroadcastSubscription) {
+        if subscription.isWaiting { return }
+        subscription.isWaiting = true
+        waiting.append(subscription)
+    }
+
+    /// The next that may go on; `nil` while there is no room, and when none waits.
+    func nextWaiting() -> BroadcastSubscription? {
+        while hasRoom, let first = waiting.popFirst() {
+            first.isWaiting = false
+            if !first.isClosed { return first }
+        }
+        return nil
+    }
+}
