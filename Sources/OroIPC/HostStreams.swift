@@ -43,6 +43,8 @@ struct HostStreams {
         var serial: UInt64
         /// What it counts for in the stream's books.
         var cost = 0
+        /// While it waits because the client does not read.
+        var charge: ByteCharge?
     }
 }
 
@@ -59,7 +61,7 @@ extension HostLink {
 
     /// The stream that answers the request with this ticket.
     func openReply(_ ticket: UInt64, serial: UInt64, _ sender: StreamSender) -> ReplyStream {
-        let id = link.id
+        let id = key
         let core = unsafe core
         return ReplyStream(ticket, sender, core.frameLimits(link), link.arena) { [weak core] frame, bytes, cost in
             core?.submit(to: id) { (host) throws(LinkError) in
@@ -72,6 +74,14 @@ extension HostLink {
     func put(_ outgoing: HostStreams.Outgoing) throws(LinkError) {
         streams.outbox.append(outgoing)
         try flushOutbox()
+        guard let last = streams.outbox.indices.last else { return }
+        // It is still there: the client does not read as fast as this.
+        if let charge = ByteCharge(outgoing.cost + 256, to: link.account) {
+            streams.outbox[last].charge = charge
+        } else {
+            streams.outbox.removeLast()
+            try giveUp(outgoing.frame.ticket, outgoing.serial, IPCError(link.account.refusal))
+        }
     }
 
     /// Writes what is there while there is room. What does not fit stays with its handler's stream, not in the link's
@@ -144,7 +154,7 @@ extension HostLink {
     func openBody(_ ticket: UInt64, serial: UInt64) -> MessageBody {
         let receiver = StreamReceiver(window: StreamReceiver.usualWindow)
         streams.bodies[ticket] = receiver
-        let id = link.id
+        let id = key
         let core = unsafe core
         return MessageBody(receiver: receiver) { [weak core] count in
             core?.submit(to: id) { (host) throws(LinkError) in
