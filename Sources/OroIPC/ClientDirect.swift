@@ -149,6 +149,8 @@ extension ClientCore: Introductions {
                 direct.link.hear(hasHungUp: true)
                 try direct.link.readSocket()
                 if direct.link.isOver { throw direct.link.ending ?? .closed }
+                // No edge tells of what is left for the next turn.
+                if direct.link.socketHasNews { directs.isUnheard.store(true, ordering: .relaxed) }
             } catch {
                 end(direct, error)
             }
