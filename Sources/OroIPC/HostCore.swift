@@ -66,6 +66,8 @@ import Synchronization
     private let ending = Locked(true)
     /// When to look for clients that could not be accepted; `.max`: there are none.
     private var acceptAgain = UInt64.max
+    /// Edges of the listening socket are told.
+    private var isListenerWatched = false
 
     /// What an event's key stands for: its low two bits.
     private enum Source {
@@ -149,7 +151,6 @@ import Synchronization
         isServing.store(true, ordering: .relaxed)
         guard !isOpen else { return }
         isOpen = true
-        watchListener()
         acceptAll()
     }
 
@@ -406,7 +407,7 @@ import Synchronization
         let key = event.key - 4
         let id = key & ~3
         if key == Source.listener {
-            if event.lost != nil { watchListener() }
+            if event.lost != nil { isListenerWatched = false }
             return acceptAll()
         }
         guard let host = links[id] else {
@@ -426,9 +427,9 @@ import Synchronization
         guard let listener = listener?.number else { return }
         do throws(LinkError) {
             try watch(listener, Source.listener)
+            isListenerWatched = true
         } catch {
             options.logger.warning("the listening socket is looked at now and then only: \(error)")
-            acceptAgain = oro_now() + HostCore.acceptAgainAfter
         }
     }
 
@@ -438,7 +439,8 @@ import Synchronization
 
     private func acceptAll() {
         guard let listener = listener?.number else { return }
-        acceptAgain = .max
+        if !isListenerWatched { watchListener() }
+        acceptAgain = isListenerWatched ? .max : oro_now() + HostCore.acceptAgainAfter
         for _ in 0..<HostCore.acceptsAtOnce {
             let number = oro_socket_accept(listener)
             if number == -ECONNABORTED { continue }
