@@ -399,6 +399,11 @@ import Synchronization
     private func acceptAll() {
         guard let listener = listener?.number else { return }
         acceptAgain = .max
+        // What is refused is closed too, and may bring files whose closing waits.
+        if Int(clamping: oro_closing()) > budget.limits.descriptors / 4 {
+            acceptAgain = oro_now() + HostCore.acceptAgainAfter
+            return
+        }
         for _ in 0..<HostCore.acceptsAtOnce {
             let number = oro_socket_accept(listener)
             if number == -ECONNABORTED { continue }
