@@ -65,6 +65,7 @@ extension ClientOptions {
         options.handshakeMilliseconds = try unsafe choice(
             wanted.handshake_ms, options.handshakeMilliseconds, "handshake_ms")
         options.waitingBytes = try unsafe choice(wanted.waiting_bytes, options.waitingBytes, "waiting_bytes")
+        options.receivedBytes = try unsafe choice(wanted.received_bytes, options.receivedBytes, "received_bytes")
         options.pendingRequests = try unsafe choice(
             wanted.pending_requests, options.pendingRequests, "pending_requests")
         if let wantedLog = try unsafe OroABI.logger(

@@ -71,6 +71,10 @@ extension HostOptions {
         streamsPerLink = try unsafe choice(wanted.streams_per_link, streamsPerLink, "streams_per_link")
         waitingBytesPerLink = try unsafe choice(
             wanted.waiting_bytes_per_link, waitingBytesPerLink, "waiting_bytes_per_link")
+        receivedBytesPerLink = try unsafe choice(
+            wanted.received_bytes_per_link, receivedBytesPerLink, "received_bytes_per_link")
+        receivedBytes = try unsafe choice(wanted.received_bytes, receivedBytes, "received_bytes")
+        blockBytes = try unsafe choice(wanted.block_bytes, blockBytes, "block_bytes")
         if let function = unsafe wanted.policy {
             let callback = unsafe Callback(function: function, context: wanted.policy_context)
             policy = { peer in

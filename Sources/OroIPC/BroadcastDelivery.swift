@@ -72,6 +72,8 @@ final class BroadcastDelivery: SlicedWork {
 
     private func prepared(_ message: BroadcastMessage) -> PortContent {
         if let content { return content }
+        // Subscribers that are slow must not use up the account of whoever posts.
+        if let account = hub.kept { message.content.rebook(to: account) }
         let made = message.content.shared(in: hub.memories, for: message.topic)
         content = made
         return made

@@ -26,6 +26,9 @@ final class BroadcastHub: PortMember {
     /// Where large payloads stand while they are lent.
     let memories = MemoryPool(most: BroadcastSubscription.windowBytes)
 
+    /// What pays for messages that wait for subscribers.
+    var kept: ByteAccount?
+
     init(_ broker: PortBroker) { self.broker = broker }
 
     /// Most bytes of a broadcast that clients hear who subscribe with requests.
@@ -170,6 +173,14 @@ final class BroadcastHub: PortMember {
 }
 
 extension PortContent {
+    /// Lets another account pay for what has come of it.
+    func rebook(to account: ByteAccount) {
+        if case .frame(let storage) = form { storage.rebook(to: account) }
+        for buffer in allBuffers where buffer.place == .ours {
+            (buffer.owner as? FrameStorage)?.rebook(to: account)
+        }
+    }
+
     /// What is to be sent to many: encoded, and large buffers copied once, into memory that any number of links can be lent.
     func shared(in pool: MemoryPool, for name: String) -> PortContent {
         let buffers = allBuffers

@@ -134,7 +134,7 @@ extension ClientCore {
     ) throws(LinkError) -> Read {
         guard storage.takeRefusal() else { throw .violation("a malformed frame: \(error)") }
         let head = try FrameHead(of: incoming)
-        let why = link.account.refusal(of: incoming.count)
+        let why = link.account.refusal
         guard case .overQuota = why else { throw why }
         switch head.kind {
         case .result where head.ticket != 0, .end:

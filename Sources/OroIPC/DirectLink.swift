@@ -176,7 +176,7 @@ import Synchronization
             try storage.readHeader()
         } catch {
             // Ends this link alone: the conversation goes on through the host.
-            if storage.takeRefusal() { throw link.account.refusal(of: incoming.count) }
+            if storage.takeRefusal() { throw link.account.refusal }
             throw .violation("a malformed frame: \(error)")
         }
         guard storage.header.kind == .port else { throw .violation("a frame that is not for a direct link") }

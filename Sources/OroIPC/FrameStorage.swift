@@ -176,6 +176,18 @@ import OroLink
         }
     }
 
+    /// Lets another account pay, where that has room: what one peer sent is kept for others from now on. Not for what is small, which
+    /// costs less to keep than not to be used again. By the thread that received it.
+    func rebook(to other: ByteAccount) {
+        let charged = unsafe fields.pointee.charged
+        guard let account = unsafe fields.pointee.account, account !== other, charged > 4096, other.charge(charged)
+        else { return }
+        unsafe fields.pointee.account = other
+        account.release(charged)
+        // Never used for another frame: that would be paid for by the wrong account.
+        unsafe fields.pointee.room = max(fields.pointee.room, FrameStorage.largestKept + 1)
+    }
+
     private func grow(_ count: Int) -> Bool {
         let old = unsafe fields.pointee.room
         // What is too large to be used again needs no room to grow.

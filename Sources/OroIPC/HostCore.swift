@@ -79,8 +79,8 @@ import Synchronization
         self.options = options
         router = Router(logger: options.logger)
         folder = SocketFolder(options.folder)
-        account = ByteAccount.Total(limit: options.receivedBytes)
-        blocks = ByteAccount.Total(limit: options.blockBytes)
+        account = ByteAccount.Total(limit: options.receivedBytes, own: 64 << 10, accounts: options.links)
+        blocks = ByteAccount.Total(limit: options.blockBytes, own: Arena.firstMemory, accounts: options.links)
         broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
         ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
@@ -95,6 +95,8 @@ import Synchronization
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         workersBox = HandlerWorkers(reactor.executor, options.priority)
         broker.setLocal(LocalPorts(ports))
+        broker.hub.kept = ByteAccount(
+            limit: .max / 4, total: account, ByteAccount.Settings(own: "", total: "HostOptions.receivedBytes"))
         portRoute.attach(self)
         if let name { listener = try folder.listen(name, backlog: Int32(HostCore.backlog)) }
         router.setHostThread { [weak self] job in self?.reactor.submit(job) ?? false }

@@ -50,7 +50,7 @@ extension HostLink {
         guard try mayBegin(storage) else { return nil }
         guard link.account.charge(Work.cost) else {
             unsafe core.statistics.refusedFrames += 1
-            let why = link.account.refusal(of: Work.cost)
+            let why = link.account.refusal
             guard case .overQuota = why else { throw why }
             if storage.header.kind == .request { try replyBriefly(storage.header, storage.seq, IPCError(why)) }
             return nil

@@ -309,7 +309,7 @@ import OroLink
     }
 
     private func charge(_ bytes: Int) throws(LinkError) {
-        guard link.account.charge(bytes) else { throw link.account.refusal(of: bytes) }
+        guard link.account.charge(bytes) else { throw link.account.refusal }
         chargedForNames += bytes
     }
 
@@ -431,7 +431,7 @@ import OroLink
         guard unsafe waiting <= core.options.waitingBytesPerLink else {
             throw .violation("it does not read its results: \(waiting) bytes wait")
         }
-        guard message.charge(to: link.account) else { throw link.account.refusal(of: count) }
+        guard message.charge(to: link.account) else { throw link.account.refusal }
         link.enqueue(0, message)
     }
 }

@@ -40,11 +40,11 @@ public struct HostOptions: Sendable {
     /// beyond it gets a `QuotaExceededError`, a post is dropped, a port is closed with a `QuotaExceededError`; a client that sends as
     /// much again all the same loses its link.
     public var receivedBytesPerLink = 256 << 20
-    /// The same for all clients together, 4 MiB at least. No client may have more than is left for the others, so one alone
-    /// gets half of it.
-    public var receivedBytes = 1 << 30
+    /// The same for all clients together, 4 MiB at least. Each has 64 KiB of its own (or its part of a quarter of this, where
+    /// ``links`` is large); of the rest no client may have more than a quarter of what is left.
+    public var receivedBytes = 2 << 30
     /// Most bytes of shared memory for blocks of all links together, 64 MiB at least: what results and events are lent from, kept
-    /// ones included. No client may have more than is left for the others. Beyond it a payload goes through the ring, if it is
+    /// ones included. Each client has 256 KiB of its own, and of the rest no more than a quarter of what is left. Beyond it a payload goes through the ring, if it is
     /// not too long for that, and ``Message/loan(_:)`` throws `overQuota`.
     public var blockBytes = 4 << 30
     /// Message ports: how many, and which.
@@ -108,7 +108,8 @@ public struct HostStatistics: Sendable, Hashable {
     public var loans = 0
     /// Bytes of shared memory for blocks.
     public var blockMemory = 0
-    /// Bytes of private memory with what clients have sent and what waits for them, of ``HostOptions/receivedBytes``.
+    /// Bytes of private memory with what clients have sent and what waits for them, besides the 64 KiB that each has of its own, of
+    /// ``HostOptions/receivedBytes``.
     public var receivedBytes = 0
     /// Frames that were not taken because there was no room for them in that.
     public var refusedFrames = 0

@@ -122,6 +122,7 @@ final class LinkPorts: PortMember {
     }
 
     override var sliceOwner: UInt64 { host.key }
+    override var account: ByteAccount? { host.link.account }
     override var hasRoom: Bool { !host.link.isBackedUp(0) && !isOver }
     private var isOver: Bool { host.isEnded || host.link.isOver }
     override var client: PortClient { PortClient(id: host.key, identity: host.link.peer) }

@@ -9,7 +9,7 @@ extension HostLink {
     func refuse(_ storage: FrameStorage, _ incoming: Incoming, _ error: FrameError) throws(LinkError) {
         guard storage.takeRefusal() else { throw .violation("a malformed frame: \(error)") }
         let head = try FrameHead(of: incoming)
-        let why = link.account.refusal(of: incoming.count)
+        let why = link.account.refusal
         guard case .overQuota = why else { throw why }
         unsafe core.statistics.refusedFrames += 1
         switch head.kind {

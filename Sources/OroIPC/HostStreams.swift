@@ -43,6 +43,8 @@ struct HostStreams {
         var serial: UInt64
         /// What it counts for in the stream's books.
         var cost = 0
+        /// While it waits because the client does not read.
+        var charge: ByteCharge?
     }
 }
 
@@ -72,6 +74,14 @@ extension HostLink {
     func put(_ outgoing: HostStreams.Outgoing) throws(LinkError) {
         streams.outbox.append(outgoing)
         try flushOutbox()
+        guard let last = streams.outbox.indices.last else { return }
+        // It is still there: the client does not read as fast as this.
+        if let charge = ByteCharge(outgoing.cost + 256, to: link.account) {
+            streams.outbox[last].charge = charge
+        } else {
+            streams.outbox.removeLast()
+            try giveUp(outgoing.frame.ticket, outgoing.serial, IPCError(link.account.refusal))
+        }
     }
 
     /// Writes what is there while there is room. What does not fit stays with its handler's stream, not in the link's

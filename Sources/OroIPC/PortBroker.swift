@@ -78,6 +78,7 @@ final class PortBroker {
         other.peer = one
         for end in [one, other] {
             end.creator = creator
+            end.charge = creator.account.flatMap { ByteCharge(PortEnd.cost, to: $0) }
             creator.created += 1
             ends += 1
         }
@@ -86,7 +87,15 @@ final class PortBroker {
 
     /// A client with more ports than it may have loses the new channel, and is told so.
     private func checkQuota(_ member: PortMember, _ end: PortEnd) throws(LinkError) {
-        guard member.created > options.portsPerLink, let other = end.peer else { return }
+        guard let other = end.peer else { return }
+        let why: String
+        if member.created > options.portsPerLink {
+            why = "more than \(options.portsPerLink) ports"
+        } else if let account = member.account, end.charge == nil || other.charge == nil {
+            why = account.refusal.description
+        } else {
+            return
+        }
         // It may not have heard of that yet; but at some time it has.
         guard member.created <= 2 * options.portsPerLink else {
             // Nobody has it, so nobody would close it.
@@ -94,7 +103,7 @@ final class PortBroker {
             throw .violation("\(member.created) ports")
         }
         for end in [end, other] {
-            end.closing = "QuotaExceededError: more than \(options.portsPerLink) ports"
+            end.closing = "QuotaExceededError: \(why)"
             end.peer = nil
             if end.owner == nil { close(end) } else { pump(end) }
         }

@@ -10,6 +10,9 @@ final class PortEnd {
     weak var owner: PortMember?
     /// What the owner calls it.
     var number: UInt64 = 0
+    /// What it costs besides its messages, and who pays for that.
+    static let cost = 768
+    var charge: ByteCharge?
     /// Whose quota it counts for.
     weak var creator: PortMember?
     /// What owners show as its name.
@@ -172,6 +175,8 @@ class PortMember {
     }
 
     // What each kind of owner does in its own way.
+    /// What pays for its ports.
+    var account: ByteAccount? { nil }
     var hasRoom: Bool { true }
     func hasRoom(for descriptors: CarriedDescriptors?) -> Bool { true }
     /// It has taken in so many descriptors in all.

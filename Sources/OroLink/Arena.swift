@@ -36,7 +36,7 @@ import Synchronization
 
     /// Longest block that shares a memory with others.
     package static let largestShared = 4 << 20
-    static let firstMemory = 256 << 10
+    package static let firstMemory = 256 << 10
     static let largestSharing = 32 << 20
 
     static var grain: Int { Int(ORO_BLOCK_GRAIN) }
@@ -106,7 +106,7 @@ import Synchronization
         guard let account else { return try OwnMemory.create(bytes: room, huge: huge, held: held) }
         var charge = ByteCharge(room, to: account)
         while charge == nil, books.withLock({ $0.makeWay() }) { charge = ByteCharge(room, to: account) }
-        guard let charge else { throw account.refusal(of: room) }
+        guard let charge else { throw account.refusal }
         let memory = try OwnMemory.create(bytes: room, huge: huge, held: held)
         memory.charge = charge
         return memory

@@ -4,29 +4,39 @@ import Synchronization
 /// whose end has not come, names, and what waits because the peer does not read.
 ///
 /// Memory is charged where it is made and released where it dies, on whatever thread, so every queue between the two is bounded
-/// without a limit of its own. The accounts of one host share a ``Total``, from which each takes bytes in portions: a charge is
-/// one addition to a number that belongs to this peer alone.
+/// without a limit of its own. The accounts of one host share a ``Total``. Each has a little of it for good, and takes more in
+/// portions: a charge is one addition to a number that belongs to this peer alone.
 // Sendable: all that changes is atomic or in a mutex.
 package final class ByteAccount: Sendable {
     /// What all accounts of one host may hold together.
     package final class Total: Sendable {
         package let limit: Int
+        /// Bytes that each account has for good, so that whoever comes last can do something.
+        package let own: Int
+        /// What is left for all when each has its own.
+        private let shared: Int
         private let taken = Atomic<Int>(0)
 
-        package init(limit: Int) { self.limit = limit }
+        /// `accounts` is how many there are at once, `own` what each is to have for good: less, where a quarter of the limit is not
+        /// enough for that.
+        package init(limit: Int, own: Int, accounts: Int) {
+            self.limit = limit
+            self.own = min(own, limit / 4 / max(1, accounts))
+            shared = limit - self.own * max(1, accounts)
+        }
 
-        /// Bytes that the accounts have taken, in portions.
+        /// Bytes that the accounts have taken besides what is their own, in portions.
         package var bytes: Int { taken.load(ordering: .relaxed) }
 
-        /// Takes `more` bytes for an account that then holds `whole`.
+        /// Takes `more` bytes for an account that then has `whole` of those that all share.
         ///
-        /// No account may hold more than is left for all others. So one alone gets half of the limit, N that take all they can get
-        /// 1/(N + 1) each, and whoever comes next finds as much as any of them has.
+        /// No account may have more than a quarter of what is left: so one alone gets a fifth, and of those who come one after
+        /// another, each takes all that it can get, and give nothing back, the tenth still finds an eighth of what the first did.
         fileprivate func take(_ more: Int, whole: Int) -> Bool {
             var seen = taken.load(ordering: .relaxed)
             while true {
                 let after = seen + more
-                guard after <= limit, whole <= limit - after else { return false }
+                guard after <= shared, whole <= (shared - after) / 4 else { return false }
                 let (isDone, now) = taken.weakCompareExchange(
                     expected: seen, desired: after, successOrdering: .relaxed, failureOrdering: .relaxed)
                 if isDone { return true }
@@ -53,11 +63,15 @@ package final class ByteAccount: Sendable {
     private let total: Total?
     private let settings: Settings
     private let used = Atomic<Int>(0)
-    /// Bytes that were taken from the total for it.
-    private let taken = Atomic<Int>(0)
+    /// Bytes it may hold without another look: its own, and what it has taken of the total.
+    private let taken: Atomic<Int>
+    private let own: Int
     private let taking = Locked(true)
     /// Bytes that were refused because of its own limit since it last held less than half of that.
     private let refused = Atomic<Int>(0)
+    /// The last charge that was refused, and whether its own limit was why.
+    private let lastRefused = Atomic<Int>(0)
+    private let isLimitReached = Atomic<Bool>(false)
 
     /// Bytes are taken from the total, and given back, in portions of so many.
     static let portion = 16 << 10
@@ -66,12 +80,17 @@ package final class ByteAccount: Sendable {
         self.limit = limit
         self.total = total
         self.settings = settings
+        own = min(limit, total?.own ?? 0)
+        taken = Atomic(own)
     }
+
+    /// So many bytes in whole portions.
+    private static func portions(_ bytes: Int) -> Int { max(0, (bytes + portion - 1) / portion * portion) }
 
     /// One that bounds nothing: for memory that no peer is the cause of.
     package convenience init() { self.init(limit: .max / 4, total: nil, Settings(own: "", total: "")) }
 
-    deinit { total?.giveBack(taken.load(ordering: .relaxed)) }
+    deinit { total?.giveBack(taken.load(ordering: .relaxed) - own) }
 
     /// Bytes that it holds.
     package var bytes: Int { used.load(ordering: .relaxed) }
@@ -95,14 +114,16 @@ package final class ByteAccount: Sendable {
             let has = taken.load(ordering: .relaxed)
             if now <= has { return true }
             guard now <= limit else { return false }
-            let wanted = (now + ByteAccount.portion - 1) / ByteAccount.portion * ByteAccount.portion
-            if let total, !total.take(wanted - has, whole: wanted) { return false }
+            let wanted = min(limit, own + ByteAccount.portions(now - own))
+            if let total, !total.take(wanted - has, whole: wanted - own) { return false }
             taken.store(wanted, ordering: .relaxed)
             return true
         }
         if isTaken { return true }
-        let now = used.subtract(bytes, ordering: .relaxed).newValue
-        if now + bytes > limit { refused.add(bytes, ordering: .relaxed) }
+        let isOver = used.subtract(bytes, ordering: .relaxed).oldValue > limit
+        if isOver { refused.add(bytes, ordering: .relaxed) }
+        lastRefused.store(bytes, ordering: .relaxed)
+        isLimitReached.store(isOver, ordering: .relaxed)
         return false
     }
 
@@ -116,7 +137,7 @@ package final class ByteAccount: Sendable {
         taking.withLock { _ in
             let now = used.load(ordering: .relaxed)
             if now < limit / 2 { refused.store(0, ordering: .relaxed) }
-            let kept = (now + 2 * ByteAccount.portion - 1) / ByteAccount.portion * ByteAccount.portion
+            let kept = max(own, own + ByteAccount.portions(now - own) + ByteAccount.portion)
             let has = taken.load(ordering: .relaxed)
             guard kept < has else { return }
             taken.store(kept, ordering: .relaxed)
@@ -124,18 +145,18 @@ package final class ByteAccount: Sendable {
         }
     }
 
-    /// Why a charge of `bytes` was refused.
+    /// Why the last charge was refused.
     ///
     /// A peer that was told so and sends as much again as it may hold breaks the protocol. That is not so where the total is used
     /// up, which others may have done.
-    package func refusal(of bytes: Int) -> LinkError {
-        let now = self.bytes
-        guard now + bytes > limit else {
+    package var refusal: LinkError {
+        let bytes = lastRefused.load(ordering: .relaxed)
+        guard isLimitReached.load(ordering: .relaxed) else {
             return .overQuota(
-                "\(bytes) more bytes of a peer that has \(now) here; all peers have \(total?.bytes ?? 0) of at most "
-                    + "\(total?.limit ?? 0) (\(settings.total)), and no one more than is left for the others")
+                "\(bytes) more bytes of a peer that has \(self.bytes) here; all peers together have \(total?.bytes ?? 0) of "
+                    + "\(total?.limit ?? 0) (\(settings.total)), and none more than a quarter of what is left")
         }
-        let text = "\(bytes) more bytes of a peer that has \(now) of at most \(limit) here (\(settings.own))"
+        let text = "\(bytes) more bytes of a peer that has \(self.bytes) of at most \(limit) here (\(settings.own))"
         let over = refused.load(ordering: .relaxed)
         return over > limit ? .violation("it sends on, \(over) bytes that were refused: \(text)") : .overQuota(text)
     }

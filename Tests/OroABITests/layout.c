@@ -176,6 +176,9 @@ int main(void) {
     MEMBER(oroipc_host_options, allows_meetings);
     MEMBER(oroipc_host_options, refuses_broadcasts);
     MEMBER(oroipc_host_options, streams_per_link);
+    MEMBER(oroipc_host_options, received_bytes_per_link);
+    MEMBER(oroipc_host_options, received_bytes);
+    MEMBER(oroipc_host_options, block_bytes);
     SIZE(oroipc_host_statistics);
     MEMBER(oroipc_host_statistics, size);
     MEMBER(oroipc_host_statistics, links);
@@ -202,6 +205,7 @@ int main(void) {
     MEMBER(oroipc_client_options, log_context);
     MEMBER(oroipc_client_options, log_level);
     MEMBER(oroipc_client_options, reserved);
+    MEMBER(oroipc_client_options, received_bytes);
     SIZE(oroipc_client_statistics);
     MEMBER(oroipc_client_statistics, size);
     MEMBER(oroipc_client_statistics, pending);

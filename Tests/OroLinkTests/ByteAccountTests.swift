@@ -21,7 +21,7 @@ struct ByteAccountTests {
 
     @Test("accounts share a total, which has everything back when they are gone", arguments: [1, 1000, 100_000])
     func total(_ piece: Int) {
-        let total = ByteAccount.Total(limit: 10 << 20)
+        let total = ByteAccount.Total(limit: 40 << 20, own: 0, accounts: 1)
         for _ in 0..<20 {
             let account = ByteAccount(limit: 4 << 20, total: total, settings)
             var charged = 0
@@ -34,31 +34,43 @@ struct ByteAccountTests {
 
     @Test("memory that is released goes back to the total while its account lives on")
     func givesBack() {
-        let total = ByteAccount.Total(limit: 10 << 20)
+        let total = ByteAccount.Total(limit: 40 << 20, own: 0, accounts: 1)
         let account = ByteAccount(limit: 8 << 20, total: total, settings)
         #expect(account.charge(3 << 20))
         account.release(3 << 20)
         #expect(total.bytes < 4 * ByteAccount.portion)
     }
 
-    @Test("however many take all they can get, whoever comes next finds as much as any of them has")
+    @Test(
+        "however many take all they can get, and give nothing back, whoever comes next has its own and a fifth of what is left"
+    )
     func share() {
         let limit = 64 << 20
-        let total = ByteAccount.Total(limit: limit)
+        let total = ByteAccount.Total(limit: limit, own: 64 << 10, accounts: 100)
+        let shared = limit - 100 * (64 << 10)
         var greedy: [ByteAccount] = []
-        for count in 1...20 {
+        for count in 1...100 {
             let account = ByteAccount(limit: limit, total: total, settings)
             greedy.append(account)
-            // Each takes more whenever there is some.
-            for _ in 0..<2 { for account in greedy { while account.charge(4096) {} } }
-            let left = limit - total.bytes
-            #expect(left >= limit / (count + 1) - count * ByteAccount.portion, "\(count) have left \(left)")
+            let left = shared - total.bytes
+            while account.charge(4096) {}
+            #expect(account.bytes >= 64 << 10, "\(count): its own")
+            #expect(
+                account.bytes >= (64 << 10) + left / 5 - 3 * ByteAccount.portion,
+                "\(count): \(account.bytes) of \(left)")
+            #expect(
+                account.bytes <= (64 << 10) + left / 5 + ByteAccount.portion, "\(count): \(account.bytes) of \(left)")
+            // And again, whenever there is more.
+            for account in greedy { while account.charge(4096) {} }
         }
-        guard case .overQuota(let text) = greedy[0].refusal(of: 4096) else {
+        #expect(total.bytes <= shared)
+        guard case .overQuota(let text) = greedy[50].refusal else {
             Issue.record("whose limit is not reached has broken no rule")
             return
         }
         #expect(text.contains("(all)") && text.contains("\(limit)"))
+        greedy = []
+        #expect(total.bytes == 0)
     }
 
     @Test("who sends on although its account is full breaks the protocol, once it was refused as much as it may have")
@@ -67,14 +79,14 @@ struct ByteAccountTests {
         #expect(account.charge(1 << 20))
         for _ in 0..<16 {
             #expect(!account.charge(1 << 16))
-            guard case .overQuota(let text) = account.refusal(of: 1 << 16) else {
+            guard case .overQuota(let text) = account.refusal else {
                 Issue.record("too soon")
                 return
             }
             #expect(text.contains("(own)") && text.contains("1048576"))
         }
         #expect(!account.charge(1))
-        guard case .violation = account.refusal(of: 1) else {
+        guard case .violation = account.refusal else {
             Issue.record("it was refused more than it may have")
             return
         }
@@ -90,7 +102,7 @@ struct ByteAccountTests {
         }
         #expect(account.charge(1 << 20))
         #expect(!account.charge(1))
-        guard case .overQuota = account.refusal(of: 1) else {
+        guard case .overQuota = account.refusal else {
             Issue.record("what was refused before it gave back counts no more")
             return
         }
@@ -98,7 +110,7 @@ struct ByteAccountTests {
 
     @Test("threads that charge and release at once leave nothing behind")
     func threads() async {
-        let total = ByteAccount.Total(limit: 4 << 20)
+        let total = ByteAccount.Total(limit: 16 << 20, own: 0, accounts: 1)
         let account = ByteAccount(limit: 1 << 20, total: total, settings)
         await withTaskGroup(of: Void.self) { group in
             for seed in 1...4 {

@@ -719,6 +719,13 @@ typedef struct oroipc_host_options {
     int32_t refuses_broadcasts;
     /* Most streams of one client: answers in chunks, and bodies in chunks, each counted for itself. Default 1000. */
     uint32_t streams_per_link;
+    /* Most bytes of private memory for what one client sent and somebody still has, and for results that it does not read; at
+     * least 1 MiB. A request beyond it gets a QuotaExceededError, a post is dropped, a port is closed. Default 256 MiB. */
+    uint64_t received_bytes_per_link;
+    /* The same for all clients together, at least 4 MiB. Default 2 GiB. */
+    uint64_t received_bytes;
+    /* Most bytes of shared memory for payloads that are lent to clients, all together; at least 64 MiB. Default 4 GiB. */
+    uint64_t block_bytes;
 } oroipc_host_options;
 
 #define OROIPC_HOST_OPTIONS_INIT                                                                                          \
@@ -912,6 +919,9 @@ typedef struct oroipc_client_options {
     void *log_context;
     int32_t log_level;
     int32_t reserved;
+    /* Most bytes of private memory for what the host and other clients sent and this process still has; at least 1 MiB. A result
+     * beyond it is a QuotaExceededError. Default 1 GiB. */
+    uint64_t received_bytes;
 } oroipc_client_options;
 
 #define OROIPC_CLIENT_OPTIONS_INIT \
