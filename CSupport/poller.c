@@ -2,6 +2,7 @@
 #include "oro_poller.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -114,6 +115,17 @@ static int open_uring(struct oro_poller *p) {
         return -ENOSYS;
     }
     io_uring_ring_dontfork(&p->ring);
+    if (p->ring.ring_fd <= 2) {
+        // As all descriptors that are kept: above the standard streams.
+        int moved = COUNTED(fcntl(p->ring.ring_fd, F_DUPFD_CLOEXEC, 3));
+        if (moved < 0) {
+            int error = -errno;
+            io_uring_queue_exit(&p->ring);
+            return error;
+        }
+        COUNTED(close(p->ring.ring_fd));
+        p->ring.ring_fd = p->ring.enter_ring_fd = moved;
+    }
     return 0;
 }
 
@@ -132,7 +144,14 @@ struct oro_poller *oro_poller_open(int backend, int *error) {
         status = open_uring(p);
     } else if (backend == ORO_BACKEND_EPOLL) {
         p->epoll_fd = COUNTED(epoll_create1(EPOLL_CLOEXEC));
-        if (p->epoll_fd < 0) status = -errno;
+        if (p->epoll_fd >= 0 && p->epoll_fd <= 2) {
+            int low = p->epoll_fd;
+            p->epoll_fd = COUNTED(fcntl(low, F_DUPFD_CLOEXEC, 3));
+            if (p->epoll_fd < 0) status = -errno;
+            COUNTED(close(low));
+        } else if (p->epoll_fd < 0) {
+            status = -errno;
+        }
     } else {
         status = -EINVAL;
     }

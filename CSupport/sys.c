@@ -17,10 +17,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,9 +31,6 @@
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
-#endif
-#ifndef MFD_HUGE_2MB
-#define MFD_HUGE_2MB (21U << 26)
 #endif
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -42,6 +41,12 @@
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 _Atomic uint64_t oro_syscall_count;
 
@@ -50,31 +55,62 @@ uint64_t oro_syscalls(void) { return atomic_load_explicit(&oro_syscall_count, me
 static const int size_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 static const int segment_seals = size_seals | F_SEAL_FUTURE_WRITE;
 
-static int new_memfd(const char *name, unsigned flags) {
-    int fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | flags));
-    if (fd < 0 && errno == EINVAL) fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags));
-    return fd < 0 ? -errno : fd;
+// Descriptors the library keeps are above 2: in a process whose standard streams are closed, whatever writes to one of
+// them would write to ours. `fd` may be minus an errno.
+static int above_standard(int fd) {
+    if (fd < 0 || fd > 2) return fd;
+    int moved = COUNTED(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    int status = moved < 0 ? -errno : moved;
+    oro_close(fd);
+    return status;
 }
 
-static int allocated_memfd(const char *name, uint64_t bytes, unsigned flags) {
-    int fd = new_memfd(name, flags);
+static int new_memfd(const char *name) {
+    int fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
+    if (fd < 0 && errno == EINVAL) fd = COUNTED(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    return above_standard(fd < 0 ? -errno : fd);
+}
+
+// Writes zeros to all of it. A kernel without cachestat tells pages that were only allocated from holes by nothing that
+// could not be made to wait (docs/system-calls.md), and pages that were written cost no fault later.
+static int write_zeros(int fd, uint64_t bytes) {
+    static const unsigned char zeros[1 << 16];
+    for (uint64_t done = 0; done < bytes;) {
+        size_t count = bytes - done < sizeof zeros ? (size_t)(bytes - done) : sizeof zeros;
+        ssize_t wrote = COUNTED(pwrite(fd, zeros, count, (off_t)done));
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote <= 0) return wrote < 0 ? -errno : -ENOSPC;
+        done += (uint64_t)wrote;
+    }
+    return 0;
+}
+
+static int allocate(int fd, uint64_t bytes) {
+    int status;
+    do status = COUNTED(fallocate(fd, 0, 0, (off_t)bytes));
+    while (status != 0 && errno == EINTR);
+    return status == 0 ? 0 : -errno;
+}
+
+int oro_memfd_create(const char *name, uint64_t bytes, int allocation) {
+    // Beyond this limit the kernel sends SIGXFSZ, which ends a process that does not expect it.
+    struct rlimit limit;
+    if (COUNTED(getrlimit(RLIMIT_FSIZE, &limit)) == 0 && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur) return -EFBIG;
+    int fd = new_memfd(name);
     if (fd < 0) return fd;
-    int status = COUNTED(ftruncate(fd, (off_t)bytes));
-    if (status == 0) {
-        do status = COUNTED(fallocate(fd, 0, 0, (off_t)bytes));
-        while (status != 0 && errno == EINTR);
-    }
-    if (status != 0) {
-        status = -errno;
-        oro_close(fd);
-        return status;
-    }
-    return fd;
+    int status = COUNTED(ftruncate(fd, (off_t)bytes)) == 0 ? 0 : -errno;
+    if (status == 0 && allocation == ORO_ALLOCATED) status = allocate(fd, bytes);
+    if (status == 0 && allocation == ORO_WRITTEN) status = write_zeros(fd, bytes);
+    if (status == 0) return fd;
+    oro_close(fd);
+    return status;
 }
 
-int oro_memfd_create(const char *name, uint64_t bytes, bool huge) {
-    int fd = huge ? allocated_memfd(name, bytes, MFD_HUGETLB | MFD_HUGE_2MB) : -1;
-    return fd >= 0 ? fd : allocated_memfd(name, bytes, 0);
+int oro_populate_huge(int fd, void *base, uint64_t bytes) {
+    COUNTED(madvise(base, bytes, MADV_HUGEPAGE));
+    if (COUNTED(madvise(base, bytes, MADV_POPULATE_WRITE)) == 0) return 0;
+    // Before Linux 5.14. EFAULT is what a full file system would have answered with SIGBUS.
+    return errno == EINVAL ? allocate(fd, bytes) : errno == EFAULT ? -ENOSPC : -errno;
 }
 
 int oro_memfd_seal_immutable(int fd) {
@@ -98,9 +134,74 @@ int oro_memfd_verify(int fd, uint64_t bytes, bool immutable) {
     struct stat status;
     if (COUNTED(fstat(fd, &status)) != 0 || !S_ISREG(status.st_mode)) return ORO_FD_NOT_MEMFD;
     if ((uint64_t)status.st_size != bytes) return ORO_FD_SIZE;
-    // With either seal against writing no hole can be punched any more: what is allocated now stays allocated.
-    if ((uint64_t)status.st_blocks * 512 < bytes) return ORO_FD_HOLES;
-    return ORO_FD_OK;
+    // Says nothing when it is enough (pages beyond the end count too), but costs nothing either.
+    return (uint64_t)status.st_blocks * 512 < bytes ? ORO_FD_HOLES : ORO_FD_OK;
+}
+
+// Where there is no cachestat (before Linux 6.5, or filtered): pages that were never written count as holes here.
+static int present_by_mincore(int fd, uint64_t offset, uint64_t bytes) {
+    struct stat status;
+    struct statfs files;
+    if (COUNTED(fstat(fd, &status)) != 0 || COUNTED(fstatfs(fd, &files)) != 0) return ORO_FD_NOT_MEMFD;
+    if (files.f_type != 0x01021994) return ORO_FD_HUGE;  // TMPFS_MAGIC
+    // Of a file that we could neither own nor write the kernel says that every page is there.
+    if ((status.st_mode & S_IWOTH) == 0 && status.st_uid != geteuid()) return ORO_FD_HOLES;
+    uint64_t page = oro_page_bytes();
+    unsigned char there[1024];
+    void *base = COUNTED(mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, (off_t)offset));
+    if (base == MAP_FAILED) return -errno;
+    int answer = ORO_FD_OK;
+    for (uint64_t done = 0; done < bytes && answer == ORO_FD_OK; done += sizeof there * page) {
+        uint64_t count = bytes - done < sizeof there * page ? bytes - done : sizeof there * page;
+        if (COUNTED(mincore((char *)base + done, count, there)) != 0) answer = -errno;
+        for (uint64_t i = 0; i < (count + page - 1) / page; i++)
+            if ((there[i] & 1) == 0 && answer == ORO_FD_OK) answer = ORO_FD_HOLES;
+    }
+    oro_unmap(base, bytes);
+    return answer;
+}
+
+int oro_memfd_present(int fd, uint64_t offset, uint64_t bytes) {
+    struct {
+        uint64_t offset, length;
+    } range = {offset, bytes};
+    struct {
+        uint64_t cached, dirty, writeback, evicted, recently_evicted;
+    } pages;
+    uint64_t page = oro_page_bytes();
+    uint64_t wanted = (offset + bytes + page - 1) / page - offset / page;
+    // Not lseek(SEEK_HOLE): that takes the lock of the file's position and of the file, which a peer can hold as long as
+    // it likes; and it takes pages that were allocated but never written for holes. Swapped pages count as evicted. One
+    // that is on its way may be missed, so what is missed once is looked for again.
+    for (int attempt = 0; attempt < 3; attempt++) {
+        if (COUNTED(syscall(SYS_cachestat, fd, &range, &pages, 0)) != 0) {
+            if (errno == EOPNOTSUPP) return ORO_FD_HUGE;
+            return present_by_mincore(fd, offset, bytes);
+        }
+        if (pages.cached + pages.evicted >= wanted) return ORO_FD_OK;
+    }
+    return ORO_FD_HOLES;
+}
+
+void *oro_allocate(size_t bytes) {
+    void *memory;
+    return posix_memalign(&memory, 64, bytes) == 0 ? memory : NULL;
+}
+
+bool oro_threads_are_scarce(void) {
+    struct rlimit addresses, processes;
+    if (COUNTED(getrlimit(RLIMIT_AS, &addresses)) != 0 || COUNTED(getrlimit(RLIMIT_NPROC, &processes)) != 0) return false;
+    return addresses.rlim_cur != RLIM_INFINITY || processes.rlim_cur < 4096;
+}
+
+uint64_t oro_page_bytes(void) {
+    static _Atomic uint64_t known;
+    uint64_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
+    if (bytes == 0) {
+        bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+        atomic_store_explicit(&known, bytes, memory_order_relaxed);
+    }
+    return bytes;
 }
 
 void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *error) {
@@ -116,23 +217,25 @@ void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *err
         COUNTED(munmap(base, head + 2 * ring));
         return NULL;
     }
+    COUNTED(madvise(base, head + 2 * ring, MADV_DONTFORK));
     oro_fork_note_memory(base, head + 2 * ring);
     return base;
 }
 
-void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, int *error) {
+void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, bool populate, int *error) {
     int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     // A writer touches every page: one call that maps them all costs a fraction of a fault for each.
-    int flags = (immutable ? MAP_PRIVATE : MAP_SHARED) | (writable ? MAP_POPULATE : 0);
+    int flags = (immutable ? MAP_PRIVATE : MAP_SHARED) | (populate ? MAP_POPULATE : 0);
     void *base = COUNTED(mmap(NULL, bytes, protection, flags, fd, 0));
     *error = errno;
     if (base == MAP_FAILED) return NULL;
     // What is only read stays as it is in a forked child: it may hold payloads that the child has.
-    if (writable) oro_fork_note_memory(base, bytes);
+    if (writable) {
+        COUNTED(madvise(base, bytes, MADV_DONTFORK));
+        oro_fork_note_memory(base, bytes);
+    }
     return base;
 }
-
-void oro_want_huge(void *address, uint64_t bytes) { COUNTED(madvise(address, bytes, MADV_HUGEPAGE)); }
 
 void oro_unmap(void *address, uint64_t bytes) {
     oro_fork_forget_memory(address);
@@ -149,7 +252,7 @@ static int unix_address(const char *path, struct sockaddr_un *address) {
 
 static int unix_socket(void) {
     int fd = COUNTED(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    return fd < 0 ? -errno : fd;
+    return above_standard(fd < 0 ? -errno : fd);
 }
 
 int oro_socket_listen(const char *path, int backlog) {
@@ -186,11 +289,20 @@ int oro_socket_accept(int fd) {
     int accepted;
     do accepted = COUNTED(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
     while (accepted < 0 && errno == EINTR);
-    return accepted < 0 ? -errno : accepted;
+    return above_standard(accepted < 0 ? -errno : accepted);
 }
 
 int oro_socketpair(int fds[2]) {
-    return COUNTED(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds)) == 0 ? 0 : -errno;
+    if (COUNTED(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds)) != 0) return -errno;
+    for (int i = 0; i < 2; i++) {
+        int fd = above_standard(fds[i]);
+        if (fd < 0) {
+            oro_close(fds[1 - i]);
+            return fd;
+        }
+        fds[i] = fd;
+    }
+    return 0;
 }
 
 ssize_t oro_send_packet(int fd, const void *bytes, size_t count, const int *fds, int fd_count) {
@@ -217,18 +329,19 @@ ssize_t oro_send_packet(int fd, const void *bytes, size_t count, const int *fds,
     return sent < 0 ? -errno : sent;
 }
 
-ssize_t oro_receive_packet(int fd, void *bytes, size_t capacity, int fds[ORO_FDS_MAX], int *fd_count, bool *excess) {
-    // Room for the most descriptors the kernel passes at once (SCM_MAX_FD), so that none is cut off unseen.
+ssize_t oro_receive_packet(int fd, int how, void *bytes, size_t capacity, int fds[ORO_PASSED_MAX], int *fd_count, int *cut) {
+    // Room for the most descriptors the kernel passes at once, so that only a lack of numbers keeps one from coming.
     union {
         struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int) * 253) + CMSG_SPACE(64)];
+        char room[CMSG_SPACE(sizeof(int) * ORO_PASSED_MAX) + CMSG_SPACE(64)];
     } control;
     struct iovec part = {.iov_base = bytes, .iov_len = capacity};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+    struct msghdr message;
     ssize_t received;
     bool again = true;
     do {
-        received = COUNTED(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
+        message = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1, .msg_control = how == ORO_TAKE_BYTES ? NULL : control.room, .msg_controllen = how == ORO_TAKE_BYTES ? 0 : sizeof control.room};
+        received = COUNTED(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | (how == ORO_PEEK ? MSG_PEEK : 0)));
         if (received < 0 && errno == ECONNRESET && again) {
             // The peer closed without reading all of ours. What it sent before, such as a refusal, is still there.
             again = false;
@@ -236,22 +349,15 @@ ssize_t oro_receive_packet(int fd, void *bytes, size_t capacity, int fds[ORO_FDS
         }
     } while (received < 0 && errno == EINTR);
     *fd_count = 0;
-    *excess = false;
+    *cut = 0;
     if (received < 0) return -errno;
-    *excess = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    if ((message.msg_flags & MSG_TRUNC) != 0) *cut |= ORO_CUT_BYTES;
+    if ((message.msg_flags & MSG_CTRUNC) != 0) *cut |= ORO_CUT_DESCRIPTORS;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
         size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int received_fd;
-            memcpy(&received_fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-            if (*fd_count < ORO_FDS_MAX) {
-                fds[(*fd_count)++] = received_fd;
-            } else {
-                *excess = true;
-                oro_close(received_fd);
-            }
-        }
+        for (size_t i = 0; i < count && *fd_count < ORO_PASSED_MAX; i++)
+            memcpy(&fds[(*fd_count)++], CMSG_DATA(header) + i * sizeof(int), sizeof(int));
     }
     return received;
 }
@@ -282,10 +388,10 @@ int oro_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid) {
 int oro_peer_pidfd(int fd, int32_t pid) {
     int pidfd = -1;
     socklen_t length = sizeof pidfd;
-    if (COUNTED(getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length)) == 0) return pidfd;
+    if (COUNTED(getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length)) == 0) return above_standard(pidfd);
     if (pid <= 0) return -ESRCH;  // the peer lives in a PID namespace we cannot see
     pidfd = (int)COUNTED(syscall(SYS_pidfd_open, pid, 0));
-    return pidfd < 0 ? -errno : pidfd;
+    return above_standard(pidfd < 0 ? -errno : pidfd);
 }
 
 // "OROY"
@@ -319,6 +425,24 @@ void oro_eventfd_signal(int fd) {
     (void)ignored;
 }
 
+uint64_t oro_descriptor_limit(void) {
+    struct rlimit limit;
+    return COUNTED(getrlimit(RLIMIT_NOFILE, &limit)) == 0 ? limit.rlim_cur : 1024;
+}
+
+uint64_t oro_mapping_limit(void) {
+    // Its default where it cannot be read.
+    char text[32] = {0};
+    int fd = COUNTED(open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC));
+    if (fd < 0) return 65530;
+    ssize_t count = oro_read_at(fd, text, sizeof text - 1, 0);
+    oro_close(fd);
+    uint64_t limit = count > 0 ? strtoull(text, NULL, 10) : 0;
+    return limit > 0 ? limit : 65530;
+}
+
+int oro_open_reserve(void) { return oro_eventfd(); }
+
 void oro_socket_shutdown(int fd) { COUNTED(shutdown(fd, SHUT_RDWR)); }
 
 int32_t oro_thread_id(void) { return (int32_t)COUNTED(gettid()); }
@@ -333,7 +457,7 @@ void oro_close(int fd) {
 }
 
 int oro_duplicate(int fd) {
-    int copy = COUNTED(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    int copy = COUNTED(fcntl(fd, F_DUPFD_CLOEXEC, 3));
     return copy < 0 ? -errno : copy;
 }
 
@@ -369,14 +493,15 @@ ssize_t oro_read_at(int fd, void *bytes, size_t count, uint64_t offset) {
 
 int oro_eventfd(void) {
     int fd = COUNTED(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    return fd < 0 ? -errno : fd;
+    return above_standard(fd < 0 ? -errno : fd);
 }
 
 int oro_make_directory(const char *path) { return COUNTED(mkdir(path, 0700)) == 0 || errno == EEXIST ? 0 : -errno; }
 
 int oro_open_directory(const char *path) {
     int fd = COUNTED(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-    if (fd < 0) return -errno;
+    fd = above_standard(fd < 0 ? -errno : fd);
+    if (fd < 0) return fd;
     struct stat status;
     int error = COUNTED(fstat(fd, &status)) != 0      ? -errno
         : status.st_uid != geteuid()                  ? -EPERM
@@ -395,6 +520,14 @@ int oro_lock_directory(int fd) {
 }
 
 void oro_unlock_directory(int fd) { COUNTED(flock(fd, LOCK_UN)); }
+
+int oro_file_identity(const char *path, uint64_t *device, uint64_t *inode) {
+    struct stat status;
+    if (COUNTED(lstat(path, &status)) != 0) return -errno;
+    *device = status.st_dev;
+    *inode = status.st_ino;
+    return 0;
+}
 
 int oro_unlink(const char *path) { return COUNTED(unlink(path)) == 0 ? 0 : -errno; }
 

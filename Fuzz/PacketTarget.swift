@@ -33,10 +33,10 @@ enum PacketTarget {
     private static func checkLink(_ script: inout Script) {
         var ends: [Int32] = [-1, -1]
         guard oro_socketpair(&ends) == 0 else { return }
-        let host = Descriptor(ends[0])
+        let host = Descriptor(ends[0], .socket)
         let flags = script.byte()
         send(welcome(&script), over: host, &script)
-        let client = Descriptor(ends[1])
+        let client = Descriptor(ends[1], .socket)
         guard
             let link = try? Rendezvous.shakeHands(
                 client, limits: limits, isIntroducible: flags & 1 != 0, takesDescriptors: flags & 2 != 0,

@@ -17,25 +17,43 @@
 uint64_t oro_syscalls(void);
 
 // --- Segments -----------------------------------------------------------------------------------------------------
-// A memfd of `bytes`, close-on-exec, not executable where the kernel knows MFD_NOEXEC_SEAL, every page allocated. With
-// `huge` of huge pages where some are to be had (`bytes` is a multiple of 2 MiB then), else as without.
-int oro_memfd_create(const char *name, uint64_t bytes, bool huge);
+// A memfd of `bytes`, close-on-exec, not executable where the kernel knows MFD_NOEXEC_SEAL. ORO_SIZED: all of it a hole;
+// ORO_ALLOCATED: every page is there, ORO_WRITTEN: and has been written. -EFBIG beyond RLIMIT_FSIZE.
+enum { ORO_SIZED, ORO_ALLOCATED, ORO_WRITTEN };
+int oro_memfd_create(const char *name, uint64_t bytes, int allocation);
 // Seals size, seals, and any *new* writable mapping. The mappings that exist stay writable.
 int oro_memfd_seal(int fd);
 // Seals size, seals, and all writing, for good. -EBUSY while there is a writable mapping.
 int oro_memfd_seal_immutable(int fd);
 // The size of a memfd, or minus errno; -EINVAL for what is none.
 int64_t oro_memfd_size(int fd);
-// 0: a memfd of exactly `bytes`, fully allocated, with the seals of oro_memfd_seal, or with `immutable` those of
-// oro_memfd_seal_immutable; else what is wrong.
-enum { ORO_FD_OK = 0, ORO_FD_NOT_MEMFD = 1, ORO_FD_NOT_SEALED = 2, ORO_FD_SIZE = 3, ORO_FD_HOLES = 4 };
+// 0: a memfd of exactly `bytes`, with the seals of oro_memfd_seal, or with `immutable` those of
+// oro_memfd_seal_immutable; else what is wrong. Says nothing about holes, except that what has too few pages has some.
+enum {
+    ORO_FD_OK = 0,
+    ORO_FD_NOT_MEMFD = 1,
+    ORO_FD_NOT_SEALED = 2,
+    ORO_FD_SIZE = 3,
+    ORO_FD_HOLES = 4,
+    ORO_FD_HUGE = 5
+};
 int oro_memfd_verify(int fd, uint64_t bytes, bool immutable);
-// Maps all of a memfd. NULL with *error = errno. `immutable`: it is sealed against all writing. Before Linux 6.7 such a
-// memfd can only be mapped privately, which shares its pages as well.
-void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, int *error);
-// Asks for huge pages behind a mapping; silent where there are none.
-void oro_want_huge(void *address, uint64_t bytes);
-// Maps `head` bytes and behind them the ring (`ring` bytes) twice back to back. NULL with *error = errno.
+// 0: every page of a part of a memfd is there (`offset` is a multiple of a page); ORO_FD_HOLES, ORO_FD_HUGE (memory of
+// hugetlbfs, of which nobody can say), or minus errno. To be asked after its seals were seen: then no hole can be punched
+// any more. Costs some 10 to 50 ns a page, and waits for nobody.
+int oro_memfd_present(int fd, uint64_t offset, uint64_t bytes);
+// Private memory, aligned to a line, for `free`; NULL: there is none.
+void *oro_allocate(size_t bytes);
+// A limit (RLIMIT_AS, a low RLIMIT_NPROC) may keep this process from making a thread when it needs one.
+bool oro_threads_are_scarce(void);
+// Of a page here: 4 096, 16 384, 65 536.
+uint64_t oro_page_bytes(void);
+// Maps all of a memfd; not for children of fork. NULL with *error = errno. `immutable`: it is sealed against all writing.
+// Before Linux 6.7 such a memfd can only be mapped privately, which shares its pages as well.
+void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, bool populate, int *error);
+// Allocates every page of a memfd, of huge pages where the system gives some. 0, or minus errno.
+int oro_populate_huge(int fd, void *base, uint64_t bytes);
+// Maps `head` bytes and behind them the ring (`ring` bytes) twice back to back; not for children of fork. NULL with *error = errno.
 void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *error);
 void oro_unmap(void *address, uint64_t bytes);
 
@@ -46,12 +64,16 @@ int oro_socket_connect(const char *path);
 int oro_socket_accept(int fd);
 int oro_socketpair(int fds[2]);
 void oro_socket_shutdown(int fd);
-enum { ORO_FDS_MAX = 4 };
+enum { ORO_FDS_MAX = 4, ORO_PASSED_MAX = 253 };
 // One packet with up to ORO_FDS_MAX descriptors.
 ssize_t oro_send_packet(int fd, const void *bytes, size_t count, const int *fds, int fd_count);
-// One packet. Descriptors beyond ORO_FDS_MAX are closed. *fd_count = kept ones; *excess = true when some were closed
-// or the packet did not fit.
-ssize_t oro_receive_packet(int fd, void *bytes, size_t capacity, int fds[ORO_FDS_MAX], int *fd_count, bool *excess);
+// One packet, and all descriptors it brought, which may be any numbers. ORO_PEEK leaves it where it is: the descriptors are
+// further ones of the same files, so that no file is closed here for good. ORO_TAKE_BYTES drops those it brought: for a
+// packet that was peeked at. *cut: it did not fit; the system had no number for all descriptors.
+enum { ORO_PEEK, ORO_TAKE, ORO_TAKE_BYTES };
+enum { ORO_CUT_BYTES = 1, ORO_CUT_DESCRIPTORS = 2 };
+ssize_t oro_receive_packet(
+    int fd, int how, void *bytes, size_t capacity, int fds[ORO_PASSED_MAX], int *fd_count, int *cut);
 // Waits for `events` (POLLIN…). 1 ready, 0 time out.
 int oro_poll_one(int fd, short events, int timeout_ms);
 int oro_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
@@ -85,6 +107,13 @@ int oro_open_directory(const char *path);
 // Takes the exclusive lock of an open directory; waits for it. Closing the descriptor gives it back.
 int oro_lock_directory(int fd);
 void oro_unlock_directory(int fd);
+// Which file a path names (a symbolic link is itself one), or minus errno.
+int oro_file_identity(const char *path, uint64_t *device, uint64_t *inode);
+// How many descriptors (RLIMIT_NOFILE) and mappings (vm.max_map_count) this process may have.
+uint64_t oro_descriptor_limit(void);
+uint64_t oro_mapping_limit(void);
+// A descriptor that only keeps a number free for when there are no others.
+int oro_open_reserve(void);
 int oro_unlink(const char *path);
 
 // --- Processors, clocks, barriers ---------------------------------------------------------------------------------

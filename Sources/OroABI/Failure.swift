@@ -42,7 +42,7 @@ struct Failure: Error {
             case .forked: OROIPC_STATE
             case .tooLarge, .overLimit: OROIPC_TOO_LARGE
             case .unencodable: OROIPC_MALFORMED
-            case .noBlocks, .busy, .overQuota: OROIPC_BUSY
+            case .noBlocks, .busy, .overBudget, .overQuota: OROIPC_BUSY
             case .system: OROIPC_SYSTEM
             }
         self.init(code, error.description)

@@ -68,6 +68,7 @@ extension HostOptions {
         handshakes = try unsafe choice(wanted.handshakes, handshakes, "handshakes")
         handshakeMilliseconds = try unsafe choice(wanted.handshake_ms, handshakeMilliseconds, "handshake_ms")
         requestsPerLink = try unsafe choice(wanted.requests_per_link, requestsPerLink, "requests_per_link")
+        streamsPerLink = try unsafe choice(wanted.streams_per_link, streamsPerLink, "streams_per_link")
         waitingBytesPerLink = try unsafe choice(
             wanted.waiting_bytes_per_link, waitingBytesPerLink, "waiting_bytes_per_link")
         receivedBytesPerLink = try unsafe choice(

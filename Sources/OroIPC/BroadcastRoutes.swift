@@ -61,7 +61,7 @@ enum BroadcastRoutes {
         }
         let listener = BroadcastListeners.Listener(
             name: try name(message), origin: try origin(message),
-            token: message["token"].flatMap { $0.isNull ? nil : $0 },
+            token: try token(message),
             client: client,
             hasRoom: { [weak core] in
                 guard let core, let host = core.links[client.id] else { return false }
@@ -112,7 +112,7 @@ enum BroadcastRoutes {
             let said = BroadcastForm.message(origin: origin, data: StructuredValue(data).inflatingBuffers())
             let posted = BroadcastMessage(
                 name: name, origin: origin, content: try PortContent(said.value, transfer: []), data: data,
-                client: message.client?.id, token: message["token"] ?? .null)
+                client: message.client?.id, token: try token(message) ?? .null)
             core.broker.hub.post(posted, for: message.client?.id ?? 0) { count in
                 reply(
                     count > 0
@@ -127,6 +127,13 @@ enum BroadcastRoutes {
         let name = try message.string("name")
         guard name.utf8.count <= 255 else { throw .invalid("name") }
         return name
+    }
+
+    /// What a client calls itself: any value of at most 255 bytes, encoded. It is kept with each subscription, and compared.
+    private static func token(_ message: Message) throws(IPCError) -> Value? {
+        guard let token = message["token"], !token.isNull else { return nil }
+        guard let count = try? token.encodedCount(), count <= 255 else { throw .invalid("token") }
+        return token
     }
 
     private static func origin(_ message: Message) throws(IPCError) -> String {

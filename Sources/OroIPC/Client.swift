@@ -35,7 +35,7 @@ public final class Client: Sendable {
     public convenience init(descriptor: Int32, options: ClientOptions = ClientOptions()) throws(LinkError) {
         if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         let link = try Rendezvous.shakeHands(
-            Descriptor(descriptor), limits: options.link, isIntroducible: options.allowsDirectLinks,
+            Descriptor(descriptor, .socket), limits: options.link, isIntroducible: options.allowsDirectLinks,
             takesDescriptors: options.allowsDescriptors,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
         self.init(try ClientCore(link, options))

@@ -72,7 +72,7 @@ extension ClientCore {
         do throws(LinkError) {
             guard let found = try link.arena.lend(copy payload) else { return false }
             lent = found
-        } catch .noBlocks, .busy {
+        } catch .noBlocks, .busy, .system, .overBudget {
             return false
         }
         var header = header

@@ -31,8 +31,8 @@ public final class ConnectedClient: Sendable {
     /// Longest message it accepts.
     let messageBytes: Int
 
-    init(_ link: Link, _ core: HostCore) {
-        id = link.id
+    init(_ link: Link, _ key: UInt64, _ core: HostCore) {
+        id = key
         peer = link.peer
         arena = link.arena
         account = link.account

@@ -27,13 +27,17 @@ extension Event {
 }
 
 extension Result {
-    /// The data or the error as it came; `nil` when it was not received, has neither, or was decoded already.
-    package var encodedPart: EncodedPart? { content?.frame.flatMap { EncodedPart($0) } }
+    /// The data or the error as it came; `nil` when it was not received, has neither, was decoded already, or cannot be.
+    package var encodedPart: EncodedPart? {
+        guard let content, let storage = content.frame, !content.isMalformed(storage) else { return nil }
+        return EncodedPart(storage)
+    }
 
-    /// True with an error. Decodes nothing where the result was received.
+    /// True with an error, or with data that cannot be decoded. Decodes nothing where the result was received.
     package var hasFailed: Bool {
         guard let content else { return false }
-        return content.frame.map { $0.header.flags.contains(.failed) } ?? !isOK
+        guard let storage = content.frame else { return !isOK }
+        return storage.header.flags.contains(.failed) || content.isMalformed(storage)
     }
 
     /// The error with all its members; `nil` without one.

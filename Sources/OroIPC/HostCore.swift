@@ -17,9 +17,15 @@ import Synchronization
     let options: HostOptions
     private let name: String?
     private let folder: SocketFolder
-    var listener: Descriptor?
+    var listener: ListeningSocket?
+    /// Keeps a number free, to tell a client no when there are no others.
+    private var reserve: Descriptor?
+    /// What clients may hold of what the system has little of.
+    let budget: ResourceBudget
     private var reactorBox: Reactor?
     private var workersBox: HandlerWorkers?
+    /// Runs the asynchronous handlers that would run on Swift's threads, where those cannot be relied on.
+    let pool: HandlerPool?
     var links: [UInt64: HostLink] = [:]
     /// The clients connected now, for other threads.
     let clients = Locked<[UInt64: ConnectedClient]>([:])
@@ -71,12 +77,25 @@ import Synchronization
     /// A client that has connected and not yet shaken hands.
     final class Greeting {
         let socket: Int32
+        let peer: PeerIdentity
         let deadline: UInt64
-        /// Closes the socket unless the handshake takes it over.
-        init(_ socket: consuming Descriptor, deadline: UInt64) {
+        /// What the link will count for, and the socket alone while it is closed; and the handshake.
+        let charge: ResourceCharge
+        let handshake: ResourceCharge
+
+        /// The socket is closed by whoever calls ``takeSocket()`` last.
+        init(
+            _ socket: consuming Descriptor, _ peer: PeerIdentity, deadline: UInt64, _ charge: ResourceCharge,
+            _ handshake: ResourceCharge
+        ) {
             self.socket = socket.release()
+            self.peer = peer
             self.deadline = deadline
+            self.charge = charge
+            self.handshake = handshake
         }
+
+        func takeSocket() -> Descriptor { Descriptor(socket, .socket, charge) }
     }
 
     init(name: String?, options: HostOptions) throws(LinkError) {
@@ -90,14 +109,20 @@ import Synchronization
         ports = PortHome(route: portRoute)
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
+        budget = try HostCore.budget(options)
         if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
+        // Now, and not when the first is needed: on the host's thread nothing may be started.
+        let started = oro_closer_start()
+        guard started == 0 else { throw .system(call: "pthread_create", errno: -started) }
+        pool = try HandlerPool.whereNeeded()
+        reserve = try Descriptor(checking: oro_open_reserve(), "eventfd")
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         workersBox = HandlerWorkers(reactor.executor, options.priority)
         broker.setLocal(LocalPorts(ports))
         broker.hub.kept = ByteAccount(
             limit: .max / 4, total: account, ByteAccount.Settings(own: "", total: "HostOptions.receivedBytes"))
         portRoute.attach(self)
-        if let name { listener = try folder.listen(name, backlog: 512) }
+        if let name { listener = try folder.listen(name, backlog: Int32(HostCore.backlog)) }
         router.setHostThread { [weak self] job in self?.reactor.submit(job) ?? false }
         if options.builtInRoutes { router.setBuiltIn(BuiltInRoutes.all(of: self)) }
     }
@@ -161,10 +186,32 @@ import Synchronization
 
     /// Lets go of the name: another host may take it.
     func stopListening() {
-        guard listener != nil else { return }
+        guard let listening = listener.take() else { return }
         if isOpen { stopWatching(Source.listener) }
-        if let name { folder.remove(name) }
-        listener = nil
+        // A child that was forked leaves all of it to its parent.
+        guard listening.isOwn else { return }
+        folder.remove(listening)
+        listening.shutDown()
+        // Whoever is still waiting is told.
+        for _ in 0..<HostCore.backlog {
+            let number = oro_socket_accept(listening.number)
+            if number < 0 { break }
+            Rendezvous.refuse(Descriptor(number, .socket), .busy)
+        }
+    }
+
+    /// What all clients together may hold, by the options or the system's limits.
+    private static func budget(_ options: HostOptions) throws(LinkError) -> ResourceBudget {
+        for (name, percent) in [
+            ("percentPerUser", options.percentPerUser), ("percentPerProcess", options.percentPerProcess),
+        ] where !(1...100).contains(percent) {
+            throw .badOptions("\(name) is \(percent), and must be 1 to 100")
+        }
+        func threeQuarters(_ limit: UInt64) -> Int { Int(clamping: limit / 4 * 3) }
+        let limits = ResourceBudget.Amounts(
+            descriptors: options.descriptors ?? threeQuarters(oro_descriptor_limit()),
+            mappings: options.mappings ?? threeQuarters(oro_mapping_limit()), handshakes: options.handshakes)
+        return ResourceBudget(limits, perUser: options.percentPerUser, perProcess: options.percentPerProcess)
     }
 
     func frameLimits(_ link: Link) -> FrameLimits {
@@ -187,6 +234,9 @@ import Synchronization
         statistics.links = links.count
         statistics.ports = broker.ends
         statistics.receivedBytes = account.bytes
+        let held = budget.held
+        (statistics.descriptors, statistics.mappings) = (held.descriptors, held.mappings)
+        statistics.closingDescriptors = Int(clamping: oro_closing())
         published.withLock { $0 = statistics }
     }
 
@@ -217,7 +267,7 @@ import Synchronization
 
     /// Does something to a link outside of its turn. On the host's thread.
     func perform(_ host: HostLink, _ job: (HostLink) throws(LinkError) -> Void) {
-        guard links[host.link.id] === host else { return }
+        guard links[host.key] === host else { return }
         do throws(LinkError) {
             try job(host)
             // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
@@ -263,6 +313,8 @@ import Synchronization
     private static let roundsAtOnce = 64
     /// Most messages of a ring in a turn.
     private static let messagesAtOnce = 64
+    /// Most clients that wait to be accepted.
+    private static let backlog = 512
     /// Most clients accepted in a turn.
     private static let acceptsAtOnce = 16
 
@@ -390,32 +442,89 @@ import Synchronization
         for _ in 0..<HostCore.acceptsAtOnce {
             let number = oro_socket_accept(listener)
             if number == -ECONNABORTED { continue }
-            if number == -EMFILE || number == -ENFILE || number == -ENOMEM || number == -ENOBUFS {
-                // The edge is told once: whoever waits is looked at again when descriptors may be free.
-                options.logger.warning("a client has to wait: errno \(-number)")
-                acceptAgain = oro_now() + HostCore.acceptAgainAfter
+            if number == -EMFILE || number == -ENFILE {
+                if refuseForLack(listener, -number) { continue }
+                // Another thread has taken what the reserve had kept free.
+                acceptAgain = oro_now() + 10_000_000
+                return
+            }
+            if number == -ENOMEM || number == -ENOBUFS {
+                // The edge is told once: whoever waits is looked at again when there may be memory.
+                options.logger.warning("a client has to wait: \(LinkError.system(call: "accept4", errno: -number))")
+                acceptAgain = oro_now() + 10_000_000
             }
             if number < 0 { return }
-            adopt(Descriptor(number))
+            adopt(Descriptor(number, .socket))
         }
         // Those that still wait are for the next turn.
         acceptAgain = 0
     }
 
+    /// Tells the next who waits that there is no descriptor for it, with the one that was kept. False: there was none.
+    private func refuseForLack(_ listener: Int32, _ errno: Int32) -> Bool {
+        reserve = nil
+        let number = oro_socket_accept(listener)
+        if number >= 0 {
+            refuse(Descriptor(number, .socket), .exhausted)
+            options.logger.warning("a client was refused: \(LinkError.system(call: "accept4", errno: errno))")
+        }
+        let again = oro_open_reserve()
+        reserve = again < 0 ? nil : Descriptor(again)
+        return number >= 0
+    }
+
     /// Begins the handshake with whoever holds the other end of `socket`. On the reactor's thread.
     func adopt(_ socket: consuming Descriptor) {
-        if shutdown != nil {
-            Rendezvous.refuse(socket, .busy)
-            statistics.refused += 1
-            return
+        if shutdown != nil { return refuse(socket, .busy) }
+        // Who it is stands fast before anything that it sends is read.
+        let refusal: Refusal
+        do throws(LinkError) {
+            let peer = try PeerIdentity(of: socket)
+            if let why = admission(peer) {
+                refusal = why
+            } else {
+                let handshake: ResourceCharge
+                do throws(LinkError) {
+                    handshake = try budget.charge(peer, handshakes: 1)
+                } catch {
+                    options.logger.info("a client was refused: \(error)")
+                    return refuse(socket, .busy)
+                }
+                let charge = try budget.charge(
+                    peer, descriptors: HostCore.descriptorsOfLink, mappings: HostCore.mappingsOfLink)
+                return begin(
+                    Greeting(
+                        socket, peer, deadline: oro_now() + UInt64(options.handshakeMilliseconds) * 1_000_000, charge,
+                        handshake))
+            }
+        } catch {
+            options.logger.info("a client was refused: \(error)")
+            refusal = if case .overBudget = error { .full } else { .exhausted }
         }
-        if links.count + greetings.count >= options.links || greetings.count >= options.handshakes {
-            Rendezvous.refuse(socket, links.count >= options.links ? .full : .busy)
-            statistics.refused += 1
-            return
-        }
+        refuse(socket, refusal)
+    }
+
+    private func refuse(_ socket: borrowing Descriptor, _ refusal: Refusal) {
+        Rendezvous.refuse(socket, refusal)
+        statistics.refused += 1
+    }
+
+    /// Of every link: its socket, the peer's process, and what wakes whom.
+    private static let descriptorsOfLink = 4
+    /// Of every link: three for its segments' rings on either side, one for what either side gives back.
+    private static let mappingsOfLink = 6
+
+    /// Why this peer does not become a client; `nil`: it may.
+    private func admission(_ peer: PeerIdentity) -> Refusal? {
+        guard peer.userID == oro_user_id() || options.policy != nil else { return .denied }
+        if let refusal = options.policy?(peer) { return refusal }
+        if links.count >= options.links { return .full }
+        if links.count + greetings.count >= options.links || greetings.count >= options.handshakes { return .busy }
+        return nil
+    }
+
+    private func begin(_ greeting: Greeting) {
         let key = takeKey()
-        let greeting = Greeting(socket, deadline: oro_now() + UInt64(options.handshakeMilliseconds) * 1_000_000)
         greetings[key] = greeting
         greetingOrder.append(key)
         do throws(LinkError) {
@@ -436,12 +545,8 @@ import Synchronization
     private func greet(_ key: UInt64) {
         guard let greeting = greetings[key] else { return }
         let attempt = Rendezvous.greet(
-            Descriptor(greeting.socket), id: key, limits: options.link,
-            takesDescriptors: options.ports.allowsDescriptors,
-            decide: { [options] peer in
-                guard peer.userID == oro_user_id() || options.policy != nil else { return .denied }
-                return options.policy?(peer)
-            })
+            greeting.takeSocket(), greeting.peer, limits: options.link,
+            takesDescriptors: options.ports.allowsDescriptors, budget: budget, charge: greeting.charge)
         switch consume attempt {
         case .notYet(let socket):
             // Ours again until more comes.
@@ -449,7 +554,7 @@ import Synchronization
         case .link(let link):
             forget(key)
             statistics.accepted += 1
-            let host = HostLink(link, core: self)
+            let host = HostLink(link, key, core: self)
             links[key] = host
             clients.withLock { $0[key] = host.client }
             link.arena.setServer { [weak self] in self?.serveBlocks(key) }
@@ -461,7 +566,7 @@ import Synchronization
             } catch {
                 return end(host, error)
             }
-            options.logger.debug("link \(link.id): process \(link.peer.processID) connected")
+            options.logger.debug("link \(key): process \(link.peer.processID) connected")
             options.onConnect?(host.client)
         case .refused(let refusal):
             unwatch(key)
@@ -488,7 +593,7 @@ import Synchronization
     func dropGreeting(_ key: UInt64) {
         guard let greeting = greetings[key] else { return }
         unwatch(key)
-        oro_close(greeting.socket)
+        _ = greeting.takeSocket()
     }
 
     func reactorNextDeadline() -> UInt64 {
@@ -509,7 +614,7 @@ import Synchronization
 
     /// Ends a link and forgets everything about its client.
     func end(_ host: HostLink, _ why: LinkError) {
-        let key = host.link.id
+        let key = host.key
         guard links.removeValue(forKey: key) != nil else { return }
         if isPolling { endedMeanwhile.append(host) }
         clients.withLock { $0[key] = nil }
@@ -520,6 +625,10 @@ import Synchronization
         if case .violation(let what) = why {
             statistics.violations += 1
             options.logger.warning("link \(key) (process \(host.link.peer.processID)) is over: \(what)")
+        } else if why.isOurs {
+            options.logger.warning("link \(key) (process \(host.link.peer.processID)) is over: \(why)")
+            // It has done nothing wrong, and hears why.
+            host.sayGoodbye("\(why)")
         } else {
             options.logger.debug("link \(key) is over: \(why)")
         }

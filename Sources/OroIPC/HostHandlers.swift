@@ -20,7 +20,11 @@ extension HostLink {
             let handler = unsafe unsafeDowncast(route, to: Router.AsyncRoute.self).handler
             return try answerHere(handler, storage)
         }
+        if stream != nil, streamsAtWork.count >= streamsAtOnce {
+            return try refuse(storage, "more than \(streamsAtOnce) streams at once (HostOptions.streamsPerLink)")
+        }
         guard let serial = try admit(storage) else { return }
+        if stream != nil { streamsAtWork.insert(serial) }
         let message = Message(storage)
         let wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
         let sender = stream == nil ? nil : StreamSender()
@@ -61,9 +65,11 @@ extension HostLink {
     private func mayBegin(_ storage: FrameStorage) throws(LinkError) -> Bool {
         let header = storage.header
         guard max(atWork, streams.bodies.count) < requestsAtOnce else {
-            let message = "more than \(requestsAtOnce) requests at once"
-            guard header.kind == .request else { return false }
-            try reply(header, storage, Result(err: IPCError(.quotaExceeded, message)))
+            try refuse(storage, "more than \(requestsAtOnce) requests at once (HostOptions.requestsPerLink)")
+            return false
+        }
+        if header.flags.contains(.hasBody), streams.bodies.count >= streamsAtOnce {
+            try refuse(storage, "more than \(streamsAtOnce) bodies at once (HostOptions.streamsPerLink)")
             return false
         }
         guard (answering[header.ticket] == nil && streams.bodies[header.ticket] == nil) || header.kind == .post else {
@@ -72,9 +78,16 @@ extension HostLink {
         return true
     }
 
+    /// Tells the client that it has too much at work.
+    private func refuse(_ storage: FrameStorage, _ why: String) throws(LinkError) {
+        guard storage.header.kind == .request else { return }
+        try reply(storage.header, storage, Result(err: IPCError(.quotaExceeded, why)))
+    }
+
     /// A handler has finished.
-    private func leaveWork() {
+    private func leaveWork(_ serial: UInt64) {
         atWork -= 1
+        if !streamsAtWork.isEmpty { streamsAtWork.remove(serial) }
         link.account.release(Work.cost)
     }
 
@@ -98,8 +111,8 @@ extension HostLink {
         _ serial: UInt64
     ) -> Task<Void, Never> {
         // Not the link: whoever is still at work when the client has gone keeps nothing of it.
-        let (arena, id, header) = (link.arena, link.id, message.storage.header)
-        let preference: (any TaskExecutor)? = if case .custom(let custom) = executor { custom } else { nil }
+        let (arena, key, header) = (link.arena, key, message.storage.header)
+        let preference: (any TaskExecutor)? = if case .custom(let custom) = executor { custom } else { unsafe core.pool }
         return unsafe Task(executorPreference: preference, priority: core.options.priority) { [weak core] in
             var result: Result
             do {
@@ -109,7 +122,7 @@ extension HostLink {
             }
             // A large payload is copied here, and not on the host's thread.
             if let placed = try? arena.placed(result.bytes) { result.bytes = placed }
-            core?.finish(id, header, wideSeq, serial: serial, result)
+            core?.finish(key, header, wideSeq, serial: serial, result)
         }
     }
 
@@ -143,7 +156,7 @@ extension HostLink {
     ) throws(LinkError) {
         let header = message.storage.header
         guard let (worker, job) = workers.begin(handler, message) else {
-            leaveWork()
+            leaveWork(serial)
             return
         }
         // First, so that what the handler does with its stream finds it.
@@ -151,18 +164,18 @@ extension HostLink {
         workers.run(job)
         guard let result = worker.watched({ asker(header, wideSeq, serial) }) else { return }
         if sender == nil { return try finish(header, wideSeq, serial: serial, result) }
-        unsafe core.finish(link.id, header, wideSeq, serial: serial, result)
+        unsafe core.finish(key, header, wideSeq, serial: serial, result)
     }
 
     private func asker(_ request: FrameHeader, _ wideSeq: Seq?, _ serial: UInt64) -> HandlerWorker.Asker {
-        unsafe HandlerWorker.Asker(core: core, link: link.id, request: request, wideSeq: wideSeq, serial: serial)
+        unsafe HandlerWorker.Asker(core: core, link: key, request: request, wideSeq: wideSeq, serial: serial)
     }
 
     /// The handler of `request` has finished. A request that was aborted meanwhile is answered no more.
     func finish(
         _ request: FrameHeader, _ wideSeq: Seq?, serial: UInt64, _ result: Result
     ) throws(LinkError) {
-        leaveWork()
+        leaveWork(serial)
         guard answering[request.ticket] == serial else {
             running[serial] = nil
             return
@@ -180,6 +193,6 @@ extension HostLink {
     /// The link is over: nobody waits for any of it any more.
     func beginTeardown() {
         unsafe core.broker.beginRemoval(of: ports)
-        unsafe core.slices.add(HostTeardown(self, core.broker), for: link.id)
+        unsafe core.slices.add(HostTeardown(self, core.broker), for: key)
     }
 }

@@ -5,12 +5,17 @@ import OroLink
 /// One client, as its host sees it. Belongs to the host's reactor thread.
 @safe final class HostLink {
     let link: Link
+    /// The host's number for it.
+    let key: UInt64
     /// Outlives its links.
     unowned(unsafe) let core: HostCore
     private let router: Router
     /// Of the host, and kept here: others refer to the host weakly, so that each use of it counts references the slow way.
     let workers: HandlerWorkers
     let requestsAtOnce: Int
+    let streamsAtOnce: Int
+    /// Handlers at work that answer in chunks, those that were told to stop included.
+    var streamsAtWork: Set<UInt64> = []
     /// Asynchronous handlers run on the host's thread, where their routes do not say otherwise.
     let runsHandlersHere: Bool
     /// When the link began; deadlines in frames count from here.
@@ -95,12 +100,14 @@ import OroLink
         var inlineRoute: Router.Route?
     }
 
-    init(_ link: Link, core: HostCore) {
+    init(_ link: Link, _ key: UInt64, core: HostCore) {
         self.link = link
+        self.key = key
         unsafe self.core = core
         router = core.router
         workers = core.workers
         requestsAtOnce = core.options.requestsPerLink
+        streamsAtOnce = core.options.streamsPerLink
         runsHandlersHere = if case .reactor = core.options.handlers { true } else { false }
         start = link.start
         link.account = ByteAccount(
@@ -110,7 +117,7 @@ import OroLink
             ByteAccount(
                 limit: .max / 4, total: core.blocks,
                 ByteAccount.Settings(own: "", total: "HostOptions.blockBytes")))
-        client = ConnectedClient(link, core)
+        client = ConnectedClient(link, key, core)
         figures = client.figures
         unsafe tables = .allocate(capacity: Int(ORO_RINGS_MAX))
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
@@ -373,7 +380,7 @@ import OroLink
             lent = found
         } catch {
             switch error {
-            case .noBlocks, .busy, .tooLarge: return try sendInline(plain, payload, instead: error)
+            case .noBlocks, .busy, .tooLarge, .system, .overBudget: return try sendInline(plain, payload, instead: error)
             default: throw error
             }
         }

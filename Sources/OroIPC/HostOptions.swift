@@ -15,10 +15,26 @@ public struct HostOptions: Sendable {
     public var links = 4096
     /// Most clients at once that have not finished their handshake; another is refused with `busy`.
     public var handshakes = 128
+    /// Most descriptors of this process that clients hold, all together: four for each link, those that came with messages,
+    /// those that are still being closed. `nil`: three quarters of `RLIMIT_NOFILE` as it is when the host is made. A client
+    /// beyond it is refused with `full`; the link of one that would hold more ends, with ``LinkError/overBudget(_:)``.
+    public var descriptors: Int?
+    /// Most mappings of memory that clients make this process have, all together: six for each link, two for each further
+    /// ring, one for each memory with blocks on either side. `nil`: three quarters of `vm.max_map_count` as it is when the
+    /// host is made. Beyond it as with ``descriptors``.
+    public var mappings: Int?
+    /// The share of ``handshakes``, ``descriptors`` and ``mappings`` that the clients of one user may hold, in percent, 1 to
+    /// 100.
+    public var percentPerUser = 75
+    /// The same for the clients of one process.
+    public var percentPerProcess = 50
     /// Milliseconds a client may take for its handshake.
     public var handshakeMilliseconds = 5000
     /// Most requests of one client that asynchronous handlers work on; another gets a `QuotaExceededError`.
     public var requestsPerLink = 1 << 20
+    /// Most streams of one client: requests that are answered in chunks, and requests with a body in chunks, each counted for
+    /// itself, as long as their handlers are at work; another gets a `QuotaExceededError`.
+    public var streamsPerLink = 1000
     /// Most bytes of private memory for one client: what it sent that is incomplete, waits, or is kept by a handler or for another
     /// client; results that it does not read; names of commands; 1 MiB at least. Bytes that it lent are not among them. A request
     /// beyond it gets a `QuotaExceededError`, a post is dropped, a port is closed with a `QuotaExceededError`; a client that sends as
@@ -103,6 +119,11 @@ public struct HostStatistics: Sendable, Hashable {
     public var expired = 0
     /// Events and pushes that a client did not get: it is not known to listen and had no room, or they are too long for it.
     public var droppedEvents = 0
+    /// Descriptors and mappings of this process that clients hold (``HostOptions/descriptors``, ``HostOptions/mappings``).
+    public var descriptors = 0
+    public var mappings = 0
+    /// Descriptors that came from peers of this process and are not closed yet, because closing them waits for somebody.
+    public var closingDescriptors = 0
     /// Replies by seq (``ConnectedClient/reply(to:_:)``) for which no handler was at work.
     public var unmatchedReplies = 0
 }

@@ -121,11 +121,11 @@ final class LinkPorts: PortMember {
         broadcasts.most = core.options.ports.broadcastBytesPerLink
     }
 
-    override var sliceOwner: UInt64 { host.link.id }
+    override var sliceOwner: UInt64 { host.key }
     override var account: ByteAccount? { host.link.account }
     override var hasRoom: Bool { !host.link.isBackedUp(0) && !isOver }
     private var isOver: Bool { host.isEnded || host.link.isOver }
-    override var client: PortClient { PortClient(id: host.link.id, identity: host.link.peer) }
+    override var client: PortClient { PortClient(id: host.key, identity: host.link.peer) }
 
     override func deliver(_ delivery: PortDelivery) {
         var message = PortFrame.Message(
@@ -193,7 +193,7 @@ final class LinkPorts: PortMember {
             return CarriedDescriptors([])
         }
         core.broker.descriptors += count
-        let id = host.link.id
+        let id = host.key
         return CarriedDescriptors(list) { [weak core] list in
             // On whatever thread the last one lets go of them. The client is told before they are closed: whoever sees them closed
             // finds that there is room for others.
@@ -260,7 +260,7 @@ final class LinkPorts: PortMember {
             if host.link.isBackedUp(0) { core.activate(host) }
         } catch {
             let why = error
-            core.submit(to: host.link.id) { (_) throws(LinkError) in throw why }
+            core.submit(to: host.key) { (_) throws(LinkError) in throw why }
         }
     }
 }

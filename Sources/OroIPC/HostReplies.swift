@@ -10,13 +10,13 @@ extension HostLink {
         let message = Message(storage)
         let wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
         // Not the link: a reply that is kept when the client has gone keeps nothing of it.
-        let (arena, id) = (link.arena, link.id)
+        let (arena, key) = (link.arena, key)
         let core = unsafe core
         let pending = PendingReply(route.name) { [weak core] result in
             var result = result
             // A large payload is copied here, and not on the host's thread.
             if let placed = try? arena.placed(result.bytes) { result.bytes = placed }
-            core?.finish(id, header, wideSeq, serial: serial, result)
+            core?.finish(key, header, wideSeq, serial: serial, result)
         }
         running[serial] = Work(pending: pending, reply: nil, request: header, wideSeq: wideSeq)
         if header.kind == .request { answering[header.ticket] = serial }

@@ -61,7 +61,7 @@ extension HostLink {
 
     /// The stream that answers the request with this ticket.
     func openReply(_ ticket: UInt64, serial: UInt64, _ sender: StreamSender) -> ReplyStream {
-        let id = link.id
+        let id = key
         let core = unsafe core
         return ReplyStream(ticket, sender, core.frameLimits(link), link.arena) { [weak core] frame, bytes, cost in
             core?.submit(to: id) { (host) throws(LinkError) in
@@ -154,7 +154,7 @@ extension HostLink {
     func openBody(_ ticket: UInt64, serial: UInt64) -> MessageBody {
         let receiver = StreamReceiver(window: StreamReceiver.usualWindow)
         streams.bodies[ticket] = receiver
-        let id = link.id
+        let id = key
         let core = unsafe core
         return MessageBody(receiver: receiver) { [weak core] count in
             core?.submit(to: id) { (host) throws(LinkError) in

@@ -12,7 +12,7 @@ final class HostTeardown: SlicedWork {
     init(_ host: HostLink, _ broker: PortBroker) {
         self.host = host
         ports = PortRemoval(broker, host.ports)
-        listeners = BroadcastListenerRemoval(broker.hub, host.link.id)
+        listeners = BroadcastListenerRemoval(broker.hub, host.key)
     }
 
     func goOn(_ slice: Slice) -> Bool {

@@ -121,7 +121,7 @@ public struct IPCError: Error, Hashable, Sendable {
         case .timedOut: self = .timeout("timed out")
         case .unencodable(let what): self = .type(what)
         case .tooLarge, .overLimit: self = IPCError(.range, error.description)
-        case .busy, .noBlocks, .overQuota: self = IPCError(.quotaExceeded, error.description)
+        case .busy, .noBlocks, .overBudget, .overQuota: self = IPCError(.quotaExceeded, error.description)
         case .forked: self = IPCError(.invalidState, error.description)
         default: self = .network(error.description)
         }

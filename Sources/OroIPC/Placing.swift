@@ -41,7 +41,7 @@ extension Arena {
         guard let bytes, wantsPlace(bytes) else { return bytes }
         do throws(LinkError) {
             return try place(bytes)
-        } catch .noBlocks, .busy, .tooLarge, .overQuota {
+        } catch .noBlocks, .busy, .tooLarge, .overQuota, .overBudget, .system {
             // In parts through the ring then, if it is not too long for that.
             return bytes
         }

@@ -14,7 +14,7 @@ enum PortBridge {
 
     /// Everything, in order, as fast as it is taken; and then the end.
     private static func pass(from: IPCMessagePort, to: IPCMessagePort) {
-        Task.detached {
+        Task.detached(executorPreference: HandlerPool.current) {
             for await event in from.messages where event.error == nil {
                 // What cannot be posted on that side is lost, as what cannot be read is.
                 try? await to.post(event.data, transfer: event.ports)

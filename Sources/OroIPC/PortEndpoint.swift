@@ -237,7 +237,7 @@ import Synchronization
         isDispatching = true
         home.later { [self] in
             // Handlers run one after the other, on no thread that reads a link.
-            Task.detached { self.dispatch() }
+            Task.detached(executorPreference: HandlerPool.current) { self.dispatch() }
         }
     }
 

@@ -198,7 +198,7 @@ protocol PortRoute: AnyObject, Sendable {
         guard let acceptor = acceptors[name] else { return port.closeHere() }
         let handle = port.own()
         // On no thread that reads a link.
-        later { Task.detached { acceptor(handle, client) } }
+        later { Task.detached(executorPreference: HandlerPool.current) { acceptor(handle, client) } }
     }
 
     func setAcceptor(_ name: String, _ acceptor: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {

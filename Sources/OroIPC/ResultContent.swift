@@ -1,5 +1,6 @@
 import OroFrame
 import OroLink
+import Synchronization
 
 extension Result {
     /// What a result has besides bytes and source.
@@ -13,6 +14,8 @@ extension Result {
         }
 
         private let form: Locked<Form>
+        /// 0: not looked at; 1: what was received can be decoded; 2: it cannot.
+        private let verdict = Atomic<UInt8>(0)
         let headers: Headers?
         /// Where somebody has said what it is.
         let id: String?
@@ -74,6 +77,20 @@ extension Result {
         /// The frame of a result that was received and not looked at.
         var frame: FrameStorage? {
             form.withLock { form in if case .frame(let storage) = form { storage } else { nil } }
+        }
+
+        /// Whether the value of a received frame, which is this result's, cannot be decoded. Looked at once.
+        func isMalformed(_ storage: FrameStorage) -> Bool {
+            if storage.header.valueBytes == 0 { return false }
+            switch verdict.load(ordering: .relaxed) {
+            case 1: return false
+            case 2: return true
+            default: break
+            }
+            var isMalformed = false
+            do throws(FrameError) { try storage.view.value()?.check() } catch { isMalformed = true }
+            verdict.store(isMalformed ? 2 : 1, ordering: .relaxed)
+            return isMalformed
         }
 
         /// The value of a handler's result, where it was encoded before.

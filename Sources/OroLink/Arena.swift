@@ -41,7 +41,13 @@ import Synchronization
 
     static var grain: Int { Int(ORO_BLOCK_GRAIN) }
 
-    init(_ link: Link, own: LinkLimits, peer: Offer) {
+    /// What memory for this peer counts for, and whose it is.
+    private let budget: ResourceBudget?
+    private let identity: PeerIdentity
+
+    init(_ link: Link, own: LinkLimits, peer: Offer, _ budget: ResourceBudget?, _ identity: PeerIdentity) {
+        self.budget = budget
+        self.identity = identity
         books = Locked(ArenaBooks(link, own, peer))
     }
 
@@ -68,7 +74,8 @@ import Synchronization
     /// A block of `count` bytes, at least one. Throws `noBlocks` when as many bytes are out as may be, or the peer
     /// maps as many memories as it does at once.
     ///
-    /// Also `busy` when the system has no memory, or the socket no room, and `overQuota` when the account that pays for memories has none.
+    /// Also `busy` when the socket has no room, `system` when there is no memory or descriptor, and `overBudget` or `overQuota` when
+    /// the peer's share of this process's mappings, or the account that pays for memories, is used up: waiting does not help there.
     package func take(_ count: Int) throws(LinkError) -> OwnBlock {
         if generation != oro_generation() { throw .forked }
         guard count >= 0 else { throw .badOptions("a block has no \(count) bytes") }
@@ -82,7 +89,7 @@ import Synchronization
                 memory = try make(bytes)
             } catch {
                 books.withLock { $0.withdraw(max(1, count)) }
-                throw Arena.isShortage(error) ? .busy : error
+                throw error
             }
             let found = try books.withLock { (books) throws(LinkError) in
                 try books.add(memory, count: max(1, count), isWhole: isWhole)
@@ -95,11 +102,12 @@ import Synchronization
     private func make(_ bytes: Int) throws(LinkError) -> OwnMemory {
         let (huge, account) = books.withLock { ($0.own.hugePages, $0.account) }
         let room = OwnMemory.room(bytes, huge: huge)
-        guard let account else { return try OwnMemory.create(bytes: room, huge: huge) }
+        let held = try budget?.charge(identity, mappings: 1)
+        guard let account else { return try OwnMemory.create(bytes: room, huge: huge, held: held) }
         var charge = ByteCharge(room, to: account)
         while charge == nil, books.withLock({ $0.makeWay() }) { charge = ByteCharge(room, to: account) }
         guard let charge else { throw account.refusal }
-        let memory = try OwnMemory.create(bytes: room, huge: huge)
+        let memory = try OwnMemory.create(bytes: room, huge: huge, held: held)
         memory.charge = charge
         return memory
     }
@@ -118,11 +126,6 @@ import Synchronization
             // As above.
             unsafe block.base.copyMemory(from: start, byteCount: source.count)
         }
-    }
-
-    private static func isShortage(_ error: LinkError) -> Bool {
-        if case .system(_, let errno) = error { return [ENOMEM, ENOSPC, EMFILE, ENFILE].contains(errno) }
-        return false
     }
 
     /// Lends a part of a block to the peer: what to write into the frame. It is followed by ``commit(_:)`` or ``takeBack(_:)``.
@@ -167,6 +170,7 @@ import Synchronization
             let bytes = slots * 8
             // The least number of slots fills a page.
             try Segment.verify(descriptor, bytes: bytes, isImmutable: false)
+            try Segment.lookForHoles(descriptor, from: 0, count: bytes)
             books.returns = try Mapping(descriptor, bytes: bytes, for: .reading)
         }
     }

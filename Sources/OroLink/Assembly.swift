@@ -1,3 +1,5 @@
+import CSupport
+
 /// A message that comes in several records, as far as it has come. Belongs to the receiver's role.
 ///
 /// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing. It is charged to the
@@ -65,7 +67,11 @@
     private mutating func grow(_ needed: Int, _ account: ByteAccount) {
         let wanted = min(total, max(2 * needed, 4096))
         guard account.charge(wanted - room) else { return refuse(account) }
-        let grown = UnsafeMutableRawPointer.allocate(byteCount: wanted + 64, alignment: 64)
+        // A peer decides how much: where the system has none, that is an answer, and not the end of this process.
+        guard let grown = unsafe oro_allocate(wanted + 64) else {
+            account.release(wanted - room)
+            return refuse(account)
+        }
         if let old = unsafe memory {
             unsafe grown.copyMemory(from: old, byteCount: count)
             unsafe old.deallocate()

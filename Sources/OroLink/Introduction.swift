@@ -106,7 +106,7 @@ package final class Introduced {
         let status = unsafe oro_socketpair(&ends)
         guard status == 0 else { throw .system(call: "socketpair", errno: -status) }
         memory = own.memory.number
-        parts = Parts(socket: Descriptor(ends[0]), end: Descriptor(ends[1]), own: own)
+        parts = Parts(socket: Descriptor(ends[0], .socket), end: Descriptor(ends[1], .received), own: own)
     }
 
     /// Sends our half to the host, which passes it on. False: the socket has no room now.

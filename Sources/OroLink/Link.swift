@@ -9,7 +9,7 @@ import Synchronization
 // `ringMappings.in` to the holder of the receiver's role; the rest is atomic or in a mutex.
 @usableFromInline
 @safe package final class Link: @unchecked Sendable {
-    /// Random; the same on both sides.
+    /// Random; the same on both sides. Not a number of the host's: nobody learns from it how many came before.
     package let id: UInt64
     /// Who the peer is, as the kernel says.
     package let peer: PeerIdentity
@@ -38,6 +38,8 @@ import Synchronization
     /// Who deals with introductions; belongs to the receiver's role.
     package weak var introductions: (any Introductions)?
 
+    let budget: ResourceBudget?
+    private let charge: ResourceCharge?
     private let own: Mapping
     private let theirs: Accepted
     /// What the peer sends comes here, wake packets too: to be polled, and read with the receiver's role.
@@ -73,6 +75,7 @@ import Synchronization
     @usableFromInline let ins: UnsafeMutablePointer<InRing>
     @usableFromInline let receiving: UnsafeMutablePointer<Receiving>
     var inMappings: [MappingBox] = []
+    var ringCharges: [ResourceCharge] = []
     /// The peer's memories with payloads, by slot.
     var peerMemories: [(memory: PeerMemory, serial: UInt32)?] = []
     /// Where we say what we give back; made when the peer first passes us a memory.
@@ -136,6 +139,10 @@ import Synchronization
         /// The socket comes from the peer itself, so the kernel can name its process.
         var watchesProcess: Bool
         var start: UInt64
+        /// What the peer may hold of what this side has little of; and what this link counts for. A client bounds its
+        /// host by `limits` alone.
+        var budget: ResourceBudget?
+        var charge: ResourceCharge?
     }
 
     init(_ parts: consuming Parts) {
@@ -162,7 +169,7 @@ import Synchronization
         unsafe outs = .allocate(capacity: Ring.most)
         unsafe outs.initialize(repeating: OutRing(), count: Ring.most)
         unsafe ins = .allocate(capacity: Ring.most)
-        unsafe ins.initialize(repeating: InRing(), count: Ring.most)
+        unsafe ins.initialize(repeating: InRing(longest: limits.messageBytes), count: Ring.most)
         unsafe receiving = .allocate(capacity: 1)
         unsafe receiving.initialize(to: Receiving())
         unsafe owners = .allocate(capacity: Ring.most)
@@ -180,12 +187,14 @@ import Synchronization
         isIntroducible = parts.theirs.offer.features.contains(.introducible)
         pidfd = pid >= 0 ? pid : nil
         pidfdOwner = pid >= 0 ? Descriptor(pid) : nil
+        budget = parts.budget
+        charge = parts.charge
         own = parts.own
         theirs = parts.theirs
         outbox = Link.number(parts.outbox, or: parts.socket.number)
         socket = parts.socket
         outboxOwner = parts.outbox
-        arenaBox = Arena(self, own: limits, peer: offer)
+        arenaBox = Arena(self, own: limits, peer: offer, parts.budget, parts.peer)
     }
 
     private static func number(_ descriptor: borrowing Descriptor?, or other: Int32) -> Int32 {

@@ -63,8 +63,9 @@ extension Link {
             throw .violation("more than \(Link.descriptorsAtOnce) descriptors that no message names")
         }
         while let descriptor = descriptors.take() {
+            let charge = try budget?.charge(peer, descriptors: 1)
             do throws(DescriptorRefusal) {
-                arrived.all.append(try PassedDescriptor(descriptor))
+                arrived.all.append(try PassedDescriptor(descriptor, charge))
             } catch {
                 throw .violation("a descriptor that must not be passed: \(error)")
             }

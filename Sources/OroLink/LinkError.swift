@@ -40,8 +40,21 @@ public enum LinkError: Error, Hashable, Sendable {
     case busy
     /// The call's deadline passed.
     case timedOut
-    /// A system call failed.
+    /// A peer would hold more descriptors or mappings of this process than it may; the text says how many, and which
+    /// setting decides. Its link is over, or not made.
+    case overBudget(String)
+    /// A system call failed: this process's own trouble, and no fault of the peer's.
     case system(call: String, errno: Int32)
+}
+
+extension LinkError {
+    /// It tells of this process's own shortage, or of a limit of this side's: the peer has broken nothing.
+    package var isOurs: Bool {
+        switch self {
+        case .system, .overBudget: true
+        default: false
+        }
+    }
 }
 
 /// Why a host refuses a client.
@@ -56,6 +69,8 @@ public enum Refusal: UInt16, Hashable, Sendable, CaseIterable {
     case busy = 4
     /// The client's hello was malformed, or its segment is not sealed as it must be.
     case malformed = 5
+    /// The host's process has no descriptors, or no memory, left.
+    case exhausted = 6
 }
 
 extension LinkError: CustomStringConvertible {
@@ -81,7 +96,8 @@ extension LinkError: CustomStringConvertible {
         case .overQuota(let what): "too much memory: \(what)"
         case .busy: "too many bytes wait for room, or no ring is left"
         case .timedOut: "timed out"
-        case .system(let call, let errno): "\(call) failed: errno \(errno)"
+        case .overBudget(let what): what
+        case .system(let call, let errno): "\(call) failed: \(SystemFailure.text(call, errno))"
         }
     }
 }
@@ -94,6 +110,7 @@ extension Refusal: CustomStringConvertible {
         case .full: "it has as many links as it allows"
         case .busy: "it is busy or shutting down"
         case .malformed: "the hello was malformed"
+        case .exhausted: "its process has no descriptors or no memory left"
         }
     }
 }

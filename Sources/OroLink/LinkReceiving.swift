@@ -24,6 +24,8 @@ extension Link {
                 if found == Int32(ORO_READ_EMPTY) { break }
                 if found < 0 { throw .violation("a record with an impossible extent") }
                 if unsafe view.part == 0 {
+                    // Before anything of it is copied; longer ones in parts are refused by `assemble`.
+                    if unsafe Int(view.length) > state.pointee.longest { throw unsafe tooLong(Int(view.length)) }
                     unsafe try body(
                         Incoming(ring: ring, bytes: unsafe view.payload, count: Int(view.length), place: .ring))
                 } else if let whole = unsafe try assemble(ring, view) {
@@ -74,6 +76,11 @@ extension Link {
         return false
     }
 
+    @usableFromInline
+    func tooLong(_ bytes: some BinaryInteger) -> LinkError {
+        .violation("a message of \(bytes) bytes, over the limit of \(limits.messageBytes) (LinkLimits.messageBytes)")
+    }
+
     /// Takes one record of a message that came in several; the message when it is whole.
     @usableFromInline
     func assemble(_ ring: Int, _ view: oro_view) throws(LinkError) -> Incoming? {
@@ -103,6 +110,7 @@ extension Link {
         guard lent.count > 0, lent.count <= limits.payloadBytes, lent.offset >= 0, lent.offset <= memory.bytes,
             lent.count <= memory.bytes - lent.offset
         else { throw .violation("bytes outside of their memory, or more than \(limits.payloadBytes)") }
+        try memory.show(lent.offset, count: lent.count)
         guard returns.borrow() else { throw .violation("more than \(returns.slots) blocks at once") }
         return BorrowedBlock(memory, returns, loan: lent.loan, offset: lent.offset, count: lent.count)
     }
@@ -124,7 +132,8 @@ extension Link {
         }
         while peerMemories.count <= slot { peerMemories.append(nil) }
         guard peerMemories[slot] == nil else { throw .violation("a memory in the place of another") }
-        let memory = try PeerMemory(descriptor, bytes: Int(bytes), isImmutable: flags == 1)
+        let charge = try budget?.charge(peer, mappings: 1)
+        let memory = try PeerMemory(descriptor, bytes: Int(bytes), isImmutable: flags == 1, charge: charge)
         peerMemories[slot] = (memory, packet.number(8))
         try openReturns()
     }
@@ -148,6 +157,7 @@ extension Link {
             throw .violation("a ring out of turn, or too many")
         }
         guard Ring.isValid(bytes: bytes) else { throw .violation("a ring of \(bytes) bytes") }
+        if let charge = try budget?.charge(peer, mappings: 2) { ringCharges.append(charge) }
         let mapping = try Segment.accept(memory, head: 0, ring: bytes)
         let cursor = unsafe oro_control_own_cursor(ownBase, UInt32(number))
         unsafe oro_reader_init(&ins[number].reader, mapping.ring, UInt64(bytes), packet.number(8), cursor)

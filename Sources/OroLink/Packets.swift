@@ -72,26 +72,59 @@ extension Packet {
         case packet(Packet, Descriptors)
     }
 
-    /// UNTRUSTED: the next packet, with the descriptors it brought. Too many of them, or too long a packet, is a
-    /// violation; all descriptors are closed then.
+    /// UNTRUSTED: the next packet, with the descriptors it brought. More of them than belong to its kind, or too long a
+    /// packet, is a violation.
+    ///
+    /// It is looked at before it is taken. So no file is ever closed for good by the kernel on this thread, which could be
+    /// made to wait for that (`oro_closer.h`): what should not have come stays in the socket's queue, with which the closer
+    /// deals at the end of the link, and so does what there was no descriptor for.
     static func receive(from socket: borrowing Descriptor) throws(LinkError) -> Received {
         var bytes = [UInt8](repeating: 0, count: capacity)
-        var numbers: (Int32, Int32, Int32, Int32) = (-1, -1, -1, -1)
-        var count: Int32 = 0
-        var excess = false
-        let received = unsafe withUnsafeMutableBytes(of: &numbers) { numbers in
-            // Room for ORO_FDS_MAX = 4 descriptors, and for `capacity` bytes.
-            unsafe oro_receive_packet(
-                socket.number, &bytes, capacity, numbers.baseAddress!.assumingMemoryBound(to: Int32.self), &count,
-                &excess)
+        var descriptors = Descriptors()
+        let (count, cut) = take(&bytes, &descriptors, from: socket, Int32(ORO_PEEK))
+        if count == -Int(EAGAIN) { return .nothing }
+        // An empty packet, which reads like the end, may bring descriptors too.
+        if count <= 0 { return .hangUp }
+        if cut & Int32(ORO_CUT_BYTES) != 0 { throw .violation("a packet of more than \(capacity) bytes") }
+        if cut & Int32(ORO_CUT_DESCRIPTORS) != 0 { throw .system(call: "recvmsg", errno: EMFILE) }
+        let isWake = unsafe oro_is_wake(bytes, count)
+        let packet = Packet(received: Array(bytes.prefix(count)))
+        guard packet.mayBring(descriptors.count) else {
+            throw .violation("a packet with \(descriptors.count) descriptors that do not belong to it")
         }
-        if received == -Int(EAGAIN) { return .nothing }
-        // Before anything else: an empty packet, which reads like the end, may bring descriptors too.
-        let descriptors = Descriptors(numbers, count: Int(count))
-        if received <= 0 { return .hangUp }
-        if unsafe oro_is_wake(bytes, received) && count == 0 && !excess { return .wake }
-        if excess { throw .violation("a packet too long, or with too many descriptors") }
-        return .packet(Packet(received: Array(bytes.prefix(received))), descriptors)
+        try descriptors.raise()
+        // Those that were looked at are ours, so what the kernel drops with the packet is not the last of its file.
+        let how = descriptors.count > 0 ? ORO_TAKE_BYTES : ORO_TAKE
+        var others = Descriptors()
+        let (taken, _) = take(&bytes, &others, from: socket, Int32(how))
+        guard taken == count, others.count == 0 else {
+            throw .violation("somebody else reads from this end of the socket")
+        }
+        return isWake ? .wake : .packet(packet, descriptors)
+    }
+
+    private static func take(
+        _ bytes: inout [UInt8], _ descriptors: inout Descriptors, from socket: borrowing Descriptor, _ how: Int32
+    ) -> (count: Int, cut: Int32) {
+        unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: Int(ORO_PASSED_MAX)) { numbers in
+            var (count, cut): (Int32, Int32) = (0, 0)
+            // Room for the descriptors of any packet, and for `capacity` bytes.
+            let received = unsafe oro_receive_packet(
+                socket.number, how, &bytes, capacity, numbers.baseAddress!, &count, &cut)
+            unsafe descriptors.append(numbers.prefix(Int(count)))
+            return (received, cut)
+        }
+    }
+
+    /// So many descriptors belong to a packet of this kind. Those of a handshake are looked at with the rest of it.
+    private func mayBring(_ count: Int) -> Bool {
+        switch kind {
+        case .hello, .welcome: count <= 1
+        case .offer: count == 0 || count == 2
+        case .ring, .memory, .returns: count == 1
+        case .descriptors: (1...Packet.mostDescriptors).contains(count)
+        default: count == 0
+        }
     }
 
     /// False when the socket has no room now.
@@ -113,16 +146,27 @@ extension Packet {
 struct Descriptors: ~Copyable {
     private var numbers: [Int32] = []
 
-    init(_ numbers: (Int32, Int32, Int32, Int32), count: Int) {
-        self.numbers = Array([numbers.0, numbers.1, numbers.2, numbers.3].prefix(count).reversed())
+    init() {}
+
+    mutating func append(_ more: Slice<UnsafeMutableBufferPointer<Int32>>) {
+        if unsafe !more.isEmpty { unsafe numbers.insert(contentsOf: more.reversed(), at: 0) }
     }
 
     var count: Int { numbers.count }
 
+    /// What is kept is above 2: whatever writes to a standard stream that is closed would write to it.
+    mutating func raise() throws(LinkError) {
+        for index in numbers.indices where numbers[index] <= 2 {
+            let raised = try Descriptor(checking: oro_duplicate(numbers[index]), "F_DUPFD_CLOEXEC")
+            oro_close_received(numbers[index], nil, nil)
+            numbers[index] = raised.release()
+        }
+    }
+
     /// The next one, in the order they were sent.
     mutating func take() -> Descriptor? {
         guard let number = numbers.popLast() else { return nil }
-        return Descriptor(number)
+        return Descriptor(number, .received)
     }
 
     /// The next one, where one has to be.
@@ -131,7 +175,7 @@ struct Descriptors: ~Copyable {
         return descriptor
     }
 
-    deinit { for number in numbers { oro_close(number) } }
+    deinit { for number in numbers { oro_close_received(number, nil, nil) } }
 }
 
 /// Capabilities agreed in the handshake.
@@ -214,7 +258,8 @@ package enum Ring {
     /// Why links cannot be made with these limits; `nil` when they can.
     package static func problem(_ limits: LinkLimits) -> String? {
         if !isValid(bytes: limits.ringBytes) {
-            return "ringBytes is \(limits.ringBytes), and must be a power of two from 4096 to 67108864"
+            return "ringBytes is \(limits.ringBytes), and must be a power of two from "
+                + "\(max(Int(ORO_RING_MIN_BYTES), Int(oro_page_bytes()))) (a page here) to 67108864"
         }
         if !(2...most).contains(limits.rings) { return "rings is \(limits.rings), and must be 2 to \(most)" }
         if !messageBytes.contains(limits.messageBytes) {
@@ -250,10 +295,12 @@ package enum Ring {
     }
 
     static var most: Int { Int(ORO_RINGS_MAX) }
-    static var head: Int { Int(ORO_CONTROL_BYTES) }
+    /// Bytes before ring 0: the control page. The ring is mapped twice, so that it begins on a page of the system's.
+    static var head: Int { max(Int(ORO_CONTROL_BYTES), Int(oro_page_bytes())) }
 
     static func isValid(bytes: Int) -> Bool {
-        bytes >= Int(ORO_RING_MIN_BYTES) && bytes <= Int(ORO_RING_MAX_BYTES) && bytes & (bytes - 1) == 0
+        bytes >= max(Int(ORO_RING_MIN_BYTES), Int(oro_page_bytes())) && bytes <= Int(ORO_RING_MAX_BYTES)
+            && bytes & (bytes - 1) == 0
     }
 
     /// 64 random bits.

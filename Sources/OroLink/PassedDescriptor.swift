@@ -37,10 +37,11 @@ package struct DescriptorRefusal: Error, CustomStringConvertible {
     private let descriptor: Descriptor
     package let kind: DescriptorKind
 
-    /// Takes it over; one of a wrong kind is closed.
-    package init(_ descriptor: consuming Descriptor) throws(DescriptorRefusal) {
-        kind = try DescriptorKind.of(descriptor.number)
-        self.descriptor = descriptor
+    /// Takes it over; one of a wrong kind is closed. Its file may be anybody's, so that it is closed where that may wait.
+    package init(_ descriptor: consuming Descriptor, _ charge: ResourceCharge? = nil) throws(DescriptorRefusal) {
+        let received = Descriptor(descriptor.release(), .received, charge)
+        kind = try DescriptorKind.of(received.number)
+        self.descriptor = received
         // The user's: a forked child has it as every other descriptor of the user's.
         oro_fork_forget_descriptor(self.descriptor.number)
     }

@@ -24,7 +24,7 @@ public struct PeerIdentity: Sendable, Hashable {
         self.groupID = groupID
     }
 
-    init(of socket: borrowing Descriptor) throws(LinkError) {
+    package init(of socket: borrowing Descriptor) throws(LinkError) {
         var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
         let status = unsafe oro_peer_credentials(socket.number, &pid, &uid, &gid)
         guard status == 0 else { throw .system(call: "SO_PEERCRED", errno: -status) }
@@ -114,24 +114,53 @@ package enum Rendezvous {
         case failed(LinkError)
     }
 
-    /// The host's half, called when the socket of a new client is readable. `decide` is the host's policy.
+    /// The host's half, called when the socket of a new client, which is admitted, is readable.
     package static func greet(
-        _ socket: consuming Descriptor, id: UInt64, limits: LinkLimits, takesDescriptors: Bool = false,
-        decide: (PeerIdentity) -> Refusal?
+        _ socket: consuming Descriptor, _ peer: PeerIdentity, limits: LinkLimits, takesDescriptors: Bool = false,
+        budget: ResourceBudget? = nil, charge: ResourceCharge? = nil
     ) -> Greeting {
+        let answer: Answer
         do throws(LinkError) {
             switch try Packet.receive(from: socket) {
             case .nothing: return .notYet(socket)
             case .hangUp: return .failed(.peerGone)
             case .wake: throw .violation("not a hello")
             case .packet(let hello, var descriptors):
-                return try welcome(
-                    socket, hello, &descriptors, id: id, limits: limits, takesDescriptors: takesDescriptors,
-                    decide: decide)
+                answer = try welcome(
+                    socket, hello, &descriptors, limits: limits, takesDescriptors: takesDescriptors)
             }
+        } catch .system(let call, let errno) {
+            // Ours, and nothing the client has done.
+            refuse(socket, .exhausted)
+            return .failed(.system(call: call, errno: errno))
         } catch {
             return .failed(error)
         }
+        switch consume answer {
+        case .no(let refusal): return .refused(refusal)
+        case .yes(let half):
+            return .link(
+                Link(
+                    Link.Parts(
+                        id: half.id, peer: peer, limits: limits, key: half.key, own: half.own.mapping,
+                        theirs: half.theirs, socket: socket, outbox: nil, barrier: barrier,
+                        takesDescriptors: takesDescriptors, watchesProcess: true, start: oro_now(), budget: budget,
+                        charge: charge)))
+        }
+    }
+
+    /// What a client was told.
+    private enum Answer: ~Copyable {
+        case no(Refusal)
+        case yes(Half)
+    }
+
+    /// Of a handshake, what is there before the link.
+    private struct Half: ~Copyable {
+        let id: UInt64
+        let key: UInt64
+        let own: Segment.Own
+        let theirs: Accepted
     }
 
     /// Says no, and why.
@@ -143,30 +172,26 @@ package enum Rendezvous {
     }
 
     private static func welcome(
-        _ socket: consuming Descriptor, _ hello: Packet, _ descriptors: inout Descriptors, id: UInt64,
-        limits: LinkLimits, takesDescriptors: Bool, decide: (PeerIdentity) -> Refusal?
-    ) throws(LinkError) -> Greeting {
-        let peer = try PeerIdentity(of: socket)
-        if let refusal = decide(peer) {
-            refuse(socket, refusal)
-            return .refused(refusal)
-        }
+        _ socket: borrowing Descriptor, _ hello: Packet, _ descriptors: inout Descriptors, limits: LinkLimits,
+        takesDescriptors: Bool
+    ) throws(LinkError) -> Answer {
         guard hello.kind == .hello else { throw .violation("not a hello") }
         let oldest: UInt16 = hello.number(4)
         let newest: UInt16 = hello.number(6)
         guard oldest <= versions.upperBound, newest >= versions.lowerBound else {
             refuse(socket, .version)
-            return .refused(.version)
+            return .no(.version)
         }
         // Of this version: another may have another length.
         guard hello.bytes.count == Offer.end else { throw .violation("not a hello") }
         let theirs: Accepted
         do throws(LinkError) {
             theirs = try Accepted(hello, &descriptors)
-        } catch {
+        } catch .violation(let what) {
             refuse(socket, .malformed)
-            throw error
+            throw .violation(what)
         }
+        let id = try Ring.key()
         let key = try Ring.key()
         let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
         var welcome = Packet(.welcome)
@@ -176,14 +201,8 @@ package enum Rendezvous {
         Offer(features: offered, key: key, limits: limits).write(to: &welcome)
         welcome.append(id)
         guard try welcome.send(over: socket, own.memory.number) else { throw .peerGone }
-        return .link(
-            Link(
-                Link.Parts(
-                    id: id, peer: peer, limits: limits, key: key, own: own.mapping, theirs: theirs,
-                    socket: socket, outbox: nil, barrier: barrier, takesDescriptors: takesDescriptors,
-                    watchesProcess: true, start: oro_now())))
+        return .yes(Half(id: id, key: key, own: own, theirs: theirs))
     }
-
 }
 
 /// The other side's half of a handshake.

@@ -73,6 +73,10 @@ public struct LinkLimits: Sendable, Hashable {
     @usableFromInline package var reader = unsafe oro_reader()
     /// A message in several records, as far as it has come.
     package var assembly = Assembly()
+    /// Longest message that is taken.
+    @usableFromInline let longest: Int
+
+    init(longest: Int) { self.longest = longest }
 }
 
 /// A message as the drain hands it over.

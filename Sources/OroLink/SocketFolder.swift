@@ -66,7 +66,7 @@ package struct SocketFolder: Sendable {
     ///
     /// Who starts or stops holds the lock of the folder meanwhile (`flock`, given back by the kernel at death), so that
     /// looking whether the old host lives and taking its place are one step. Nothing but the socket is left on disk.
-    package func listen(_ name: String, backlog: Int32) throws(LinkError) -> Descriptor {
+    package func listen(_ name: String, backlog: Int32) throws(LinkError) -> ListeningSocket {
         let path = try socketPath(name)
         let folder = try open(create: true)
         let locked = oro_lock_directory(folder.number)
@@ -86,7 +86,11 @@ package struct SocketFolder: Sendable {
         case -EAGAIN: throw .nameTaken(name: name)
         default: throw .system(call: "connect", errno: -probe)
         }
-        return unsafe try Descriptor(checking: oro_socket_listen(path, backlog), "listen")
+        // Its queue holds whoever was not accepted, and what they sent.
+        let socket = unsafe try Descriptor(checking: oro_socket_listen(path, backlog), "listen", .received)
+        let file = SocketFile(path)
+        guard let file else { throw .system(call: "lstat", errno: ENOENT) }
+        return ListeningSocket(socket: socket, file: file, name: name, process: oro_process_id())
     }
 
     /// Whoever listens at the other end of `probe` has died. The kernel takes a process's io_uring down after the process,
@@ -101,13 +105,26 @@ package struct SocketFolder: Sendable {
         return oro_poll_one(process, Int16(POLLIN), 0) == 1
     }
 
-    /// Removes the socket of a host that stops. Its listening socket must still be open, so that nobody else can have
-    /// taken the name.
-    package func remove(_ name: String) {
-        guard let path = try? socketPath(name), let folder = try? open(create: false) else { return }
+    /// Removes the socket file of a host that stops, where it is still that host's: somebody may have removed it, and
+    /// another host have taken the name. The listening socket must still be open, so that its file's number is no other's.
+    package func remove(_ socket: borrowing ListeningSocket) {
+        guard let path = try? socketPath(socket.name), let folder = try? open(create: false) else { return }
         _ = oro_lock_directory(folder.number)
-        _ = unsafe oro_unlink(path)
+        if SocketFile(path) == socket.file { _ = unsafe oro_unlink(path) }
         oro_unlock_directory(folder.number)
+    }
+
+    /// Removes the socket file of a host that has died, where a child of it keeps the socket open: else all who connect
+    /// would wait there, and fill its queue.
+    private func removeLeftover(_ path: String) {
+        guard let folder = try? open(create: false), oro_lock_directory(folder.number) == 0 else { return }
+        defer { oro_unlock_directory(folder.number) }
+        // Under the lock nobody takes the name meanwhile; somebody may have before.
+        let probe = unsafe oro_socket_connect(path)
+        guard probe >= 0 else { return }
+        let isDead = SocketFolder.listenerIsDead(probe)
+        oro_close(probe)
+        if isDead { _ = unsafe oro_unlink(path) }
     }
 
     /// A socket connected to the host of this name.
@@ -121,7 +138,42 @@ package struct SocketFolder: Sendable {
         switch number {
         case -ENOENT, -ECONNREFUSED: throw .notListening(name: name, path: path)
         case -EAGAIN: throw .refused(.busy)
-        default: return try Descriptor(checking: number, "connect")
+        default: break
         }
+        let socket = try Descriptor(checking: number, "connect", .socket)
+        // A child that a host has forked keeps its listening socket, and connecting to it still works.
+        if SocketFolder.listenerIsDead(socket.number) {
+            removeLeftover(path)
+            throw .notListening(name: name, path: path)
+        }
+        return socket
     }
+}
+
+/// Which file a socket has in its folder.
+struct SocketFile: Equatable {
+    private var device: UInt64 = 0
+    private var inode: UInt64 = 0
+
+    /// `nil`: there is none.
+    init?(_ path: String) {
+        guard unsafe oro_file_identity(path, &device, &inode) == 0 else { return nil }
+    }
+}
+
+/// The socket that a host listens on under its name.
+package struct ListeningSocket: ~Copyable {
+    let socket: Descriptor
+    let file: SocketFile
+    let name: String
+    let process: Int32
+
+    package var number: Int32 { socket.number }
+
+    /// Nobody is accepted any more, in no process that has this socket: children that the host has forked have it too. In
+    /// such a child nothing.
+    package func shutDown() { if process == oro_process_id() { oro_socket_shutdown(socket.number) } }
+
+    /// This process is the one that listens, and no child of it.
+    package var isOwn: Bool { process == oro_process_id() }
 }

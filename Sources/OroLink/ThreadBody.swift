@@ -10,19 +10,19 @@ import Synchronization
 ///
 /// Inside a task it sees the task-local values of whoever made it, as the tasks that it makes do, and they have that task's
 /// priority.
-final class ThreadBody: TaskExecutor, Sendable {
+package final class ThreadBody: TaskExecutor, Sendable {
     private let body: @Sendable () -> Void
     /// The only job of the task, which runs `body`.
     private let job = Locked<UnownedJob?>(nil)
     private let isAbandoned = Atomic<Bool>(false)
 
-    init(inTask: Bool, _ body: @escaping @Sendable () -> Void) {
+    package init(inTask: Bool, _ body: @escaping @Sendable () -> Void) {
         self.body = body
         // Its job comes to `enqueue` at once.
         if inTask { Task(executorPreference: self) { [self] in runBody() } }
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)
         self.job.withLock { $0 = unowned }
     }
@@ -32,7 +32,7 @@ final class ThreadBody: TaskExecutor, Sendable {
     }
 
     /// Starts the thread. Once.
-    func start() throws(LinkError) -> pthread_t {
+    package func start() throws(LinkError) -> pthread_t {
         let box = unsafe Unmanaged.passRetained(self)
         var id = pthread_t()
         let status = unsafe pthread_create(

@@ -71,9 +71,10 @@ import OroLink
     }
 
     private static func greet(_ socket: Int32) throws -> Link {
-        var waiting = Descriptor(socket)
+        var waiting = Descriptor(socket, .socket)
+        let peer = try PeerIdentity(of: waiting)
         while true {
-            switch Rendezvous.greet(waiting, id: 1, limits: LinkLimits(), decide: { _ in nil }) {
+            switch Rendezvous.greet(waiting, peer, limits: LinkLimits()) {
             case .notYet(let again): waiting = again
             case .link(let link): return link
             case .refused(let refusal): throw LinkError.refused(refusal)

@@ -175,7 +175,7 @@ int main(void) {
     MEMBER(oroipc_host_options, ports_per_link);
     MEMBER(oroipc_host_options, allows_meetings);
     MEMBER(oroipc_host_options, refuses_broadcasts);
-    MEMBER(oroipc_host_options, reserved2);
+    MEMBER(oroipc_host_options, streams_per_link);
     MEMBER(oroipc_host_options, received_bytes_per_link);
     MEMBER(oroipc_host_options, received_bytes);
     MEMBER(oroipc_host_options, block_bytes);

@@ -44,6 +44,32 @@ import Testing
         #expect(decodedCount > 1_000)
     }
 
+    @Test("a value is refused by a look at all of it where it is refused by the decoder")
+    func checkedValues() throws {
+        var random = SeededGenerator(seed: 40)
+        var (good, bad) = (0, 0)
+        for _ in 0..<5_000 {
+            let original = try random.value(depth: 3).encoded()
+            for _ in 0..<10 {
+                let bytes = random.mutation(of: original)
+                let isGood = (try? Value(encoded: bytes)) != nil
+                let passes: Bool
+                do throws(FrameError) {
+                    try unsafe ValueView(bytes.span.bytes).check()
+                    passes = true
+                } catch {
+                    passes = false
+                }
+                guard isGood == passes else {
+                    Issue.record("decoded: \(isGood), passed: \(passes): \(bytes)")
+                    return
+                }
+                if isGood { good += 1 } else { bad += 1 }
+            }
+        }
+        #expect(good > 1_000 && bad > 1_000)
+    }
+
     @Test("50 000 mutated frames decode to what encodes to the same bytes, or are refused")
     func mutatedFrames() throws {
         var random = SeededGenerator(seed: 5)

@@ -47,10 +47,24 @@ import Testing
         #expect(client.sendSync("broadcast_channel.unsubscribe", ["id": .bigint(.init(given))]).isOK)
     }
 
+    @Test("a subscription keeps no long token, and a post says none")
+    func longToken() throws {
+        let (host, client) = try host()
+        defer { host.stop() }
+        for token: Value in [.string(String(repeating: "x", count: 300)), .array(Array(repeating: 0, count: 300))] {
+            for route in ["broadcast_channel.subscribe", "broadcast_channel.postMessage"] {
+                let error = client.sendSync(route, ["name": "n", "token": token, "data": 1]).err
+                #expect(error?.message == "Invalid 'token' given in parameters")
+            }
+        }
+        #expect(client.sendSync("broadcast_channel.subscribe", ["name": "n", "token": ["a": 1]]).isOK)
+    }
+
     @Test("names, texts and errors that differ in bytes differ, in parameters and in errors")
     func bytesDecide() throws {
         let (one, two) = (CostTests.composed, CostTests.decomposed)
-        let message = try Message.from("a", pairs: [(one, 1), (two, 2)])
+        let pairs: [(String, Value)] = [(one, 1), (two, 2)]
+        let message = try Message.from("a", pairs: pairs)
         #expect(message.params.count == 2 && message[one] == 1 && message[two] == 2)
         #expect(IPCError(message: one) != IPCError(message: two))
         #expect(IPCError(name: "NotFoundError\u{301}", message: "").kind == nil)

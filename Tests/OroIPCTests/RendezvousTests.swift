@@ -233,6 +233,32 @@ struct RendezvousTests {
         for client in clients { #expect(client.sendSync("ping").err?.name == "NetworkError") }
     }
 
+    /// The turns of a loop whose clients post without pause. A turn that does not end before they do does not end at all.
+    @Test(
+        "a turn ends while clients flood, and says that there is more", .timeLimit(.minutes(1)),
+        arguments: WakeBackend.allCases)
+    func boundedTurns(_ backend: WakeBackend) async throws {
+        let host = try host("h", backend)
+        let isOver = Atomic<Bool>(false)
+        async let flood: Void = onThreads(4) { _ in
+            let client = try connect()
+            while !isOver.load(ordering: .relaxed) { try client.post("ping") }
+            client.close()
+        }
+        let unfinished = try await onThread {
+            var unfinished = 0
+            while unfinished < 50 { if host.turn() == 0 { unfinished += 1 } }
+            isOver.store(true, ordering: .relaxed)
+            // What waits for room there needs the host.
+            while host.statistics.links > 0 { _ = host.turn() }
+            return unfinished
+        }
+        try await flood
+        #expect(unfinished == 50)
+        #expect(host.turn() != 0)
+        host.stop()
+    }
+
     @Test("a host in a foreign event loop serves, and drops who says nothing", arguments: WakeBackend.allCases)
     func foreignLoop(_ backend: WakeBackend) async throws {
         let host = try host("h", backend) { $0.handshakeMilliseconds = 200 }

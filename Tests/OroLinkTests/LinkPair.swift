@@ -20,13 +20,13 @@ struct LinkPair {
         nonisolated(unsafe) var outcome: Swift.Result<Link, any Error>?
         let thread = Thread {
             outcome = Swift.Result {
-                try Rendezvous.shakeHands(Descriptor(mine), limits: LinkLimits(), timeoutMilliseconds: 10_000)
+                try Rendezvous.shakeHands(Descriptor(mine, .socket), limits: LinkLimits(), timeoutMilliseconds: 10_000)
             }
         }
         thread.start()
         var socket = theirs
         while true {
-            let greeting = Rendezvous.greet(Descriptor(socket), id: 1, limits: LinkLimits()) { _ in nil }
+            let greeting = Rendezvous.greet(Descriptor(socket, .socket), .current, limits: LinkLimits())
             switch consume greeting {
             case .notYet(let same): socket = same.release()
             case .link(let link):

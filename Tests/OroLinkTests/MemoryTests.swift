@@ -132,4 +132,77 @@ struct MemoryTests {
         #expect(memory == nil)
         withExtendedLifetime(second) {}
     }
+
+    // MARK: Holes
+
+    private static let page = 4096
+
+    /// What is said about a peer's memory of `bytes` with a hole that pages beyond the end make up for.
+    private func judgement(bytes: Int, hole: Int, count: Int, isImmutable: Bool, use: Range<Int>? = nil) -> LinkError? {
+        let seals = isImmutable ? oro_raw_immutable_seals() : oro_raw_segment_seals()
+        let number = oro_raw_holey(UInt64(bytes), UInt64(hole), UInt64(count), seals)
+        do throws(LinkError) {
+            let memory = try PeerMemory(
+                try Descriptor(checking: number, "memfd"), bytes: bytes, isImmutable: isImmutable)
+            if let use { try memory.show(use.lowerBound, count: use.count) }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test(
+        "a memory with a hole is refused, whatever its number of pages says", arguments: [false, true],
+        [(0, 16), (0, 1), (7, 1), (15, 1), (3, 9)])
+    func holes(isImmutable: Bool, _ hole: (Int, Int)) {
+        let (start, count) = (hole.0 * MemoryTests.page, hole.1 * MemoryTests.page)
+        let error = judgement(bytes: 16 * MemoryTests.page, hole: start, count: count, isImmutable: isImmutable)
+        #expect(error == .violation("a segment has holes"))
+        #expect(judgement(bytes: 16 * MemoryTests.page, hole: 0, count: 0, isImmutable: isImmutable) == nil)
+    }
+
+    @Test("a segment with a hole in its control page, or in its ring, is refused", arguments: [0, 1, 9, 16])
+    func segmentHoles(_ page: Int) throws {
+        let bytes = 17 * MemoryTests.page
+        let number = oro_raw_holey(
+            UInt64(bytes), UInt64(page * MemoryTests.page), UInt64(MemoryTests.page), oro_raw_segment_seals())
+        let memory = try Descriptor(checking: number, "memfd")
+        #expect(throws: LinkError.violation("a segment has holes")) {
+            _ = try Segment.accept(memory, head: Ring.head, ring: bytes - Ring.head)
+        }
+    }
+
+    @Test("of a long memory each part is looked at before it is used for the first time")
+    func longMemory() {
+        let (bytes, hole) = (32 << 20, 17 << 20)
+        func used(_ range: Range<Int>) -> LinkError? {
+            judgement(bytes: bytes, hole: hole, count: MemoryTests.page, isImmutable: true, use: range)
+        }
+        let holes = LinkError.violation("a segment has holes")
+        #expect(used(0..<(16 << 20)) == nil)
+        #expect(used(0..<bytes) == holes)
+        #expect(used(hole..<(hole + 1)) == holes)
+        #expect(used((24 << 20)..<bytes) == nil)
+        #expect(used((hole + 4096)..<(24 << 20)) == holes)
+    }
+
+    @Test("our own memory has been written to, whichever way a kernel tells holes, and is not inherited by a fork")
+    func ownMemory() throws {
+        let segment = try Segment.create(head: Ring.head, ring: 1 << 16)
+        #expect(lseek(segment.memory.number, 0, 4 /* SEEK_HOLE */) == Ring.head + (1 << 16))
+        #expect(oro_is_not_forked(segment.mapping.base) == 1)
+        #expect(oro_is_not_forked(segment.mapping.ring + (1 << 16)) == 1)
+        for huge in [false, true] {
+            let memory = try OwnMemory.create(bytes: 2 << 20, huge: huge)
+            #expect(lseek(memory.number, 0, 4 /* SEEK_HOLE */) == 2 << 20)
+            #expect(oro_is_not_forked(memory.base) == 1)
+        }
+    }
+
+    @Test("a ring begins on a page of the system's")
+    func pages() {
+        let page = sysconf(Int32(_SC_PAGESIZE))
+        #expect(Ring.head % page == 0 && Ring.head >= 4096)
+        #expect(!Ring.isValid(bytes: page / 2))
+    }
 }

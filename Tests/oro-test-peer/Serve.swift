@@ -8,6 +8,8 @@ func serve(_ arguments: Arguments) throws {
     let host = try Host(name: arguments.name(), options: arguments.hostOptions)
     Fixture.install(on: host)
     try host.start()
+    // A child that holds the listening socket, and lives on when this process is killed.
+    if arguments.has("fork") { try expect(oro_fork_holder() > 0) }
     print("ready \(host.backend.rawValue)")
     while readLine() != nil {}
     host.stop()

@@ -18,11 +18,25 @@ func worst(_ arguments: Arguments) async throws {
         let (pattern, _) = climb(subject, steps, &random)
         let small = cost(subject, pattern, 64 << 10)
         let large = cost(subject, pattern, subject.largest)
-        let memory = subject.memory.map { String(format: "%.0f", $0(pattern, 64 << 10)) } ?? ""
+        let memory = mostMemory(subject).map { "\(String(format: "%.0f", $0.bytes)): \(subject.describe($0.pattern))" } ?? ""
         print(
             "| \(subject.name) | \(subject.describe(pattern)) | \(String(format: "%.1f", small)) | \(String(format: "%.1f", large)) | \(memory) |"
         )
     }
+}
+
+/// The pattern whose value takes the most memory, and how much: bytes for each byte of input.
+private func mostMemory(_ subject: MeasuredReader) -> (bytes: Double, pattern: Pattern)? {
+    guard let memory = subject.memory else { return nil }
+    var most: (bytes: Double, pattern: Pattern)?
+    for wrapping in 0..<subject.wrappings {
+        for token in 0..<subject.tokens {
+            let pattern = Pattern(tokens: [token], wrapping: wrapping)
+            let bytes = memory(pattern, 64 << 10)
+            if bytes > most?.bytes ?? 0 { most = (bytes, pattern) }
+        }
+    }
+    return most
 }
 
 /// The worst pattern that was met at 8 KiB.

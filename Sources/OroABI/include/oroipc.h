@@ -717,7 +717,8 @@ typedef struct oroipc_host_options {
     int32_t allows_meetings;
     /* Not 0: clients may not subscribe to broadcasts. */
     int32_t refuses_broadcasts;
-    int32_t reserved2;
+    /* Most streams of one client: answers in chunks, and bodies in chunks, each counted for itself. Default 1000. */
+    uint32_t streams_per_link;
     /* Most bytes of private memory for what one client sent and somebody still has, and for results that it does not read; at
      * least 1 MiB. A request beyond it gets a QuotaExceededError, a post is dropped, a port is closed. Default 256 MiB. */
     uint64_t received_bytes_per_link;

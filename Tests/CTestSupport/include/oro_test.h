@@ -115,6 +115,17 @@ void oro_raw_fence(void);
 int oro_raw_epoll(int depth);  // an epoll that watches an epoll … depth deep
 int oro_raw_epoll_add(int epoll, int fd);
 int oro_raw_eventfd(void);
+// A memfd of `bytes` whose pages are allocated, except for a hole, which as many pages beyond its end make up for.
+int oro_raw_holey(uint64_t bytes, uint64_t hole, uint64_t hole_bytes, int seals);
+// A TCP socket whose last close waits that long, or until `reader` is closed.
+int oro_raw_unread(int seconds, int *reader);
+// Sets the soft limit of this process (RLIMIT_…), and answers what it was; the same for another process: 0 or minus errno.
+uint64_t oro_limit(int resource, uint64_t soft);
+int oro_limit_of(pid_t pid, int resource, uint64_t soft);
+// A child that keeps all descriptors of this process until its standard input ends. Its process id.
+int oro_fork_holder(void);
+// 1: the mapping around this address is not for children of fork.
+int oro_is_not_forked(const void *address);
 int oro_raw_file(void);        // a regular file, already unlinked
 // A connected pair of TCP sockets of this machine; closing the first takes `seconds` (SO_LINGER), because it has more to send
 // than the other takes.
