@@ -731,7 +731,7 @@ typedef struct oroipc_host_options {
 #define OROIPC_HOST_OPTIONS_INIT                                                                                          \
     {                                                                                                                     \
         sizeof(oroipc_host_options), 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0,   \
-            0, 0                                                                                                          \
+            0, 0, 0, 0, 0                                                                                                 \
     }
 
 /* A host that clients find under `name`: 1 to 64 of A-Z a-z 0-9 . _ -. NULL: one without a name, for
@@ -925,7 +925,7 @@ typedef struct oroipc_client_options {
 } oroipc_client_options;
 
 #define OROIPC_CLIENT_OPTIONS_INIT \
-    { sizeof(oroipc_client_options), 0, 0, 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, NULL, NULL, 0, 0 }
+    { sizeof(oroipc_client_options), 0, 0, 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, NULL, NULL, 0, 0, 0 }
 
 /* Connects to the host of this name; waits for its answer. `options` may be NULL.
  * Any thread but the host's. Fails with OROIPC_NOT_LISTENING, OROIPC_REFUSED, OROIPC_TIMED_OUT, OROIPC_INVALID,
