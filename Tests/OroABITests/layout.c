@@ -179,6 +179,7 @@ int main(void) {
     MEMBER(oroipc_host_options, received_bytes_per_link);
     MEMBER(oroipc_host_options, received_bytes);
     MEMBER(oroipc_host_options, block_bytes);
+    MEMBER(oroipc_host_options, block_bytes);
     SIZE(oroipc_host_statistics);
     MEMBER(oroipc_host_statistics, size);
     MEMBER(oroipc_host_statistics, links);
