@@ -48,7 +48,8 @@ final class SequenceClient {
         forget()
         link.dice = wire.dice
         link.offer = .init(
-            message: wire.pick([1 << 26, 1 << 26, 1 << 26, 1 << 14, 20_000, 1 << 16]), rings: wire.pick([8, 8, 1, 2, 16]),
+            message: wire.pick([1 << 26, 1 << 26, 1 << 26, 1 << 14, 20_000, 1 << 16]),
+            rings: wire.pick([8, 8, 1, 2, 16]),
             memories: wire.pick([256, 256, 4]), payload: wire.pick([1 << 40, 1 << 40, 4096]))
         link.features = wire.pick([1, 1, 3, 7, 0])
         assailant.reads = !wire.isLikely(1, in: 8)
