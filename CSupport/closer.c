@@ -143,7 +143,8 @@ void oro_close_received(int fd, void (*done)(void *), void *context) {
 static bool empty_queue(int fd) {
     // A packet then comes with its sender's credentials, and the end without.
     int on = 1;
-    if (COUNTED(setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on)) != 0) return false;
+    // In a forked child something else has its place (oro_fork.h), which holds nothing.
+    if (COUNTED(setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on)) != 0) return errno == ENOTSOCK;
     for (int packets = 0; packets < 4096; packets++) {
         union {
             struct cmsghdr header;

@@ -85,7 +85,7 @@ extension ClientCore {
         // What is wanted may lie behind more than one round of messages.
         if isNudged && progressed { directs.isUnheard.store(true, ordering: .relaxed) }
         _ = role.release()
-        return progressed
+        return progressed || directs.isUnheard.load(ordering: .relaxed)
     }
 
     /// For the background thread before it sleeps: arms the link, or leaves that to the holder of the role. False when
@@ -167,6 +167,8 @@ extension ClientCore {
             try link.readSocket()
             if processEnded { throw .peerGone }
             if link.isOver { throw link.ending ?? .closed }
+            // No edge tells of what is left for the next turn.
+            if link.socketHasNews { unheard.store(1, ordering: .relaxed) }
         } catch {
             failAfterReading(error)
         }

@@ -309,13 +309,24 @@ extension ClientCore {
         let isRing = Int(UInt32(truncatingIfNeeded: ticket)) < PendingTable.firstIndex
         link.sayProcessor()
         var looks = 0
+        // UNTRUSTED: a host, or another client, that sends without end does not keep this thread beyond its deadline. Once that
+        // has passed, what the rings can hold is still read.
+        let end = left == .max ? .max : oro_ticks() &+ min(left, 1 << 40) / 1000 &* oro_ticks_per_us()
+        var rounds = link.roundsToEmpty(limit: ClientCore.messagesAtOnce)
         while true {
-            let (count, gotMine) = try receive(&spare, mine: isRing ? ticket : ClientCore.nobody)
+            let (count, gotMine) = try receive(
+                &spare, mine: isRing ? ticket : ClientCore.nobody, until: left == 0 ? .max : end)
             if gotMine || waiter.outcome.withLock({ $0 != nil }) {
                 unsafe receiving.pointee.patience.arrived()
                 return
             }
             if link.isOver { return }
+            if left == 0 {
+                rounds -= 1
+                if rounds < 0 { return }
+            } else if end != .max, oro_ticks() > end {
+                return
+            }
             if link.hasWaiting, try pumpWaiting() { continue }
             if pollDirects() { continue }
             if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }

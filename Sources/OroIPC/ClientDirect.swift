@@ -134,7 +134,7 @@ extension ClientCore: Introductions {
         var progressed = false
         for direct in directs.all {
             do throws(LinkError) {
-                if try direct.poll(ports) > 0 { progressed = true }
+                if try direct.poll(ports, until: oro_ticks() &+ Turn.peerTicks) > 0 { progressed = true }
             } catch {
                 end(direct, error)
             }
@@ -149,6 +149,8 @@ extension ClientCore: Introductions {
                 direct.link.hear(hasHungUp: true)
                 try direct.link.readSocket()
                 if direct.link.isOver { throw direct.link.ending ?? .closed }
+                // No edge tells of what is left for the next turn.
+                if direct.link.socketHasNews { directs.isUnheard.store(true, ordering: .relaxed) }
             } catch {
                 end(direct, error)
             }
@@ -162,9 +164,9 @@ extension ClientCore: Introductions {
 
     /// Reads what there is, and answers why the link is over, if it is. UNTRUSTED: a side that goes on writing does not hold us up.
     private func readToEnd(_ direct: DirectLink) -> LinkError? {
-        for _ in 0..<4096 {
+        for _ in 0...direct.link.roundsToEmpty(limit: ClientCore.messagesAtOnce) {
             do throws(LinkError) {
-                if try direct.poll(ports) == 0 { return nil }
+                if try direct.poll(ports, until: .max) == 0 { return nil }
             } catch {
                 return error
             }

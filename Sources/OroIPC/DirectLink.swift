@@ -149,11 +149,11 @@ import Synchronization
 
     // MARK: Receiving, with the role
 
-    /// Reads what has come, and writes what waits for room. Answers how much it did. What it throws ends this link alone.
-    func poll(_ ports: PortHome) throws(LinkError) -> Int {
+    /// Reads what has come, not much longer than until `end` (`oro_ticks`), and writes what waits for room. Answers how much it did.
+    /// What it throws ends this link alone.
+    func poll(_ ports: PortHome, until end: UInt64) throws(LinkError) -> Int {
         link.sayProcessor()
         if link.socketHasNews { try link.readSocket() }
-        let end = oro_ticks() &+ Turn.peerTicks
         var count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
             try take(incoming, ports)
         }

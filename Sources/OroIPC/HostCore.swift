@@ -19,7 +19,7 @@ import Synchronization
     private let folder: SocketFolder
     var listener: ListeningSocket?
     /// Keeps a number free, to tell a client no when there are no others.
-    private var reserve: Descriptor?
+    var reserve: Descriptor?
     /// What clients may hold of what the system has little of.
     let budget: ResourceBudget
     private var reactorBox: Reactor?
@@ -66,36 +66,14 @@ import Synchronization
     private let ending = Locked(true)
     /// When to look for clients that could not be accepted; `.max`: there are none.
     private var acceptAgain = UInt64.max
+    /// Edges of the listening socket are told.
+    private var isListenerWatched = false
 
     /// What an event's key stands for: its low two bits.
     private enum Source {
         static let socket: UInt64 = 1
         static let pidfd: UInt64 = 2
         static let listener: UInt64 = 3
-    }
-
-    /// A client that has connected and not yet shaken hands.
-    final class Greeting {
-        let socket: Int32
-        let peer: PeerIdentity
-        let deadline: UInt64
-        /// What the link will count for, and the socket alone while it is closed; and the handshake.
-        let charge: ResourceCharge
-        let handshake: ResourceCharge
-
-        /// The socket is closed by whoever calls ``takeSocket()`` last.
-        init(
-            _ socket: consuming Descriptor, _ peer: PeerIdentity, deadline: UInt64, _ charge: ResourceCharge,
-            _ handshake: ResourceCharge
-        ) {
-            self.socket = socket.release()
-            self.peer = peer
-            self.deadline = deadline
-            self.charge = charge
-            self.handshake = handshake
-        }
-
-        func takeSocket() -> Descriptor { Descriptor(socket, .socket, charge) }
     }
 
     init(name: String?, options: HostOptions) throws(LinkError) {
@@ -149,7 +127,6 @@ import Synchronization
         isServing.store(true, ordering: .relaxed)
         guard !isOpen else { return }
         isOpen = true
-        watchListener()
         acceptAll()
     }
 
@@ -198,20 +175,6 @@ import Synchronization
             if number < 0 { break }
             Rendezvous.refuse(Descriptor(number, .socket), .busy)
         }
-    }
-
-    /// What all clients together may hold, by the options or the system's limits.
-    private static func budget(_ options: HostOptions) throws(LinkError) -> ResourceBudget {
-        for (name, percent) in [
-            ("percentPerUser", options.percentPerUser), ("percentPerProcess", options.percentPerProcess),
-        ] where !(1...100).contains(percent) {
-            throw .badOptions("\(name) is \(percent), and must be 1 to 100")
-        }
-        func threeQuarters(_ limit: UInt64) -> Int { Int(clamping: limit / 4 * 3) }
-        let limits = ResourceBudget.Amounts(
-            descriptors: options.descriptors ?? threeQuarters(oro_descriptor_limit()),
-            mappings: options.mappings ?? threeQuarters(oro_mapping_limit()), handshakes: options.handshakes)
-        return ResourceBudget(limits, perUser: options.percentPerUser, perProcess: options.percentPerProcess)
     }
 
     func frameLimits(_ link: Link) -> FrameLimits {
@@ -406,7 +369,7 @@ import Synchronization
         let key = event.key - 4
         let id = key & ~3
         if key == Source.listener {
-            if event.lost != nil { watchListener() }
+            if event.lost != nil { isListenerWatched = false }
             return acceptAll()
         }
         guard let host = links[id] else {
@@ -426,9 +389,9 @@ import Synchronization
         guard let listener = listener?.number else { return }
         do throws(LinkError) {
             try watch(listener, Source.listener)
+            isListenerWatched = true
         } catch {
             options.logger.warning("the listening socket is looked at now and then only: \(error)")
-            acceptAgain = oro_now() + HostCore.acceptAgainAfter
         }
     }
 
@@ -438,7 +401,13 @@ import Synchronization
 
     private func acceptAll() {
         guard let listener = listener?.number else { return }
-        acceptAgain = .max
+        if !isListenerWatched { watchListener() }
+        acceptAgain = isListenerWatched ? .max : oro_now() + HostCore.acceptAgainAfter
+        // What is refused is closed too, and may bring files whose closing waits.
+        if Int(clamping: oro_closing()) > budget.limits.descriptors / 4 {
+            acceptAgain = oro_now() + HostCore.acceptAgainAfter
+            return
+        }
         for _ in 0..<HostCore.acceptsAtOnce {
             let number = oro_socket_accept(listener)
             if number == -ECONNABORTED { continue }
@@ -458,19 +427,6 @@ import Synchronization
         }
         // Those that still wait are for the next turn.
         acceptAgain = 0
-    }
-
-    /// Tells the next who waits that there is no descriptor for it, with the one that was kept. False: there was none.
-    private func refuseForLack(_ listener: Int32, _ errno: Int32) -> Bool {
-        reserve = nil
-        let number = oro_socket_accept(listener)
-        if number >= 0 {
-            refuse(Descriptor(number, .socket), .exhausted)
-            options.logger.warning("a client was refused: \(LinkError.system(call: "accept4", errno: errno))")
-        }
-        let again = oro_open_reserve()
-        reserve = again < 0 ? nil : Descriptor(again)
-        return number >= 0
     }
 
     /// Begins the handshake with whoever holds the other end of `socket`. On the reactor's thread.
@@ -502,25 +458,6 @@ import Synchronization
             refusal = if case .overBudget = error { .full } else { .exhausted }
         }
         refuse(socket, refusal)
-    }
-
-    private func refuse(_ socket: borrowing Descriptor, _ refusal: Refusal) {
-        Rendezvous.refuse(socket, refusal)
-        statistics.refused += 1
-    }
-
-    /// Of every link: its socket, the peer's process, and what wakes whom.
-    private static let descriptorsOfLink = 4
-    /// Of every link: three for its segments' rings on either side, one for what either side gives back.
-    private static let mappingsOfLink = 6
-
-    /// Why this peer does not become a client; `nil`: it may.
-    private func admission(_ peer: PeerIdentity) -> Refusal? {
-        guard peer.userID == oro_user_id() || options.policy != nil else { return .denied }
-        if let refusal = options.policy?(peer) { return refusal }
-        if links.count >= options.links { return .full }
-        if links.count + greetings.count >= options.links || greetings.count >= options.handshakes { return .busy }
-        return nil
     }
 
     private func begin(_ greeting: Greeting) {

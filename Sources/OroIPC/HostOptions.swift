@@ -15,7 +15,7 @@ public struct HostOptions: Sendable {
     public var links = 4096
     /// Most clients at once that have not finished their handshake; another is refused with `busy`.
     public var handshakes = 128
-    /// Most descriptors of this process that clients hold, all together: four for each link, those that came with messages,
+    /// Most descriptors of this process that clients hold, all together: two for each link, those that came with messages,
     /// those that are still being closed. `nil`: three quarters of `RLIMIT_NOFILE` as it is when the host is made. A client
     /// beyond it is refused with `full`; the link of one that would hold more ends, with ``LinkError/overBudget(_:)``.
     public var descriptors: Int?

@@ -43,6 +43,7 @@ import CSupport
 @safe package struct Descriptor: ~Copyable {
     package let number: Int32
     private let origin: Origin
+    private let generation = oro_generation()
     /// What it counts for until it is closed; one reference is this struct's.
     private let charge: Unmanaged<ResourceCharge>?
 
@@ -80,7 +81,8 @@ import CSupport
 
     deinit {
         let context = unsafe charge?.toOpaque()
-        switch origin {
+        // In a forked child it leads nowhere, and closing that waits for nobody.
+        switch generation == oro_generation() ? origin : .own {
         case .own:
             oro_close(number)
             unsafe charge?.release()

@@ -116,10 +116,11 @@ extension Packet {
         }
     }
 
-    /// So many descriptors belong to a packet of this kind. Those of a handshake are looked at with the rest of it.
+    /// So many descriptors belong to a packet of this kind. Those of a handshake are looked at with the rest of it: another
+    /// version may have others.
     private func mayBring(_ count: Int) -> Bool {
         switch kind {
-        case .hello, .welcome: count <= 1
+        case .hello, .welcome: count <= Packet.mostDescriptors
         case .offer: count == 0 || count == 2
         case .ring, .memory, .returns: count == 1
         case .descriptors: (1...Packet.mostDescriptors).contains(count)

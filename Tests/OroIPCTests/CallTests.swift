@@ -1,5 +1,6 @@
 import OroConformance
 import OroIPC
+import Synchronization
 import Testing
 
 // Which call has what: sections 3, 11.1 and 11.5 of the module's description, every function of the module with every way to fail. Shapes of answers
@@ -110,5 +111,34 @@ struct CallTests {
         held.host.router.map("left") { message in Result(data: .bool(message.timeLeft != nil)) }
         #expect(try await call(verb, held.client, "left").data == false)
         #expect(try await call(verb, held.client, "left", nil, .deadline).data == true)
+    }
+
+    /// The host tells without pause what nobody wants to know. A thread that waits reads it, and keeps its deadline.
+    @Test("a deadline is kept while the host floods", arguments: [IdlePolicy.adaptive, .spin])
+    func flood(_ idle: IdlePolicy) async throws {
+        let host = try Host.embedded()
+        let isOver = Atomic<Bool>(false)
+        host.router.map(
+            "never",
+            async: { _ in
+                try await Task.sleep(for: .seconds(600))
+                return Result()
+            })
+        var options = ClientOptions()
+        options.idle = idle
+        let client = try host.connect(options: options)
+        #expect(client.sendSync("ping").isOK)
+        async let flood: Void = onThreads(2) { _ in
+            while !isOver.load(ordering: .relaxed) { try host.push(.int(1)) }
+        }
+        try await onThread {
+            for _ in 0..<5 {
+                try expectEqual(
+                    client.sendSync("never", options: CallOptions(timeout: .milliseconds(20))).err?.kind, .timeout)
+            }
+        }
+        isOver.store(true, ordering: .relaxed)
+        try await flood
+        host.stop()
     }
 }

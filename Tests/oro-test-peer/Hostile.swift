@@ -399,7 +399,7 @@ func hostileTrial(_ arguments: Arguments) async throws {
     let backend = arguments.text("backend") ?? "io_uring"
     let host = try Peer([
         "serve", "--name", "attacked", "--folder", folder.path, "--backend", backend, "--loans", "512",
-        "--received-per-link", "1048576", "--received", "4194304",
+        "--received-per-link", "4194304", "--received", "67108864",
     ])
     try host.line(starting: "ready")
     var options = ClientOptions()

@@ -97,7 +97,8 @@ extension Hostile {
         "memory right", "memory twice", "memory slot", "memory unsealed", "memory size", "memory holes", "memory file",
         "memory flag", "memory absurd", "memory descriptors", "forget unknown", "forget right", "returns twice",
         "returns slots", "returns unsealed", "lent random", "lent outside", "lent length", "lent often",
-        "lent too many", "lent changing", "give right", "give forged", "give twice", "give generation", "give words",
+        "lent too many", "lent changing", "give right", "give forged", "give twice", "give generation", "give guessed",
+        "give words",
     ]
 
     // MARK: What it says
@@ -499,6 +500,17 @@ extension Hostile {
             let loan = try wantLoan()
             give(ring, 0, loan)
             give(ring, 1, loan)
+            try mustHangUp(looking: true)
+        case "give guessed":
+            // Numbers that are about to be lent, while threads of the host look at what came back.
+            let first = try wantLoan() >> 32
+            for ticket in 0..<20 {
+                try request(
+                    "make.loan", ticket: 500 + UInt64(ticket),
+                    value: [0xDC, 7, 1, 0x85] + Array("count".utf8) + [100])
+            }
+            for index in 0..<3 { give(ring, index, (first + UInt64(1 + u(20))) << 32) }
+            give(ring, 3, first << 32 | 7)
             try mustHangUp(looking: true)
         case "give generation":
             let loan = try wantLoan()

@@ -274,7 +274,11 @@ private enum Limits {
                     try speaker.postMessage("hello")
                     return heard.withLock { $0.contains("hello") }
                 }
-                try await speaker.post(.string(text(size)))
+                do throws(IPCError) {
+                    try await speaker.post(.string(text(size)))
+                } catch {
+                    return try refusal(error)
+                }
                 try await until("it hears of that") { heard.withLock { $0.last } != "hello" }
                 return heard.withLock { $0.last } == text(size) ? nil : "DataCloneError"
             }

@@ -18,7 +18,8 @@ func worst(_ arguments: Arguments) async throws {
         let (pattern, _) = climb(subject, steps, &random)
         let small = cost(subject, pattern, 64 << 10)
         let large = cost(subject, pattern, subject.largest)
-        let memory = mostMemory(subject).map { "\(String(format: "%.0f", $0.bytes)): \(subject.describe($0.pattern))" } ?? ""
+        let memory =
+            mostMemory(subject).map { "\(String(format: "%.0f", $0.bytes)): \(subject.describe($0.pattern))" } ?? ""
         print(
             "| \(subject.name) | \(subject.describe(pattern)) | \(String(format: "%.1f", small)) | \(String(format: "%.1f", large)) | \(memory) |"
         )
