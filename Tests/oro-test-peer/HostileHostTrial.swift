@@ -15,7 +15,7 @@ func hostileHostTrial(_ arguments: Arguments) async throws {
     let client = try Peer([
         "exposed", "--folder", folder.path, "--count", "\(arguments.number("count", 5000))", "--seed", seed, "--first",
         first,
-        "--backend", arguments.text("backend") ?? "io_uring",
+        "--backend", arguments.text("backend") ?? "io_uring", "--deeds", arguments.text("deeds") ?? "",
     ])
     let lines = await Task.detached { client.rest() }.value
     for line in lines { print(line) }
