@@ -143,57 +143,59 @@ struct Attack: Sendable {
 
     // MARK: Values
 
-    private static func say(_ name: String, _ what: String, _ value: [UInt8], times: Int = 4) -> Attack {
-        let request = Wire.request("platform.event", value: value)
-        return Attack(name: name, what: what) { it in
-            for _ in 0..<times { try it.send(request) }
-            try it.pause()
-        }
+    /// `value` is made when the attack begins: a debug build takes seconds over some.
+    private static func say(
+        _ name: String, _ what: String, times: Int = 4, _ value: @escaping @Sendable () -> [UInt8]
+    ) -> Attack {
+        Attack(
+            name: name, what: what,
+            setUp: { it in
+                if it.big.isEmpty { it.big = Wire.request("platform.event", value: Wire.object([("value", value())])) }
+            },
+            round: { it in
+                for _ in 0..<times { try it.send(it.big) }
+                try it.pause()
+            })
     }
 
-    private static let valueAttacks: [Attack] = {
-        var deep: [UInt8] = [0]
-        for _ in 0..<58 { deep = Wire.array([deep]) }
-        let bigint = Wire.sized(0xC8, [UInt8](repeating: 0xFF, count: 16_384))
-        // 4 000 digits.
-        let smaller = Wire.sized(0xC8, [UInt8](repeating: 0xFF, count: 1661))
-        let marks = "\u{0315}\u{0300}\u{05AE}\u{0316}"
-        let many = String(repeating: marks, count: 8000)
-        let nines = String(repeating: "9", count: 4095)
-        let low = nines.utf8.reduce(UInt64(0)) { $0 &* 10 &+ UInt64($1 - 48) }
-        let seq = "-" + nines
-        let wide = Wire.frame(
-            Wire.Kind.request, ticket: 1, seq: 0 &- low, seqText: seq, name: Array("ping".utf8))
-        return [
-            say(
-                "deep values", "values nested as deep as they may be, 1 000 in a message",
-                Wire.object([("value", Wire.array(1000, of: deep))])),
-            say(
-                "many values", "values of a million nothings",
-                Wire.object([("value", Wire.array(1_000_000, of: [0xC0]))]), times: 1),
-            say(
-                "long bigints", "16 bigints of 16 KiB in a message",
-                Wire.object([("value", Wire.array(16, of: bigint))])),
-            say(
-                "bigints", "157 bigints with 4 000 digits in a message",
-                Wire.object([("value", Wire.array(157, of: smaller))])),
-            say(
-                "combining marks", "names of members that are 64 KB of combining marks",
-                Wire.object([("value", Wire.object([("a" + many, [1]), ("b" + many, [2])]))]), times: 1),
-            Attack(name: "wide seqs", what: "seqs with 4 095 digits") { it in
-                for _ in 0..<12 { try it.send(wide) }
-                try it.pause()
+    private static let valueAttacks: [Attack] = [
+        say("deep values", "values nested as deep as they may be, 1 000 in a message") {
+            var deep: [UInt8] = [0]
+            for _ in 0..<58 { deep = Wire.array([deep]) }
+            return Wire.array(1000, of: deep)
+        },
+        say("many values", "values of a million nothings", times: 1) { Wire.array(1_000_000, of: [0xC0]) },
+        say("long bigints", "16 bigints of 16 KiB in a message") {
+            Wire.array(16, of: Wire.sized(0xC8, [UInt8](repeating: 0xFF, count: 16_384)))
+        },
+        say("bigints", "157 bigints with 4 000 digits in a message") {
+            Wire.array(157, of: Wire.sized(0xC8, [UInt8](repeating: 0xFF, count: 1661)))
+        },
+        say("combining marks", "names of members that are 64 KB of combining marks", times: 1) {
+            let marks = String(repeating: "\u{0315}\u{0300}\u{05AE}\u{0316}", count: 8000)
+            return Wire.object([("a" + marks, [1]), ("b" + marks, [2])])
+        },
+        Attack(
+            name: "wide seqs", what: "seqs with 4 095 digits",
+            setUp: { it in
+                let nines = String(repeating: "9", count: 4095)
+                let low = nines.utf8.reduce(UInt64(0)) { $0 &* 10 &+ UInt64($1 - 48) }
+                it.big = Wire.frame(
+                    Wire.Kind.request, ticket: 1, seq: 0 &- low, seqText: "-" + nines, name: Array("ping".utf8))
             },
-            Attack(name: "big messages", what: "messages of 64 MiB") { it in
-                if it.big.isEmpty {
-                    it.big = Wire.request(
-                        "take", kind: Wire.Kind.post, payload: [UInt8](repeating: 0x5A, count: (64 << 20) - 4096))
-                }
-                try it.send(it.big)
+            round: { it in
+                for _ in 0..<12 { try it.send(it.big) }
                 try it.pause()
-            },
-        ]
-    }()
+            }),
+        Attack(name: "big messages", what: "messages of 64 MiB") { it in
+            if it.big.isEmpty {
+                it.big = Wire.request(
+                    "take", kind: Wire.Kind.post, payload: [UInt8](repeating: 0x5A, count: (64 << 20) - 4096))
+            }
+            try it.send(it.big)
+            try it.pause()
+        },
+    ]
 }
 
 extension Assailant {

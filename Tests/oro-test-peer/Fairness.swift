@@ -69,6 +69,7 @@ private struct FairnessTrial {
         defer { client.close() }
         // What the host makes once is there before it is measured.
         for _ in 0..<100 { _ = client.sendSync("ping") }
+        for command in ["echo.async", "sleep", "make.loan"] { _ = client.sendSync(command, ["ms": 1, "count": 1]) }
         row.before = HostFigures(host.pid)
         var crowd: [Peer] = []
         defer { for peer in crowd { peer.kill() } }

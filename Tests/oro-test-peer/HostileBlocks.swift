@@ -343,12 +343,12 @@ extension Hostile {
             drainHere()
             return try expect(shown.hasReturns, "the host has not said where it gives back")
         case "memory descriptors":
+            // One belongs to it: none, and more, are violations.
             let extra = u(6)
             if extra > 0 && extra < 4 {
                 let memory = try pass(size, extra: extra)
-                try lendRightly(memory, loan: dice.next())
                 oro_raw_unmap(memory.base, UInt64(size))
-                return
+                return try mustHangUp()
             }
             let event = oro_raw_eventfd()
             say(memoryPacket(0, 1, said), extra == 0 ? [] : [Int32](repeating: event, count: 5 + u(200)))

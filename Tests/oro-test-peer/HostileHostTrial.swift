@@ -15,7 +15,7 @@ func hostileHostTrial(_ arguments: Arguments) async throws {
     let client = try Peer([
         "exposed", "--folder", folder.path, "--count", "\(arguments.number("count", 5000))", "--seed", seed, "--first",
         first,
-        "--backend", arguments.text("backend") ?? "io_uring",
+        "--backend", arguments.text("backend") ?? "io_uring", "--deeds", arguments.text("deeds") ?? "",
     ])
     let lines = await Task.detached { client.rest() }.value
     for line in lines { print(line) }
@@ -32,7 +32,8 @@ func exposed(_ arguments: Arguments) async throws {
     let bystander = try Client.connect("good", options: options)
     options.handshakeMilliseconds = 100
     options.allowsDescriptors = true
-    let exposed = Exposed(options: options)
+    let exposed = Exposed(
+        options: options, deeds: (arguments.text("deeds") ?? "").split(separator: ",").compactMap { Int($0) })
     let (seed, first, count) = (
         arguments.number("seed", 1), arguments.number("first", 0), arguments.number("count", 5000)
     )
@@ -114,7 +115,10 @@ private final class Exposed {
     private(set) var wrong = 0
     private var kept: [Bytes] = []
 
-    init(options: ClientOptions) { self.options = options }
+    /// The deeds that are tried, for looking into them; none: all.
+    private let deeds: [Int]
+
+    init(options: ClientOptions, deeds: [Int]) { (self.options, self.deeds) = (options, deeds) }
 
     private static let limit = CallOptions(timeout: .milliseconds(20))
 
@@ -140,7 +144,8 @@ private final class Exposed {
         var channels: [IPCBroadcastChannel] = []
         for _ in 0..<1 + below(6) {
             let value: Value = ["n": .int(Int64(number)), "text": "hello"]
-            switch below(10) {
+            let deed = below(10)
+            switch deeds.isEmpty ? deed : deeds[deed % deeds.count] {
             case 0:
                 let options = Exposed.limit
                 if let result = try? await onThread({ client.sendSync("echo", value, options: options) }) {
