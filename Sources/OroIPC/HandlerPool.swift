@@ -17,6 +17,8 @@ final class HandlerPool: TaskExecutor, Sendable {
     private let queue = Locked<Deque<UnownedJob>>([])
     /// Changes when there is something in the queue.
     private let word = Word()
+    /// Its threads do not go along to a forked child.
+    private let birth = ProcessBirth()
 
     /// That of this process, once a host has needed one. Its threads stay, as Swift's do.
     private static let shared = Locked<HandlerPool?>(nil)
@@ -24,8 +26,11 @@ final class HandlerPool: TaskExecutor, Sendable {
     /// `nil`: threads are not scarce here. Throws when they cannot be made.
     static func whereNeeded() throws(LinkError) -> HandlerPool? {
         guard oro_threads_are_scarce() else { return nil }
+        // A child that is forked meanwhile would find it locked.
+        oro_fork_hold()
+        defer { oro_fork_release() }
         return try shared.withLock { (shared) throws(LinkError) in
-            if let shared { return shared }
+            if let shared, !shared.birth.isForeign { return shared }
             let pool = HandlerPool()
             for number in 0..<max(2, min(16, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) {
                 do throws(LinkError) {
@@ -42,7 +47,7 @@ final class HandlerPool: TaskExecutor, Sendable {
     }
 
     /// For a task that is made on a thread that must not wait; `nil`: Swift's own threads can be relied on.
-    static var current: HandlerPool? { shared.withLock { $0 } }
+    static var current: HandlerPool? { shared.withLock { pool in pool.flatMap { $0.birth.isForeign ? nil : $0 } } }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)
