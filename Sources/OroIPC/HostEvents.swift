@@ -135,8 +135,9 @@ extension HostLink {
             if unsafe try link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent) { return true }
         }
         message.sent = sent
-        try wait(message, encoded.count)
-        return true
+        if try wait(message, encoded.count) == nil { return true }
+        if let lent { link.arena.takeBack(lent) }
+        return false
     }
 
     /// Tells the client that its link ends, and why. Best effort: where there is no room it sees that the link is over.

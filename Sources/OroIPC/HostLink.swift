@@ -285,7 +285,7 @@ import OroLink
     }
 
     /// Frames that are not requests.
-    private func control(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
+    func control(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         let header = storage.header
         switch header.kind {
         case .name:
@@ -380,7 +380,8 @@ import OroLink
             lent = found
         } catch {
             switch error {
-            case .noBlocks, .busy, .tooLarge, .system, .overBudget: return try sendInline(plain, payload, instead: error)
+            case .noBlocks, .busy, .tooLarge, .system, .overBudget:
+                return try sendInline(plain, payload, instead: error)
             default: throw error
             }
         }
@@ -419,19 +420,28 @@ import OroLink
                 unsafe bytes.deallocate()
                 return nil
             }
-            unsafe try wait(WaitingMessage(adopting: bytes, sent: sent, lent: lent), size.frameBytes)
-            return nil
+            return unsafe try wait(WaitingMessage(adopting: bytes, sent: sent, lent: lent), size.frameBytes)
         }
-        unsafe try wait(WaitingMessage(adopting: bytes, sent: 0, lent: lent), size.frameBytes)
-        return nil
+        return unsafe try wait(WaitingMessage(adopting: bytes, sent: 0, lent: lent), size.frameBytes)
     }
 
-    func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) {
+    /// Puts a message behind those that wait for room. Answers why it does not wait: then nothing of it was sent.
+    func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) -> IPCError? {
         let waiting = link.waitingBytes(in: 0) + count
         guard unsafe waiting <= core.options.waitingBytesPerLink else {
             throw .violation("it does not read its results: \(waiting) bytes wait")
         }
-        guard message.charge(to: link.account) else { throw link.account.refusal }
+        if !message.charge(to: link.account) {
+            if message.sent > 0 {
+                message.chargeAnyway(to: link.account)
+            } else if count > HostLink.mostBrief {
+                // Whoever asked is told so, in what is shorter.
+                return IPCError(.quotaExceeded, link.account.refusal.description)
+            } else {
+                throw link.account.refusal
+            }
+        }
         link.enqueue(0, message)
+        return nil
     }
 }

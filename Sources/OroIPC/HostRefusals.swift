@@ -19,9 +19,25 @@ extension HostLink {
         // Nobody waits for anything.
         case .post: break
         case .chunk: try refuseChunk(head.ticket, IPCError(why))
-        case .port: try refusePort(head, IPCError(why))
-        default: throw why
+        case .port where PortOperation.ofMessages.contains(where: { $0.rawValue == head.deadline >> 28 }):
+            // The port is closed, at both ends. Whoever posted hears why.
+            try unsafe core.broker.refuse(head.ticket, from: ports, IPCError(why).description)
+        default: try takeBriefly(incoming, why)
         }
+    }
+
+    /// UNTRUSTED: a frame that is not kept, whatever it says: it needs no account for as long as it is looked at.
+    private func takeBriefly(_ incoming: Incoming, _ why: LinkError) throws(LinkError) {
+        guard incoming.place == .ring else { throw why }
+        let storage = FrameStorage(nil, client)
+        storage.fill(incoming)
+        do throws(FrameError) {
+            try storage.readHeader()
+        } catch {
+            throw .violation("a malformed frame: \(error)")
+        }
+        if storage.header.flags.contains(.lent) { throw why }
+        try control(storage, incoming.ring)
     }
 
     /// A chunk of a body that there is no memory for: its request is over.
@@ -40,12 +56,8 @@ extension HostLink {
         }
     }
 
-    /// A frame about a port that there is no memory for: the port is closed, at both ends. Whoever posted hears why.
-    private func refusePort(_ head: FrameHead, _ why: IPCError) throws(LinkError) {
-        let isOfMessage = [.part, .carry, .message].contains(PortOperation(rawValue: head.deadline >> 28))
-        guard isOfMessage else { throw .overQuota(why.message) }
-        try unsafe core.broker.refuse(head.ticket, from: ports, why.description)
-    }
+    /// No brief answer is longer.
+    static let mostBrief = 8192
 
     /// The answer to a request that cannot be answered otherwise. It always fits: a link is not made with who takes less.
     func replyBriefly(_ request: FrameHeader, _ seq: Seq, _ error: IPCError) throws(LinkError) {
@@ -57,6 +69,11 @@ extension HostLink {
         // Once: what does not go even so ends the link.
         if let failure = try send(frame, nil) { throw .overLimit("an answer that always fits: \(failure)") }
     }
+}
+
+extension PortOperation {
+    /// Those whose frames are kept until their message is taken.
+    static var ofMessages: [PortOperation] { [.part, .carry, .message] }
 }
 
 extension FrameHead {

@@ -174,5 +174,12 @@ package final class ByteCharge: Sendable {
         self.bytes = bytes
     }
 
+    /// The same for memory that is there already.
+    package init(anyway bytes: Int, to account: ByteAccount) {
+        account.chargeAnyway(bytes)
+        self.account = account
+        self.bytes = bytes
+    }
+
     deinit { account.release(bytes) }
 }

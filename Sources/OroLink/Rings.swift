@@ -61,6 +61,11 @@ public struct LinkLimits: Sendable, Hashable {
         return charge != nil
     }
 
+    /// The same for one of which a part is written already: the rest has to follow.
+    package func chargeAnyway(to account: ByteAccount) {
+        charge = unsafe ByteCharge(anyway: bytes.count + WaitingMessage.fixedCost, to: account)
+    }
+
     /// What a message costs besides its bytes.
     private static let fixedCost = 256
 

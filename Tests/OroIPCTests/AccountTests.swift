@@ -47,7 +47,7 @@ struct AccountTests {
         }
         let kept = held.count
         #expect(kept == 7, "8 MiB less what an exact megabyte needs besides")
-        #expect(host.statistics.receivedBytes >= 7 * megabyte && host.statistics.receivedBytes < 9 * megabyte)
+        #expect(host.statistics.receivedBytes >= 6 * megabyte && host.statistics.receivedBytes < 9 * megabyte)
         #expect(host.clients.map(\.receivedBytes).max() ?? 0 >= 7 * megabyte)
         // Small ones still fit, of this client and of others.
         #expect(greedy.sendSync("echo", 3).data == 3)
@@ -69,14 +69,12 @@ struct AccountTests {
         let (host, _) = try makeHost(perLink: 2 * megabyte)
         defer { host.stop() }
         let client = try host.connect()
-        for _ in 0..<20 {
+        for _ in 0..<5 {
             let result = client.sendSync("echo", text(3 * megabyte))
-            // It is refused more than it may have at some time.
-            if result.err?.name == "NetworkError" { break }
             #expect(result.err?.name == "QuotaExceededError", "\(result)")
-            #expect(client.sendSync("echo", 1).isOK || client.ending != nil)
+            #expect(client.sendSync("echo", 1).isOK)
         }
-        #expect(client.ending != nil, "who sends on all the same loses its link")
+        #expect(client.ending == nil && host.statistics.violations == 0)
         #expect(host.statistics.receivedBytes < megabyte)
     }
 
