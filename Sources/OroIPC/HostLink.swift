@@ -45,6 +45,8 @@ import OroLink
     var isEnded = false
     /// Turns since something came.
     var idleTurns = 0
+    /// Bytes of small frames that wait for room in the ring although the account is full.
+    private var briefBytes = 0
     var activeIndex = 0
 
     /// What the route numbers of one ring mean. Number n is entry n - 1.
@@ -432,7 +434,12 @@ import OroLink
             throw .violation("it does not read its results: \(waiting) bytes wait")
         }
         if !message.charge(to: link.account) {
+            if !link.isBackedUp(0) { briefBytes = 0 }
             if message.sent > 0 {
+                message.chargeAnyway(to: link.account)
+            } else if count <= HostLink.mostBrief, briefBytes + count <= HostLink.mostBriefBytes {
+                // An error, the end of a port: no small frame is lost for want of memory.
+                briefBytes += count
                 message.chargeAnyway(to: link.account)
             } else if count > HostLink.mostBrief {
                 // Whoever asked is told so, in what is shorter.

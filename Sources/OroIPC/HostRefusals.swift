@@ -59,6 +59,9 @@ extension HostLink {
     /// No brief answer is longer.
     static let mostBrief = 8192
 
+    /// Most bytes of small frames that wait for room in the ring although the account of their client is full.
+    static let mostBriefBytes = 1 << 20
+
     /// The answer to a request that cannot be answered otherwise. It always fits: a link is not made with who takes less.
     func replyBriefly(_ request: FrameHeader, _ seq: Seq, _ error: IPCError) throws(LinkError) {
         var frame = Frame(.result)
