@@ -118,7 +118,7 @@ struct StreamTests {
             case "chunks": [frame(.chunk, ticket: 3)]
             default: Array(repeating: frame(.chunk, ticket: streaming), count: 17)
             }
-        host.core.submit(to: client.core.link.id) { (link) throws(LinkError) in
+        host.core.submit(to: try #require(host.clients.first).id) { (link) throws(LinkError) in
             for frame in frames { _ = try link.send(frame, nil) }
         }
         try await until("the link is over") { client.ending != nil }
