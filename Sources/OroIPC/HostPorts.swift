@@ -16,8 +16,9 @@ public struct PortOptions: Sendable, Hashable {
     public var broadcastBytesPerLink = 64 << 20
     /// Longest value that is posted with the request `broadcast_channel.postMessage`, encoded: bytes. A longer one is refused with a
     /// `QuotaExceededError`; an ``IPCBroadcastChannel`` takes as much as a message holds. Clients that subscribe with requests hear no
-    /// more of such a one, value and buffers together: their event has a `QuotaExceededError` in its place.
-    public var broadcastRequestBytes = 256 << 10
+    /// more of such a one, value and buffers together: their event has a `QuotaExceededError` in its place. Default 16 KiB: what is
+    /// posted so is read and made anew on the host's thread, at up to 1.6 us a byte.
+    public var broadcastRequestBytes = 16 << 10
     /// Two clients whose conversation goes on for a while get a link of their own, if both take part in that
     /// (``ClientOptions/allowsDirectLinks``). Each learns the other's process, user and group.
     public var allowsDirectLinks = true

@@ -385,6 +385,9 @@ import Synchronization
                     isDispatching = false
                     let gone = listeners.removeAll()
                     home.later { _ = gone }
+                    if isOver { isOwned = false }
+                    // Nobody listens any more, so nothing here keeps the handle, and with it the link.
+                    refreshWatch()
                 }
                 return
             }
