@@ -95,18 +95,24 @@ static void *close_all(void *unused) {
         if (idle == 0 && threads < THREADS_MAX) start_thread();
         pthread_mutex_unlock(&mutex);
         if (item->is_socket) {
-            // Here the kernel closes what the packets brought. The socket is shut down: nothing more comes.
+            // Here the kernel closes what the packets brought. The socket is shut down: nothing more comes. An empty packet reads
+            // like the end, but for the sender's credentials, which come with every packet when they are asked for.
+            int on = 1;
+            COUNTED(setsockopt(item->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
             char byte;
+            union {
+                struct cmsghdr header;
+                char room[CMSG_SPACE(sizeof(struct ucred))];
+            } control;
             struct iovec part = {.iov_base = &byte, .iov_len = 1};
             ssize_t received;
-            int empty = 0;
+            bool came;
             do {
-                struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+                struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control};
                 received = COUNTED(recvmsg(item->fd, &message, MSG_DONTWAIT));
-                // An empty packet reads like the end, so that the end is only believed when it has come more often than
-                // a queue can hold packets.
-                empty = received == 0 ? empty + 1 : 0;
-            } while (received > 0 || (received == 0 && empty < 4096) || (received < 0 && (errno == EINTR || errno == ECONNRESET)));
+                came = received > 0 || (received == 0 && message.msg_controllen > 0)
+                    || (received < 0 && (errno == EINTR || errno == ECONNRESET));
+            } while (came);
         }
         oro_close(item->fd);
         if (item->done != NULL) item->done(item->context);
@@ -115,6 +121,7 @@ static void *close_all(void *unused) {
         closing--;
         idle++;
     }
+    return NULL;
 }
 
 static void hand_over(int fd, bool is_socket, void (*done)(void *), void *context) {

@@ -15,7 +15,8 @@ final class BroadcastEvent {
             bytes > most
             ? IPCError(
                 .quotaExceeded,
-                "a broadcast of \(bytes) bytes; subscriptions by request hear at most \(most) (HostOptions.ports.broadcastRequestBytes)")
+                "a broadcast of \(bytes) bytes; subscriptions by request hear at most \(most) (HostOptions.ports.broadcastRequestBytes)"
+            )
             : IPCError.dataClone("what was posted has no form in JSON")
         failure = data == nil ? why.value : .null
         shared = try? BroadcastEvent.members(of: message, message.value(data ?? .null))

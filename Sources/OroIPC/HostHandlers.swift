@@ -112,7 +112,8 @@ extension HostLink {
     ) -> Task<Void, Never> {
         // Not the link: whoever is still at work when the client has gone keeps nothing of it.
         let (arena, key, header) = (link.arena, key, message.storage.header)
-        let preference: (any TaskExecutor)? = if case .custom(let custom) = executor { custom } else { unsafe core.pool }
+        let preference: (any TaskExecutor)? =
+            if case .custom(let custom) = executor { custom } else { unsafe core.pool }
         return unsafe Task(executorPreference: preference, priority: core.options.priority) { [weak core] in
             var result: Result
             do {

@@ -61,11 +61,14 @@ import Testing
     func combiningMarks() throws {
         let limit = FrameLimits.default.maxCombiningMarks
         for base in ["a", "\u{1F600}"] {
-            let fits = base + String(repeating: "\u{301}", count: limit) + "b" + String(repeating: "\u{316}", count: limit)
+            let fits =
+                base + String(repeating: "\u{301}", count: limit) + "b" + String(repeating: "\u{316}", count: limit)
             let name = base + String(repeating: "\u{301}", count: limit + 1)
             let good: Value = ["names": [fits: 1]]
             #expect(try ValueDecoder().decode(Named.self, from: good.encoded()).names.count == 1)
-            for bad: Value in [["names": [name: 1]], .object(["names": .object(NamedValues((0..<30).map { ("\($0)" + name, 1) }))])] {
+            for bad: Value in [
+                ["names": [name: 1]], .object(["names": .object(NamedValues((0..<30).map { ("\($0)" + name, 1) }))]),
+            ] {
                 let bytes = try bad.encoded()
                 #expect(try Value(encoded: bytes) == bad)
                 let error = #expect(throws: DecodingError.self) {
@@ -76,7 +79,9 @@ import Testing
                     context.underlyingError as? FrameError
                         == .overLimit(.combiningMarks, value: limit + 1, limit: limit))
             }
-            #expect(throws: DecodingError.self) { try ValueDecoder().decode(String.self, from: Value.string(name).encoded()) }
+            #expect(throws: DecodingError.self) {
+                try ValueDecoder().decode(String.self, from: Value.string(name).encoded())
+            }
             #expect(throws: DecodingError.self) {
                 try ValueDecoder().decode([String].self, from: Value.array([.string(name)]).encoded())
             }
