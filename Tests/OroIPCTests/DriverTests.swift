@@ -22,17 +22,17 @@ struct DriverTests {
     }
 
     @Test(
-        "5 000 links on which a client takes wrong steps among right ones harm nobody, and leave nothing behind",
+        "1 000 links on which a client takes wrong steps among right ones harm nobody, and leave nothing behind",
         .timeLimit(.minutes(5)), arguments: WakeBackend.allCases)
     func hostileSequences(_ backend: WakeBackend) async throws {
-        _ = try await run(["attack", "--sequences", "--count", "5000", "--backend", backend.rawValue])
+        _ = try await run(["attack", "--sequences", "--count", "1000", "--backend", backend.rawValue])
     }
 
     @Test(
         "a hostile host neither crashes its clients nor keeps them, and their other links go on",
         .timeLimit(.minutes(10)), arguments: WakeBackend.allCases)
     func hostileHost(_ backend: WakeBackend) async throws {
-        _ = try await run(["attackclients", "--count", "5000", "--backend", backend.rawValue])
+        _ = try await run(["attackclients", "--count", "2000", "--backend", backend.rawValue])
     }
 
     @Test(
