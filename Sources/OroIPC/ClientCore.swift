@@ -112,6 +112,8 @@ import Synchronization
     init(_ link: Link, _ options: ClientOptions) throws(LinkError) {
         self.link = link
         self.options = options
+        // First: an error before everything is set frees nothing that is in memory of its own.
+        kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
         start = link.start
         cache = Locked(ResultCache(most: options.cachedResults))
         IPC.Debug.readEnvironment()
@@ -122,7 +124,6 @@ import Synchronization
             ByteAccount.Settings(own: "ClientOptions.receivedBytes", total: ""))
         link.account = account
         unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle), spare: FrameStorage(account)))
-        kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
         briefly = 200 * oro_ticks_per_us()
         unsafe rings = .allocate(capacity: Int(ORO_RINGS_MAX))
         for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState(account)) }

@@ -85,14 +85,15 @@ import Synchronization
         blocks = ByteAccount.Total(limit: options.blockBytes, own: Arena.firstMemory, accounts: options.links)
         broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
         ports = PortHome(route: portRoute)
-        unsafe activeBox = .allocate(capacity: 1)
-        unsafe activeBox.initialize(to: [])
         budget = try HostCore.budget(options)
         if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         // Now, and not when the first is needed: on the host's thread nothing may be started.
         let started = oro_closer_start()
         guard started == 0 else { throw .system(call: "pthread_create", errno: -started) }
         pool = try HandlerPool.whereNeeded()
+        // Last: an error before everything is set frees nothing that is in memory of its own.
+        unsafe activeBox = .allocate(capacity: 1)
+        unsafe activeBox.initialize(to: [])
         reserve = try Descriptor(checking: oro_open_reserve(), "eventfd")
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         workersBox = HandlerWorkers(reactor.executor, options.priority)

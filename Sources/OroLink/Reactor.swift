@@ -75,10 +75,11 @@ package protocol ReactorService: AnyObject, Sendable {
 
     package init(service: any ReactorService, backend: WakeBackend?, idle: IdlePolicy) throws(LinkError) {
         poller = try Poller(backend)
+        thread = try ReactorThread()
         unsafe self.service = service
+        // Last: an error before everything is set frees nothing that is in memory of its own.
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State(patience: Patience(idle)))
-        thread = try ReactorThread()
         executor = ReactorExecutor(thread)
         let microsecond = oro_ticks_per_us()
         lookEvery = 200 * microsecond
