@@ -279,7 +279,6 @@ int main(void) {
     for (long index = 0; index < 3; index++) CHECK(pthread_create(&threads[index], NULL, calls, (void *)(index + 1)) == 0);
     for (int round = 0; round < 30; round++) {
         in_child("use everything beside threads", use_everything, round % 2 ? give_everything_back : NULL);
-        if (round % 10 == 0) in_child("make its own beside threads", make_own, NULL);
     }
     atomic_store(&is_done, 1);
     for (int index = 0; index < 3; index++) CHECK(pthread_join(threads[index], NULL) == 0);
