@@ -171,6 +171,12 @@ final class Assailant {
         let folder = arguments.text("folder") ?? "/tmp/oro-ipc-\(getuid())"
         let assailant = Assailant(
             folder: folder, name: try arguments.name(), seed: UInt64(arguments.number("seed", 1)))
+        // It ends with whoever started it, also when that was killed: then its input does.
+        Thread.detachNewThread {
+            var byte: UInt8 = 0
+            while read(0, &byte, 1) > 0 {}
+            exit(0)
+        }
         var isReady = false
         while true {
             do {
