@@ -3,6 +3,7 @@ import CTestSupport
 import Foundation
 import OroConformance
 import OroIPC
+import OroLink
 
 /// What a check in a child comes to.
 private struct Wrong: Error, CustomStringConvertible {
@@ -93,7 +94,15 @@ func forks(_ arguments: Arguments) throws {
         if child == 0 {
             do {
                 if round % 2 == 0 { try useEverything(host, client, port) }
-                try makeOwn(name)
+                // On a thread of the child's own: Swift's mutexes know the one that forked by its parent's number.
+                let outcome = Locked<(any Error)?>(nil)
+                let done = DispatchSemaphore(value: 0)
+                Thread.detachNewThread {
+                    do { try makeOwn(name) } catch { outcome.withLock { $0 = error } }
+                    done.signal()
+                }
+                done.wait()
+                if let error = outcome.withLock({ $0 }) { throw error }
                 oro_leave(0)
             } catch {
                 print("in the child: \(error)")

@@ -64,10 +64,11 @@
  *              port of the parent's fails with OROIPC_STATE (functions that answer no status: -1, NULL or 0), touches nothing
  *              of the parent's, and takes no lock; a release function only frees the child's memory. The parent goes on as if
  *              nobody had forked. Memory that the child can write to (a loan) is empty there; received bytes may be read. The
- *              child may make clients and hosts of its own, and take over descriptors of oroipc_host_make_peer, where no
- *              other thread was in this library when it was forked: what such a thread held stays held in the child, as with
- *              every library that POSIX does not call async-signal-safe. A callback that forks must not return in the child. The memory of a child of _Fork or clone is not looked after: it may
- *              exec, or _exit.
+ *              child may make clients and hosts of its own, and take over descriptors of oroipc_host_make_peer: on a thread
+ *              that the child has started (the mutexes of Swift's runtime know the thread that forked by its number in the
+ *              parent), and where no other thread was in this library at the fork. What such a thread held stays held. A
+ *              callback that forks must not return in the child. The memory of a child of _Fork or clone is not looked
+ *              after: it may exec, or _exit.
  *   Threads that end  oroipc_client_call and oroipc_client_loan are points at which a thread can be cancelled (pthread_cancel)
  *              while they wait: the request is given up as with an abort, other threads go on. No other function is one: it
  *              returns first. A thread may also be ended by pthread_exit in a signal handler, while it waits there or in
