@@ -49,8 +49,21 @@ struct EdgeTests {
 
     // MARK: Closing what a peer has passed
 
-    /// A packet with a socket that lingers for a minute, whose last descriptor it has.
-    private func sendLingering(_ socket: Int32, _ packet: [UInt8]) throws -> Int32 {
+    /// A packet with a socket that lingers for a minute, whose last descriptor it has: `host` does not look at it before.
+    private func sendLingering(
+        _ socket: Int32, _ packet: [UInt8], behind other: [UInt8] = [], to host: Host? = nil
+    ) throws -> Int32 {
+        let (held, closed) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let isHeld = host?.core.reactor.submit {
+            held.signal()
+            closed.wait()
+        }
+        if isHeld == true { held.wait() }
+        defer { closed.signal() }
+        if !other.isEmpty {
+            let sent = other.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, other.count, nil, 0) }
+            try expectEqual(sent, other.count)
+        }
         var reader: Int32 = -1
         let lingering = oro_raw_unread(60, &reader)
         try expect(lingering >= 0)
@@ -96,25 +109,25 @@ struct EdgeTests {
         let raw = silent()
         let reader: Int32
         switch place {
-        case .instead, .backlog: reader = try sendLingering(raw, [1])
+        case .instead, .backlog: reader = try sendLingering(raw, [1], to: host)
         case .withHello:
             var hello = Packet(.hello)
             hello.append(UInt16(1))
             hello.append(UInt16(9))
             Offer(features: [], key: 1, limits: LinkLimits()).write(to: &hello)
-            reader = try sendLingering(raw, hello.bytes)
-        case .descriptors: reader = try sendLingering(bad.core.link.socket.number, EdgeTests.descriptorsPacket)
+            reader = try sendLingering(raw, hello.bytes, to: host)
+        case .descriptors:
+            reader = try sendLingering(bad.core.link.socket.number, EdgeTests.descriptorsPacket, to: host)
         case .allowed:
             // Nobody ever claims it: it is closed with the link.
-            reader = try sendLingering(bad.core.link.socket.number, EdgeTests.descriptorsPacket)
+            reader = try sendLingering(bad.core.link.socket.number, EdgeTests.descriptorsPacket, to: host)
             #expect(bad.sendSync("ping").isOK)
             bad.close()
-        case .nudge: reader = try sendLingering(bad.core.link.socket.number, Array("OROU".utf8))
+        case .nudge: reader = try sendLingering(bad.core.link.socket.number, Array("OROU".utf8), to: host)
         case .unread:
             // The first packet ends the link, and what is behind it is never read.
-            var garbage: [UInt8] = [9, 9, 9, 9, 9]
-            _ = oro_raw_send(bad.core.link.socket.number, &garbage, 5, nil, 0)
-            reader = try sendLingering(bad.core.link.socket.number, Array("OROU".utf8))
+            reader = try sendLingering(
+                bad.core.link.socket.number, Array("OROU".utf8), behind: [9, 9, 9, 9, 9], to: host)
         }
         try await until("it is being closed") {
             // Each of these would wait a minute otherwise.
@@ -456,11 +469,12 @@ struct EdgeTests {
 
     // MARK: Messages of one record
 
-    @Test("a message of one record is held to the limit as well", arguments: [4096, 4097, 16000])
+    @Test("a message of one record is held to the limit as well", arguments: [16384, 16385, 60000])
     func oneRecord(_ bytes: Int) async throws {
-        let host = try host { $0.link.messageBytes = 4096 }
+        let host = try host { $0.link.messageBytes = 16384 }
         try host.start()
-        let (client, good) = (try connect(), try connect())
+        let client = try connect { $0.link.ringBytes = 1 << 20 }
+        let good = try connect()
         let frame = try Frame(.post, name: "ping").encoded()
         try client.core.link.withRing(shared: true) { (ring) throws(LinkError) in
             let outcome = try client.core.link.write(ring, count: bytes) { place in
@@ -468,10 +482,10 @@ struct EdgeTests {
             }
             if case .full = outcome { throw .busy }
         }
-        try await until("the link is over") { !client.sendSync("ping").isOK || bytes <= 4096 }
+        try await until("the link is over") { !client.sendSync("ping").isOK || bytes <= 16384 }
         #expect(good.sendSync("ping").isOK)
         // Of the right length it is a malformed frame, which is no matter of the limit.
-        guard bytes > 4096 else { return host.stop() }
+        guard bytes > 16384 else { return host.stop() }
         #expect(host.statistics.violations == 1)
         host.stop()
     }

@@ -95,12 +95,15 @@ struct GoneClientTests {
         holder.install(on: host.router)
         try await comeAndGo(host, holder)
         try await until("the first is gone") { host.statistics.links == 0 }
+        // What the runtime opens once for sleeping tasks is there before.
+        try await Task.sleep(for: .milliseconds(5))
         let before = Held()
         for _ in 0..<10 { try await comeAndGo(host, holder) }
         // Nothing more than after the first.
         func isFreed() -> Bool {
             let now = Held()
-            return now.descriptors <= before.descriptors && now.memories <= before.memories
+            // A descriptor more may be the runtime's own; ten clients would leave ten at least.
+            return now.descriptors <= before.descriptors + 2 && now.memories <= before.memories
         }
         let end = oro_clock_ns() + 10_000_000_000
         while !isFreed(), oro_clock_ns() < end { try await Task.sleep(for: .milliseconds(5)) }
