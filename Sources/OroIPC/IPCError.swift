@@ -134,7 +134,7 @@ extension IPCError: CustomStringConvertible {
 }
 
 extension IPCError {
-    /// The same name, message, code and further members, these in any order. Texts are compared as ``OroFrame/Value`` compares them.
+    /// The same name, message, code and further members, these in any order. Texts are compared by their bytes.
     public static func == (left: IPCError, right: IPCError) -> Bool {
         TextKey.areSame(left.name, right.name) && TextKey.areSame(left.message, right.message)
             && left.code == right.code

@@ -93,7 +93,8 @@ struct DriverTests {
     }
 
     @Test(
-        "a forked child's calls fail, and its parent goes on", .timeLimit(.minutes(10)), arguments: WakeBackend.allCases)
+        "a forked child's calls fail, and its parent goes on", .timeLimit(.minutes(10)), arguments: WakeBackend.allCases
+    )
     func forks(_ backend: WakeBackend) async throws {
         _ = try await run(["forks", "--count", "20", "--backend", backend.rawValue])
     }
