@@ -96,9 +96,7 @@ static void *close_all(void *unused) {
         pthread_mutex_unlock(&mutex);
         if (item->is_socket) {
             // Here the kernel closes what the packets brought. The socket is shut down: nothing more comes. An empty packet reads
-            // like the end, but for the sender's credentials, which come with every packet when they are asked for.
-            int on = 1;
-            COUNTED(setsockopt(item->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
+            // like the end, but for its sender's credentials, which empty_queue has asked for.
             char byte;
             union {
                 struct cmsghdr header;
