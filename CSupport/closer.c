@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +11,7 @@
 
 #include "count.h"
 #include "oro_sys.h"
+#include "thread.h"
 
 enum { STACK_BYTES = 128 << 10, THREADS_MAX = 16 };
 
@@ -47,21 +46,8 @@ static void forget_in_child(void) {
 // With the mutex. Minus errno when there could be no further thread.
 static int start_thread(void) {
     if (!watches_forks) watches_forks = pthread_atfork(NULL, NULL, forget_in_child) == 0;
-    pthread_attr_t attributes;
-    if (pthread_attr_init(&attributes) != 0) return -ENOMEM;
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    // What the system's threads need at least may be more.
-    long least = sysconf(_SC_THREAD_STACK_MIN);
-    pthread_attr_setstacksize(&attributes, least > STACK_BYTES ? (size_t)least : STACK_BYTES);
-    // Signals are for the threads of the program.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    int status = pthread_create(&thread, &attributes, close_all, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (status != 0) return -status;
+    int status = oro_thread_detached(close_all, STACK_BYTES);
+    if (status != 0) return status;
     threads++;
     idle++;
     return 0;

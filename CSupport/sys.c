@@ -183,11 +183,6 @@ int oro_memfd_present(int fd, uint64_t offset, uint64_t bytes) {
     return ORO_FD_HOLES;
 }
 
-void *oro_allocate(size_t bytes) {
-    void *memory;
-    return posix_memalign(&memory, 64, bytes) == 0 ? memory : NULL;
-}
-
 bool oro_threads_are_scarce(void) {
     struct rlimit addresses, processes;
     if (COUNTED(getrlimit(RLIMIT_AS, &addresses)) != 0 || COUNTED(getrlimit(RLIMIT_NPROC, &processes)) != 0) return false;
@@ -269,7 +264,28 @@ int oro_socket_listen(const char *path, int backlog) {
     return fd;
 }
 
-int oro_socket_connect(const char *path) {
+// Waits until the queue of the listening socket has room, in the kernel, where those who wait are served in order.
+static int connect_waiting(int fd, const struct sockaddr_un *address, int timeout_ms) {
+    uint64_t deadline = oro_now() + (uint64_t)timeout_ms * 1000000u;
+    int flags = COUNTED(fcntl(fd, F_GETFL));
+    if (flags < 0 || COUNTED(fcntl(fd, F_SETFL, flags & ~O_NONBLOCK)) != 0) return -errno;
+    int status;
+    do {
+        uint64_t now = oro_now();
+        uint64_t left_us = now < deadline ? (deadline - now) / 1000u : 0;
+        struct timeval limit = {.tv_sec = (time_t)(left_us / 1000000u), .tv_usec = (suseconds_t)(left_us % 1000000u)};
+        // Zero would be no limit at all.
+        if (left_us == 0) return -EAGAIN;
+        if (COUNTED(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit)) != 0) return -errno;
+        status = COUNTED(connect(fd, (const struct sockaddr *)address, sizeof *address));
+    } while (status != 0 && errno == EINTR);
+    if (status != 0) return -errno;
+    struct timeval none = {0};
+    COUNTED(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none));
+    return COUNTED(fcntl(fd, F_SETFL, flags)) == 0 ? 0 : -errno;
+}
+
+int oro_socket_connect(const char *path, int timeout_ms) {
     struct sockaddr_un address;
     int status = unix_address(path, &address);
     if (status != 0) return status;
@@ -277,8 +293,8 @@ int oro_socket_connect(const char *path) {
     if (fd < 0) return fd;
     do status = COUNTED(connect(fd, (struct sockaddr *)&address, sizeof address));
     while (status != 0 && errno == EINTR);
+    if (status != 0) status = errno == EAGAIN && timeout_ms > 0 ? connect_waiting(fd, &address, timeout_ms) : -errno;
     if (status != 0) {
-        status = -errno;
         oro_close(fd);
         return status;
     }

@@ -42,8 +42,6 @@ int oro_memfd_verify(int fd, uint64_t bytes, bool immutable);
 // hugetlbfs, of which nobody can say), or minus errno. To be asked after its seals were seen: then no hole can be punched
 // any more. Costs some 10 to 50 ns a page, and waits for nobody.
 int oro_memfd_present(int fd, uint64_t offset, uint64_t bytes);
-// Private memory, aligned to a line, for `free`; NULL: there is none.
-void *oro_allocate(size_t bytes);
 // A limit (RLIMIT_AS, a low RLIMIT_NPROC) may keep this process from making a thread when it needs one.
 bool oro_threads_are_scarce(void);
 // Of a page here: 4 096, 16 384, 65 536.
@@ -60,7 +58,8 @@ void oro_unmap(void *address, uint64_t bytes);
 // --- Sockets ------------------------------------------------------------------------------------------------------
 // AF_UNIX SOCK_SEQPACKET, close-on-exec, nonblocking.
 int oro_socket_listen(const char *path, int backlog);
-int oro_socket_connect(const char *path);
+// Where the queue of the listening socket is full, waits for room in it at most `timeout_ms`; then -EAGAIN.
+int oro_socket_connect(const char *path, int timeout_ms);
 int oro_socket_accept(int fd);
 int oro_socketpair(int fds[2]);
 void oro_socket_shutdown(int fd);

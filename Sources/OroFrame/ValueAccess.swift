@@ -86,3 +86,30 @@ extension Value: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressib
         self = .object(NamedValues(members))
     }
 }
+
+extension Value {
+    /// Encoding it takes microseconds: it has more than some hundred parts, or more than some kilobytes. O(1).
+    package var isLong: Bool {
+        var left = 256
+        return uses(up: &left)
+    }
+
+    /// Each part costs one, and each 64 bytes. True: nothing is left.
+    private func uses(up left: inout Int) -> Bool {
+        left -= 1
+        switch self {
+        case .null, .bool, .int, .double: break
+        case .bigint(let number): left -= number.bitWidth / 512
+        case .string(let text): left -= text.utf8.count / 64
+        case .bytes(let bytes): left -= bytes.count / 64
+        case .array(let elements):
+            for element in elements where left < 0 || element.uses(up: &left) { return true }
+        case .object(let members):
+            for (name, value) in members {
+                left -= name.utf8.count / 64
+                if left < 0 || value.uses(up: &left) { return true }
+            }
+        }
+        return left < 0
+    }
+}

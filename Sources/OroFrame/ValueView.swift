@@ -49,6 +49,9 @@ extension ValueView {
     /// Which case of ``Value`` this is.
     @inlinable public var kind: ValueKind { token.kind }
 
+    /// Bytes of its encoding.
+    package var encodedBytes: Int { token.totalBytes }
+
     /// Whether this is `null`.
     @inlinable public var isNull: Bool { token.kind == .null }
 

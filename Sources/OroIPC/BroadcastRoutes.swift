@@ -77,7 +77,7 @@ enum BroadcastRoutes {
 
     /// `{id}`: answers what it takes back.
     private static func unsubscribe(_ core: HostCore, _ message: Message) throws(IPCError) -> Value {
-        guard let value = message["id"], !value.isNull else { throw .expecting("id") }
+        guard let value = message.scalar("id"), !value.isNull else { throw .expecting("id") }
         // A client may have read the digits as a number. An id has 64 bits.
         let id: String
         switch value {
@@ -131,13 +131,14 @@ enum BroadcastRoutes {
 
     /// What a client calls itself: any value of at most 255 bytes, encoded. It is kept with each subscription, and compared.
     private static func token(_ message: Message) throws(IPCError) -> Value? {
-        guard let token = message["token"], !token.isNull else { return nil }
+        guard let token = try message.short("token", most: 255), !token.isNull else { return nil }
+        // Of a message that was made here nothing is encoded.
         guard let count = try? token.encodedCount(), count <= 255 else { throw .invalid("token") }
         return token
     }
 
     private static func origin(_ message: Message) throws(IPCError) -> String {
-        guard let value = message["origin"], !value.isNull else { return IPCBroadcastChannel.usualOrigin }
+        guard let value = message.scalar("origin"), !value.isNull else { return IPCBroadcastChannel.usualOrigin }
         guard let origin = value.string, origin.utf8.count <= 255 else { throw .invalid("origin") }
         return origin
     }

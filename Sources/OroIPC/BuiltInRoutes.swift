@@ -109,7 +109,7 @@ enum BuiltInRoutes {
     }
 
     private static func eventName(_ message: Message) throws(IPCError) -> String {
-        guard let value = message["name"], !value.isNull else { return "message" }
+        guard let value = message.scalar("name"), !value.isNull else { return "message" }
         guard let name = value.string, name.utf8.count <= 64, CommandName.isValid(name) else {
             throw .type("'name' must be 1 to 64 of A-Z a-z 0-9 - _ .")
         }
@@ -130,5 +130,5 @@ extension Message {
     }
 
     /// What has happened, in a message for `platform.event`: the value, or its member `value`, where it is a text.
-    var platformEvent: String { self["value"]?.string ?? "" }
+    var platformEvent: String { scalar("value")?.string ?? "" }
 }

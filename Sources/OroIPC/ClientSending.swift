@@ -144,31 +144,31 @@ extension ClientCore {
     ) throws(LinkError) {
         var frame = plain
         let size = try frame.measure(with: payload, for: link)
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
-        unsafe frame.write(size, payload, into: bytes)
+        let bytes = PrivateMemory(size.frameBytes)
+        unsafe frame.write(size, payload, into: bytes.buffer)
         // Into the frame, and from there into the ring.
         if let payload { unsafe rings[ring].copied.note(2 * payload.count) }
         var sent = 0
         if !link.isBackedUp(ring) {
             do throws(LinkError) {
-                while try unsafe !link.writeSome(ring, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent) {
+                while try unsafe !link.writeSome(ring, UnsafeRawBufferPointer(bytes.buffer), from: &sent, lent: lent) {
                     guard mayBlock else { break }
                     try waitForRoom(ring)
                 }
             } catch {
-                unsafe bytes.deallocate()
+                bytes.free()
                 throw error
             }
             if sent == size.frameBytes {
-                unsafe bytes.deallocate()
+                bytes.free()
                 return
             }
         }
         guard sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= options.waitingBytes else {
-            unsafe bytes.deallocate()
+            bytes.free()
             throw .busy
         }
-        unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent, lent: lent))
+        link.enqueue(ring, WaitingMessage(bytes, sent: sent, lent: lent))
         watchForRoom()
     }
 

@@ -123,25 +123,25 @@ import Synchronization
             }
             if case .sent = outcome { return }
         }
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
-        unsafe frame.write(size, payload, into: bytes)
+        let bytes = PrivateMemory(size.frameBytes)
+        unsafe frame.write(size, payload, into: bytes.buffer)
         var sent = 0
         if !link.isBackedUp(ring) {
             do throws(LinkError) {
-                if try unsafe link.writeSome(ring, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent) {
-                    return unsafe bytes.deallocate()
+                if try unsafe link.writeSome(ring, UnsafeRawBufferPointer(bytes.buffer), from: &sent, lent: lent) {
+                    return bytes.free()
                 }
             } catch {
-                unsafe bytes.deallocate()
+                bytes.free()
                 throw error
             }
         }
         // The other does not read: what goes on through the host has its limits there.
         guard let core, sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= core.options.waitingBytes else {
-            unsafe bytes.deallocate()
+            bytes.free()
             throw .busy
         }
-        unsafe link.enqueue(ring, WaitingMessage(adopting: bytes, sent: sent, lent: lent))
+        link.enqueue(ring, WaitingMessage(bytes, sent: sent, lent: lent))
         // After it is there; see `DirectLinks.hasWaiting`.
         core.directs.mayWait.store(true, ordering: .sequentiallyConsistent)
         core.watchForRoom()

@@ -62,7 +62,7 @@ import OroLink
             unsafe fields.initialize(to: Fields(base: nowhere, room: 0, client: client, account: account))
             return
         }
-        let base = UnsafeMutableRawPointer.allocate(byteCount: FrameStorage.smallestRoom + 64, alignment: 64)
+        let base = unsafe PrivateMemory(FrameStorage.smallestRoom + 64).base
         unsafe fields.initialize(
             to: Fields(
                 base: base, room: FrameStorage.smallestRoom, client: client, account: account,
@@ -78,16 +78,15 @@ import OroLink
         var limits = FrameStorage.limits
         limits.maxFrameBytes = Int(UInt32.max)
         let size = try frame.measure(limits: limits)
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes + 64, alignment: 64)
-        let record = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<size.frameBytes])
+        let memory = PrivateMemory(size.frameBytes + 64)
+        let record = unsafe UnsafeMutableRawBufferPointer(rebasing: memory.buffer[..<size.frameBytes])
         let start = unsafe frame.write(size, into: record)
         // The frame was measured with room for the payload at its end.
         unsafe payload?.withUnsafeBytes { source in
             unsafe UnsafeMutableRawBufferPointer(rebasing: record[start...]).copyMemory(from: source)
         }
         self.init(nil)
-        // A frame has 32 bytes at least.
-        unsafe fill(Incoming(owning: bytes.baseAddress!, count: size.frameBytes))
+        fill(Incoming(owning: memory, count: size.frameBytes))
         try readHeader()
     }
 
@@ -113,7 +112,7 @@ import OroLink
 
     deinit {
         unsafe fields.pointee.label?.release()
-        if unsafe fields.pointee.room > 0 { unsafe fields.pointee.base.deallocate() }
+        if unsafe fields.pointee.room > 0 { unsafe oro_memory_free(fields.pointee.base) }
         if unsafe fields.pointee.charged > 0 { unsafe fields.pointee.account?.release(fields.pointee.charged) }
         unsafe fields.deinitialize(count: 1)
         unsafe fields.deallocate()
@@ -147,7 +146,7 @@ import OroLink
     private func adopt(_ incoming: Incoming) {
         if incoming.place == .refused { return refuse() }
         let old = unsafe fields.pointee.room
-        if old > 0 { unsafe fields.pointee.base.deallocate() }
+        if old > 0 { unsafe oro_memory_free(fields.pointee.base) }
         if let account = unsafe fields.pointee.account {
             // The memory that came is charged already.
             account.release(old)
@@ -200,9 +199,9 @@ import OroLink
             }
             unsafe fields.pointee.charged += more
         }
-        if old > 0 { unsafe fields.pointee.base.deallocate() }
+        if old > 0 { unsafe oro_memory_free(fields.pointee.base) }
         unsafe fields.pointee.room = room
-        unsafe fields.pointee.base = .allocate(byteCount: room + 64, alignment: 64)
+        unsafe fields.pointee.base = PrivateMemory(room + 64).base
         return true
     }
 

@@ -179,7 +179,7 @@ public final class Host: Sendable {
     /// Serves the client at the other end of a connected `SOCK_SEQPACKET` socket, which the host takes over, and closes
     /// when it has stopped.
     public func adopt(descriptor: Int32) {
-        let isTaken = core.reactor.submit { [core] in core.adopt(Descriptor(descriptor, .socket)) }
+        let isTaken = core.reactor.submit { [core] in core.acceptor.adopt(Descriptor(descriptor, .socket)) }
         if !isTaken { _ = Descriptor(descriptor, .socket) }
     }
 }

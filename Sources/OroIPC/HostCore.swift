@@ -17,11 +17,7 @@ import Synchronization
     let options: HostOptions
     private let name: String?
     private let folder: SocketFolder
-    var listener: ListeningSocket?
-    /// Keeps a number free, to tell a client no when there are no others.
-    var reserve: Descriptor?
-    /// What clients may hold of what the system has little of.
-    let budget: ResourceBudget
+    private var acceptorBox: HostAcceptor?
     private var reactorBox: Reactor?
     private var workersBox: HandlerWorkers?
     /// Runs the asynchronous handlers that would run on Swift's threads, where those cannot be relied on.
@@ -42,7 +38,6 @@ import Synchronization
         unsafeAddress { unsafe UnsafePointer(activeBox) }
         unsafeMutableAddress { unsafe activeBox }
     }
-    private(set) var greetings: [UInt64: Greeting] = [:]
     /// The private memory that all clients together make this host keep.
     let account: ByteAccount.Total
     /// The shared memory for blocks of all links.
@@ -53,8 +48,6 @@ import Synchronization
     let slices = HostSlices()
     let ports: PortHome
     private let portRoute = HostPortRoute()
-    /// Keys of `greetings` in the order their deadlines come.
-    private var greetingOrder: [UInt64] = []
     /// Links are being looked at. A handler on this thread may end any of them meanwhile, its own too, by stopping the host.
     private var isPolling = false
     /// Those that were ended meanwhile, kept until nobody looks at them.
@@ -62,12 +55,7 @@ import Synchronization
     private var nextKey: UInt64 = 1
     var statistics = HostStatistics()
     private let published = Locked(HostStatistics())
-    private var isOpen = false
     private let ending = Locked(true)
-    /// When to look for clients that could not be accepted; `.max`: there are none.
-    private var acceptAgain = UInt64.max
-    /// Edges of the listening socket are told.
-    private var isListenerWatched = false
 
     /// What an event's key stands for: its low two bits.
     private enum Source {
@@ -85,7 +73,6 @@ import Synchronization
         blocks = ByteAccount.Total(limit: options.blockBytes, own: Arena.firstMemory, accounts: options.links)
         broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
         ports = PortHome(route: portRoute)
-        budget = try HostCore.budget(options)
         if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         // Now, and not when the first is needed: on the host's thread nothing may be started.
         let started = oro_closer_start()
@@ -94,14 +81,15 @@ import Synchronization
         // Last: an error before everything is set frees nothing that is in memory of its own.
         unsafe activeBox = .allocate(capacity: 1)
         unsafe activeBox.initialize(to: [])
-        reserve = try Descriptor(checking: oro_open_reserve(), "eventfd")
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         workersBox = HandlerWorkers(reactor.executor, options.priority)
         broker.setLocal(LocalPorts(ports))
         broker.hub.kept = ByteAccount(
             limit: .max / 4, total: account, ByteAccount.Settings(own: "", total: "HostOptions.receivedBytes"))
         portRoute.attach(self)
-        if let name { listener = try folder.listen(name, backlog: Int32(HostCore.backlog)) }
+        var listener: ListeningSocket?
+        if let name { listener = try folder.listen(name, backlog: Int32(HostAcceptor.backlog)) }
+        acceptorBox = try HostAcceptor(self, options, listener.take())
         router.setHostThread { [weak self] job in self?.reactor.submit(job) ?? false }
         if options.builtInRoutes { router.setBuiltIn(BuiltInRoutes.all(of: self)) }
     }
@@ -116,6 +104,12 @@ import Synchronization
         reactorBox!
     }
 
+    /// Accepts clients.
+    var acceptor: HostAcceptor {
+        // As above.
+        acceptorBox!
+    }
+
     /// What runs asynchronous handlers on this thread.
     var workers: HandlerWorkers {
         // As above.
@@ -126,14 +120,20 @@ import Synchronization
     func open() {
         if reactor.isForeign { return }
         isServing.store(true, ordering: .relaxed)
-        guard !isOpen else { return }
-        isOpen = true
-        acceptAll()
+        acceptor.open()
     }
 
     private func watch(_ fd: Int32, _ key: UInt64) throws(LinkError) { try reactor.poller.add(fd, key: key + 4) }
 
     private func stopWatching(_ key: UInt64) { reactor.poller.remove(key: key + 4) }
+
+    func watchSocket(_ fd: Int32, _ key: UInt64) throws(LinkError) { try watch(fd, key | Source.socket) }
+
+    func unwatchSocket(_ key: UInt64) { stopWatching(key | Source.socket) }
+
+    func watchListener(_ fd: Int32) throws(LinkError) { try watch(fd, Source.listener) }
+
+    func unwatchListener() { stopWatching(Source.listener) }
 
     /// Any thread, several at once.
     func stop() {
@@ -154,7 +154,7 @@ import Synchronization
     /// Stops accepting and ends all links. On the reactor's thread, or after it has ended.
     private func close() {
         stopListening()
-        for key in greetings.keys { dropGreeting(key) }
+        acceptor.dropAll()
         for link in Array(links.values) { end(link, .closed) }
         slices.finish()
         workers.close()
@@ -164,14 +164,13 @@ import Synchronization
 
     /// Lets go of the name: another host may take it.
     func stopListening() {
-        guard let listening = listener.take() else { return }
-        if isOpen { stopWatching(Source.listener) }
+        guard let listening = acceptor.takeListener() else { return }
         // A child that was forked leaves all of it to its parent.
         guard listening.isOwn else { return }
         folder.remove(listening)
         listening.shutDown()
         // Whoever is still waiting is told.
-        for _ in 0..<HostCore.backlog {
+        for _ in 0..<HostAcceptor.backlog {
             let number = oro_socket_accept(listening.number)
             if number < 0 { break }
             Rendezvous.refuse(Descriptor(number, .socket), .busy)
@@ -198,7 +197,7 @@ import Synchronization
         statistics.links = links.count
         statistics.ports = broker.ends
         statistics.receivedBytes = account.bytes
-        let held = budget.held
+        let held = acceptor.budget.held
         (statistics.descriptors, statistics.mappings) = (held.descriptors, held.mappings)
         statistics.closingDescriptors = Int(clamping: oro_closing())
         published.withLock { $0 = statistics }
@@ -277,10 +276,6 @@ import Synchronization
     private static let roundsAtOnce = 64
     /// Most messages of a ring in a turn.
     private static let messagesAtOnce = 64
-    /// Most clients that wait to be accepted.
-    private static let backlog = 512
-    /// Most clients accepted in a turn.
-    private static let acceptsAtOnce = 16
 
     /// Looks at every active link once, from `now` on (`oro_ticks`). True when there was something.
     @inline(__always)
@@ -369,15 +364,8 @@ import Synchronization
     func reactorHears(_ event: Poller.Event) {
         let key = event.key - 4
         let id = key & ~3
-        if key == Source.listener {
-            if event.lost != nil { isListenerWatched = false }
-            return acceptAll()
-        }
-        guard let host = links[id] else {
-            guard greetings[id] != nil else { return }
-            if event.lost != nil { return dropGreeting(id) }
-            return greet(id)
-        }
+        if key == Source.listener { return acceptor.hearListener(lost: event.lost) }
+        guard let host = links[id] else { return acceptor.hear(id, lost: event.lost) }
         if let why = event.lost { return end(host, why) }
         if key & 3 == Source.pidfd { return end(host, .peerGone) }
         // What it sent before it went is still served, as far as it goes.
@@ -385,169 +373,39 @@ import Synchronization
         activate(host)
     }
 
-    /// Where that cannot be done now, it is looked at now and then.
-    private func watchListener() {
-        guard let listener = listener?.number else { return }
-        do throws(LinkError) {
-            try watch(listener, Source.listener)
-            isListenerWatched = true
-        } catch {
-            options.logger.warning("the listening socket is looked at now and then only: \(error)")
-        }
-    }
-
-    private static let acceptAgainAfter: UInt64 = 100_000_000
-
     // MARK: Clients come and go
 
-    private func acceptAll() {
-        guard let listener = listener?.number else { return }
-        if !isListenerWatched { watchListener() }
-        acceptAgain = isListenerWatched ? .max : oro_now() + HostCore.acceptAgainAfter
-        // What is refused is closed too, and may bring files whose closing waits.
-        if Int(clamping: oro_closing()) > budget.limits.descriptors / 4 {
-            acceptAgain = oro_now() + HostCore.acceptAgainAfter
-            return
-        }
-        for _ in 0..<HostCore.acceptsAtOnce {
-            let number = oro_socket_accept(listener)
-            if number == -ECONNABORTED { continue }
-            if number == -EMFILE || number == -ENFILE {
-                if refuseForLack(listener, -number) { continue }
-                // Another thread has taken what the reserve had kept free.
-                acceptAgain = oro_now() + 10_000_000
-                return
-            }
-            if number == -ENOMEM || number == -ENOBUFS {
-                // The edge is told once: whoever waits is looked at again when there may be memory.
-                options.logger.warning("a client has to wait: \(LinkError.system(call: "accept4", errno: -number))")
-                acceptAgain = oro_now() + 10_000_000
-            }
-            if number < 0 { return }
-            adopt(Descriptor(number, .socket))
-        }
-        // Those that still wait are for the next turn.
-        acceptAgain = 0
-    }
-
-    /// Begins the handshake with whoever holds the other end of `socket`. On the reactor's thread.
-    func adopt(_ socket: consuming Descriptor) {
-        if shutdown != nil { return refuse(socket, .busy) }
-        // Who it is stands fast before anything that it sends is read.
-        let refusal: Refusal
-        do throws(LinkError) {
-            let peer = try PeerIdentity(of: socket)
-            if let why = admission(peer) {
-                refusal = why
-            } else {
-                let handshake: ResourceCharge
-                do throws(LinkError) {
-                    handshake = try budget.charge(peer, handshakes: 1)
-                } catch {
-                    options.logger.info("a client was refused: \(error)")
-                    return refuse(socket, .busy)
-                }
-                let charge = try budget.charge(
-                    peer, descriptors: HostCore.descriptorsOfLink, mappings: HostCore.mappingsOfLink)
-                return begin(
-                    Greeting(
-                        socket, peer, deadline: oro_now() + UInt64(options.handshakeMilliseconds) * 1_000_000, charge,
-                        handshake))
-            }
-        } catch {
-            options.logger.info("a client was refused: \(error)")
-            refusal = if case .overBudget = error { .full } else { .exhausted }
-        }
-        refuse(socket, refusal)
-    }
-
-    private func begin(_ greeting: Greeting) {
-        let key = takeKey()
-        greetings[key] = greeting
-        greetingOrder.append(key)
-        do throws(LinkError) {
-            try watch(greeting.socket, key | Source.socket)
-        } catch {
-            options.logger.warning("a client cannot be watched: \(error)")
-            statistics.refused += 1
-            return dropGreeting(key)
-        }
-        greet(key)
-    }
-
-    private func takeKey() -> UInt64 {
+    func takeKey() -> UInt64 {
         defer { nextKey += 1 }
         return nextKey << 2
     }
 
-    private func greet(_ key: UInt64) {
-        guard let greeting = greetings[key] else { return }
-        let attempt = Rendezvous.greet(
-            greeting.takeSocket(), greeting.peer, limits: options.link,
-            takesDescriptors: options.ports.allowsDescriptors, budget: budget, charge: greeting.charge)
-        switch consume attempt {
-        case .notYet(let socket):
-            // Ours again until more comes.
-            _ = socket.release()
-        case .link(let link):
-            forget(key)
-            statistics.accepted += 1
-            let host = HostLink(link, key, core: self)
-            links[key] = host
-            clients.withLock { $0[key] = host.client }
-            link.arena.setServer { [weak self] in self?.serveBlocks(key) }
-            host.activeIndex = unsafe active.count
-            unsafe active.append(.passUnretained(host))
-            // The socket is watched since it came, under the same key.
-            do throws(LinkError) {
-                if let pidfd = link.pidfd { try watch(pidfd, key | Source.pidfd) }
-            } catch {
-                return end(host, error)
-            }
-            options.logger.debug("link \(key): process \(link.peer.processID) connected")
-            options.onConnect?(host.client)
-        case .refused(let refusal):
-            unwatch(key)
-            statistics.refused += 1
-            options.logger.info("a client was refused: \(refusal)")
-        case .failed(let error):
-            unwatch(key)
-            statistics.refused += 1
-            options.logger.info("a handshake failed: \(error)")
+    /// Begins to serve a client that has shaken hands.
+    func begin(_ link: Link, _ key: UInt64) {
+        let host = HostLink(link, key, core: self)
+        links[key] = host
+        clients.withLock { $0[key] = host.client }
+        link.arena.setServer { [weak self] in self?.serveBlocks(key) }
+        host.activeIndex = unsafe active.count
+        unsafe active.append(.passUnretained(host))
+        // The socket is watched since it came, under the same key.
+        do throws(LinkError) {
+            if let pidfd = link.pidfd { try watch(pidfd, key | Source.pidfd) }
+        } catch {
+            return end(host, error)
         }
-    }
-
-    private func forget(_ key: UInt64) {
-        greetings[key] = nil
-        greetingOrder.removeAll { $0 == key }
-    }
-
-    /// A poll of io_uring keeps the socket open although its descriptor is closed: the client would wait for ever.
-    private func unwatch(_ key: UInt64) {
-        stopWatching(key | Source.socket)
-        forget(key)
-    }
-
-    func dropGreeting(_ key: UInt64) {
-        guard let greeting = greetings[key] else { return }
-        unwatch(key)
-        _ = greeting.takeSocket()
+        options.logger.debug("link \(key): process \(link.peer.processID) connected")
+        options.onConnect?(host.client)
     }
 
     func reactorNextDeadline() -> UInt64 {
-        let other = min(acceptAgain, shutdown?.nextLook ?? .max, broker.nextDrain)
-        guard let first = greetingOrder.first, let greeting = greetings[first] else { return other }
-        return min(greeting.deadline, other)
+        min(acceptor.nextDeadline, shutdown?.nextLook ?? .max, broker.nextDrain)
     }
 
     func reactorTicks(_ now: UInt64) {
-        if acceptAgain <= now { acceptAll() }
+        acceptor.tick(now)
         if broker.nextDrain <= now { broker.giveUpDrains(now) }
         if shutdown != nil { goOnShuttingDown(now) }
-        while let first = greetingOrder.first, let greeting = greetings[first], greeting.deadline <= now {
-            statistics.refused += 1
-            dropGreeting(first)
-        }
     }
 
     /// Ends a link and forgets everything about its client.

@@ -126,13 +126,13 @@ extension HostLink {
                 return false
             }
         }
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: encoded.count, alignment: 64)
+        let bytes = PrivateMemory(encoded.count)
         // As long as the frame.
-        if let base = bytes.baseAddress { unsafe encoded.copy(to: base, reference) }
+        unsafe encoded.copy(to: bytes.base, reference)
         var sent = 0
-        let message = unsafe WaitingMessage(adopting: bytes, sent: 0, lent: lent)
+        let message = WaitingMessage(bytes, sent: 0, lent: lent)
         if !link.isBackedUp(0) {
-            if unsafe try link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent) { return true }
+            if unsafe try link.writeSome(0, UnsafeRawBufferPointer(bytes.buffer), from: &sent, lent: lent) { return true }
         }
         message.sent = sent
         if try wait(message, encoded.count) == nil { return true }

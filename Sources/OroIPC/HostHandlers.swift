@@ -121,8 +121,7 @@ extension HostLink {
             } catch {
                 result = Result(catching: error)
             }
-            // A large payload is copied here, and not on the host's thread.
-            if let placed = try? arena.placed(result.bytes) { result.bytes = placed }
+            result.prepare(for: arena)
             core?.finish(key, header, wideSeq, serial: serial, result)
         }
     }

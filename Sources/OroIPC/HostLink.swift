@@ -411,20 +411,20 @@ import OroLink
             if let instead { return IPCError(instead) }
             return IPCError(.range, "the result does not fit a message: \(error)")
         }
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size.frameBytes, alignment: 64)
-        unsafe frame.write(size, payload, into: bytes)
+        let bytes = PrivateMemory(size.frameBytes)
+        unsafe frame.write(size, payload, into: bytes.buffer)
         // Into the frame, and from there into the ring.
         if let payload { figures.copied.note(2 * payload.count) }
         if !link.isBackedUp(0) {
             var sent = 0
-            let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes), from: &sent, lent: lent)
+            let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes.buffer), from: &sent, lent: lent)
             if whole {
-                unsafe bytes.deallocate()
+                bytes.free()
                 return nil
             }
-            return unsafe try wait(WaitingMessage(adopting: bytes, sent: sent, lent: lent), size.frameBytes)
+            return try wait(WaitingMessage(bytes, sent: sent, lent: lent), size.frameBytes)
         }
-        return unsafe try wait(WaitingMessage(adopting: bytes, sent: 0, lent: lent), size.frameBytes)
+        return try wait(WaitingMessage(bytes, sent: 0, lent: lent), size.frameBytes)
     }
 
     /// Puts a message behind those that wait for room. Answers why it does not wait: then nothing of it was sent.

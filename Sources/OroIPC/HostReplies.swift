@@ -14,8 +14,7 @@ extension HostLink {
         let core = unsafe core
         let pending = PendingReply(route.name) { [weak core] result in
             var result = result
-            // A large payload is copied here, and not on the host's thread.
-            if let placed = try? arena.placed(result.bytes) { result.bytes = placed }
+            result.prepare(for: arena)
             core?.finish(key, header, wideSeq, serial: serial, result)
         }
         running[serial] = Work(pending: pending, reply: nil, request: header, wideSeq: wideSeq)

@@ -66,7 +66,7 @@ extension HostCore {
                 return goOnShuttingDown(now)
             }
             stopListening()
-            for key in greetings.keys { dropGreeting(key) }
+            acceptor.dropAll()
             router.refuseAll(.network("the host is shutting down"))
             shutdown = HostShutdown(reason: reason, deadline: now + nanoseconds, nextLook: now, waiting: [done])
             goOnShuttingDown(now)

@@ -34,6 +34,8 @@ final class HostSlices {
 
     /// For what belongs to no single client.
     static let broker = UInt64.max
+    /// For those who are not clients yet.
+    static let acceptor = UInt64.max - 1
 
     /// Time for all of it in one turn of the host's thread, and for one client before the next: microseconds.
     private static let turn: UInt64 = 100

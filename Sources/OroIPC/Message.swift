@@ -92,25 +92,70 @@ public struct Message: Sendable {
     /// Setting it is ``set(_:_:)``, and setting it to `nil` is ``delete(_:)``.
     public subscript(key: String) -> Value? {
         get {
-            if isValueless { return nil }
-            if let made = storage.made { return made.parameters?.first(key) }
-            do {
-                if storage.header.flags.contains(.pairs) { return try storage.parameters()?.first(key) }
-                guard let value = try storage.view.value() else { return nil }
-                guard value.kind == .object else { return key == "value" ? try value.decode() : nil }
-                return try value.member(key)?.decode()
-            } catch {
-                return nil
-            }
+            first(key) { (view) throws(FrameError) in try view.decode() }
         }
         set {
             if let newValue { set(key, newValue) } else { delete(key) }
         }
     }
 
+    /// The same for who wants no array and no object: of these nothing is decoded, and what comes has no elements.
+    func scalar(_ key: String) -> Value? {
+        first(key) { (view) throws(FrameError) in
+            switch view.kind {
+            case .array: .array([])
+            case .object: .object([:])
+            default: try view.decode()
+            }
+        }
+    }
+
+    /// The same where its encoding has at most `most` bytes. Throws for a longer one, and decodes nothing of it.
+    func short(_ key: String, most: Int) throws(IPCError) -> Value? {
+        var isLong = false
+        let value = first(key) { (view) throws(FrameError) in
+            isLong = view.encodedBytes > most
+            return isLong ? .null : try view.decode()
+        }
+        if isLong { throw .invalid(key) }
+        return value
+    }
+
+    /// The first parameter of this name, by `decode` where it is encoded; `nil` without one, or where the bytes are damaged.
+    private func first(_ key: String, _ decode: (ValueView) throws(FrameError) -> Value) -> Value? {
+        if isValueless { return nil }
+        if let made = storage.made { return made.parameters?.first(key) }
+        do {
+            guard let value = try storage.view.value() else { return nil }
+            if storage.header.flags.contains(.pairs) { return try Message.first(key, ofPairs: value, decode) }
+            guard value.kind == .object else { return key == "value" ? try decode(value) : nil }
+            guard let member = try value.member(key) else { return nil }
+            return try decode(member)
+        } catch {
+            return nil
+        }
+    }
+
+    /// In an array of names and values in turn.
+    private static func first(
+        _ key: String, ofPairs pairs: borrowing ValueView, _ decode: (ValueView) throws(FrameError) -> Value
+    ) throws(FrameError) -> Value? {
+        var (isName, isFound) = (true, false)
+        var found: Value?
+        try pairs.forEachElement { (element) throws(FrameError) in
+            if isName {
+                isFound = element.isString(key)
+            } else if isFound, found == nil {
+                found = try decode(element)
+            }
+            isName.toggle()
+        }
+        return found
+    }
+
     /// The text of a parameter, or an error that says it is missing.
     public func string(_ key: String) throws(IPCError) -> String {
-        guard let text = self[key]?.string, !text.isEmpty else {
+        guard let text = scalar(key)?.string, !text.isEmpty else {
             throw IPCError(message: "Expecting '\(key)' in parameters")
         }
         return text

@@ -70,8 +70,8 @@ public final class ReplyStream: Sendable {
 
     private func prepared(_ chunk: StreamChunk) throws(IPCError) -> (Frame, Bytes?, cost: Int) {
         var chunk = chunk
-        // A large payload is copied into a block here, and not on the host's thread; one that is in a block weighs nothing.
-        if let bytes = chunk.bytes, let placed = try? arena.placed(bytes) { chunk.bytes = placed }
+        chunk.prepare(for: arena)
+        // A payload that is in a block weighs nothing.
         var frame = chunk.frame(ticket)
         if let bytes = chunk.bytes, arena.canLend(bytes) { frame.payloadBytes = BlockReference.byteCount }
         do throws(FrameError) {

@@ -20,14 +20,14 @@ extension Message {
     /// The integer of member `key`: a number, or a text that is one. Throws ``IPCError/expecting(_:)`` when it is missing,
     /// ``IPCError/invalid(_:)`` when it is none.
     public func int(_ key: String) throws(IPCError) -> Int {
-        guard let value = self[key], !value.isNull, value != "" else { throw .expecting(key) }
+        guard let value = scalar(key), !value.isNull, value != "" else { throw .expecting(key) }
         return try Message.int(value, key)
     }
 
     /// The same with a range, and perhaps a number to take when it is missing. Throws ``IPCError/outOfRange(_:_:)`` when it is
     /// not in the range.
     public func int(_ key: String, in range: ClosedRange<Int>, default otherwise: Int? = nil) throws(IPCError) -> Int {
-        if let otherwise, self[key]?.isNull ?? true { return otherwise }
+        if let otherwise, scalar(key)?.isNull ?? true { return otherwise }
         let number = try int(key)
         guard range.contains(number) else { throw .outOfRange(key, range) }
         return number

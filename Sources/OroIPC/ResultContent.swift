@@ -50,6 +50,11 @@ extension Result {
 
         convenience init(_ encoded: EncodedValue) { self.init(.encoded(encoded), nil, nil) }
 
+        /// Encoded data, with what else `other` has.
+        convenience init(_ encoded: EncodedValue, like other: Content?) {
+            self.init(.encoded(encoded), other?.headers, other?.id, other?.ports ?? [])
+        }
+
         /// Decoded at the first look. What cannot be decoded is an error.
         var known: (error: IPCError?, data: Value?) {
             form.withLock { form in

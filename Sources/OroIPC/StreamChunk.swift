@@ -37,6 +37,12 @@ public struct StreamChunk: Sendable, Hashable {
         if name == nil && value == nil && bytes == nil && storage.header.kind == .chunk { bytes = Bytes([]) }
     }
 
+    /// Encodes a value of many parts. One that cannot be encoded stays: whoever sends it says why.
+    mutating func encodeIfLong() {
+        guard let long = value, long.isLong, let bytes = try? EncodedValue(long) else { return }
+        (value, encoded) = (nil, bytes)
+    }
+
     /// The frame that carries it, for the request with this ticket.
     func frame(_ ticket: UInt64) -> Frame {
         var frame = Frame(.chunk)

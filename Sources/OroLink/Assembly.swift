@@ -33,6 +33,7 @@ import CSupport
         }
         self.total = Int(total)
         (count, room, isRefused, isUnderWay) = (0, 0, false, true)
+        reuse(account)
         unsafe try go(on: UnsafeRawBufferPointer(rebasing: bytes[8...]), account)
     }
 
@@ -64,17 +65,27 @@ import CSupport
         return unsafe Incoming(ring: ring, bytes: UnsafeRawPointer(whole), count: total, place: .owned)
     }
 
+    /// Begins with all the memory there has to be, where such is kept from another message and the account pays for it.
+    private mutating func reuse(_ account: ByteAccount) {
+        guard let kept = unsafe oro_memory_reuse(total + 64) else { return }
+        guard account.charge(total) else { return unsafe oro_memory_free(kept) }
+        unsafe memory = kept
+        room = total
+    }
+
     private mutating func grow(_ needed: Int, _ account: ByteAccount) {
         let wanted = min(total, max(2 * needed, 4096))
         guard account.charge(wanted - room) else { return refuse(account) }
         // A peer decides how much: where the system has none, that is an answer, and not the end of this process.
-        guard let grown = unsafe oro_allocate(wanted + 64) else {
+        let grown: UnsafeMutableRawPointer?
+        if let old = unsafe memory {
+            unsafe grown = oro_memory_grow(old, count, wanted + 64)
+        } else {
+            unsafe grown = oro_memory_allocate(wanted + 64)
+        }
+        guard let grown = unsafe grown else {
             account.release(wanted - room)
             return refuse(account)
-        }
-        if let old = unsafe memory {
-            unsafe grown.copyMemory(from: old, byteCount: count)
-            unsafe old.deallocate()
         }
         unsafe memory = grown
         room = wanted
@@ -89,7 +100,7 @@ import CSupport
             count = 0
             unsafe keepHead(UnsafeRawBufferPointer(start: old, count: came))
             count = came
-            unsafe old.deallocate()
+            unsafe oro_memory_free(old)
             account.release(room)
         }
         room = 0
@@ -109,7 +120,7 @@ import CSupport
     /// The link is over.
     mutating func free(_ account: ByteAccount) {
         if let memory = unsafe memory.take() {
-            unsafe memory.deallocate()
+            unsafe oro_memory_free(memory)
             account.release(room)
         }
         unsafe head.take()?.deallocate()

@@ -48,9 +48,12 @@ package enum Rendezvous {
         _ name: String, folder: SocketFolder, limits: LinkLimits, isIntroducible: Bool = false,
         takesDescriptors: Bool = false, timeoutMilliseconds: Int32
     ) throws(LinkError) -> Link {
-        try shakeHands(
-            try folder.connect(name), limits: limits, isIntroducible: isIntroducible,
-            takesDescriptors: takesDescriptors, timeoutMilliseconds: timeoutMilliseconds)
+        let start = oro_now()
+        let socket = try folder.connect(name, timeoutMilliseconds: timeoutMilliseconds)
+        let passed = Int32(clamping: (oro_now() - start) / 1_000_000)
+        return try shakeHands(
+            socket, limits: limits, isIntroducible: isIntroducible, takesDescriptors: takesDescriptors,
+            timeoutMilliseconds: timeoutMilliseconds - passed)
     }
 
     /// The client's half: says hello over `socket` and waits for the answer. With `isIntroducible` the host may introduce it

@@ -42,15 +42,16 @@ public struct LinkLimits: Sendable, Hashable {
 /// A message that did not fit its ring at once.
 @usableFromInline
 @safe package final class WaitingMessage {
-    let bytes: UnsafeMutableRawBufferPointer
+    private let memory: PrivateMemory
+    var bytes: UnsafeMutableRawBufferPointer { unsafe memory.buffer }
     package var sent = 0
     /// What it names of this side's arena.
     let lent: Lent?
     private var charge: ByteCharge?
 
-    /// Takes over `bytes`, which came from `UnsafeMutableRawBufferPointer.allocate`; `sent` of them are written already.
-    package init(adopting bytes: UnsafeMutableRawBufferPointer, sent: Int, lent: Lent? = nil) {
-        unsafe self.bytes = bytes
+    /// Takes over `memory`; `sent` bytes of it are written already.
+    package init(_ memory: PrivateMemory, sent: Int, lent: Lent? = nil) {
+        self.memory = memory
         self.lent = lent
         self.sent = sent
     }
@@ -69,7 +70,7 @@ public struct LinkLimits: Sendable, Hashable {
     /// What a message costs besides its bytes.
     private static let fixedCost = 256
 
-    deinit { unsafe bytes.deallocate() }
+    deinit { memory.free() }
 }
 
 /// One ring the peer writes.
@@ -105,9 +106,9 @@ public struct LinkLimits: Sendable, Hashable {
         case refused
     }
 
-    /// A message that did not come through a ring. `bytes` is from `allocate`, and has 64 more than `count`.
-    package init(owning bytes: UnsafeMutableRawPointer, count: Int) {
-        unsafe self.init(ring: 0, bytes: UnsafeRawPointer(bytes), count: count, place: .owned)
+    /// A message that did not come through a ring, in memory of 64 bytes more than `count`, which belongs to the receiver.
+    package init(owning memory: PrivateMemory, count: Int) {
+        unsafe self.init(ring: 0, bytes: UnsafeRawPointer(memory.base), count: count, place: .owned)
     }
 
     @inlinable init(ring: Int, bytes: UnsafeRawPointer, count: Int, place: Place) {

@@ -73,7 +73,7 @@ package struct SocketFolder: Sendable {
         guard locked == 0 else { throw .system(call: "flock", errno: -locked) }
         // The lock lasts as long as the descriptor: until the socket listens.
         defer { oro_unlock_directory(folder.number) }
-        let probe = unsafe oro_socket_connect(path)
+        let probe = unsafe oro_socket_connect(path, 0)
         switch probe {
         case -ENOENT: break
         case -ECONNREFUSED: _ = unsafe oro_unlink(path)
@@ -120,21 +120,21 @@ package struct SocketFolder: Sendable {
         guard let folder = try? open(create: false), oro_lock_directory(folder.number) == 0 else { return }
         defer { oro_unlock_directory(folder.number) }
         // Under the lock nobody takes the name meanwhile; somebody may have before.
-        let probe = unsafe oro_socket_connect(path)
+        let probe = unsafe oro_socket_connect(path, 0)
         guard probe >= 0 else { return }
         let isDead = SocketFolder.listenerIsDead(probe)
         oro_close(probe)
         if isDead { _ = unsafe oro_unlink(path) }
     }
 
-    /// A socket connected to the host of this name.
-    func connect(_ name: String) throws(LinkError) -> Descriptor {
+    /// A socket connected to the host of this name. Where many wait to be accepted, waits for a place among them.
+    func connect(_ name: String, timeoutMilliseconds: Int32) throws(LinkError) -> Descriptor {
         let path = try socketPath(name)
         // In a folder that others can write to, anybody could be the host of this name.
         let opened = unsafe oro_open_directory(self.path)
         if opened == -ENOENT { throw .notListening(name: name, path: path) }
         if opened >= 0 { oro_close(opened) } else { _ = try open(create: false) }
-        let number = unsafe oro_socket_connect(path)
+        let number = unsafe oro_socket_connect(path, timeoutMilliseconds)
         switch number {
         case -ENOENT, -ECONNREFUSED: throw .notListening(name: name, path: path)
         case -EAGAIN: throw .refused(.busy)

@@ -14,6 +14,26 @@ import Testing
         #expect(Value.array([1, 2]) != [2, 1])
     }
 
+    @Test("a value is long that has some hundred parts, or some kilobytes, however they are put together")
+    func isLong() {
+        let shorts: [Value] = [
+            .null, 1, .bigint(BigInt(1) << 100_000), .string(String(repeating: "a", count: 16_000)),
+            .bytes([UInt8](repeating: 0, count: 16_000)), .array(Array(repeating: 1, count: 200)),
+            .object(["a": .array([]), "b": .object([:])]),
+        ]
+        for value in shorts { #expect(!value.isLong, "\(value.kind)") }
+        var deep: Value = .array([])
+        for _ in 0..<300 { deep = .array([deep]) }
+        let longs: [Value] = [
+            .bigint(BigInt(1) << 200_000), .string(String(repeating: "a", count: 17_000)),
+            .bytes([UInt8](repeating: 0, count: 17_000)), .array(Array(repeating: 1, count: 300)), deep,
+            .object(.init((0..<300).map { ("\($0)", .null) })),
+            .object([String(repeating: "a", count: 17_000): .null]),
+            .array(Array(repeating: .array(Array(repeating: 1, count: 20)), count: 20)),
+        ]
+        for value in longs { #expect(value.isLong, "\(value.kind)") }
+    }
+
     @Test("kinds never mix")
     func kindsAreDistinct() {
         #expect(Set<Value>([1, 1.0, .bigint(1), true, "1"]).count == 5)

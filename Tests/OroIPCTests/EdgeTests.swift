@@ -180,13 +180,13 @@ struct EdgeTests {
         let readers = try sockets.map { try sendLingering($0, [1]) }
         try await until("they are being closed") { good.sendSync("ping").isOK && oro_closing() >= before + 24 }
         // What waits for nobody is closed all the same.
-        let held = host.core.budget.held
+        let held = host.core.acceptor.budget.held
         for _ in 0..<50 {
             let client = try connect()
             #expect(client.sendSync("ping").isOK)
             client.close()
         }
-        try await until("what the others had is free") { host.core.budget.held == held }
+        try await until("what the others had is free") { host.core.acceptor.budget.held == held }
         for number in readers + sockets { close(number) }
         try await until("all are closed") { oro_closing() == before }
         host.stop()
@@ -237,7 +237,7 @@ struct EdgeTests {
         numbers.append(oro_duplicate(0))
         numbers.append(oro_open_directory(folder.path))
         let listener = oro_socket_listen(path, 8)
-        let client = oro_socket_connect(path)
+        let client = oro_socket_connect(path, 0)
         numbers += [listener, client, oro_socket_accept(listener)]
         if oro_socketpair(&ends) == 0 {
             numbers += ends
@@ -352,6 +352,53 @@ struct EdgeTests {
         host.stop()
     }
 
+    @Test("however many connect at once, one is accepted in a step, and others have their turn between")
+    func acceptsInSlices() throws {
+        let host = try host("slices") { $0.handshakeMilliseconds = 600_000 }
+        let core = host.core
+        let sockets = (0..<40).map { _ in silent() }
+        core.acceptor.open()
+        var others = 0
+        for count in 1...40 {
+            core.slices.add(Once { others += 1 }, for: 4)
+            // The news of a hundred more changes nothing.
+            for _ in 0..<100 { core.acceptor.hearListener(lost: nil) }
+            core.slices.step(.shortest)
+            core.slices.step(.shortest)
+            #expect(core.acceptor.pendingCount == count)
+            #expect(others == count)
+        }
+        core.slices.step(.shortest)
+        #expect(core.slices.isEmpty)
+        for socket in sockets { close(socket) }
+        host.stop()
+        #expect(core.acceptor.pendingCount == 0)
+    }
+
+    @Test("whoever finds the queue of those who wait full gets a place in it in time, or hears that the host is busy")
+    func fullQueue() async throws {
+        let path = "\(folder.path)/full.sock"
+        let listener = oro_socket_listen(path, 2)
+        defer { close(listener) }
+        var waiting: [Int32] = []
+        while true {
+            let number = oro_socket_connect(path, 0)
+            if number < 0 {
+                #expect(number == -EAGAIN)
+                break
+            }
+            waiting.append(number)
+        }
+        #expect(oro_socket_connect(path, 50) == -EAGAIN)
+        let latecomer = Task.detached { oro_socket_connect(path, 60_000) }
+        usleep(20_000)
+        waiting.append(oro_socket_accept(listener))
+        let number = await latecomer.value
+        #expect(number >= 0)
+        #expect(fcntl(number, F_GETFL) & O_NONBLOCK != 0)
+        for socket in waiting + [number] { close(socket) }
+    }
+
     @Test("a client that would map more than its share is told so, others go on, and all is released at the end")
     func mappings() async throws {
         let host = try host {
@@ -376,7 +423,7 @@ struct EdgeTests {
         #expect(good.sendSync("ping").isOK)
         #expect(host.statistics.violations == 0)
         good.close()
-        try await until("nothing is held") { host.core.budget.held == .init() }
+        try await until("nothing is held") { host.core.acceptor.budget.held == .init() }
         host.stop()
     }
 
@@ -532,5 +579,17 @@ struct EdgeTests {
         #expect(try connect().sendSync("ping").isOK)
         next.stop()
         #expect(host.finish() == 128 + 9)
+    }
+}
+
+/// Work of one step.
+private final class Once: SlicedWork {
+    private let body: () -> Void
+
+    init(_ body: @escaping () -> Void) { self.body = body }
+
+    func goOn(_ slice: Slice) -> Bool {
+        body()
+        return false
     }
 }

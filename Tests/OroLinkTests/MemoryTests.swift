@@ -1,3 +1,4 @@
+import CSupport
 import CTestSupport
 import Foundation
 import Testing
@@ -33,6 +34,35 @@ struct MemoryTests {
         // Whoever is passed it takes it for what it is.
         let theirs = try PeerMemory(Descriptor(dup(memory.number)), bytes: 8192, isImmutable: true)
         #expect(oro_hash(theirs.base, 8192) == sum)
+    }
+
+    @Test("large private memory grows where it stands, is used again, and is gone a second after nobody has it")
+    func privateMemory() throws {
+        var memory = try #require(unsafe oro_memory_allocate(4096 + 64))
+        var bytes = 4096
+        oro_fill(memory, bytes, 7)
+        let sum = oro_hash(memory, 4096)
+        while bytes < 24 << 20 {
+            memory = try #require(unsafe oro_memory_grow(memory, bytes, 2 * bytes + 64))
+            bytes *= 2
+            #expect(UInt(bitPattern: memory) % 64 == 0)
+            #expect(oro_hash(memory, 4096) == sum)
+        }
+        // Nobody has asked for as much yet.
+        #expect(unsafe oro_memory_reuse(bytes + 64) == nil)
+        oro_fill(memory + bytes - 4096, 4096, 9)
+        let end = oro_hash(memory + bytes - 4096, 4096)
+        unsafe oro_memory_free(memory)
+        #expect(unsafe oro_memory_reuse(bytes / 2) == nil, "much more than is needed is not given")
+        let again = try #require(unsafe oro_memory_reuse(bytes))
+        #expect(oro_hash(again + bytes - 4096, 4096) == end, "all of it is there already")
+        #expect(unsafe oro_memory_grow(again, bytes, .max - 200) == nil)
+        unsafe oro_memory_free(again)
+        #expect(oro_memory_kept() >= UInt64(bytes))
+        let limit = oro_clock_ns() + 30_000_000_000
+        while oro_memory_kept() > 0, oro_clock_ns() < limit { usleep(10_000) }
+        #expect(oro_memory_kept() == 0)
+        #expect(unsafe oro_memory_allocate(.max - 100) == nil)
     }
 
     @Test("what is not to be sealed for good can be written by its maker alone")

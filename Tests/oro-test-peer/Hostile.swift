@@ -414,8 +414,17 @@ func hostileTrial(_ arguments: Arguments) async throws {
         try await until("only the good client is left") { client.sendSync("test.process").data?["links"] == 1 }
         // A client that vanished with its hello half said may be remembered until its handshake's deadline.
         let limit = oro_clock_ns() + 7_000_000_000
-        while let wanted, oro_count_fds(host.pid) != wanted, oro_clock_ns() < limit { usleep(10_000) }
-        return (oro_count_fds(host.pid), oro_count_memfds(host.pid), oro_rss_kb(host.pid))
+        while let wanted, oro_count_fds(host.pid) > wanted, oro_clock_ns() < limit { usleep(10_000) }
+        // What the last have left goes step by step: a figure counts when it has stood for a while.
+        var figures = (fds: oro_count_fds(host.pid), memfds: oro_count_memfds(host.pid))
+        var since = oro_clock_ns()
+        while oro_clock_ns() < min(since + 300_000_000, limit) {
+            usleep(10_000)
+            let now = (fds: oro_count_fds(host.pid), memfds: oro_count_memfds(host.pid))
+            if now == figures { continue }
+            (figures, since) = (now, oro_clock_ns())
+        }
+        return (figures.fds, figures.memfds, oro_rss_kb(host.pid))
     }
     let before = try await measure()
     let count = arguments.number("count", 100_000)
@@ -440,7 +449,7 @@ func hostileTrial(_ arguments: Arguments) async throws {
     for line in await done.value { print(line) }
     guard attacker.finish() == 0 else { throw Unexpected("the attacker failed") }
     let after = try await measure(before.fds)
-    if after.fds != before.fds {
+    if after.fds > before.fds {
         for fd in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(host.pid)/fd")) ?? [] {
             print(
                 "  left: \(fd)",
@@ -456,8 +465,8 @@ func hostileTrial(_ arguments: Arguments) async throws {
     print(
         "violations \(seen?["violations"]?.int ?? -1), refused \(seen?["refused"]?.int ?? -1), accepted \(seen?["accepted"]?.int ?? -1)"
     )
-    try expectEqual(after.fds, before.fds, "descriptors")
-    try expectEqual(after.memfds, before.memfds, "mappings")
+    try expect(after.fds <= before.fds, "descriptors \(before.fds) -> \(after.fds)")
+    try expect(after.memfds <= before.memfds, "mappings \(before.memfds) -> \(after.memfds)")
     try expect(after.rss < before.rss + 16_384, "memory grew")
     try expect(peak < before.rss + arguments.number("memory", 512) * 1024, "memory grew to \(peak) kB")
     guard host.finish() == 0 else { throw Unexpected("the host failed") }

@@ -1,0 +1,22 @@
+// Private memory for messages, whose length a peer decides.
+//
+// Large memory is mapped by itself, so that it grows without a copy: only its place among the addresses changes. What is freed
+// is kept for a second for the next message of its size, 64 MiB of it at most, and then unmapped by a thread of its own: 64 MiB
+// take 4 ms, for which no other client waits.
+#ifndef ORO_MEMORY_H
+#define ORO_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Memory of `bytes`, aligned to a line; NULL: there is none.
+void *oro_memory_allocate(size_t bytes);
+// The same, where such memory is kept, all of it there already; else NULL.
+void *oro_memory_reuse(size_t bytes);
+// Memory of `bytes` with the first `kept` bytes of `memory`, which is gone then. NULL: there is none, and `memory` stays.
+void *oro_memory_grow(void *memory, size_t kept, size_t bytes);
+void oro_memory_free(void *memory);
+// Bytes that are freed and not unmapped.
+uint64_t oro_memory_kept(void);
+
+#endif

@@ -1,0 +1,196 @@
+#define _GNU_SOURCE
+#include "oro_memory.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "count.h"
+#include "oro_sys.h"
+#include "thread.h"
+
+enum {
+    LINE = 64,
+    // Below this an allocator is quicker than the kernel.
+    MAPPED_LEAST = 1 << 20,
+    STACK_BYTES = 64 << 10,
+};
+
+// What is kept for the next message, and for how long.
+static const uint64_t kept_most = 64u << 20, kept_ns = 1000000000u;
+// What waits to be unmapped at most; beyond that whoever frees unmaps.
+static const uint64_t waiting_most = 256u << 20;
+
+// Stands before the memory.
+struct head {
+    // All of the mapping; 0: the memory came from the allocator.
+    size_t mapped;
+    // While it is kept: the one that was freed before, and when this one was (oro_now).
+    struct head *next;
+    uint64_t since;
+};
+_Static_assert(sizeof(struct head) <= LINE, "the head fits its line");
+
+// Everything below belongs to the mutex.
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wanted;
+// The newest first.
+static struct head *newest;
+static uint64_t kept;
+static bool is_running, is_prepared;
+
+static struct head *head_of(void *memory) { return (struct head *)((char *)memory - LINE); }
+static void *memory_of(struct head *head) { return (char *)head + LINE; }
+
+// In whole pages; 0: more than there can be.
+static size_t mapped_for(size_t bytes) {
+    size_t page = oro_page_bytes();
+    return bytes > SIZE_MAX - LINE - page ? 0 : (bytes + LINE + page - 1) / page * page;
+}
+
+// The smallest mapping that is kept and has `mapped` bytes, and not an eighth more.
+static struct head *take_kept(size_t mapped) {
+    pthread_mutex_lock(&mutex);
+    struct head **best = NULL;
+    for (struct head **place = &newest; *place != NULL; place = &(*place)->next) {
+        size_t has = (*place)->mapped;
+        if (has >= mapped && has - mapped <= mapped / 8 && (best == NULL || has < (*best)->mapped)) best = place;
+    }
+    struct head *head = best == NULL ? NULL : *best;
+    if (head != NULL) {
+        *best = head->next;
+        kept -= head->mapped;
+    }
+    pthread_mutex_unlock(&mutex);
+    return head;
+}
+
+void *oro_memory_reuse(size_t bytes) {
+    size_t mapped = bytes < MAPPED_LEAST ? 0 : mapped_for(bytes);
+    struct head *head = mapped == 0 ? NULL : take_kept(mapped);
+    return head == NULL ? NULL : memory_of(head);
+}
+
+void *oro_memory_allocate(size_t bytes) {
+    struct head *head;
+    size_t mapped = 0;
+    if (bytes < MAPPED_LEAST) {
+        void *memory;
+        if (posix_memalign(&memory, LINE, bytes + LINE) != 0) return NULL;
+        head = memory;
+    } else {
+        mapped = mapped_for(bytes);
+        if (mapped == 0) return NULL;
+        head = take_kept(mapped);
+        if (head != NULL) return memory_of(head);
+        head = COUNTED(mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        if (head == MAP_FAILED) return NULL;
+    }
+    head->mapped = mapped;
+    return memory_of(head);
+}
+
+void *oro_memory_grow(void *memory, size_t kept_bytes, size_t bytes) {
+    struct head *head = head_of(memory);
+    if (head->mapped > 0 && bytes >= MAPPED_LEAST) {
+        size_t mapped = mapped_for(bytes);
+        if (mapped == 0) return NULL;
+        struct head *grown = COUNTED(mremap(head, head->mapped, mapped, MREMAP_MAYMOVE));
+        if (grown == MAP_FAILED) return NULL;
+        grown->mapped = mapped;
+        return memory_of(grown);
+    }
+    void *grown = oro_memory_allocate(bytes);
+    if (grown == NULL) return NULL;
+    memcpy(grown, memory, kept_bytes);
+    oro_memory_free(memory);
+    return grown;
+}
+
+// The oldest that is to go, out of the list; NULL: none yet, and *next says when (oro_now; UINT64_MAX: there is none).
+static struct head *take_leaving(uint64_t *next) {
+    *next = UINT64_MAX;
+    if (newest == NULL) return NULL;
+    struct head **oldest = &newest;
+    while ((*oldest)->next != NULL) oldest = &(*oldest)->next;
+    struct head *head = *oldest;
+    *next = head->since + kept_ns;
+    if (kept <= kept_most && oro_now() < *next) return NULL;
+    *oldest = NULL;
+    return head;
+}
+
+static void *unmap_all(void *unused) {
+    (void)unused;
+    oro_thread_name("oro-ipc unmap");
+    pthread_mutex_lock(&mutex);
+    for (;;) {
+        uint64_t next;
+        struct head *head = take_leaving(&next);
+        if (head != NULL) {
+            size_t mapped = head->mapped;
+            pthread_mutex_unlock(&mutex);
+            COUNTED(munmap(head, mapped));
+            pthread_mutex_lock(&mutex);
+            // Until here it counts: what waits is bounded.
+            kept -= mapped;
+        } else if (next == UINT64_MAX) {
+            pthread_cond_wait(&wanted, &mutex);
+        } else {
+            struct timespec until = {.tv_sec = (time_t)(next / 1000000000u), .tv_nsec = (long)(next % 1000000000u)};
+            pthread_cond_timedwait(&wanted, &mutex, &until);
+        }
+    }
+    return NULL;
+}
+
+// A child of fork does not have the thread. What was kept for the next message stays mapped in it.
+static void forget_in_child(void) {
+    mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    newest = NULL;
+    kept = 0;
+    is_running = is_prepared = false;
+}
+
+// With the mutex. True: somebody unmaps what is kept.
+static bool prepare(void) {
+    if (is_running) return true;
+    if (!is_prepared) {
+        static bool watches_forks;
+        if (!watches_forks) watches_forks = pthread_atfork(NULL, NULL, forget_in_child) == 0;
+        pthread_condattr_t attributes;
+        pthread_condattr_init(&attributes);
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        pthread_cond_init(&wanted, &attributes);
+        pthread_condattr_destroy(&attributes);
+        is_prepared = watches_forks;
+    }
+    is_running = is_prepared && oro_thread_detached(unmap_all, STACK_BYTES) == 0;
+    return is_running;
+}
+
+void oro_memory_free(void *memory) {
+    struct head *head = head_of(memory);
+    if (head->mapped == 0) return free(head);
+    pthread_mutex_lock(&mutex);
+    bool is_kept = kept + head->mapped <= waiting_most && prepare();
+    if (is_kept) {
+        head->since = oro_now();
+        head->next = newest;
+        newest = head;
+        kept += head->mapped;
+        pthread_cond_signal(&wanted);
+    }
+    pthread_mutex_unlock(&mutex);
+    if (!is_kept) COUNTED(munmap(head, head->mapped));
+}
+
+uint64_t oro_memory_kept(void) {
+    pthread_mutex_lock(&mutex);
+    uint64_t bytes = kept;
+    pthread_mutex_unlock(&mutex);
+    return bytes;
+}
