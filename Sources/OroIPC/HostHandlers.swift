@@ -27,7 +27,7 @@ extension HostLink {
         if stream != nil { streamsAtWork.insert(serial) }
         let message = Message(storage)
         let wideSeq = header.flags.contains(.wideSeq) ? storage.seq : nil
-        let sender = stream == nil ? nil : StreamSender()
+        let sender = stream == nil ? nil : StreamSender(streams.outbox.size)
         let handler: Router.AsyncHandler
         if let stream, let sender {
             let reply = openReply(header.ticket, serial: serial, sender)
@@ -184,7 +184,7 @@ extension HostLink {
             // Behind its chunks.
             reply.close(.abort("the handler has returned"))
             return try put(
-                HostStreams.Outgoing(frame: endFrame(request.ticket, result.err), bytes: nil, serial: serial))
+                StreamOutbox.Entry(frame: endFrame(request.ticket, result.err), bytes: nil, serial: serial))
         }
         forget(request.ticket, serial)
         try replyInFull(request, wideSeq: wideSeq, result)

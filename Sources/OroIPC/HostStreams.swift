@@ -1,4 +1,3 @@
-import DequeModule
 import OroFrame
 import OroLink
 
@@ -33,19 +32,7 @@ struct Work {
 struct HostStreams {
     /// Bodies whose end has not come, by ticket.
     var bodies: [UInt64: StreamReceiver] = [:]
-    /// Chunks and ends that wait until what was written before is in the ring.
-    var outbox: Deque<Outgoing> = []
-
-    struct Outgoing {
-        var frame: Frame
-        var bytes: Bytes?
-        /// The handler it comes from.
-        var serial: UInt64
-        /// What it counts for in the stream's books.
-        var cost = 0
-        /// While it waits because the client does not read.
-        var charge: ByteCharge?
-    }
+    var outbox = StreamOutbox()
 }
 
 // Streams of one client: answers in chunks, and bodies of requests.
@@ -63,24 +50,23 @@ extension HostLink {
     func openReply(_ ticket: UInt64, serial: UInt64, _ sender: StreamSender) -> ReplyStream {
         let id = key
         let core = unsafe core
-        return ReplyStream(ticket, sender, core.frameLimits(link), link.arena) { [weak core] frame, bytes, cost in
+        return ReplyStream(ticket, sender, core.frameLimits(link), link.arena) { [weak core] chunk in
             core?.submit(to: id) { (host) throws(LinkError) in
-                try host.put(HostStreams.Outgoing(frame: frame, bytes: bytes, serial: serial, cost: cost))
+                try host.put(
+                    StreamOutbox.Entry(
+                        frame: chunk.frame, bytes: chunk.bytes, serial: serial, cost: chunk.cost,
+                        privateBytes: chunk.privateBytes))
             }
         }
     }
 
     /// Sends a chunk or an end in its turn.
-    func put(_ outgoing: HostStreams.Outgoing) throws(LinkError) {
-        streams.outbox.append(outgoing)
+    func put(_ entry: StreamOutbox.Entry) throws(LinkError) {
+        streams.outbox.append(entry)
         try flushOutbox()
-        guard let last = streams.outbox.indices.last else { return }
-        // It is still there: the client does not read as fast as this.
-        if let charge = ByteCharge(outgoing.cost + 256, to: link.account) {
-            streams.outbox[last].charge = charge
-        } else {
-            streams.outbox.removeLast()
-            try giveUp(outgoing.frame.ticket, outgoing.serial, IPCError(link.account.refusal))
+        // Where it is still there the client does not read as fast as this.
+        if !streams.outbox.chargeLast(to: link.account) {
+            try giveUp(entry.frame.ticket, entry.serial, IPCError(link.account.refusal))
         }
     }
 

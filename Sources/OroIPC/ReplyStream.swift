@@ -18,11 +18,21 @@ public final class ReplyStream: Sendable {
     /// Not the link: whoever keeps this when the client has gone keeps nothing of it.
     private let arena: Arena
     /// Puts a chunk on its way.
-    private let put: @Sendable (Frame, Bytes?, _ cost: Int) -> Void
+    private let put: @Sendable (Ready) -> Void
+
+    /// A chunk as it will be sent.
+    struct Ready: Sendable {
+        let frame: Frame
+        let bytes: Bytes?
+        /// Bytes of its frame.
+        let privateBytes: Int
+        /// And of its payload, where that lies in a block.
+        let cost: Int
+    }
 
     init(
         _ ticket: UInt64, _ sender: StreamSender, _ limits: FrameLimits, _ arena: Arena,
-        _ put: @escaping @Sendable (Frame, Bytes?, Int) -> Void
+        _ put: @escaping @Sendable (Ready) -> Void
     ) {
         self.ticket = ticket
         self.sender = sender
@@ -68,21 +78,25 @@ public final class ReplyStream: Sendable {
     /// Calls `action` once, on whatever thread, when ``trySend(_:)`` is worth another try. False: it is now.
     package func whenRoom(_ action: @escaping @Sendable () -> Void) -> Bool { sender.whenRoom(action) }
 
-    private func prepared(_ chunk: StreamChunk) throws(IPCError) -> (Frame, Bytes?, cost: Int) {
+    private func prepared(_ chunk: StreamChunk) throws(IPCError) -> Ready {
         var chunk = chunk
         chunk.prepare(for: arena)
-        // A payload that is in a block weighs nothing.
         var frame = chunk.frame(ticket)
-        if let bytes = chunk.bytes, arena.canLend(bytes) { frame.payloadBytes = BlockReference.byteCount }
+        var lentBytes = 0
+        if let bytes = chunk.bytes, arena.canLend(bytes) {
+            lentBytes = bytes.count
+            frame.payloadBytes = BlockReference.byteCount
+        }
         do throws(FrameError) {
-            return (frame, chunk.bytes, try frame.measure(limits: limits).frameBytes)
+            let privateBytes = try frame.measure(limits: limits).frameBytes
+            return Ready(frame: frame, bytes: chunk.bytes, privateBytes: privateBytes, cost: privateBytes + lentBytes)
         } catch {
             throw IPCError(.range, "the chunk does not fit a message: \(error)")
         }
     }
 
-    private func send(_ ready: (Frame, Bytes?, cost: Int)) {
+    private func send(_ ready: Ready) {
         sender.queued(ready.cost)
-        put(ready.0, ready.1, ready.cost)
+        put(ready)
     }
 }

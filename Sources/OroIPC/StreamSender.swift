@@ -14,7 +14,12 @@ final class StreamSender: Sendable {
         var waiting: [UInt64: Waiter] = [:]
         var nextWaiting: UInt64 = 0
 
-        var mayGoOn: Bool { closed != nil || (credit > 0 && unwritten < mostUnwritten) }
+        func mayGoOn(_ outbox: StreamOutboxSize?) -> Bool {
+            if closed != nil { return true }
+            if credit == 0 { return false }
+            // Whoever has nothing on its way may send one chunk, however much others have: it is woken by its own.
+            return unwritten == 0 || (unwritten < mostUnwritten && outbox?.isFull != true)
+        }
 
         mutating func takeWaiting() -> [UInt64: Waiter] {
             defer { waiting = [:] }
@@ -23,6 +28,10 @@ final class StreamSender: Sendable {
     }
 
     private let state = Locked(State())
+    /// What waits of all streams of the client; `nil`: this one is the client's.
+    private let outbox: StreamOutboxSize?
+
+    init(_ outbox: StreamOutboxSize? = nil) { self.outbox = outbox }
 
     /// The receiver takes more chunks. False: with what it has, more than any receiver can mean (``Credit/most``).
     func grant(_ credit: Credit) -> Bool {
@@ -73,12 +82,12 @@ final class StreamSender: Sendable {
     }
 
     /// ``tryReserve()`` is worth a try.
-    var mayGoOn: Bool { state.withLock { $0.mayGoOn } }
+    var mayGoOn: Bool { state.withLock { $0.mayGoOn(outbox) } }
 
     /// Takes the credit for one chunk, if there is some, and room. Throws why it was closed.
     func tryReserve() throws(IPCError) -> Bool {
         let (isDone, closed) = state.withLock { state in
-            if state.closed == nil, state.mayGoOn {
+            if state.closed == nil, state.mayGoOn(outbox) {
                 state.credit -= 1
                 return (true, nil as IPCError?)
             }
@@ -100,7 +109,7 @@ final class StreamSender: Sendable {
     /// Calls `action` once when ``tryReserve()`` is worth another try, or it is closed. False: it is now.
     func whenRoom(_ action: @escaping @Sendable () -> Void) -> Bool {
         state.withLock { state in
-            if state.mayGoOn { return false }
+            if state.mayGoOn(outbox) { return false }
             state.nextWaiting += 1
             state.waiting[state.nextWaiting] = .callback(action)
             return true
@@ -126,7 +135,7 @@ final class StreamSender: Sendable {
             await SuspendedTask.suspend { task in
                 state.withLock { state in
                     // Looked at with the lock: whoever cancels wakes with it, before or after this.
-                    if state.mayGoOn || Task.isCancelled { return false }
+                    if state.mayGoOn(outbox) || Task.isCancelled { return false }
                     state.waiting[number] = .task(task)
                     return true
                 }

@@ -354,7 +354,7 @@ struct EdgeTests {
 
     @Test("however many connect at once, one is accepted in a step, and others have their turn between")
     func acceptsInSlices() throws {
-        let host = try host("slices") { $0.handshakeMilliseconds = 600_000 }
+        let host = try host { $0.handshakeMilliseconds = 600_000 }
         let core = host.core
         let sockets = (0..<40).map { _ in silent() }
         core.acceptor.open()

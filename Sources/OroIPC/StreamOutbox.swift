@@ -1,0 +1,62 @@
+import DequeModule
+import OroFrame
+import OroLink
+import Synchronization
+
+/// Chunks and ends of one client's streams that wait until what was written before is in the ring. Belongs to the host's thread.
+struct StreamOutbox {
+    struct Entry {
+        var frame: Frame
+        var bytes: Bytes?
+        /// The handler it comes from.
+        var serial: UInt64
+        /// What it counts for in the stream's books and here: its frame, and its payload where that lies in a block.
+        var cost = 0
+        /// Of it, what is private memory.
+        var privateBytes = 0
+        /// While it waits because the client does not read.
+        var charge: ByteCharge?
+    }
+
+    private var entries: Deque<Entry> = []
+    /// What waits here, for the streams' handlers.
+    let size = StreamOutboxSize()
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    mutating func append(_ entry: Entry) {
+        entries.append(entry)
+        size.change(by: entry.cost)
+    }
+
+    mutating func popFirst() -> Entry? {
+        guard let entry = entries.popFirst() else { return nil }
+        size.change(by: -entry.cost)
+        return entry
+    }
+
+    /// Charges `account` for the last one. False, and it is removed: there is no room in that.
+    mutating func chargeLast(to account: ByteAccount) -> Bool {
+        guard let last = entries.indices.last else { return true }
+        guard let charge = ByteCharge(entries[last].privateBytes + StreamOutbox.fixedCost, to: account) else {
+            size.change(by: -entries.removeLast().cost)
+            return false
+        }
+        entries[last].charge = charge
+        return true
+    }
+
+    /// What an entry costs besides its frame.
+    private static let fixedCost = 256
+}
+
+/// How much waits in a client's outbox. Any thread.
+final class StreamOutboxSize: Sendable {
+    private let bytes = Atomic<Int>(0)
+    /// With more than this a stream sends nothing while something of its own waits.
+    private static let most = 16 << 20
+
+    func change(by count: Int) { bytes.add(count, ordering: .relaxed) }
+
+    var isFull: Bool { bytes.load(ordering: .relaxed) >= StreamOutboxSize.most }
+}
