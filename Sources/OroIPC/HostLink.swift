@@ -145,7 +145,7 @@ import OroLink
     /// records there were.
     @inline(__always)
     func poll(limit: Int, until end: UInt64) throws(LinkError) -> Int {
-        if link.socketHasNews { try link.readSocket() }
+        if link.socketHasNews { try link.readSocket(until: end) }
         if link.isBackedUp(0) {
             var count = 0
             // A client that does not take its results is not asked for more work.

@@ -60,9 +60,9 @@ extension Link {
         unsafe receiving.pointee.controlsSeen = oro_attention_control_messages(peerAttention) ^ 0x8000_0000
     }
 
-    /// Reads what the socket holds, at most `most` packets: further rings, memories, wake packets, or the end of the peer.
-    /// What is left is news again.
-    package func readSocket(most: Int = Link.packetsAtOnce) throws(LinkError) {
+    /// Reads what the socket holds, at most `most` packets and one after `end` (`oro_ticks`): further rings, memories, wake
+    /// packets, or the end of the peer. What is left is news again.
+    package func readSocket(most: Int = Link.packetsAtOnce, until end: UInt64 = .max) throws(LinkError) {
         // Before the packets: one that comes later is news again.
         let announced = unsafe oro_attention_control_messages(peerAttention)
         for _ in 0..<most {
@@ -80,6 +80,7 @@ extension Link {
                 controlsRead.store(controlsRead.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
                 try take(packet, descriptors)
             }
+            if oro_ticks() > end { break }
         }
         expectMore()
     }
