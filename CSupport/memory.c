@@ -40,7 +40,7 @@ static pthread_cond_t wanted;
 // The newest first.
 static struct head *newest;
 static uint64_t kept;
-static bool is_running, is_prepared;
+static bool is_running;
 
 static struct head *head_of(void *memory) { return (struct head *)((char *)memory - LINE); }
 static void *memory_of(struct head *head) { return (char *)head + LINE; }
@@ -49,6 +49,29 @@ static void *memory_of(struct head *head) { return (char *)head + LINE; }
 static size_t mapped_for(size_t bytes) {
     size_t page = oro_page_bytes();
     return bytes > SIZE_MAX - LINE - page ? 0 : (bytes + LINE + page - 1) / page * page;
+}
+
+// The last that was freed of what is kept, out of the list; NULL: none. With the mutex.
+static struct head *take_newest(void) {
+    struct head *head = newest;
+    if (head != NULL) {
+        newest = head->next;
+        kept -= head->mapped;
+    }
+    return head;
+}
+
+// Gives the system all that is kept, for memory that it would not give otherwise. False: nothing was.
+static bool let_go(void) {
+    bool has_any = false;
+    for (;;) {
+        pthread_mutex_lock(&mutex);
+        struct head *head = take_newest();
+        pthread_mutex_unlock(&mutex);
+        if (head == NULL) return has_any;
+        COUNTED(munmap(head, head->mapped));
+        has_any = true;
+    }
 }
 
 // The smallest mapping that is kept and has `mapped` bytes, and not an eighth more.
@@ -79,14 +102,16 @@ void *oro_memory_allocate(size_t bytes) {
     size_t mapped = 0;
     if (bytes < MAPPED_LEAST) {
         void *memory;
-        if (posix_memalign(&memory, LINE, bytes + LINE) != 0) return NULL;
+        while (posix_memalign(&memory, LINE, bytes + LINE) != 0)
+            if (!let_go()) return NULL;
         head = memory;
     } else {
         mapped = mapped_for(bytes);
         if (mapped == 0) return NULL;
         head = take_kept(mapped);
         if (head != NULL) return memory_of(head);
-        head = COUNTED(mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        do head = COUNTED(mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        while (head == MAP_FAILED && let_go());
         if (head == MAP_FAILED) return NULL;
     }
     head->mapped = mapped;
@@ -98,7 +123,9 @@ void *oro_memory_grow(void *memory, size_t kept_bytes, size_t bytes) {
     if (head->mapped > 0 && bytes >= MAPPED_LEAST) {
         size_t mapped = mapped_for(bytes);
         if (mapped == 0) return NULL;
-        struct head *grown = COUNTED(mremap(head, head->mapped, mapped, MREMAP_MAYMOVE));
+        struct head *grown;
+        do grown = COUNTED(mremap(head, head->mapped, mapped, MREMAP_MAYMOVE));
+        while (grown == MAP_FAILED && let_go());
         if (grown == MAP_FAILED) return NULL;
         grown->mapped = mapped;
         return memory_of(grown);
@@ -152,37 +179,41 @@ static void forget_in_child(void) {
     mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     newest = NULL;
     kept = 0;
-    is_running = is_prepared = false;
+    is_running = false;
 }
 
-// With the mutex. True: somebody unmaps what is kept.
-static bool prepare(void) {
-    if (is_running) return true;
-    if (!is_prepared) {
-        static bool watches_forks;
-        if (!watches_forks) watches_forks = pthread_atfork(NULL, NULL, forget_in_child) == 0;
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, forget_in_child); }
+
+int oro_memory_start(void) {
+    pthread_mutex_lock(&mutex);
+    int status = 0;
+    if (!is_running) {
         pthread_condattr_t attributes;
-        pthread_condattr_init(&attributes);
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(&wanted, &attributes);
-        pthread_condattr_destroy(&attributes);
-        is_prepared = watches_forks;
+        status = -pthread_condattr_init(&attributes);
+        if (status == 0) {
+            pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+            pthread_cond_init(&wanted, &attributes);
+            pthread_condattr_destroy(&attributes);
+            status = oro_thread_detached(unmap_all, STACK_BYTES);
+        }
+        is_running = status == 0;
     }
-    is_running = is_prepared && oro_thread_detached(unmap_all, STACK_BYTES) == 0;
-    return is_running;
+    pthread_mutex_unlock(&mutex);
+    return status;
 }
 
 void oro_memory_free(void *memory) {
     struct head *head = head_of(memory);
     if (head->mapped == 0) return free(head);
     pthread_mutex_lock(&mutex);
-    bool is_kept = kept + head->mapped <= waiting_most && prepare();
+    bool is_kept = is_running && kept + head->mapped <= waiting_most;
     if (is_kept) {
         head->since = oro_now();
         head->next = newest;
-        newest = head;
         kept += head->mapped;
-        pthread_cond_signal(&wanted);
+        // Else it wakes in time by itself.
+        if (newest == NULL || kept > kept_most) pthread_cond_signal(&wanted);
+        newest = head;
     }
     pthread_mutex_unlock(&mutex);
     if (!is_kept) COUNTED(munmap(head, head->mapped));

@@ -1,14 +1,17 @@
 // Private memory for messages, whose length a peer decides.
 //
 // Large memory is mapped by itself, so that it grows without a copy: only its place among the addresses changes. What is freed
-// is kept for a second for the next message of its size, 64 MiB of it at most, and then unmapped by a thread of its own: 64 MiB
-// take 4 ms, for which no other client waits.
+// is kept for a second for the next message of its size, 64 MiB of it, and unmapped by a thread of its own: 64 MiB take 4 ms,
+// for which no other client waits. At most 256 MiB are kept or wait for that thread; what comes then, and all of it in a
+// process that has none, is unmapped by whoever frees. Where the system gives no memory what is kept goes first.
 #ifndef ORO_MEMORY_H
 #define ORO_MEMORY_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+// Makes the thread that unmaps. 0, or minus errno. Once is enough for a process; a child of fork has none.
+int oro_memory_start(void);
 // Memory of `bytes`, aligned to a line; NULL: there is none.
 void *oro_memory_allocate(size_t bytes);
 // The same, where such memory is kept, all of it there already; else NULL.

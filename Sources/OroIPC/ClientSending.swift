@@ -144,31 +144,20 @@ extension ClientCore {
     ) throws(LinkError) {
         var frame = plain
         let size = try frame.measure(with: payload, for: link)
-        let bytes = PrivateMemory(size.frameBytes)
-        unsafe frame.write(size, payload, into: bytes.buffer)
+        let memory = PrivateMemory(size.frameBytes)
+        unsafe frame.write(size, payload, into: memory.buffer)
         // Into the frame, and from there into the ring.
         if let payload { unsafe rings[ring].copied.note(2 * payload.count) }
         var sent = 0
         if !link.isBackedUp(ring) {
-            do throws(LinkError) {
-                while try unsafe !link.writeSome(ring, UnsafeRawBufferPointer(bytes.buffer), from: &sent, lent: lent) {
-                    guard mayBlock else { break }
-                    try waitForRoom(ring)
-                }
-            } catch {
-                bytes.free()
-                throw error
+            while try unsafe !link.writeSome(ring, memory.bytes, from: &sent, lent: lent) {
+                guard mayBlock else { break }
+                try waitForRoom(ring)
             }
-            if sent == size.frameBytes {
-                bytes.free()
-                return
-            }
+            if sent == size.frameBytes { return }
         }
-        guard sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= options.waitingBytes else {
-            bytes.free()
-            throw .busy
-        }
-        link.enqueue(ring, WaitingMessage(bytes, sent: sent, lent: lent))
+        guard sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= options.waitingBytes else { throw .busy }
+        link.enqueue(ring, WaitingMessage(memory, sent: sent, lent: lent))
         watchForRoom()
     }
 

@@ -123,25 +123,15 @@ import Synchronization
             }
             if case .sent = outcome { return }
         }
-        let bytes = PrivateMemory(size.frameBytes)
-        unsafe frame.write(size, payload, into: bytes.buffer)
+        let memory = PrivateMemory(size.frameBytes)
+        unsafe frame.write(size, payload, into: memory.buffer)
         var sent = 0
-        if !link.isBackedUp(ring) {
-            do throws(LinkError) {
-                if try unsafe link.writeSome(ring, UnsafeRawBufferPointer(bytes.buffer), from: &sent, lent: lent) {
-                    return bytes.free()
-                }
-            } catch {
-                bytes.free()
-                throw error
-            }
-        }
+        if !link.isBackedUp(ring), try unsafe link.writeSome(ring, memory.bytes, from: &sent, lent: lent) { return }
         // The other does not read: what goes on through the host has its limits there.
         guard let core, sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= core.options.waitingBytes else {
-            bytes.free()
             throw .busy
         }
-        link.enqueue(ring, WaitingMessage(bytes, sent: sent, lent: lent))
+        link.enqueue(ring, WaitingMessage(memory, sent: sent, lent: lent))
         // After it is there; see `DirectLinks.hasWaiting`.
         core.directs.mayWait.store(true, ordering: .sequentiallyConsistent)
         core.watchForRoom()

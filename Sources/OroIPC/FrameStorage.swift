@@ -1,5 +1,4 @@
 import CSupport
-import CSupport
 import OroFrame
 import OroLink
 
@@ -62,7 +61,7 @@ import OroLink
             unsafe fields.initialize(to: Fields(base: nowhere, room: 0, client: client, account: account))
             return
         }
-        let base = unsafe PrivateMemory(FrameStorage.smallestRoom + 64).base
+        let base = unsafe PrivateMemory(FrameStorage.smallestRoom + 64).release()
         unsafe fields.initialize(
             to: Fields(
                 base: base, room: FrameStorage.smallestRoom, client: client, account: account,
@@ -201,7 +200,7 @@ import OroLink
         }
         if old > 0 { unsafe oro_memory_free(fields.pointee.base) }
         unsafe fields.pointee.room = room
-        unsafe fields.pointee.base = PrivateMemory(room + 64).base
+        unsafe fields.pointee.base = PrivateMemory(room + 64).release()
         return true
     }
 

@@ -1,4 +1,5 @@
 import CSupport
+import DequeModule
 import OroLink
 
 #if canImport(Glibc)
@@ -26,9 +27,8 @@ final class HostAcceptor: SlicedWork {
     private var pending: [UInt64: PendingHandshake] = [:]
     /// Keys of `pending`, the earliest deadline first.
     private var deadlines: [UInt64] = []
-    /// Keys of `pending` whose sockets have something to read, and the first of them that is not served yet.
-    private var readable: [UInt64] = []
-    private var nextReadable = 0
+    /// Keys of `pending` whose sockets have something to read, each once.
+    private var readable: Deque<UInt64> = []
     /// Clients may wait to be accepted.
     private var mayAccept = false
     /// This is among the host's slices.
@@ -43,15 +43,17 @@ final class HostAcceptor: SlicedWork {
     /// While another thread holds every descriptor, and while memory is short.
     private static let retryAfter: UInt64 = 10_000_000
 
-    init(_ core: HostCore, _ options: HostOptions, _ listener: consuming ListeningSocket?) throws(LinkError) {
+    init(_ core: HostCore, _ options: HostOptions) throws(LinkError) {
         self.core = core
         self.options = options
         budget = try ResourceBudget.ofHost(options)
         reserve = try Descriptor(checking: oro_open_reserve(), "eventfd")
-        self.listener = listener
     }
 
     // MARK: What there is to do
+
+    /// Whom to accept, before ``open()``.
+    func setListener(_ socket: consuming ListeningSocket) { listener = consume socket }
 
     /// Begins to accept, the first time.
     func open() {
@@ -68,13 +70,12 @@ final class HostAcceptor: SlicedWork {
 
     /// The socket of a handshake has news; `lost`: its watch is over. Of another key nothing is known here.
     func hear(_ key: UInt64, lost: LinkError?) {
-        guard pending[key] != nil else { return }
-        if lost != nil {
-            drop(key)
-        } else {
-            readable.append(key)
-            schedule()
-        }
+        guard let handshake = pending[key] else { return }
+        if lost != nil { return drop(key) }
+        if handshake.isReadable { return }
+        handshake.isReadable = true
+        readable.append(key)
+        schedule()
     }
 
     /// When ``tick(_:)`` is due (`oro_now`).
@@ -86,6 +87,9 @@ final class HostAcceptor: SlicedWork {
     func tick(_ now: UInt64) {
         if acceptAgain <= now { accept() }
         while let first = deadlines.first, let handshake = pending[first], handshake.deadline <= now {
+            // Its hello may have come, and waits for its turn.
+            if handshake.isReadable { greet(first) }
+            guard pending[first] != nil else { continue }
             core.statistics.refused += 1
             drop(first)
         }
@@ -122,14 +126,7 @@ final class HostAcceptor: SlicedWork {
 
     func goOn(_ slice: Slice) -> Bool {
         repeat {
-            if nextReadable < readable.count {
-                let key = readable[nextReadable]
-                nextReadable += 1
-                greet(key)
-            } else if !readable.isEmpty {
-                readable.removeAll(keepingCapacity: readable.count < 1024)
-                nextReadable = 0
-            }
+            if let key = readable.popFirst() { greet(key) }
             if mayAccept { mayAccept = acceptNext() }
         } while (mayAccept || !readable.isEmpty) && !slice.isOver
         isScheduled = mayAccept || !readable.isEmpty
@@ -198,6 +195,8 @@ final class HostAcceptor: SlicedWork {
     private func admission(_ peer: PeerIdentity) -> Refusal? {
         guard peer.userID == oro_user_id() || options.policy != nil else { return .denied }
         if let refusal = options.policy?(peer) { return refusal }
+        // The policy may have stopped the host.
+        if core.hasStopped.load(ordering: .relaxed) { return .busy }
         if core.links.count >= options.links { return .full }
         if core.links.count + pending.count >= options.links || pending.count >= options.handshakes { return .busy }
         return nil
@@ -219,6 +218,7 @@ final class HostAcceptor: SlicedWork {
 
     private func greet(_ key: UInt64) {
         guard let handshake = pending[key] else { return }
+        handshake.isReadable = false
         let attempt = Rendezvous.greet(
             handshake.takeSocket(), handshake.peer, limits: options.link,
             takesDescriptors: options.ports.allowsDescriptors, budget: budget, charge: handshake.charge)
@@ -301,6 +301,8 @@ final class PendingHandshake {
     /// What the link counts for, until its socket is closed; and the handshake.
     let charge: ResourceCharge
     let handshake: ResourceCharge
+    /// Its socket has something to read, and waits for its turn.
+    var isReadable = false
 
     /// The socket is closed by whoever calls ``takeSocket()`` last.
     init(

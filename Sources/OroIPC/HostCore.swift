@@ -75,7 +75,7 @@ import Synchronization
         ports = PortHome(route: portRoute)
         if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         // Now, and not when the first is needed: on the host's thread nothing may be started.
-        let started = oro_closer_start()
+        let started = min(oro_closer_start(), oro_memory_start())
         guard started == 0 else { throw .system(call: "pthread_create", errno: -started) }
         pool = try HandlerPool.whereNeeded()
         // Last: an error before everything is set frees nothing that is in memory of its own.
@@ -87,9 +87,9 @@ import Synchronization
         broker.hub.kept = ByteAccount(
             limit: .max / 4, total: account, ByteAccount.Settings(own: "", total: "HostOptions.receivedBytes"))
         portRoute.attach(self)
-        var listener: ListeningSocket?
-        if let name { listener = try folder.listen(name, backlog: Int32(HostAcceptor.backlog)) }
-        acceptorBox = try HostAcceptor(self, options, listener.take())
+        acceptorBox = try HostAcceptor(self, options)
+        // Last of what can fail: the socket file of a host that was not made would stay behind.
+        if let name { acceptor.setListener(try folder.listen(name, backlog: Int32(HostAcceptor.backlog))) }
         router.setHostThread { [weak self] job in self?.reactor.submit(job) ?? false }
         if options.builtInRoutes { router.setBuiltIn(BuiltInRoutes.all(of: self)) }
     }

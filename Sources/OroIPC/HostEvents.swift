@@ -126,15 +126,12 @@ extension HostLink {
                 return false
             }
         }
-        let bytes = PrivateMemory(encoded.count)
+        let memory = PrivateMemory(encoded.count)
         // As long as the frame.
-        unsafe encoded.copy(to: bytes.base, reference)
+        unsafe encoded.copy(to: memory.base, reference)
         var sent = 0
-        let message = WaitingMessage(bytes, sent: 0, lent: lent)
-        if !link.isBackedUp(0) {
-            if unsafe try link.writeSome(0, UnsafeRawBufferPointer(bytes.buffer), from: &sent, lent: lent) { return true }
-        }
-        message.sent = sent
+        if !link.isBackedUp(0), try unsafe link.writeSome(0, memory.bytes, from: &sent, lent: lent) { return true }
+        let message = WaitingMessage(memory, sent: sent, lent: lent)
         if try wait(message, encoded.count) == nil { return true }
         if let lent { link.arena.takeBack(lent) }
         return false

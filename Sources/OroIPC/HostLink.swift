@@ -411,20 +411,13 @@ import OroLink
             if let instead { return IPCError(instead) }
             return IPCError(.range, "the result does not fit a message: \(error)")
         }
-        let bytes = PrivateMemory(size.frameBytes)
-        unsafe frame.write(size, payload, into: bytes.buffer)
+        let memory = PrivateMemory(size.frameBytes)
+        unsafe frame.write(size, payload, into: memory.buffer)
         // Into the frame, and from there into the ring.
         if let payload { figures.copied.note(2 * payload.count) }
-        if !link.isBackedUp(0) {
-            var sent = 0
-            let whole = try unsafe link.writeSome(0, UnsafeRawBufferPointer(bytes.buffer), from: &sent, lent: lent)
-            if whole {
-                bytes.free()
-                return nil
-            }
-            return try wait(WaitingMessage(bytes, sent: sent, lent: lent), size.frameBytes)
-        }
-        return try wait(WaitingMessage(bytes, sent: 0, lent: lent), size.frameBytes)
+        var sent = 0
+        if !link.isBackedUp(0), try unsafe link.writeSome(0, memory.bytes, from: &sent, lent: lent) { return nil }
+        return try wait(WaitingMessage(memory, sent: sent, lent: lent), size.frameBytes)
     }
 
     /// Puts a message behind those that wait for room. Answers why it does not wait: then nothing of it was sent.

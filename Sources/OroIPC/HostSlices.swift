@@ -66,6 +66,7 @@ final class HostSlices {
             isEmpty = turns.isEmpty
         } else {
             turns.append(client)
+            isEmpty = false
         }
     }
 

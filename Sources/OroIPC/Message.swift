@@ -99,7 +99,7 @@ public struct Message: Sendable {
         }
     }
 
-    /// The same for who wants no array and no object: of these nothing is decoded, and what comes has no elements.
+    /// The same for who wants no array and no object: of those that were received nothing is decoded, and what comes has no elements.
     func scalar(_ key: String) -> Value? {
         first(key) { (view) throws(FrameError) in
             switch view.kind {

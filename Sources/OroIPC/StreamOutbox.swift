@@ -19,15 +19,13 @@ struct StreamOutbox {
     }
 
     private var entries: Deque<Entry> = []
-    /// What waits here, for the streams' handlers.
+    /// What waits here, and what handlers have sent that the host's thread has not seen yet.
     let size = StreamOutboxSize()
 
     var isEmpty: Bool { entries.isEmpty }
 
-    mutating func append(_ entry: Entry) {
-        entries.append(entry)
-        size.change(by: entry.cost)
-    }
+    /// The cost was added to ``size`` when the handler sent it.
+    mutating func append(_ entry: Entry) { entries.append(entry) }
 
     mutating func popFirst() -> Entry? {
         guard let entry = entries.popFirst() else { return nil }
@@ -53,7 +51,7 @@ struct StreamOutbox {
 /// How much waits in a client's outbox. Any thread.
 final class StreamOutboxSize: Sendable {
     private let bytes = Atomic<Int>(0)
-    /// With more than this a stream sends nothing while something of its own waits.
+    /// With so much, or more, a stream sends nothing while something of its own waits.
     private static let most = 16 << 20
 
     func change(by count: Int) { bytes.add(count, ordering: .relaxed) }

@@ -46,7 +46,10 @@ final class StreamSender: Sendable {
     }
 
     /// A chunk of so many bytes is on its way to the ring.
-    func queued(_ bytes: Int) { state.withLock { $0.unwritten += bytes } }
+    func queued(_ bytes: Int) {
+        state.withLock { $0.unwritten += bytes }
+        outbox?.change(by: bytes)
+    }
 
     /// It is in the ring.
     func written(_ bytes: Int) {

@@ -2,8 +2,8 @@ import CSupport
 
 /// A message that comes in several records, as far as it has come. Belongs to the receiver's role.
 ///
-/// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing. It is charged to the
-/// link's account; where that has no room the rest of the message is dropped as it comes, and only its first bytes are handed over,
+/// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing, unless memory for all of
+/// it is kept from another message, and is charged at once. Where the link's account has no room the rest of the message is dropped as it comes, and only its first bytes are handed over,
 /// so that whoever sent it can be told.
 @safe package struct Assembly {
     private var memory: UnsafeMutableRawPointer?
@@ -68,7 +68,7 @@ import CSupport
     /// Begins with all the memory there has to be, where such is kept from another message and the account pays for it.
     private mutating func reuse(_ account: ByteAccount) {
         guard let kept = unsafe oro_memory_reuse(total + 64) else { return }
-        guard account.charge(total) else { return unsafe oro_memory_free(kept) }
+        guard account.tryCharge(total) else { return unsafe oro_memory_free(kept) }
         unsafe memory = kept
         room = total
     }

@@ -96,11 +96,16 @@ package final class ByteAccount: Sendable {
     package var bytes: Int { used.load(ordering: .relaxed) }
 
     /// Memory of so many bytes is about to be made. False: it must not be, and nothing is charged.
-    package func charge(_ bytes: Int) -> Bool {
+    package func charge(_ bytes: Int) -> Bool { charge(bytes, isTrial: false) }
+
+    /// The same for memory that can be done without: where there is no room nothing was refused to the peer.
+    func tryCharge(_ bytes: Int) -> Bool { charge(bytes, isTrial: true) }
+
+    private func charge(_ bytes: Int, isTrial: Bool) -> Bool {
         // SYNC: relaxed: the number stands for itself. A charge that comes while the reserve shrinks is put right by the next.
         let now = used.add(bytes, ordering: .relaxed).newValue
         if now <= taken.load(ordering: .relaxed) { return true }
-        return chargeSlowly(bytes)
+        return chargeSlowly(bytes, isTrial)
     }
 
     /// The same for memory that is there already.
@@ -108,7 +113,7 @@ package final class ByteAccount: Sendable {
         if !charge(bytes) { used.add(bytes, ordering: .relaxed) }
     }
 
-    private func chargeSlowly(_ bytes: Int) -> Bool {
+    private func chargeSlowly(_ bytes: Int, _ isTrial: Bool) -> Bool {
         let isTaken = taking.withLock { _ in
             let now = used.load(ordering: .relaxed)
             let has = taken.load(ordering: .relaxed)
@@ -121,6 +126,7 @@ package final class ByteAccount: Sendable {
         }
         if isTaken { return true }
         let isOver = used.subtract(bytes, ordering: .relaxed).oldValue > limit
+        if isTrial { return false }
         if isOver { refused.add(bytes, ordering: .relaxed) }
         lastRefused.store(bytes, ordering: .relaxed)
         isLimitReached.store(isOver, ordering: .relaxed)

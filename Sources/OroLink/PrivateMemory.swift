@@ -1,9 +1,9 @@
 import CSupport
 
-/// Memory of this process alone for a message. What is large is freed without keeping the caller (`oro_memory.h`).
-///
-/// Whoever has it last frees it, once.
-@safe package struct PrivateMemory {
+/// Memory of this process alone for a message, freed when nobody owns it any more. What is large is freed without keeping the
+/// caller (`oro_memory.h`).
+@safe package struct PrivateMemory: ~Copyable {
+    /// Valid as long as this is.
     package let buffer: UnsafeMutableRawBufferPointer
 
     /// Memory for `count` bytes, aligned to a line. Where the system has none the process ends, as with every allocation of
@@ -13,10 +13,19 @@ import CSupport
         unsafe buffer = UnsafeMutableRawBufferPointer(start: memory, count: count)
     }
 
+    package var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(buffer) }
+
     package var base: UnsafeMutableRawPointer {
         // What ``init(_:)`` got has an address.
         unsafe buffer.baseAddress!
     }
 
-    package func free() { unsafe oro_memory_free(base) }
+    /// Hands the memory over to who calls `oro_memory_free`.
+    package consuming func release() -> UnsafeMutableRawPointer {
+        let base = unsafe base
+        discard self
+        return unsafe base
+    }
+
+    deinit { unsafe oro_memory_free(base) }
 }

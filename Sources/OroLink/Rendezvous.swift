@@ -63,6 +63,8 @@ package enum Rendezvous {
         takesDescriptors: Bool = false, timeoutMilliseconds: Int32
     ) throws(LinkError) -> Link {
         let peer = try PeerIdentity(of: socket)
+        // Without it, long messages are unmapped by whoever frees them.
+        _ = oro_memory_start()
         let key = try Ring.key()
         let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
         var hello = Packet(.hello)

@@ -50,7 +50,7 @@ public struct LinkLimits: Sendable, Hashable {
     private var charge: ByteCharge?
 
     /// Takes over `memory`; `sent` bytes of it are written already.
-    package init(_ memory: PrivateMemory, sent: Int, lent: Lent? = nil) {
+    package init(_ memory: consuming PrivateMemory, sent: Int, lent: Lent? = nil) {
         self.memory = memory
         self.lent = lent
         self.sent = sent
@@ -69,8 +69,6 @@ public struct LinkLimits: Sendable, Hashable {
 
     /// What a message costs besides its bytes.
     private static let fixedCost = 256
-
-    deinit { memory.free() }
 }
 
 /// One ring the peer writes.
@@ -107,8 +105,8 @@ public struct LinkLimits: Sendable, Hashable {
     }
 
     /// A message that did not come through a ring, in memory of 64 bytes more than `count`, which belongs to the receiver.
-    package init(owning memory: PrivateMemory, count: Int) {
-        unsafe self.init(ring: 0, bytes: UnsafeRawPointer(memory.base), count: count, place: .owned)
+    package init(owning memory: consuming PrivateMemory, count: Int) {
+        unsafe self.init(ring: 0, bytes: UnsafeRawPointer(memory.release()), count: count, place: .owned)
     }
 
     @inlinable init(ring: Int, bytes: UnsafeRawPointer, count: Int, place: Place) {

@@ -51,7 +51,7 @@ struct EdgeTests {
 
     /// A packet with a socket that lingers for a minute, whose last descriptor it has: `host` does not look at it before.
     private func sendLingering(
-        _ socket: Int32, _ packet: [UInt8], behind other: [UInt8] = [], to host: Host? = nil
+        _ socket: Int32, _ packet: [UInt8], behind other: [UInt8] = [], to host: Host? = nil, nobodyReads: Bool = false
     ) throws -> Int32 {
         let (held, closed) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let isHeld = host?.core.reactor.submit {
@@ -69,7 +69,12 @@ struct EdgeTests {
         try expect(lingering >= 0)
         let sent = packet.withUnsafeBytes { oro_raw_send(socket, $0.baseAddress, packet.count, [lingering], 1) }
         try expectEqual(sent, packet.count)
-        close(lingering)
+        if isHeld == true || nobodyReads {
+            close(lingering)
+        } else {
+            // Whoever has read it may have closed it already: then this is the last, and waits.
+            Thread.detachNewThread { close(lingering) }
+        }
         return reader
     }
 
@@ -91,7 +96,7 @@ struct EdgeTests {
         if place == .backlog {
             // Nobody is accepted before the host stops.
             let socket = silent()
-            let reader = try sendLingering(socket, [1])
+            let reader = try sendLingering(socket, [1], nobodyReads: true)
             let before = oro_closing()
             host.stop()
             try await until("it is being closed") { oro_closing() > before }
@@ -177,7 +182,7 @@ struct EdgeTests {
         let good = try connect()
         let before = oro_closing()
         let sockets = (0..<24).map { _ in silent() }
-        let readers = try sockets.map { try sendLingering($0, [1]) }
+        let readers = try sockets.map { try sendLingering($0, [1], to: host) }
         try await until("they are being closed") { good.sendSync("ping").isOK && oro_closing() >= before + 24 }
         // What waits for nobody is closed all the same.
         let held = host.core.acceptor.budget.held
@@ -373,6 +378,31 @@ struct EdgeTests {
         for socket in sockets { close(socket) }
         host.stop()
         #expect(core.acceptor.pendingCount == 0)
+    }
+
+    @Test("a host that cannot be made leaves no socket file behind")
+    func leavesNoFile() throws {
+        for change: (inout HostOptions) -> Void in [{ $0.percentPerUser = 0 }, { $0.percentPerProcess = 101 }] {
+            #expect(throws: LinkError.self) { try host("never", nil, change) }
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+    }
+
+    @Test("a policy that stops its host makes nobody a client", arguments: WakeBackend.allCases)
+    func policyStops(_ backend: WakeBackend) async throws {
+        let box = Locked<OroIPC.Host?>(nil)
+        let host = try host("h", backend) {
+            $0.policy = { _ in
+                box.withLock { $0.take() }?.stop()
+                return nil
+            }
+        }
+        box.withLock { $0 = host }
+        try host.start()
+        #expect(throws: LinkError.self) { try connect() }
+        try await until("it has stopped") { host.core.hasStopped.load(ordering: .relaxed) }
+        #expect(host.statistics.links == 0)
+        host.stop()
     }
 
     @Test("whoever finds the queue of those who wait full gets a place in it in time, or hears that the host is busy")

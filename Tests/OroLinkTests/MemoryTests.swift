@@ -38,6 +38,7 @@ struct MemoryTests {
 
     @Test("large private memory grows where it stands, is used again, and is gone a second after nobody has it")
     func privateMemory() throws {
+        #expect(oro_memory_start() == 0)
         var memory = try #require(unsafe oro_memory_allocate(4096 + 64))
         var bytes = 4096
         oro_fill(memory, bytes, 7)
@@ -63,6 +64,42 @@ struct MemoryTests {
         while oro_memory_kept() > 0, oro_clock_ns() < limit { usleep(10_000) }
         #expect(oro_memory_kept() == 0)
         #expect(unsafe oro_memory_allocate(.max - 100) == nil)
+    }
+
+    @Test("where the system gives no more memory, what is kept for the next message goes first")
+    func keptGoesFirst() throws {
+        #expect(oro_memory_start() == 0)
+        let pages = try #require(
+            String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ").first.flatMap {
+                UInt64($0)
+            })
+        var before = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &before)
+        var limited = before
+        limited.rlim_cur = rlim_t(pages * oro_page_bytes() + (150 << 20))
+        setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limited)
+        defer { setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &before) }
+        let some = (0..<2).compactMap { _ in unsafe oro_memory_allocate(30 << 20) }
+        #expect(unsafe some.count == 2)
+        for memory in unsafe some { unsafe oro_memory_free(memory) }
+        #expect(oro_memory_kept() >= 60 << 20)
+        var memory = unsafe oro_memory_allocate(120 << 20)
+        #expect(unsafe memory != nil)
+        if let last = unsafe memory.take() { unsafe oro_memory_free(last) }
+        #expect(unsafe oro_memory_allocate(1 << 30) == nil)
+    }
+
+    @Test("memory that can be done without is charged where there is room, and refused to nobody where there is none")
+    func trialCharge() {
+        let account = ByteAccount(limit: 1000, total: nil, ByteAccount.Settings(own: "own", total: "total"))
+        #expect(account.tryCharge(600))
+        for _ in 0..<10 { #expect(!account.tryCharge(600)) }
+        #expect(account.bytes == 600)
+        #expect(!account.charge(600))
+        guard case .overQuota = account.refusal else {
+            Issue.record("\(account.refusal)")
+            return
+        }
     }
 
     @Test("what is not to be sealed for good can be written by its maker alone")
