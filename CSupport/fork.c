@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "count.h"
+#include "memory.h"
 
 _Atomic uint32_t oro_generation_word = 1;
 
@@ -113,11 +114,17 @@ static void replace_memory(const void *node, VISIT visit, int depth) {
 static void before(void) {
     pthread_mutex_lock(&held);
     pthread_mutex_lock(&memories_lock);
+    oro_memory_before_fork();
+}
+
+static void release(void) {
+    pthread_mutex_unlock(&memories_lock);
+    pthread_mutex_unlock(&held);
 }
 
 static void after(void) {
-    pthread_mutex_unlock(&memories_lock);
-    pthread_mutex_unlock(&held);
+    oro_memory_after_fork();
+    release();
 }
 
 static void in_child(void) {
@@ -126,7 +133,8 @@ static void in_child(void) {
     replace_descriptors();
     twalk(memories, replace_memory);
     errno = error;
-    after();
+    oro_memory_in_child();
+    release();
 }
 
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(before, after, in_child); }

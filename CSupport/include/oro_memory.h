@@ -1,8 +1,11 @@
 // Private memory for messages, whose length a peer decides.
 //
-// Large memory is mapped by itself, so that it grows without a copy: only its place among the addresses changes. What is freed
-// is kept for a second for the next message of its size, 64 MiB of it, and unmapped by a thread of its own: 64 MiB take 4 ms,
-// for which no other client waits. At most 256 MiB are kept or wait for that thread; what comes then, and all of it in a
+// From 4 KiB on it stands apart from what the C library's allocator has, which would keep it: in blocks of one size each, whose
+// mapping goes when none of them is used, but for the last of its size. From 512 KiB on it is mapped by itself, so that it grows
+// without a copy: only its place among the addresses changes.
+//
+// A mapping that nobody uses is kept for a second for the next message, 64 MiB of them, and unmapped by a thread of its own: 64 MiB
+// take 4 ms, for which no other client waits. At most 256 MiB are kept or wait for that thread; what comes then, and all of it in a
 // process that has none, is unmapped by whoever frees. Where the system gives no memory what is kept goes first.
 #ifndef ORO_MEMORY_H
 #define ORO_MEMORY_H
