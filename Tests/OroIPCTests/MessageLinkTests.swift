@@ -240,21 +240,27 @@ struct MessageLinkTests {
         // Both fit one record. The text of the longer one's URI would have to grow several times more.
         let texts = [40, 2000].map { String(repeating: "ü", count: $0) }
         _ = try exchange.send(Message.from("t", ["text": .string(texts[0])]))
+        // The fewest of many: all threads are counted, and what others do meanwhile.
         let counts = try texts.map { text in
-            let before = oro_allocations()
-            let message = try Message.from("t", ["text": .string(text)])
-            let result = exchange.client.sendSync(message)
-            let after = oro_allocations()
-            #expect(result.isOK)
-            return after - before
+            try (0..<50).map { _ -> UInt64 in
+                let before = oro_allocations()
+                let message = try Message.from("t", ["text": .string(text)])
+                let result = exchange.client.sendSync(message)
+                let after = oro_allocations()
+                #expect(result.isOK)
+                return after - before
+            }.min()
         }
         #expect(counts[0] == counts[1])
         let hrefs = try texts.map { text in
-            let message = try Message.from("t", ["text": .string(text)])
-            let before = oro_allocations()
-            let count = message.href.utf8.count
-            #expect(count > text.utf8.count)
-            return oro_allocations() - before
+            try (0..<50).map { _ -> UInt64 in
+                let message = try Message.from("t", ["text": .string(text)])
+                let before = oro_allocations()
+                let count = message.href.utf8.count
+                let after = oro_allocations()
+                #expect(count > text.utf8.count)
+                return after - before
+            }.min() ?? 0
         }
         #expect(hrefs[0] < hrefs[1], "the text does allocate when it is built")
     }
