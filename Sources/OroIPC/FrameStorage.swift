@@ -56,7 +56,8 @@ import OroLink
     init(_ account: ByteAccount?, _ client: ConnectedClient? = nil) {
         unsafe fields = .allocate(capacity: 1)
         let cost = FrameStorage.smallestRoom + FrameStorage.fixedCost
-        if let account, !account.charge(cost) {
+        // Nothing has come for it yet that could be refused.
+        if let account, !account.tryCharge(cost) {
             let nowhere = unsafe UnsafeMutableRawPointer(fields)
             unsafe fields.initialize(to: Fields(base: nowhere, room: 0, client: client, account: account))
             return

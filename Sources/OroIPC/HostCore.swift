@@ -367,9 +367,12 @@ import Synchronization
         if key == Source.listener { return acceptor.hearListener(lost: event.lost) }
         guard let host = links[id] else { return acceptor.hear(id, lost: event.lost) }
         if let why = event.lost { return end(host, why) }
-        if key & 3 == Source.pidfd { return end(host, .peerGone) }
-        // What it sent before it went is still served, as far as it goes.
-        host.link.hear(hasHungUp: event.hasHungUp)
+        // What it wrote before it went is still read.
+        if key & 3 == Source.pidfd {
+            host.isLeaving = true
+        } else {
+            host.link.hear(hasHungUp: event.hasHungUp)
+        }
         activate(host)
     }
 

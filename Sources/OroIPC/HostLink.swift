@@ -41,6 +41,8 @@ import OroLink
     private var chargedForNames = 0
     /// In the host's list of links that are looked at in every turn.
     var isActive = true
+    /// The client has gone; what it wrote before is still being read.
+    var isLeaving = false
     /// The host has let go of it: what is still done on its way out must not bring it back.
     var isEnded = false
     /// Turns since something came.
@@ -145,7 +147,8 @@ import OroLink
     /// records there were.
     @inline(__always)
     func poll(limit: Int, until end: UInt64) throws(LinkError) -> Int {
-        if link.socketHasNews { try link.readSocket(until: end) }
+        if link.socketHasNews { try readSocket(until: end) }
+        if isLeaving { return try pollLeaving(limit: limit, until: end) }
         if link.isBackedUp(0) {
             var count = 0
             // A client that does not take its results is not asked for more work.
@@ -155,6 +158,28 @@ import OroLink
         if link.arena.isWanted { _ = try link.arena.serve() }
         link.sayProcessor()
         return try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in try receive(incoming) }
+    }
+
+    /// The client's end of the socket may be closed: what it wrote before is still read.
+    private func readSocket(until end: UInt64) throws(LinkError) {
+        do throws(LinkError) {
+            try link.readSocket(until: end)
+        } catch .peerGone {
+            isLeaving = true
+        }
+    }
+
+    /// Reads what a client has written before it went, to the end. Where it leaves results unread that do not fit its ring, it has no
+    /// right to more work.
+    @inline(never)
+    private func pollLeaving(limit: Int, until end: UInt64) throws(LinkError) -> Int {
+        if link.isBackedUp(0) { throw .peerGone }
+        let count = try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in
+            // An answer to it may go nowhere; what follows is read all the same.
+            do throws(LinkError) { try receive(incoming) } catch .peerGone {}
+        }
+        if count == 0 { throw .peerGone }
+        return count
     }
 
     /// Reads, and then lets streams go on: they may fill the ring again, and a client whose results do not fit is not

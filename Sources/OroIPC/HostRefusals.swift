@@ -9,6 +9,12 @@ extension HostLink {
     func refuse(_ storage: FrameStorage, _ incoming: Incoming, _ error: FrameError) throws(LinkError) {
         guard storage.takeRefusal() else { throw .violation("a malformed frame: \(error)") }
         let head = try FrameHead(of: incoming)
+        switch head.kind {
+        case .request, .post, .chunk: break
+        case .port where PortOperation.ofMessages.contains(where: { $0.rawValue == head.deadline >> 28 }): break
+        // Mostly what gives something back: it is never refused, and is nothing to be accused of.
+        default: return try takeBriefly(incoming)
+        }
         let why = link.account.refusal
         guard case .overQuota = why else { throw why }
         unsafe core.statistics.refusedFrames += 1
@@ -19,16 +25,15 @@ extension HostLink {
         // Nobody waits for anything.
         case .post: break
         case .chunk: try refuseChunk(head.ticket, IPCError(why))
-        case .port where PortOperation.ofMessages.contains(where: { $0.rawValue == head.deadline >> 28 }):
-            // The port is closed, at both ends. Whoever posted hears why.
-            try unsafe core.broker.refuse(head.ticket, from: ports, IPCError(why).description)
-        default: try takeBriefly(incoming, why)
+        // The port is closed, at both ends. Whoever posted hears why.
+        default: try unsafe core.broker.refuse(head.ticket, from: ports, IPCError(why).description)
         }
     }
 
     /// UNTRUSTED: a frame that is not kept, whatever it says: it needs no account for as long as it is looked at.
-    private func takeBriefly(_ incoming: Incoming, _ why: LinkError) throws(LinkError) {
-        guard incoming.place == .ring else { throw why }
+    private func takeBriefly(_ incoming: Incoming) throws(LinkError) {
+        guard incoming.place == .ring else { throw link.account.refusal }
+        link.account.forgiveLast()
         let storage = FrameStorage(nil, client)
         storage.fill(incoming)
         do throws(FrameError) {
@@ -36,7 +41,7 @@ extension HostLink {
         } catch {
             throw .violation("a malformed frame: \(error)")
         }
-        if storage.header.flags.contains(.lent) { throw why }
+        if storage.header.flags.contains(.lent) { throw link.account.refusal }
         try control(storage, incoming.ring)
     }
 

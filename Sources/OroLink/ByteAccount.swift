@@ -99,7 +99,7 @@ package final class ByteAccount: Sendable {
     package func charge(_ bytes: Int) -> Bool { charge(bytes, isTrial: false) }
 
     /// The same for memory that can be done without: where there is no room nothing was refused to the peer.
-    func tryCharge(_ bytes: Int) -> Bool { charge(bytes, isTrial: true) }
+    package func tryCharge(_ bytes: Int) -> Bool { charge(bytes, isTrial: true) }
 
     private func charge(_ bytes: Int, isTrial: Bool) -> Bool {
         // SYNC: relaxed: the number stands for itself. A charge that comes while the reserve shrinks is put right by the next.
@@ -131,6 +131,13 @@ package final class ByteAccount: Sendable {
         lastRefused.store(bytes, ordering: .relaxed)
         isLimitReached.store(isOver, ordering: .relaxed)
         return false
+    }
+
+    /// What the last charge was for is done without memory: nothing was refused to the peer.
+    package func forgiveLast() {
+        if isLimitReached.load(ordering: .relaxed) {
+            refused.subtract(lastRefused.load(ordering: .relaxed), ordering: .relaxed)
+        }
     }
 
     /// Memory that was charged is gone.

@@ -111,4 +111,63 @@ struct GoneClientTests {
         #expect(holder.count == 55, "no handler has ended")
         holder.release()
     }
+
+    @Test(
+        "what a client wrote before it went is read to the end, whether it closed or died",
+        .timeLimit(.minutes(1)), arguments: WakeBackend.allCases, [true, false])
+    func writtenBefore(_ backend: WakeBackend, _ isKilled: Bool) async throws {
+        let folder = try TemporaryFolder()
+        var options = HostOptions()
+        options.folder = folder.path
+        options.backend = backend
+        let host = try OroIPC.Host(name: "late", options: options)
+        let posted = Locked<[Int64]>([])
+        let ports = Locked<[String]>([])
+        host.router.map("note") { message in
+            posted.withLock { $0.append(message["n"]?.int ?? -1) }
+            return Result(data: "noted")
+        }
+        let kept = Locked<[IPCMessagePort]>([])
+        host.acceptPorts("late") { port, _ in
+            port.onmessage = { event in ports.withLock { $0.append(event.data.string ?? "") } }
+            kept.withLock { $0.append(port) }
+        }
+        try host.start()
+        defer { host.stop() }
+        let count = 200
+        // The host reads nothing until the client has gone.
+        let (held, released) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        func hold() {
+            host.onThread {
+                held.signal()
+                released.wait()
+            }
+            held.wait()
+        }
+        if isKilled {
+            let peer = try Peer(["postandwait", "--name", "late", "--folder", folder.path, "--count", "\(count)"])
+            try peer.line(starting: "connected")
+            hold()
+            peer.say("go")
+            try peer.line(starting: "posted")
+            peer.kill()
+            peer.finish()
+        } else {
+            var options = ClientOptions()
+            options.folder = folder.path
+            let client = try Client.connect("late", options: options)
+            _ = client.sendSync("ping")
+            hold()
+            for number in 0..<count { try client.post("note", ["n": .int(Int64(number))]) }
+            let port = try client.openPort("late")
+            try port.postMessage("the last")
+            client.close()
+        }
+        released.signal()
+        try await until("all of it is there") { posted.withLock { $0.count } == count }
+        #expect(posted.withLock { $0 } == (0..<Int64(count)).map { $0 })
+        if !isKilled { try await until("the port's message, too") { ports.withLock { $0 } == ["the last"] } }
+        try await until("the link is over") { host.statistics.links == 0 }
+        #expect(host.statistics.violations == 0)
+    }
 }

@@ -7,6 +7,7 @@ struct Arguments {
     static let usage = """
         oro-test-peer serve    --name N [--folder F] [--backend B] [--idle P] [--links K] [--handshake MS]
         oro-test-peer conform  (--fds K | --name N) [--behaviour NAME] [--containing TEXT] [--basics]
+        oro-test-peer postandwait --name N [--folder F] [--count K]      posts when it is told to, and waits to be killed
         oro-test-peer attack   [--count K] [--seed S] [--backend B]      a hostile client, a good one, and figures
         oro-test-peer attack --sequences [--first N] [--memory MIB] …   the same with sequences of steps, of which the host may grow by so much
         oro-test-peer hostile  --name N [--folder F] [--count K] [--seed S] [--table] [--sequences [--first N]]

@@ -16,6 +16,17 @@ func serve(_ arguments: Arguments) throws {
     print("stopped")
 }
 
+/// Connects, posts to `note` when a line comes, and waits.
+func postAndWait(_ arguments: Arguments) throws {
+    let client = try Client.connect(arguments.name(), options: arguments.clientOptions)
+    guard client.sendSync("ping").isOK else { throw Unexpected("no pong") }
+    print("connected")
+    _ = readLine()
+    for number in 0..<arguments.number("count", 100) { try client.post("note", ["n": .int(Int64(number))]) }
+    print("posted")
+    while readLine() != nil {}
+}
+
 /// Runs behaviours as a client, over the descriptors 10, 11, … or by name; prints what failed.
 func conform(_ arguments: Arguments) async throws {
     var behaviours = Behaviour.all

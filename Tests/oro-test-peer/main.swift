@@ -13,6 +13,7 @@ if arguments.has("refuse-io-uring") {
 do {
     switch arguments.verb {
     case "serve": try serve(arguments)
+    case "postandwait": try postAndWait(arguments)
     case "conform": try await conform(arguments)
     case "hostile": try Hostile.run(arguments)
     case "attack": try await hostileTrial(arguments)
