@@ -353,7 +353,7 @@ public final class IPCMessagePort: Sendable {
     /// `nil`: nothing came in time, or the port was closed or given away. Not for tasks: it holds their thread.
     public func receive(waitingAtMost limit: Duration? = nil) -> IPCMessageEvent? {
         let deadline = limit.map { oro_now() + $0.nanoseconds } ?? .max
-        var known: ThreadWaiter?
+        var known: Word?
         while true {
             if !endpoint.isQuiet(for: self) {
                 switch endpoint.withLock({ _ in endpoint.look(for: self) }) {
@@ -371,12 +371,12 @@ public final class IPCMessagePort: Sendable {
                 return came
             }
             if came || route?.isSpinning == true { continue }
-            let waiter = known ?? ThreadWaiter()
-            known = waiter
-            let seen = waiter.word.now
-            guard owned({ $0.setThread(waiter) }) == true else { continue }
+            let word = known ?? Word()
+            known = word
+            let seen = word.now
+            guard owned({ $0.setThread(word) }) == true else { continue }
             let now = oro_now()
-            if now < deadline { waiter.word.wait(while: seen, nanoseconds: deadline == .max ? 0 : deadline - now) }
+            if now < deadline { word.wait(while: seen, nanoseconds: deadline == .max ? 0 : deadline - now) }
             endpoint.withLock { _ in _ = endpoint.setThread(nil) }
         }
     }

@@ -57,7 +57,7 @@ import Synchronization
     let listeners = PortListeners()
     private var isDispatching = false
     private var reader: Waiter?
-    private var thread: ThreadWaiter?
+    private var thread: Word?
     private var isWatched = false
 
     /// Its direct way, if it has one.
@@ -226,7 +226,7 @@ import Synchronization
             home.later { reader.resume() }
             refreshWatch()
         }
-        if let thread { home.later { thread.word.change() } }
+        if let thread { home.later { thread.change() } }
         dispatchIfNeeded()
     }
 
@@ -350,9 +350,9 @@ import Synchronization
     }
 
     /// A thread that sleeps until something is there; `nil` takes it back. False: there is something.
-    func setThread(_ waiter: ThreadWaiter?) -> Bool {
-        if waiter != nil, isReady || !isOwned || isOver { return false }
-        thread = waiter
+    func setThread(_ word: Word?) -> Bool {
+        if word != nil, isReady || !isOwned || isOver { return false }
+        thread = word
         refreshWatch()
         return true
     }
@@ -418,7 +418,7 @@ import Synchronization
         let thread = thread
         home.later {
             for task in waiting { task.resume() }
-            thread?.word.change()
+            thread?.change()
         }
     }
 
