@@ -3,26 +3,11 @@ import OroFrame
 import OroLink
 import Synchronization
 
-/// What became of a request.
-enum Outcome: Sendable {
-    case frame(FrameStorage)
-    case error(IPCError)
-    /// Not from the host: ``Client/resolve(_:_:)`` in this process.
-    case resolved(Value?)
-
+extension Outcome {
     /// As a call of `verb` tells it: whoever keeps the deadlines does not know who asked.
     func of(_ verb: CallVerb) -> Outcome {
         guard case .error(let error) = self, error == ClientCore.timedOut(.request) else { return self }
         return .error(ClientCore.timedOut(verb))
-    }
-
-    /// For ThreadSanitizer, which does not see that a task is resumed after its continuation was called.
-    func handOver() {
-        if case .frame(let storage) = self { unsafe oro_tsan_release(Unmanaged.passUnretained(storage).toOpaque()) }
-    }
-
-    func takeOver() {
-        if case .frame(let storage) = self { unsafe oro_tsan_acquire(Unmanaged.passUnretained(storage).toOpaque()) }
     }
 }
 
