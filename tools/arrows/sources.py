@@ -181,10 +181,11 @@ class Source:
 class Target:
     """The folders of one target, and the arrows between them."""
 
-    def __init__(self, sources):
+    def __init__(self, sources, others=frozenset()):
+        """`others`: names of members that other targets declare."""
         self.sources = sources
         self.types, self.functions, self.members = {}, {}, {}
-        ambiguous = set(STANDARD)
+        ambiguous = STANDARD | others
         everyMember = defaultdict(set)
         for source in sources:
             for name in source.types:

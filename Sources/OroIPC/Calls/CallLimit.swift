@@ -18,7 +18,7 @@ struct CallLimit: Sendable {
     /// Why the call is over; `nil` as long as it is not.
     var ending: IPCError? {
         if let signal, signal.isAborted { return .abort(signal) }
-        if let deadline, oro_now() >= deadline { return ClientCore.timedOut(verb) }
+        if let deadline, oro_now() >= deadline { return .timedOut(verb) }
         return nil
     }
 

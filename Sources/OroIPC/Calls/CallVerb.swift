@@ -7,3 +7,8 @@ enum CallVerb: String, Sendable, CustomStringConvertible {
     /// `resolve` of the module completes it: calls by `send` are events named by their seq there, all others are not.
     var canBeResolved: Bool { self == .send }
 }
+
+extension IPCError {
+    /// What a call by `verb` comes to when its timeout is over first.
+    static func timedOut(_ verb: CallVerb) -> IPCError { .timeout("ipc.\(verb) timed out") }
+}

@@ -48,8 +48,6 @@ extension ClientCore {
         return pending.withLock { $0.isInFlightAmongOwn(seq) }
     }
 
-    static func timedOut(_ verb: CallVerb) -> IPCError { .timeout("ipc.\(verb) timed out") }
-
     /// A request that blocks the calling thread until its result is there.
     func callSync(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
@@ -273,7 +271,7 @@ extension ClientCore {
             var left = UInt64.max
             if let deadline {
                 let now = elapsedMilliseconds
-                if now >= deadline && isLastLook { return giveUp(ClientCore.timedOut(verb)) }
+                if now >= deadline && isLastLook { return giveUp(.timedOut(verb)) }
                 isLastLook = now >= deadline
                 left = isLastLook ? 0 : (deadline - now) * 1_000_000
             }

@@ -249,7 +249,7 @@ extension ClientCore {
         guard let next = pending.withLock({ $0.nextDeadline }), next <= now else { return }
         readBeforeDeadlines()
         for ticket in pending.withLock({ $0.expire(now) }) {
-            giveUp(ticket, ClientCore.timedOut(takesStream(ticket) ? .stream : .request))
+            giveUp(ticket, .timedOut(takesStream(ticket) ? .stream : .request))
         }
     }
 

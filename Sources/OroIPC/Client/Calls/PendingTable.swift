@@ -1,4 +1,3 @@
-import CSupport
 import OroFrame
 import OroLink
 import Synchronization
@@ -6,8 +5,8 @@ import Synchronization
 extension Outcome {
     /// As a call of `verb` tells it: whoever keeps the deadlines does not know who asked.
     func of(_ verb: CallVerb) -> Outcome {
-        guard case .error(let error) = self, error == ClientCore.timedOut(.request) else { return self }
-        return .error(ClientCore.timedOut(verb))
+        guard case .error(let error) = self, error == .timedOut(.request) else { return self }
+        return .error(.timedOut(verb))
     }
 }
 
