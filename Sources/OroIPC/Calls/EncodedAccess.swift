@@ -59,13 +59,3 @@ extension Bytes {
     /// It is `owner` that keeps them.
     package func isKept(by owner: AnyObject) -> Bool { self.owner === owner }
 }
-
-extension Client {
-    /// As ``sendSync(_:_:bytes:options:)``, with a value that may be encoded already.
-    @inline(__always)
-    package func callSync(
-        _ command: String, _ value: Value?, bytes: Bytes?, options: CallOptions?, encoded: EncodedValue?
-    ) -> Result {
-        core.callSync(command, value, bytes, options, encoded: encoded)
-    }
-}
