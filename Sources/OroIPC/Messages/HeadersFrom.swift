@@ -114,13 +114,3 @@ extension Headers {
         }
     }
 }
-
-extension BidirectionalCollection {
-    /// Without the elements at both ends that `isSpace` says yes to.
-    func trimming(_ isSpace: (Element) -> Bool) -> SubSequence {
-        guard let first = firstIndex(where: { !isSpace($0) }), let last = lastIndex(where: { !isSpace($0) }) else {
-            return self[endIndex...]
-        }
-        return self[first...last]
-    }
-}
