@@ -68,6 +68,9 @@ extension Message {
 
 // Parameters that mean something.
 extension Message {
+    /// The values of all parameters, as they were sent.
+    var exactValues: [Value] { ((try? storage.parameters()) ?? nil)?.pairs.map(\.value) ?? [] }
+
     /// The parameter `value` as ``get(_:default:)`` gives it: of an object its member `value`, else the whole value; `nil` without one.
     public var value: Value? { self.get("value") }
 

@@ -15,9 +15,6 @@ struct OutgoingMessage {
 }
 
 extension Message {
-    /// The values of all parameters, as they were sent.
-    var exactValues: [Value] { ((try? storage.parameters()) ?? nil)?.pairs.map(\.value) ?? [] }
-
     /// What is sent of it: name, parameters and bytes. A path, a fragment, credentials and a port are not.
     ///
     /// Throws when the value of a received message is malformed, the parameter `seq` is no number, or one of several parameters
