@@ -39,9 +39,6 @@ extension Headers {
     /// A copy.
     public static func from(_ headers: Headers) -> Headers { headers }
 
-    /// The headers of a result; none when it has none.
-    public static func from(_ result: Result) -> Headers { result.headers ?? Headers() }
-
     /// What a value says, by the first rule that fits:
     ///
     /// 1. an object with a member `headers` that is an object or an array: that member;

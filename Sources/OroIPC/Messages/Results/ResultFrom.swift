@@ -89,3 +89,9 @@ extension Result: Sequence {
     /// `{headers, source, data, err}`, `null` for what is not there. The id and the bytes are not part of it.
     public var json: Value { ["headers": self[3], "source": self[2], "data": self[1], "err": self[0]] }
 }
+
+// And the other way.
+extension Headers {
+    /// The headers of a result; none when it has none.
+    public static func from(_ result: Result) -> Headers { result.headers ?? Headers() }
+}
