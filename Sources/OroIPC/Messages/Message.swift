@@ -161,3 +161,6 @@ public struct Message: Sendable {
         return text
     }
 }
+
+/// Milliseconds a request waits for its result when it is to have a deadline and none is given.
+public let TIMEOUT = 32_000

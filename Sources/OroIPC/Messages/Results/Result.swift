@@ -188,5 +188,3 @@ import OroLink
 public let OK = 0
 /// Status of a result that failed.
 public let ERROR = 1
-/// Milliseconds a request waits for its result when it is to have a deadline and none is given.
-public let TIMEOUT = 32_000
