@@ -1,4 +1,5 @@
 import OroFrame
+import OroLink
 
 /// A piece of a stream: some bytes, or a named event.
 public struct StreamChunk: Sendable, Hashable {
@@ -52,6 +53,14 @@ public struct StreamChunk: Sendable, Hashable {
         frame.encoded = encoded
         frame.payloadBytes = bytes?.count ?? 0
         return frame
+    }
+}
+
+extension StreamChunk {
+    /// What takes long, on the thread of whoever has made it: as of a result.
+    mutating func prepare(for arena: Arena) {
+        if let placed = try? arena.placed(bytes) { bytes = placed }
+        encodeIfLong()
     }
 }
 

@@ -48,23 +48,6 @@ extension Arena {
     }
 }
 
-// What takes long is done by whoever has made an answer, on its own thread, and not on the host's: a large payload is copied
-// into a block, and a value of many parts is encoded.
-extension Result {
-    mutating func prepare(for arena: Arena) {
-        if let placed = try? arena.placed(bytes) { bytes = placed }
-        guard encoded == nil, err == nil, let data, data.isLong, let encoded = try? EncodedValue(data) else { return }
-        content = Content(encoded, like: content)
-    }
-}
-
-extension StreamChunk {
-    mutating func prepare(for arena: Arena) {
-        if let placed = try? arena.placed(bytes) { bytes = placed }
-        encodeIfLong()
-    }
-}
-
 extension Bytes {
     /// A copy in `block`, which has as many bytes.
     func copied(to block: OwnBlock) -> Bytes {
