@@ -387,10 +387,3 @@ extension IPCMessagePort: Hashable {
     public static func == (left: IPCMessagePort, right: IPCMessagePort) -> Bool { left === right }
     public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }
-
-extension IPCError {
-    /// A value, or what goes with it, cannot be posted.
-    static func dataClone(_ message: String) -> IPCError {
-        IPCError(name: "DataCloneError", message: message, code: "DATA_CLONE_ERR")
-    }
-}

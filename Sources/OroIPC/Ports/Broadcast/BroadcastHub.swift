@@ -2,15 +2,6 @@ import DequeModule
 import OroFrame
 import OroLink
 
-/// How a subscriber is served that takes messages more slowly than they are posted.
-public enum BroadcastKeeping: Int64, Sendable, Hashable {
-    /// Up to 256 messages, or 64 MiB, wait for it; further ones it misses, and is told how many with a `missed` event. It also misses
-    /// some while more than ``PortOptions/broadcastBytesPerLink`` wait for all subscriptions of its client.
-    case all = 0
-    /// One message is on its way to it; of those that are posted meanwhile it gets the last.
-    case latest = 1
-}
-
 /// The other end of every broadcast channel: what is posted at one is posted to all others of the same name.
 ///
 /// A subscription is a port that is opened in a way of its own, so order, room, large buffers and death are those of ports. What is

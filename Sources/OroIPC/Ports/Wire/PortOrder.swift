@@ -236,6 +236,9 @@ struct PortContent: Sendable {
     }
 
     static let smallBuffer = 1024
+
+    /// A message that its receiver finds to be none.
+    static var unreadable: PortContent { PortContent(form: .value(.array([.int(-1)]))) }
 }
 
 /// Bounds of ports and channels that both sides know.
