@@ -106,7 +106,7 @@ private struct Invocation: Sendable {
         } catch {
             throw .type("'\(command)' cannot be asked: \(error)")
         }
-        storage.setRoute(route)
+        storage.setRoute(route.label)
         message = Message(storage)
     }
 

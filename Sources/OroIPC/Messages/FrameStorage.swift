@@ -19,7 +19,7 @@ import OroLink
         /// Where the payload starts; it reaches to the end.
         @usableFromInline var payloadStart = 0
         /// Of the route that answers the frame, retained; set by the host.
-        @usableFromInline var label: Unmanaged<Router.Label>?
+        @usableFromInline var label: Unmanaged<RouteLabel>?
         /// The payload, where the peer lent it.
         @usableFromInline var borrowed: BorrowedBlock?
         /// Who sent it, and whose blocks a handler may fill for its result; set by the host.
@@ -156,10 +156,10 @@ import OroLink
         unsafe fields.pointee.room = max(1, incoming.count)
     }
 
-    /// Says which route answers the frame. Costs nothing when it is the one that answered the last.
+    /// Says which route answers the frame, by its label. Costs nothing when it is the one that answered the last.
     @inline(__always)
-    func setRoute(_ route: Router.Route) {
-        let label = unsafe Unmanaged.passUnretained(route.label)
+    func setRoute(_ route: RouteLabel) {
+        let label = unsafe Unmanaged.passUnretained(route)
         if unsafe fields.pointee.label?.toOpaque() == label.toOpaque() { return }
         unsafe fields.pointee.label?.release()
         unsafe fields.pointee.label = label.retain()

@@ -13,26 +13,18 @@ extension Router {
     /// What answers a command: a ``SyncRoute``, an ``AsyncRoute``, a ``StreamRoute`` or a ``ReplyRoute``.
     @usableFromInline
     class Route: @unchecked Sendable {
-        final let label: Label
+        final let label: RouteLabel
         final let isSync: Bool
         /// Where the handler runs; `nil`: where the host's options say.
         final let executor: HandlerExecutor?
 
         fileprivate init(_ name: String, isSync: Bool, on executor: HandlerExecutor? = nil) {
-            label = Label(name)
+            label = RouteLabel(name)
             self.isSync = isSync
             self.executor = executor
         }
 
         final var name: String { label.name }
-    }
-
-    /// A route's name. It is what a message keeps of its route: a handler may keep the message.
-    @usableFromInline
-    final class Label: Sendable {
-        @usableFromInline let name: String
-
-        fileprivate init(_ name: String) { self.name = name }
     }
 
     final class SyncRoute: Route, @unchecked Sendable {

@@ -229,7 +229,7 @@ import OroLink
         }
         // The table keeps the route, or `inlineRoute`, which only this thread changes, and not before the next request.
         try unsafe route.borrowed { (route) throws(LinkError) in
-            storage.setRoute(route)
+            storage.setRoute(route.label)
             if route.isSync {
                 let result: Result
                 do {
