@@ -27,18 +27,18 @@ public final class ConnectedClient: Sendable {
     let start: UInt64
     let figures = LinkFigures()
     private let isGone = Atomic<Bool>(false)
-    weak let core: HostCore?
+    weak let host: (any ConnectedHost)?
     /// Longest message it accepts.
     let messageBytes: Int
 
-    init(_ link: Link, _ key: UInt64, _ core: HostCore) {
+    init(_ link: Link, _ key: UInt64, _ host: any ConnectedHost) {
         id = key
         peer = link.peer
         arena = link.arena
         account = link.account
         start = link.start
         messageBytes = link.peerMessageBytes
-        self.core = core
+        self.host = host
     }
 
     /// Bytes of private memory that this host keeps for it, of ``HostOptions/receivedBytesPerLink``: what it sent and a handler or
@@ -83,7 +83,7 @@ public final class ConnectedClient: Sendable {
         if seq == .unsolicited {
             return try push(try result.get(), bytes: result.bytes, headers: result.headers)
         }
-        guard let core, isConnected else { throw .network("the client is gone") }
+        guard let host, isConnected else { throw .network("the client is gone") }
         var result = result
         // A large payload is copied here, and not on the host's thread.
         if let bytes = result.bytes, bytes.count > Link.inlineBytes, !arena.canLend(bytes),
@@ -91,21 +91,16 @@ public final class ConnectedClient: Sendable {
         {
             result.bytes = placed
         }
-        core.submit(to: id) { [result] (host) throws(LinkError) in
-            if try !host.answer(seq, result) { unsafe host.core.statistics.unmatchedReplies += 1 }
-        }
+        host.answer(seq, of: id, result)
     }
 
     /// Ends the link. The client sees `LinkError.goodbye` with this reason, and so does everything that waits there.
     public func disconnect(_ reason: String = "") {
-        core?.submit(to: id) { (host) throws(LinkError) in
-            host.sayGoodbye(reason)
-            throw .closed
-        }
+        host?.disconnect(id, reason)
     }
 
     private func put(_ outgoing: Outgoing) throws(IPCError) {
-        guard let core, isConnected else { throw .network("the client is gone") }
+        guard let host, isConnected else { throw .network("the client is gone") }
         // A large payload is copied on the caller's thread; where no block is free, in parts through the ring.
         var outgoing = outgoing
         if let bytes = outgoing.bytes, bytes.count > Link.inlineBytes, !arena.canLend(bytes),
@@ -113,8 +108,20 @@ public final class ConnectedClient: Sendable {
         {
             outgoing.bytes = placed
         }
-        try core.emit(outgoing, to: id)
+        try host.emit(outgoing, to: id)
     }
+}
+
+/// What a connected client needs of its host. From any thread.
+protocol ConnectedHost: AnyObject, Sendable {
+    /// The host's own ports.
+    var ports: PortHome { get }
+    /// Queues an event or a push for a client; `nil`: for all.
+    func emit(_ outgoing: Outgoing, to client: UInt64?) throws(IPCError)
+    /// Answers the request of a client that has this seq, in its handler's place.
+    func answer(_ seq: Seq, of client: UInt64, _ result: Result)
+    /// Ends the link of a client.
+    func disconnect(_ client: UInt64, _ reason: String)
 }
 
 extension ConnectedClient: Hashable {

@@ -73,6 +73,21 @@ extension HostCore {
     }
 }
 
+extension HostCore: ConnectedHost {
+    func answer(_ seq: Seq, of client: UInt64, _ result: Result) {
+        submit(to: client) { (link) throws(LinkError) in
+            if try !link.answer(seq, result) { unsafe link.core.statistics.unmatchedReplies += 1 }
+        }
+    }
+
+    func disconnect(_ client: UInt64, _ reason: String) {
+        submit(to: client) { (link) throws(LinkError) in
+            link.sayGoodbye(reason)
+            throw .closed
+        }
+    }
+}
+
 extension HostLink {
     /// UNTRUSTED: the client says whether somebody there listens to events.
     func takeListening(_ header: FrameHeader) throws(LinkError) {

@@ -290,5 +290,5 @@ extension PortHome {
 
 extension ConnectedClient {
     /// The way for ports of its requests, where it has opened one.
-    fileprivate var transfers: PortTransfers? { core?.ports.transfers(of: id) }
+    fileprivate var transfers: PortTransfers? { host?.ports.transfers(of: id) }
 }

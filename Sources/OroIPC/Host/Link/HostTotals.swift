@@ -1,12 +1,7 @@
 import OroLink
 
-/// What a host has done for one client. The host's thread adds, any may look: nothing is summed before somebody asks.
-final class LinkFigures: Sendable {
-    /// Requests and posts that reached the router.
-    let requests = CopyCount()
-    /// Payload bytes copied in user space, out of rings and into ours.
-    let copied = CopyCount()
-
+// What a host has done for its clients, summed up when somebody asks.
+extension LinkFigures {
     /// Adds them, and what the client has on loan.
     func add(to statistics: inout HostStatistics, _ arena: Arena) {
         addTotals(to: &statistics, arena)
