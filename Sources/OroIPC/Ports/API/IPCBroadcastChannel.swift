@@ -22,23 +22,10 @@ public final class IPCBroadcastChannel: Sendable {
     /// The origin of those who give none.
     public static let usualOrigin = "oro://localhost"
 
-    /// Subscribes to `name` in the host of `client`. Throws when the link is over, or the name is not 1 to 255 bytes long.
-    /// What is posted after this returns is heard; a host that allows no broadcasts answers with a `close` event.
-    public init(
-        _ name: String, origin: String = usualOrigin, over client: Client, keeping: BroadcastKeeping = .all
-    ) throws(IPCError) {
+    init(_ name: String, _ origin: String, _ port: IPCMessagePort) {
         self.name = name
         self.origin = origin
-        port = try client.core.openPort(name, .broadcast(origin: origin, keeping))
-    }
-
-    /// The same for a host's own part in a conversation of its clients.
-    public init(
-        _ name: String, origin: String = usualOrigin, in host: Host, keeping: BroadcastKeeping = .all
-    ) throws(IPCError) {
-        self.name = name
-        self.origin = origin
-        port = try host.core.ports.openPort(name, .broadcast(origin: origin, keeping))
+        self.port = port
     }
 
     /// Closed, or its link is over.
