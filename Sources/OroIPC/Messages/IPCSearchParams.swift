@@ -14,23 +14,15 @@ import Synchronization
 public struct IPCSearchParams: Sendable {
     private var pairs: [(name: String, value: String)] = []
 
-    /// The query of a request.
-    ///
-    /// - Parameters:
-    ///   - params: An object's members are parameters; any other value is the one parameter `value`; `nil` is none. Texts stay,
-    ///     bytes are read as UTF-8, everything else is written as JSON.
-    ///   - nonce: A further parameter, unless it is `nil`, `null`, false, 0, NaN or empty.
-    ///   - client: Whose next number becomes the parameter `seq` when `params` have none. `nil`: that of a count the process keeps.
-    ///
-    /// The parameter `index` is 0, the client's only window, whatever `params` say.
-    public init(_ params: Value? = nil, nonce: Value? = nil, client: Client? = nil) {
+    /// As the initializer with a client; `seq` is asked for where `params` have none.
+    init(_ params: Value?, nonce: Value?, seq: () -> Seq) {
         let isObject = params?.kind == .object
         if isObject, let members = params?.object {
             pairs = members.map { ($0.key, $0.value.parameterText) }
         }
         set("index", "0")
         if !isObject || params?["seq"]?.isNull ?? true {
-            set("seq", (client?.core.takeSeq() ?? IPCSearchParams.nextSeq()).rText)
+            set("seq", seq().rText)
         }
         if let params, !isObject { set("value", params.parameterText) }
         if let nonce, nonce.isTruthy { set("nonce", nonce.parameterText) }
@@ -39,7 +31,8 @@ public struct IPCSearchParams: Sendable {
 
     private static let count = Atomic<UInt64>(1)
 
-    private static func nextSeq() -> Seq { Seq(count.wrappingAdd(1, ordering: .relaxed).oldValue) }
+    /// Of the count that the process keeps.
+    static func nextSeq() -> Seq { Seq(count.wrappingAdd(1, ordering: .relaxed).oldValue) }
 
     /// The value of the first parameter of this name.
     public func get(_ name: String) -> String? { pairs.first { Parameters.isSame($0.name, name) }?.value }
