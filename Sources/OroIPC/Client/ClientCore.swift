@@ -116,7 +116,7 @@ import Synchronization
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
         start = link.start
         cache = Locked(ResultCache(most: options.cachedResults))
-        IPC.Debug.readEnvironment()
+        CallDebug.readEnvironment()
         ports = PortHome(route: portRoute)
         unsafe receiving = .allocate(capacity: 1)
         let account = ByteAccount(

@@ -1,12 +1,4 @@
 import Logging
-import OroLink
-import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
 
 /// The key of the switch in ``IPC/debug``.
 public let kDebugEnabled = "oro.runtime.ipc.debug.enabled"
@@ -26,30 +18,6 @@ extension IPC {
 
     /// The type of ``IPC/debug``.
     public struct Debug: Sendable {
-        /// What the calls look at.
-        static let isOn = Atomic<Bool>(false)
-
-        private struct State {
-            var chosen: Bool?
-            var environment = false
-            var logger = Logger(label: "oro-ipc.debug")
-
-            var isOn: Bool { chosen ?? environment }
-        }
-
-        private static let state: Locked<State> = {
-            var state = State()
-            // A C string, or NULL.
-            if let text = unsafe getenv("ORO_DEBUG_IPC").map({ unsafe String(cString: $0) }) {
-                state.environment = !text.isEmpty && text != "0"
-            }
-            isOn.store(state.isOn, ordering: .relaxed)
-            return Locked(state)
-        }()
-
-        /// Once, before the first call of a client.
-        static func readEnvironment() { state.withLock { _ in } }
-
         /// Switches it on or off; without an argument it stays as it is. Answers what it is.
         @discardableResult
         public func callAsFunction(_ enable: Bool? = nil) -> Bool {
@@ -59,35 +27,26 @@ extension IPC {
 
         /// It is on.
         public var enabled: Bool {
-            get { Debug.state.withLock { $0.isOn } }
+            get { CallDebug.state.withLock { $0.isOn } }
             nonmutating set { self[kDebugEnabled] = newValue }
         }
 
         /// What somebody chose, under ``kDebugEnabled``; `nil`: nobody, and the environment decides. Other keys have no value.
         public subscript(key: String) -> Bool? {
-            get { key == kDebugEnabled ? Debug.state.withLock { $0.chosen } : nil }
+            get { key == kDebugEnabled ? CallDebug.state.withLock { $0.chosen } : nil }
             nonmutating set {
                 guard key == kDebugEnabled else { return }
-                Debug.state.withLock { state in
-                    state.chosen = newValue
-                    Debug.isOn.store(state.isOn, ordering: .relaxed)
-                }
+                CallDebug.choose(newValue)
             }
         }
 
         /// Where it goes: level debug, unless the logger's own level is above that.
         public var logger: Logger {
-            get { Debug.state.withLock { $0.logger } }
-            nonmutating set { Debug.state.withLock { $0.logger = newValue } }
+            get { CallDebug.state.withLock { $0.logger } }
+            nonmutating set { CallDebug.state.withLock { $0.logger = newValue } }
         }
 
         /// Logs a message while it is on.
-        public func log(_ message: @autoclosure () -> String) { log(message(), [:]) }
-
-        func log(_ message: @autoclosure () -> String, _ details: @autoclosure () -> [String: String?]) {
-            guard Debug.isOn.load(ordering: .relaxed) else { return }
-            let metadata = details().compactMapValues { $0.map { Logger.MetadataValue.string($0) } }
-            logger.debug("\(message())", metadata: metadata)
-        }
+        public func log(_ message: @autoclosure () -> String) { CallDebug.log(message(), [:]) }
     }
 }

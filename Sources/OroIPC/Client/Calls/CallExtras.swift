@@ -12,7 +12,7 @@ struct CallExtras {
     /// The call asks for more.
     @inline(__always)
     static func areWanted(_ options: CallOptions?) -> Bool {
-        IPC.Debug.isOn.load(ordering: .relaxed) || options?.isPlain == false
+        CallDebug.isOn.load(ordering: .relaxed) || options?.isPlain == false
     }
 
     init(
@@ -25,20 +25,20 @@ struct CallExtras {
         // What bytes and headers say is no part of a key.
         let isKept = options?.cache == true && options?.headers == nil && bytes == nil
         key = isKept ? ResultCache.Key(command, value, encoded) : nil
-        IPC.debug.log(
+        CallDebug.log(
             "ipc.\(verb): \(command)", ["value": value.map { "\($0)" }, "bytes": bytes.map { "\($0.count)" }])
     }
 
     /// The result, if it is known already.
     func known(_ core: ClientCore) -> Result? {
         guard let key, let result = core.cache.withLock({ $0[key] }) else { return nil }
-        IPC.debug.log("ipc.\(verb): \(command) (cached)")
+        CallDebug.log("ipc.\(verb): \(command) (cached)", [:])
         return result.shaped(type)
     }
 
     func finish(_ result: Result, _ core: ClientCore) -> Result {
         if let key { core.cache.withLock { $0.keep(result, for: key) } }
-        IPC.debug.log("ipc.\(verb): \(command) (resolved)", ["err": result.err.map { "\($0)" }, "id": result.id])
+        CallDebug.log("ipc.\(verb): \(command) (resolved)", ["err": result.err.map { "\($0)" }, "id": result.id])
         return result.shaped(type)
     }
 }
