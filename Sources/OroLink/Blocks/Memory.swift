@@ -174,3 +174,10 @@ import CSupport
         if unseenCount == 0 { descriptor = nil }
     }
 }
+
+extension Ring {
+    /// Longest memory for payloads of at most `payloadBytes`: such a payload in huge pages, or many small ones.
+    static func longestMemory(_ payloadBytes: Int) -> Int {
+        max(Arena.largestSharing, OwnMemory.room(payloadBytes, huge: true))
+    }
+}

@@ -11,10 +11,6 @@ package enum Rendezvous {
     /// Oldest and newest protocol version spoken here.
     static let versions: ClosedRange<UInt16> = 2...2
 
-    private static let barrier: Bool = oro_membarrier_register()
-    /// What every side can do.
-    static var features: Features { barrier ? .barrier : [] }
-
     /// Connects to the host named `name` and shakes hands.
     package static func connect(
         _ name: String, folder: SocketFolder, limits: LinkLimits, isIntroducible: Bool = false,
@@ -42,7 +38,7 @@ package enum Rendezvous {
         var hello = Packet(.hello)
         hello.append(versions.lowerBound)
         hello.append(versions.upperBound)
-        var offered = features
+        var offered = Features.own
         if isIntroducible { offered.insert(.introducible) }
         if takesDescriptors { offered.insert(.descriptors) }
         Offer(features: offered, key: key, limits: limits).write(to: &hello)
@@ -74,7 +70,7 @@ package enum Rendezvous {
                 return Link(
                     Link.Parts(
                         id: packet.number(Offer.end), peer: peer, limits: limits, key: key, own: own.mapping,
-                        theirs: accepted, socket: socket, outbox: nil, barrier: barrier,
+                        theirs: accepted, socket: socket, outbox: nil, barrier: Features.own.contains(.barrier),
                         takesDescriptors: takesDescriptors, watchesProcess: true, start: start))
             }
         }
@@ -120,7 +116,7 @@ package enum Rendezvous {
                 Link(
                     Link.Parts(
                         id: half.id, peer: peer, limits: limits, key: half.key, own: half.own.mapping,
-                        theirs: half.theirs, socket: socket, outbox: nil, barrier: barrier,
+                        theirs: half.theirs, socket: socket, outbox: nil, barrier: Features.own.contains(.barrier),
                         takesDescriptors: takesDescriptors, watchesProcess: true, start: oro_now(), budget: budget,
                         charge: charge)))
         }
@@ -174,43 +170,10 @@ package enum Rendezvous {
         var welcome = Packet(.welcome)
         welcome.append(min(newest, versions.upperBound))
         welcome.append(UInt16(0))
-        let offered = takesDescriptors ? features.union(.descriptors) : features
+        let offered = takesDescriptors ? Features.own.union(.descriptors) : Features.own
         Offer(features: offered, key: key, limits: limits).write(to: &welcome)
         welcome.append(id)
         guard try welcome.send(over: socket, own.memory.number) else { throw .peerGone }
         return .yes(Half(id: id, key: key, own: own, theirs: theirs))
-    }
-}
-
-/// The other side's half of a handshake.
-struct Accepted: ~Copyable {
-    let offer: Offer
-    let segment: Mapping
-
-    /// UNTRUSTED: the offer's bounds, the number of the descriptors, the segment's seals and size are checked.
-    init(_ packet: Packet, _ descriptors: inout Descriptors) throws(LinkError) {
-        let offer = try Offer(packet)
-        guard descriptors.count == 1, let memory = descriptors.take() else {
-            throw .violation("a handshake brings a segment, nothing else")
-        }
-        self.init(offer, try Segment.accept(memory, head: Ring.head, ring: offer.ringBytes))
-    }
-
-    /// UNTRUSTED: the same of a client that was introduced, with the socket that it wants to be sent to.
-    init(_ packet: Packet, _ descriptors: inout Descriptors, outbox: inout Descriptor?) throws(LinkError) {
-        let offer = try Offer(packet)
-        guard descriptors.count == 2, let memory = descriptors.take(), let socket = descriptors.take() else {
-            throw .violation("an offer brings a segment and a socket, nothing else")
-        }
-        guard oro_is_packet_socket(socket.number) else {
-            throw .violation("an offer with something else than a socket")
-        }
-        outbox = consume socket
-        self.init(offer, try Segment.accept(memory, head: Ring.head, ring: offer.ringBytes))
-    }
-
-    private init(_ offer: Offer, _ segment: consuming Mapping) {
-        self.offer = offer
-        self.segment = segment
     }
 }

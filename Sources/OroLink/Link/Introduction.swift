@@ -113,7 +113,7 @@ package final class Introduced {
     package func offer(over link: Link) throws(LinkError) -> Bool {
         var packet = Packet(.offer)
         packet.append(UInt32(0))
-        Offer(features: Rendezvous.features, key: key, limits: limits).write(to: &packet)
+        Offer(features: Features.own, key: key, limits: limits).write(to: &packet)
         packet.append(id)
         // Kept open no longer: its last holder's end is the other's.
         guard let end = parts?.end.take() else { return false }
@@ -130,7 +130,7 @@ package final class Introduced {
         return Link(
             Link.Parts(
                 id: id, peer: peer, limits: limits, key: key, own: parts.own.mapping, theirs: accepted,
-                socket: parts.socket, outbox: outbox, barrier: Rendezvous.features.contains(.barrier),
+                socket: parts.socket, outbox: outbox, barrier: Features.own.contains(.barrier),
                 takesDescriptors: false, watchesProcess: false, start: oro_now()))
     }
 }

@@ -188,6 +188,10 @@ struct Features: OptionSet {
     static let introducible = Features(rawValue: 2)
     /// It takes descriptors along with messages.
     static let descriptors = Features(rawValue: 4)
+
+    private static let hasBarrier: Bool = oro_membarrier_register()
+    /// What this side can do, whatever it is used for.
+    static var own: Features { hasBarrier ? .barrier : [] }
 }
 
 /// What one side offers in its hello or welcome.
@@ -288,11 +292,6 @@ package enum Ring {
     static let payloadBytes = 1 << 12...1 << 46
     static func isValid(loans: Int) -> Bool {
         (Int(ORO_LOANS_MIN)...Int(ORO_LOANS_MAX)).contains(loans) && loans & (loans - 1) == 0
-    }
-
-    /// Longest memory for payloads of at most `payloadBytes`: such a payload in huge pages, or many small ones.
-    static func longestMemory(_ payloadBytes: Int) -> Int {
-        max(Arena.largestSharing, OwnMemory.room(payloadBytes, huge: true))
     }
 
     static var most: Int { Int(ORO_RINGS_MAX) }
