@@ -59,11 +59,6 @@ import OroLink
         set { content = Content(content, headers: newValue, id: content?.id) }
     }
 
-    /// The ports that came with it, for a call that takes ports: ``Client/request(_:_:bytes:transfer:options:)``.
-    public var ports: [IPCMessagePort] { content?.ports ?? [] }
-
-    mutating func setPorts(_ ports: [IPCMessagePort]) { content = Content(content, ports: ports) }
-
     /// The result's number, an unsigned integer of 64 bits as decimal text: the same on both sides, and no other's. `nil` for
     /// a result that was made here without one.
     public var id: String? {

@@ -19,9 +19,10 @@ extension Result {
         let headers: Headers?
         /// Where somebody has said what it is.
         let id: String?
-        let ports: [IPCMessagePort]
+        /// Ports that came with it, which are no business of messages: see ``Result/ports``.
+        let ports: [any AnyObject & Sendable]
 
-        private init(_ form: Form, _ headers: Headers?, _ id: String?, _ ports: [IPCMessagePort] = []) {
+        private init(_ form: Form, _ headers: Headers?, _ id: String?, _ ports: [any AnyObject & Sendable] = []) {
             self.form = Locked(form)
             self.headers = headers
             self.id = id
@@ -42,7 +43,7 @@ extension Result {
         }
 
         /// The same with ports.
-        convenience init(_ other: Content?, ports: [IPCMessagePort]) {
+        convenience init(_ other: Content?, ports: [any AnyObject & Sendable]) {
             self.init(other?.form.withLock { $0 } ?? .known(nil, nil), other?.headers, other?.id, ports)
         }
 
