@@ -45,7 +45,7 @@ import Synchronization
     private let budget: ResourceBudget?
     private let identity: PeerIdentity
 
-    init(_ link: Link, own: LinkLimits, peer: Offer, _ budget: ResourceBudget?, _ identity: PeerIdentity) {
+    init(_ link: any BlockLink, own: LinkLimits, peer: Offer, _ budget: ResourceBudget?, _ identity: PeerIdentity) {
         self.budget = budget
         self.identity = identity
         books = Locked(ArenaBooks(link, own, peer))

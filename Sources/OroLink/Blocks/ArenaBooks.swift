@@ -11,7 +11,7 @@ import CSupport
     let own: LinkLimits
     let peer: Offer
     /// As long as the arena is open. Closed before the link goes, under the same lock.
-    private unowned(unsafe) let link: Link
+    private unowned(unsafe) let link: any BlockLink
     /// Why the link is over; `nil` while it is not.
     private var ending: LinkError?
     private var isOpen: Bool { ending == nil }
@@ -54,7 +54,7 @@ import CSupport
     /// Most memories of pools that a peer keeps mapped while they are not lent.
     private static let mostResting = (memories: 8, bytes: 16 << 20)
 
-    init(_ link: Link, _ own: LinkLimits, _ peer: Offer) {
+    init(_ link: any BlockLink, _ own: LinkLimits, _ peer: Offer) {
         unsafe self.link = link
         self.own = own
         self.peer = peer
@@ -285,7 +285,7 @@ import CSupport
         packet.append(UInt64(held.memory.bytes))
         let sent: Bool
         do throws(LinkError) {
-            sent = try unsafe link.send(packet, held.memory.number)
+            sent = try unsafe link.send(packet, [held.memory.number])
         } catch .system(_, let errno) where errno == ETOOMANYREFS {
             sent = false
         }
@@ -389,7 +389,7 @@ import CSupport
             var packet = Packet(.forget)
             packet.append(UInt16(slot))
             packet.append(UInt16(0))
-            guard unsafe (try? link.send(packet)) == true else { return }
+            guard unsafe (try? link.send(packet, [])) == true else { return }
             untold.removeLast()
         }
     }

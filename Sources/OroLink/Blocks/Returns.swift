@@ -17,10 +17,10 @@ import Synchronization
 
         var next: UInt64 = 0
         /// As long as it lives. Closed before it goes, under the same lock.
-        unowned(unsafe) var link: Link?
+        unowned(unsafe) var link: (any BlockLink)?
     }
 
-    init(_ memory: OwnMemory, for link: Link, slots: Int) {
+    init(_ memory: OwnMemory, for link: any BlockLink, slots: Int) {
         self.slots = slots
         state = Locked(State(memory: memory, link: link))
     }

@@ -134,3 +134,5 @@ extension Link {
         }
     }
 }
+
+extension Link: BlockLink {}
