@@ -1,5 +1,6 @@
 """Draws parts and the arrows between them: boxes in rows, as SVG."""
 
+import textwrap
 from collections import defaultdict
 
 ROW, BOX, PORT = 86, 36, 26  # Height of a row, height of a box, and how far apart arrows leave a box.
@@ -175,6 +176,12 @@ text { font: 13px sans-serif; fill: #1f2328; text-anchor: middle }
 .head-up { fill: #cf222e }"""
 
 
+NOTE = (
+    "An arrow leads from what uses to what is used. The number at a folder's arrow says how many names of types, functions and members it"
+    " stands for, that at a target's arrow in how many files. An arrow that follows from others is left out. Dashed and red: what still"
+    " points up (tools/arrows-known.txt). Drawn by tools/check-arrows.")
+
+
 def reduced(arrows):
     """Those arrows that no longer way stands for: without A → C, where there are A → B and B → C."""
     following = defaultdict(set)
@@ -208,7 +215,9 @@ def picture(target_rows, folder_rows, folders, targets, parts_of):
     outer = Drawing(
         target_rows, reduced(targets), lambda box: size.get(box, (text_width(box), 0))[0],
         lambda box: size.get(box, (0, BOX))[1], gap=70)
-    width, height = outer.right + 40, outer.bottom + 20 + 86
+    width = outer.right + 40
+    notes = textwrap.wrap(NOTE, int((width - 40) / 6.4))
+    height = outer.bottom + 50 + 18 * len(notes)
     made, labels = [], []
     lines, texts = outer.svg(20, 20, set(), "paper")
     made += lines
@@ -237,13 +246,8 @@ def picture(target_rows, folder_rows, folders, targets, parts_of):
                 made.append(f'<text x="{px + pw / 2:.0f}" y="{py + lower:.0f}">{part}</text>')
                 if parts.get(part):
                     made.append(f'<text x="{px + pw / 2:.0f}" y="{py + 29:.0f}" class="part">{" · ".join(parts[part])}</text>')
-    notes = [
-        "An arrow leads from what uses to what is used. The number at a folder's arrow says how many names of types, functions and members",
-        "it stands for, that at a target's arrow in how many files. An arrow that follows from others is left out.",
-        "Dashed and red: what still points up (tools/arrows-known.txt). Drawn by tools/check-arrows.",
-    ]
     for index, note in enumerate(notes):
-        made.append(f'<text x="20" y="{height - 52 + 18 * index:.0f}" class="note">{note}</text>')
+        made.append(f'<text x="20" y="{outer.bottom + 56 + 18 * index:.0f}" class="note">{note}</text>')
     head = (
         '<marker id="head{0}" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8"'
         ' markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z" class="head{0}"/></marker>')

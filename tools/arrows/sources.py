@@ -182,7 +182,7 @@ class Target:
     """The folders of one target, and the arrows between them."""
 
     def __init__(self, sources, others=frozenset()):
-        """`others`: names of members that other targets declare."""
+        """`others`: names of members that lower targets declare."""
         self.sources = sources
         self.types, self.functions, self.members = {}, {}, {}
         ambiguous = STANDARD | others
