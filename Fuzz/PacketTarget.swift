@@ -67,7 +67,7 @@ enum PacketTarget {
         var packet = Packet(.welcome)
         packet.append(UInt16(script.number(near: UInt64(Rendezvous.versions.upperBound)) & 0xFFFF))
         packet.append(UInt16(0))
-        Offer(features: Rendezvous.features, key: 7, limits: limits).write(to: &packet)
+        Offer(features: Features.own, key: 7, limits: limits).write(to: &packet)
         packet.append(UInt64(1))
         return changed(packet, &script)
     }

@@ -1,5 +1,5 @@
 /*
- * The receiver's role of a client (Sources/OroIPC/ClientReceiving.swift, ClientBackground.swift, RoleLock.swift): who reads when threads, tasks and the
+ * The receiver's role of a client (Sources/OroIPC/Client: ClientReceiving.swift, ClientBackground.swift, RoleLock.swift): who reads when threads, tasks and the
  * background thread share one link.  Built and run by tools/model.
  *
  * Everything here is sequentially consistent, as the code's atomics are; the sleep word's own races with the peer are

@@ -1,0 +1,384 @@
+import CSupport
+import OroFrame
+import OroLink
+import Synchronization
+
+// Calls that block their thread: a request, and the wait for its result.
+extension ClientCore {
+    /// The errors that keep a request from being sent at all.
+    func refusal(_ command: String, _ options: CallOptions?) -> IPCError? {
+        if link.isForeign { return IPCError(.forked) }
+        if let signal = options?.signal, signal.isAborted {
+            // The request would have had this number.
+            if options?.seq == nil { _ = takeSeq() }
+            return .abort(signal)
+        }
+        if !CommandName.isValid(command) {
+            return CommandName.refusal(command)
+        }
+        return nil
+    }
+
+    func deadline(_ options: CallOptions?) -> UInt64? {
+        guard let timeout = options?.timeout else { return nil }
+        // 32 bits of milliseconds travel with the request.
+        return elapsedMilliseconds + min((timeout.nanoseconds + 999_999) / 1_000_000, 1_000_000_000)
+    }
+
+    /// The client's next own seq: 1, 2, 3, …, leaving out those that a caller has in flight.
+    @inline(__always)
+    func takeSeq() -> Seq {
+        let seq = Seq(nextSeq.wrappingAdd(1, ordering: .relaxed).oldValue)
+        return hasChosenSeqs.load(ordering: .relaxed) ? skipChosen(seq) : seq
+    }
+
+    func skipChosen(_ seq: Seq) -> Seq {
+        var seq = seq
+        while pending.withLock({ $0.isInFlight(seq) }) {
+            seq = Seq(nextSeq.wrappingAdd(1, ordering: .relaxed).oldValue)
+        }
+        return seq
+    }
+
+    func isInFlight(_ seq: Seq) -> Bool {
+        hasChosenSeqs.store(true, ordering: .sequentiallyConsistent)
+        guard let small = seq.small, small < nextSeq.load(ordering: .sequentiallyConsistent) else {
+            return pending.withLock { $0.isInFlight(seq) }
+        }
+        return pending.withLock { $0.isInFlightAmongOwn(seq) }
+    }
+
+    /// A request that blocks the calling thread until its result is there.
+    func callSync(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
+    ) -> Result {
+        if CallExtras.areWanted(options) {
+            return callSyncWithExtras(command, value, bytes, options, encoded: encoded)
+        }
+        return callSyncPlainly(command, value, bytes, options, encoded: encoded)
+    }
+
+    @inline(__always)
+    func callSyncPlainly(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue?
+    ) -> Result {
+        do throws(LinkError) {
+            if options == nil, value == nil, encoded == nil {
+                // The plain case: a command that was checked when it was first sent.
+                if let result = try callOnOwnRing(command, bytes) { return result }
+                if let bytes, let result = try callWithBlock(command, bytes) { return result }
+            }
+            if let error = refusal(command, options) { return Result(err: error, source: command) }
+            return try callInFull(command, value, bytes, options, encoded: encoded)
+        } catch {
+            return Result(err: IPCError(error), source: command)
+        }
+    }
+
+    /// Without value and options, on a ring of the calling thread's own, a command sent before. `nil`: not that case.
+    ///
+    /// This is the path of the smallest round trip: no allocation, no system call while the host is awake.
+    @inline(__always)
+    func callOnOwnRing(_ command: String, _ bytes: Bytes?) throws(LinkError) -> Result? {
+        guard let ring = link.ownRing else { return nil }
+        // Bytes in shared memory seem to be more than any record holds.
+        let payload = bytes?.extent ?? 0
+        let number = unsafe rings[ring].numbers.recall(command)
+        guard number != 0, !link.isBackedUp(ring), payload <= Link.inlineBytes,
+            FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
+        else { return nil }
+        if link.isOver { throw link.ending ?? .closed }
+        unsafe rings[ring].generation &+= 1
+        let ticket = unsafe UInt64(rings[ring].generation) << 32 | UInt64(ring)
+        guard let seq = takeSeq().small else { return nil }
+        let header = FrameHeader(
+            kind: .request, route: number, ticket: ticket, seq: seq, payloadBytes: UInt32(payload))
+        unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
+        let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + payload) { place in
+            unsafe bytes?.withUnsafeBytes { bytes in
+                // The record has `payload` bytes behind the header.
+                if let source = bytes.baseAddress { unsafe oro_put(place + 32, source, payload) }
+            }
+            unsafe header.write(to: place)
+        }
+        guard case .sent = outcome else { return nil }
+        unsafe rings[ring].copied.note(payload)
+        return try await_(ring, ticket, command)
+    }
+
+    /// The same with a payload in a block. `nil`: not that case.
+    private func callWithBlock(_ command: String, _ bytes: Bytes) throws(LinkError) -> Result? {
+        guard bytes.extent > Link.inlineBytes, let ring = link.ownRing, !link.isBackedUp(ring) else { return nil }
+        if link.isOver { throw link.ending ?? .closed }
+        let number = unsafe rings[ring].numbers.recall(command)
+        guard number != 0, let placed = try placed(bytes, .copy, nil), let seq = takeSeq().small else { return nil }
+        unsafe rings[ring].generation &+= 1
+        let ticket = unsafe UInt64(rings[ring].generation) << 32 | UInt64(ring)
+        let header = FrameHeader(kind: .request, route: number, ticket: ticket, seq: seq)
+        unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
+        return try writeLent(header, placed, ring: ring) ? try await_(ring, ticket, command) : nil
+    }
+
+    /// Waits, as a thread with a ring of its own.
+    @inline(__always)
+    func await_(_ ring: Int, _ ticket: UInt64, _ command: String) throws(LinkError) -> Result {
+        if takeRole() {
+            while true {
+                let (count, gotMine) = unsafe try receiveOrFail(&rings[ring].spare, mine: ticket)
+                if gotMine {
+                    unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
+                    unsafe receiving.pointee.patience.arrived()
+                    giveUpRole()
+                    defer { link.doneWithRing(ring) }
+                    return Result(unsafe rings[ring].spare, command, link: link.id)
+                }
+                if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+                switch unsafe receiving.pointee.patience.advice() {
+                case .lookAgain: continue
+                case .checkAround where unsafe !link.sharesProcessor && receiving.pointee.patience.waited < briefly:
+                    continue
+                default: break
+                }
+                break
+            }
+            giveUpRole()
+        }
+        let waiter = unsafe rings[ring].waiter
+        defer { link.doneWithRing(ring) }
+        return waitSlowly(waiter, ticket, nil, nil, command, verb: .sendSync, ring: ring)
+    }
+
+    @inline(__always)
+    func receiveOrFail(
+        _ spare: inout FrameStorage, mine: UInt64
+    ) throws(LinkError) -> (count: Int, gotMine: Bool) {
+        do throws(LinkError) {
+            return try receive(&spare, mine: mine)
+        } catch {
+            failAfterReading(error)
+            _ = role.release()
+            throw error
+        }
+    }
+
+    /// A place in the table of pending requests.
+    func takeTicket(
+        _ seq: Seq, isChosen: Bool, deadline: UInt64?, thread: ThreadWaiter? = nil, streams: RequestStreams? = nil,
+        callback: PendingCallback? = nil, canBeResolved: Bool = false
+    ) throws(IPCError) -> UInt64 {
+        let ticket = pending.withLock { pending in
+            pending.count >= options.pendingRequests
+                ? 0
+                : pending.take(
+                    seq, isChosen: isChosen, deadline: deadline, thread: thread, streams: streams, callback: callback,
+                    canBeResolved: canBeResolved)
+        }
+        guard let ticket else { throw .inFlight(seq) }
+        guard ticket != 0 else { throw .tooMany(options.pendingRequests) }
+        return ticket
+    }
+
+    /// The payload as it is sent: in a block where that is better and there is one. Blocks the calling thread where
+    /// `whenFull` says so; `deadline` in milliseconds since the link's start.
+    func placed(_ bytes: Bytes?, _ whenFull: WhenFull, _ deadline: UInt64?) throws(LinkError) -> Bytes? {
+        guard let bytes, link.arena.wantsPlace(bytes) else { return bytes }
+        let limit: UInt64 =
+            switch whenFull {
+            case .copy, .busy: 0
+            case .wait: deadline.map { start + $0 * 1_000_000 } ?? .max
+            }
+        let block: OwnBlock
+        do throws(LinkError) {
+            block = try takeBlock(bytes.count, until: limit)
+        } catch {
+            if whenFull == .copy, !link.isOver { return bytes }
+            throw error
+        }
+        return bytes.copied(to: block)
+    }
+
+    /// A synchronous call of any shape.
+    func callInFull(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
+    ) throws(LinkError) -> Result {
+        let deadline = deadline(options)
+        if let seq = options?.seq, isInFlight(seq) {
+            return Result(err: .inFlight(seq), source: command)
+        }
+        let bytes = try placed(bytes, options?.whenFull ?? .copy, deadline)
+        let waiter = ThreadWaiter()
+        let seq = options?.seq ?? takeSeq()
+        let ticket: UInt64
+        do throws(IPCError) {
+            ticket = try takeTicket(seq, isChosen: options?.seq != nil, deadline: nil, thread: waiter)
+        } catch {
+            return Result(err: error, source: command)
+        }
+        let request = Request(
+            kind: .request, command: command, value: value, encoded: encoded, bytes: bytes, seq: seq, ticket: ticket,
+            deadline: UInt32(truncatingIfNeeded: deadline ?? 0), headers: options?.headers)
+        do throws(LinkError) {
+            try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
+                try send(request, ring: ring, mayBlock: link.ownRing == ring)
+            }
+        } catch {
+            pending.withLock { $0.free(ticket) }
+            throw error
+        }
+        let token = options?.signal?.listen { [weak self] reason in
+            self?.complete(ticket, seq: nil, .error(.abort(reason)))
+            self?.kick()
+        }
+        defer { if let token { options?.signal?.unlisten(token) } }
+        return waitSlowly(waiter, ticket, deadline, options?.signal, command, verb: .sendSync, ring: nil)
+    }
+
+    /// Waits as long as it takes, with sleeps. `ring`: the waiter is that of a ring, else one of the table.
+    func waitSlowly(
+        _ waiter: ThreadWaiter, _ ticket: UInt64, _ deadline: UInt64?, _ signal: AbortSignal?, _ command: String,
+        verb: CallVerb, ring: Int?
+    ) -> Result {
+        var spare = freshStorage
+        let wait = ThreadWait(self, waiter, ticket: ticket, ring: ring)
+        func outcome() -> Outcome? { waiter.outcome.withLock { $0.take() } }
+        func giveUp(_ error: IPCError) -> Result {
+            if ring != nil {
+                let mine = waiter.ticket.compareExchange(
+                    expected: ticket, desired: 0, ordering: .acquiringAndReleasing
+                ).exchanged
+                // Else its result is being delivered this very moment.
+                while !mine {
+                    if let outcome = outcome() { return Result(outcome, command, link: link.id) }
+                    oro_spin_pause()
+                }
+            } else {
+                complete(ticket, seq: nil, .error(error))
+                if let outcome = outcome(), case .frame = outcome { return Result(outcome, command, link: link.id) }
+            }
+            sendAbort(ticket, error)
+            return Result(err: error, source: command)
+        }
+        // The role may have been passed to this thread while its result was being delivered.
+        defer { role.passOnIfFree() }
+        // The deadline has passed, and what had come by then is looked for once more.
+        var isLastLook = false
+        while true {
+            if let outcome = outcome() {
+                if case .error(let error) = outcome, error.kind == .abort { sendAbort(ticket, error) }
+                return Result(outcome, command, link: link.id)
+            }
+            if link.isOver { return giveUp(IPCError(link.ending ?? .closed)) }
+            var left = UInt64.max
+            if let deadline {
+                let now = elapsedMilliseconds
+                if now >= deadline && isLastLook { return giveUp(.timedOut(verb)) }
+                isLastLook = now >= deadline
+                left = isLastLook ? 0 : (deadline - now) * 1_000_000
+            }
+            guard takeRole() else {
+                if isLastLook { continue }
+                role.sleep(waiter, nanoseconds: min(left, 100_000_000)) {
+                    link.isOver || waiter.outcome.withLock { $0 != nil }
+                }
+                if wait.isWatched { oro_wait_test_cancel() }
+                continue
+            }
+            wait.isReceiving(true)
+            do throws(LinkError) {
+                try waitWithRole(&spare, waiter, ticket, left, isCancellable: wait.isWatched)
+            } catch {
+                failAfterReading(error)
+            }
+            if ring != nil, spare.header.ticket == ticket, waiter.ticket.load(ordering: .relaxed) == ticket {
+                waiter.ticket.store(0, ordering: .relaxed)
+                giveUpRole()
+                return Result(spare, command, link: link.id)
+            }
+            giveUpRole()
+            wait.isReceiving(false)
+            if wait.isWatched { oro_wait_test_cancel() }
+        }
+    }
+
+    /// Reads until the result for `ticket` has come, or it is time to look around.
+    func waitWithRole(
+        _ spare: inout FrameStorage, _ waiter: ThreadWaiter, _ ticket: UInt64, _ left: UInt64, isCancellable: Bool
+    ) throws(LinkError) {
+        let isRing = Int(UInt32(truncatingIfNeeded: ticket)) < PendingTable.firstIndex
+        link.sayProcessor()
+        var looks = 0
+        // UNTRUSTED: a host, or another client, that sends without end does not keep this thread beyond its deadline. Once that
+        // has passed, what the rings can hold is still read.
+        let end = left == .max ? .max : oro_ticks() &+ min(left, 1 << 40) / 1000 &* oro_ticks_per_us()
+        var rounds = link.roundsToEmpty(limit: ClientCore.messagesAtOnce)
+        while true {
+            let (count, gotMine) = try receive(
+                &spare, mine: isRing ? ticket : ClientCore.nobody, until: left == 0 ? .max : end)
+            if gotMine || waiter.outcome.withLock({ $0 != nil }) {
+                unsafe receiving.pointee.patience.arrived()
+                return
+            }
+            if link.isOver { return }
+            if left == 0 {
+                rounds -= 1
+                if rounds < 0 { return }
+            } else if end != .max, oro_ticks() > end {
+                return
+            }
+            if link.hasWaiting, try pumpWaiting() { continue }
+            if pollDirects() { continue }
+            if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+            switch unsafe receiving.pointee.patience.advice() {
+            case .lookAgain: continue
+            case .checkAround where !link.sharesProcessor:
+                link.sayProcessor()
+                looks += 1
+                if unsafe receiving.pointee.patience.policy == .spin && looks & 63 == 0 {
+                    // Polling for long: hear of the peer's end, keep deadlines, let others run.
+                    try link.readSocket()
+                    oro_yield()
+                    return
+                }
+                if left != .max { return }
+                continue
+            default: break
+            }
+            if armLink() {
+                if waiter.outcome.withLock({ $0 == nil }) {
+                    let began = oro_ticks()
+                    try sleepOnLink(nanoseconds: left, isCancellable: isCancellable)
+                    unsafe receiving.pointee.patience.slept(oro_ticks() &- began)
+                }
+                disarmLink()
+            }
+            if left != .max { return }
+        }
+    }
+
+    /// Tells the host that nobody waits for `ticket` any more. Best effort: a host that cannot be told sends a late result.
+    /// With `shared` it goes the way of the requests of tasks, so that it cannot come before one of those.
+    func sendAbort(_ ticket: UInt64, _ why: IPCError, shared: Bool = false) {
+        var frame = Frame(.abort)
+        frame.ticket = ticket
+        frame.value = .string(why.name)
+        sendBriefly(frame, shared: shared)
+    }
+
+    /// Sends a frame of a few bytes. Best effort, and in order with the caller's own requests where there is room; also with
+    /// those that come after it where the thread has no ring yet, with `claiming`.
+    func sendBriefly(_ frame: Frame, shared: Bool = false, claiming: Bool = false) {
+        if link.isOver { return }
+        if claiming, !isInTask { try? link.withRing(shared: false) { _ in } }
+        // A ring of the thread's own has nobody who would write the rest of it later.
+        if !shared, !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? frame.encoded() {
+            let outcome = unsafe try? link.write(ring, count: bytes.count) { place in
+                unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) }
+            }
+            if outcome == .sent { return }
+        }
+        // The shared ring: what does not fit it now is written in the background.
+        try? link.withRing(shared: true) { (ring) throws(LinkError) in
+            try write(frame, nil, ring: ring, mayBlock: false)
+        }
+    }
+}

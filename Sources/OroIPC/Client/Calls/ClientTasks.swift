@@ -1,0 +1,274 @@
+import OroFrame
+import OroLink
+import Synchronization
+
+// Calls that suspend their task.
+extension ClientCore {
+    /// A request whose task is suspended until its result is there.
+    func call(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: CallVerb,
+        encoded: EncodedValue? = nil
+    ) async -> Result {
+        if CallExtras.areWanted(options) {
+            return await callWithExtras(command, value, bytes, options, verb: verb, encoded: encoded)
+        }
+        return await callPlainly(command, value, bytes, options, verb: verb, encoded: encoded)
+    }
+
+    @inline(__always)
+    func callPlainly(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: CallVerb,
+        encoded: EncodedValue?
+    ) async -> Result {
+        switch callPolling(command, value, bytes, options, encoded, verb) {
+        case .done(let result): return result
+        case .waits(let ticket): return await wait(ticket, nil, command, verb)
+        case .notNow: break
+        }
+        let payload: Bytes?
+        do throws(LinkError) {
+            payload = try await placed(bytes, options)
+        } catch {
+            return Result(err: IPCError(error), source: command)
+        }
+        let ticket: UInt64
+        do throws(IPCError) {
+            ticket = try begin(
+                command, value, payload, options, nil, encoded: encoded, canBeResolved: verb.canBeResolved)
+        } catch {
+            return Result(err: error, source: command)
+        }
+        return await outcome(of: ticket, options, command, verb)
+    }
+
+    /// Sends a request and answers its ticket; what becomes of it is for the caller to wait for.
+    @inline(__always)
+    func begin(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ streams: RequestStreams?,
+        encoded: EncodedValue? = nil, callback: PendingCallback? = nil, canBeResolved: Bool = false
+    ) throws(IPCError) -> UInt64 {
+        if let error = refusal(command, options) { throw error }
+        if Task.isCancelled { throw .abort() }
+        let deadline = deadline(options)
+        if let seq = options?.seq, isInFlight(seq) { throw .inFlight(seq) }
+        let seq = options?.seq ?? takeSeq()
+        attach()
+        guard isAttached.load(ordering: .relaxed) else {
+            throw .network("no thread for asynchronous calls could be started")
+        }
+        let ticket = try takeTicket(
+            seq, isChosen: options?.seq != nil, deadline: deadline, streams: streams, callback: callback,
+            canBeResolved: canBeResolved)
+        do throws(LinkError) {
+            if link.isOver { throw link.ending ?? .closed }
+            var request = Request(
+                kind: .request, command: command, value: value, encoded: encoded, bytes: try link.placed(bytes),
+                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0),
+                headers: options?.headers)
+            if let streams { request.flags = streams.flags }
+            try link.withRing(shared: true) { (ring) throws(LinkError) in
+                try send(request, ring: ring, mayBlock: false)
+            }
+        } catch {
+            pending.withLock { $0.free(ticket) }
+            throw IPCError(error)
+        }
+        if deadline != nil { background.withLock { $0 }?.noteDeadline(self) }
+        return ticket
+    }
+
+    /// Waits for the result of a request that was sent.
+    @inline(__always)
+    func outcome(
+        of ticket: UInt64, _ options: CallOptions?, _ command: String, _ verb: CallVerb
+    ) async -> Result {
+        if let outcome = pollBriefly(ticket) { return Result(outcome.of(verb), command, link: link.id) }
+        // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
+        if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
+        return await wait(ticket, options?.signal, command, verb)
+    }
+
+    /// The payload in a block, where the call would rather wait for one, or fail, than copy it through the ring.
+    func placed(_ bytes: Bytes?, _ options: CallOptions?) async throws(LinkError) -> Bytes? {
+        guard let options, options.whenFull != .copy else { return bytes }
+        if link.isForeign { throw .forked }
+        return try await link.placed(bytes, options.whenFull, until: options.timeout.map { ContinuousClock.now + $0 })
+    }
+
+    /// What came of a call that polled for its result.
+    enum Polled {
+        case done(Result)
+        /// It has a place in the table.
+        case waits(UInt64)
+        /// Nothing was sent: somebody else reads, or the call is of another shape.
+        case notNow
+    }
+
+    /// Sends a request and polls for its result, with the receiver's role from the beginning: nobody else can have the
+    /// result meanwhile, so the table of pending requests is not needed while the host is quick.
+    @inline(__always)
+    func callPolling(
+        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, _ encoded: EncodedValue?,
+        _ verb: CallVerb
+    ) -> Polled {
+        if self.options.idle == .park || !isAttached.load(ordering: .acquiring) { return .notNow }
+        if let options, options.seq != nil || options.signal != nil || options.whenFull != .copy { return .notNow }
+        if Task.isCancelled || link.isOver || !CommandName.isValid(command) || !takeRole() { return .notNow }
+        let deadline = deadline(options)
+        let seq = takeSeq()
+        let ticket = takePollingTicket()
+        if verb.canBeResolved { pollingSeq.store(seq.low64, ordering: .relaxed) }
+        do throws(LinkError) {
+            let request = Request(
+                kind: .request, command: command, value: value, encoded: encoded, bytes: try link.placed(bytes),
+                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0),
+                headers: options?.headers)
+            try link.withRing(shared: true) { (ring) throws(LinkError) in
+                try send(request, ring: ring, mayBlock: false)
+            }
+        } catch {
+            giveUpRole()
+            return .done(Result(err: IPCError(error), source: command))
+        }
+        do throws(LinkError) {
+            if let storage = try poll(for: ticket) {
+                if verb.canBeResolved { pollingSeq.store(0, ordering: .relaxed) }
+                giveUpRole()
+                return .done(Result(storage, command, link: link.id))
+            }
+        } catch {
+            failAfterReading(error)
+        }
+        return settle(ticket, seq, deadline, command, verb)
+    }
+
+    /// With the role.
+    @inline(__always)
+    private func takePollingTicket() -> UInt64 {
+        if unsafe receiving.pointee.reserved == 0 {
+            unsafe receiving.pointee.reserved = pending.withLock { $0.reserve() }
+        }
+        let ticket = unsafe PendingTable.next(receiving.pointee.reserved)
+        unsafe receiving.pointee.reserved = ticket
+        return ticket
+    }
+
+    /// The host takes its time: the request gets its place in the table. Gives the role up.
+    private func settle(
+        _ ticket: UInt64, _ seq: Seq, _ deadline: UInt64?, _ command: String, _ verb: CallVerb
+    ) -> Polled {
+        unsafe receiving.pointee.reserved = 0
+        let isTooMany = pending.withLock { pending in
+            pending.settle(ticket, seq: seq, deadline: deadline, canBeResolved: verb.canBeResolved)
+            if verb.canBeResolved { pollingSeq.store(0, ordering: .relaxed) }
+            return pending.count > options.pendingRequests
+        }
+        giveUpRole()
+        if isTooMany {
+            pending.withLock { $0.free(ticket) }
+            let error = IPCError.tooMany(options.pendingRequests)
+            sendAbort(ticket, error, shared: true)
+            return .done(Result(err: error, source: command))
+        }
+        if deadline != nil { background.withLock { $0 }?.noteDeadline(self) }
+        // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
+        if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
+        return .waits(ticket)
+    }
+
+    /// How often a task looks before it is suspended: an awake host answers sooner than a task is resumed. Once, where other
+    /// tasks wait for this very thread.
+    private var looksBeforeSuspension: Int {
+        guard let jobs = jobsHere, jobs.isCurrent else { return 16 }
+        return jobs.hasOthers ? 1 : 16
+    }
+
+    /// The result for `ticket`, if it comes soon. With the role.
+    @inline(__always)
+    private func poll(for ticket: UInt64) throws(LinkError) -> FrameStorage? {
+        for _ in 0..<looksBeforeSuspension {
+            if unsafe try receive(&receiving.pointee.spare, mine: ticket).gotMine {
+                return unsafe receiving.pointee.spare
+            }
+            _ = link.linger(32)
+        }
+        return nil
+    }
+
+    /// The same for a request that is in the table.
+    func pollBriefly(_ ticket: UInt64) -> Outcome? {
+        if options.idle == .park { return pending.withLock { $0.poll(ticket) } }
+        guard takeRole() else { return nil }
+        var outcome: Outcome?
+        do throws(LinkError) {
+            if let storage = try poll(for: ticket) {
+                pending.withLock { $0.free(ticket) }
+                outcome = .frame(storage)
+            }
+        } catch {
+            failAfterReading(error)
+        }
+        giveUpRole()
+        return outcome ?? pending.withLock { $0.poll(ticket) }
+    }
+
+    func wait(
+        _ ticket: UInt64, _ signal: AbortSignal?, _ command: String, _ verb: CallVerb
+    ) async -> Result {
+        let token = signal?.listen { [weak self] reason in self?.giveUp(ticket, .abort(reason)) }
+        let outcome = await withTaskCancellationHandler {
+            unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Outcome, Never>) in
+                suspended.add(1, ordering: .sequentiallyConsistent)
+                let now = pending.withLock { unsafe $0.wait(ticket, continuation) }
+                if let now {
+                    suspended.subtract(1, ordering: .relaxed)
+                    unsafe continuation.resume(returning: now)
+                } else {
+                    watch()
+                }
+            }
+        } onCancel: {
+            giveUp(ticket, .abort())
+        }
+        if let token { signal?.unlisten(token) }
+        outcome.takeOver()
+        return Result(outcome.of(verb), command, link: link.id)
+    }
+
+    /// Nobody waits for `ticket` any more. The abort goes the way of the request, whichever thread this is, so that it cannot come
+    /// before it: then it would say nothing.
+    func giveUp(_ ticket: UInt64, _ error: IPCError) {
+        if takesStream(ticket) { return abandon(ticket, error) }
+        complete(ticket, seq: nil, .error(error))
+        sendAbort(ticket, error, shared: true)
+    }
+
+    /// For the background thread.
+    func expire() {
+        let now = elapsedMilliseconds
+        guard let next = pending.withLock({ $0.nextDeadline }), next <= now else { return }
+        readBeforeDeadlines()
+        for ticket in pending.withLock({ $0.expire(now) }) {
+            giveUp(ticket, .timedOut(takesStream(ticket) ? .stream : .request))
+        }
+    }
+
+    /// What is there already counts as an answer in time, although this process was too busy to look.
+    private func readBeforeDeadlines() {
+        guard takeRole() else { return }
+        do throws(LinkError) {
+            for _ in 0..<16 {
+                if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count == 0 { break }
+            }
+        } catch {
+            failAfterReading(error)
+        }
+        giveUpRole()
+    }
+
+    /// When `expire` is due, as `oro_now` counts.
+    var nextDeadline: UInt64 {
+        guard let next = pending.withLock({ $0.nextDeadline }) else { return .max }
+        return start + next * 1_000_000
+    }
+}

@@ -1,0 +1,148 @@
+import CSupport
+import OroFrame
+import OroLink
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// The client behind ``Client``: sends requests from any thread or task and finds the waiter for each result.
+///
+/// A thread that waits takes the *receiver's role* when it is free and reads for everybody; no thread is switched for a
+/// result. Asynchronous calls try that for a moment too, and then leave the role to a background thread.
+// Sendable: `rings[i]` belongs to the owner of ring i (`Link.withRing`); `sleepPoller`, `patience`, `isArmed` and the
+// receiving half of `link` belong to the holder of `role`; the rest is atomic or in a mutex.
+@safe final class ClientCore: @unchecked Sendable {
+    let link: Link
+    let options: ClientOptions
+    let start: UInt64
+    let role = RoleLock()
+    let pending = Locked(PendingTable())
+    /// The ports of this client, and how they reach the host.
+    let ports: PortHome
+    /// Its links with other clients of the host.
+    let directs = DirectLinks()
+    let portRoute = ClientPortRoute()
+    let nextSeq = Atomic<UInt64>(1)
+    /// Callers have chosen seqs of their own: the next own one may be taken.
+    let hasChosenSeqs = Atomic<Bool>(false)
+    /// The seq of the call by `send` that polls for its result, and is not in the table of those that wait; 0: there is none.
+    let pollingSeq = Atomic<UInt64>(0)
+    let late = Atomic<Int>(0)
+    /// Threads that tell everything that waits of the link's end.
+    let failing = Atomic<Int>(0)
+    /// Called once when the link is over.
+    let atEnd = Locked<(@Sendable () -> Void)?>(nil)
+    /// Results of calls that may use an earlier one.
+    let cache: Locked<ResultCache>
+    /// What the host said it is, once it was asked.
+    let primordials = Locked<Value?>(nil)
+    let rings: UnsafeMutablePointer<RingState>
+
+    /// What the holder of the role keeps, outside the object: no access of the hot path needs a check for exclusivity.
+    struct Receiving: ~Copyable {
+        var patience: Patience
+        /// The link says this side sleeps, for the background thread.
+        var isArmed = false
+        /// For what comes to tasks.
+        var spare: FrameStorage
+        /// Payloads copied out of rings.
+        let copied = CopyCount()
+        /// A reserved place in the table, for calls that poll for their results; 0: there is none.
+        var reserved: UInt64 = 0
+        /// A message of a port that comes in several frames.
+        var ports = PortReader(columns: PortReader.columnsOfHost)
+    }
+    let receiving: UnsafeMutablePointer<Receiving>
+    var sleepPoller: Poller?
+    let kicker: Descriptor
+    /// Ticks a thread polls before it looks around.
+    let briefly: UInt64
+
+    /// The background thread, once an asynchronous call needed it.
+    let background = Locked<ClientReactor?>(nil)
+    let isAttached = Atomic<Bool>(false)
+    /// Its jobs; see `jobsHere`.
+    let jobs = unsafe Atomic<Unmanaged<ReactorJobs>?>(nil)
+    /// News of the socket (1) or the end of the process (2) that the background thread could not look at yet.
+    let unheard = Atomic<Int>(0)
+    /// The background thread looks at this link in every turn, so nobody need arm it.
+    let isWatched = Atomic<Bool>(false)
+    /// Chunks of bodies that wait for room in the shared ring, with the bytes they count for.
+    let waitingChunks = Locked<[(sender: StreamSender, cost: Int)]>([])
+    /// The background thread looks at the deadlines of this client's calls.
+    let hasDeadlines = Atomic<Bool>(false)
+    /// Tasks that are suspended until their results are there, and streams whose end has not come.
+    let suspended = Atomic<Int>(0)
+
+    /// Who hears what the host tells without being asked.
+    let events = EventDispatcher()
+    /// The host knows that somebody listens.
+    let listening = Locked(false)
+
+    /// Somebody depends on the background thread: a task that is suspended, a stream, a message that waits for room. While nobody
+    /// does, the link is left alone by it, and tasks that poll for their own results have the processor to themselves.
+    var needsWatch: Bool {
+        suspended.load(ordering: .sequentiallyConsistent) > 0 || link.hasWaiting || link.wantsBlocks
+            || directs.hasWaiting
+    }
+
+    /// Payload bytes copied in user space so far, on their way out and in.
+    var copiedBytes: Int {
+        var sum = unsafe receiving.pointee.copied.bytes
+        for ring in 0..<Int(ORO_RINGS_MAX) { unsafe sum += rings[ring].copied.bytes }
+        return sum + link.arena.copied.load(ordering: .relaxed)
+    }
+
+    /// What belongs to one ring of this side.
+    struct RingState: ~Copyable {
+        var numbers = RouteNumbers()
+        var spare: FrameStorage
+        var generation: UInt32 = 0
+        let waiter = ThreadWaiter()
+        /// Payloads copied into the ring.
+        let copied = CopyCount()
+
+        init(_ account: ByteAccount) { spare = FrameStorage(account) }
+    }
+
+    init(_ link: Link, _ options: ClientOptions) throws(LinkError) {
+        self.link = link
+        self.options = options
+        // First: an error before everything is set frees nothing that is in memory of its own.
+        kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
+        start = link.start
+        cache = Locked(ResultCache(most: options.cachedResults))
+        CallDebug.readEnvironment()
+        ports = PortHome(route: portRoute)
+        unsafe receiving = .allocate(capacity: 1)
+        let account = ByteAccount(
+            limit: options.receivedBytes, total: nil,
+            ByteAccount.Settings(own: "ClientOptions.receivedBytes", total: ""))
+        link.account = account
+        unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle), spare: FrameStorage(account)))
+        briefly = 200 * oro_ticks_per_us()
+        unsafe rings = .allocate(capacity: Int(ORO_RINGS_MAX))
+        for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState(account)) }
+        link.arena.setServer { [weak self] in self?.serveBlocks() }
+        events.onListeningChanged { [weak self] in self?.listeningChanged() }
+        portRoute.attach(self)
+        link.introductions = self
+    }
+
+    deinit {
+        link.end(.closed)
+        closeDirectLinks(.closed)
+        // Retained when it was set.
+        unsafe jobs.load(ordering: .relaxed)?.release()
+        unsafe receiving.deinitialize(count: 1)
+        unsafe receiving.deallocate()
+        unsafe rings.deinitialize(count: Int(ORO_RINGS_MAX))
+        unsafe rings.deallocate()
+    }
+
+    var elapsedMilliseconds: UInt64 { (oro_now() - start) / 1_000_000 }
+}

@@ -1,0 +1,271 @@
+import OroFrame
+import OroLink
+
+extension Host {
+    /// Takes conversations that clients open under `name` with ``Client/openPort(_:)``: `accept` gets the other end, and who
+    /// opened it, in a task. `nil` takes none any more. Of two for one name the later counts.
+    ///
+    /// ```swift
+    /// host.acceptPorts("chat") { port, client in
+    ///     port.onmessage = { event in try? port.postMessage(["you said": event.data]) }
+    /// }
+    /// ```
+    public func acceptPorts(_ name: String, _ accept: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {
+        core.ports.setAcceptor(name, accept)
+    }
+}
+
+/// How the ports of a host reach its broker: on the host's thread, in the order they were asked to.
+final class HostPortRoute: PortRoute {
+    private let host: Locked<Weak>
+
+    private struct Weak {
+        weak var core: HostCore?
+    }
+
+    init() { host = Locked(Weak()) }
+
+    func attach(_ core: HostCore) { host.withLock { $0.core = core } }
+
+    func send(_ order: PortOrder) throws(LinkError) {
+        guard let core = host.withLock({ $0.core }) else { throw .closed }
+        let isTaken = core.reactor.submit { [weak core] in
+            // The engine's own orders are none that cannot be.
+            try? core?.broker.takeLocal(order)
+        }
+        if !isTaken { throw .closed }
+    }
+
+    func hearOrders() {}
+    // Its way to a client is direct already.
+    func directLink(_ id: UInt64) -> DirectTransport? { nil }
+    // The host's own thread reads.
+    func watch(_ isWanted: Bool) {}
+    func read(until came: () -> Bool) {}
+    var isSpinning: Bool { false }
+    var takesDescriptors: Bool { host.withLock { $0.core }?.options.ports.allowsDescriptors ?? false }
+    // The window of a port is a bound for those of the host's own program.
+    func hasRoom(forDescriptors count: Int) -> Bool { true }
+}
+
+/// The host itself, as an owner of ports.
+final class LocalPorts: PortMember {
+    private let home: PortHome
+
+    init(_ home: PortHome) { self.home = home }
+
+    override func deliver(_ delivery: PortDelivery) { home.take(.message(delivery)) }
+    override func tellConsumed(_ number: UInt64, _ count: UInt64) {
+        home.take(.consumed(number, count: SequenceNumber(own: count)))
+    }
+    override func tellClosed(_ number: UInt64, reason: String?) { home.take(.closed(number, reason: reason)) }
+    override func accepts(_ name: String) -> Bool { home.accepts(name) }
+    override func opened(_ number: UInt64, name: String, by member: PortMember) {
+        home.take(.opened(number, name: name, member.client))
+    }
+}
+
+/// A client, as an owner of ports.
+final class LinkPorts: PortMember {
+    /// Has this object.
+    fileprivate unowned let host: HostLink
+    /// A message that comes in several frames, for each ring.
+    fileprivate var readers: [Int: PortReader] = [:]
+    /// Descriptors of this client's that are kept here, and how many were let go.
+    private var keptDescriptors = 0
+    private var returnedDescriptors: UInt64 = 0
+    /// How many of those that were passed to it the client has taken in.
+    private var claimedDescriptors: UInt64 = 0
+
+    init(_ host: HostLink) {
+        self.host = host
+        super.init()
+        let core = unsafe host.core
+        broadcasts.most = core.options.ports.broadcastBytesPerLink
+    }
+
+    override var sliceOwner: UInt64 { host.key }
+    override var account: ByteAccount? { host.link.account }
+    override var hasRoom: Bool { !host.link.isBackedUp(0) && !isOver }
+    private var isOver: Bool { host.isEnded || host.link.isOver }
+    override var client: PortClient { PortClient(id: host.key, identity: host.link.peer) }
+
+    override func deliver(_ delivery: PortDelivery) {
+        var message = PortFrame.Message(
+            number: delivery.number, seq: delivery.seq, consumed: delivery.consumed, content: delivery.content,
+            carried: delivery.carried.map(\.row))
+        if let descriptors = delivery.content.descriptors, takesDescriptors, !descriptors.list.isEmpty {
+            // Without them, where they cannot be passed now: that is a message that cannot be read.
+            message.firstDescriptor = (try? host.link.pass(descriptors.list)) ?? nil
+        }
+        send { (host) throws(LinkError) in
+            var failure: IPCError?
+            var isClaimed = false
+            func write() throws(LinkError) {
+                try PortWriter.write(message) { (frame, payload) throws(LinkError) in
+                    let isClaim = PortOperation(frame) == .descriptors
+                    // Once: the client may have taken them in already.
+                    if failure != nil || (isClaim && isClaimed) { return }
+                    failure = try host.send(frame, payload)
+                    if isClaim, failure == nil { isClaimed = true }
+                }
+            }
+            try write()
+            guard failure != nil else {
+                // Also for a port that it has no more: they are to be closed there, although nobody may be waiting for anything.
+                if message.firstDescriptor != nil { Introduction.nudge(host.link) }
+                return
+            }
+            // This client does not take so much: it is told of a message that cannot be read.
+            failure = nil
+            message.content = .unreadable
+            message.content.descriptors = delivery.content.descriptors
+            try write()
+        }
+    }
+
+    // MARK: Descriptors
+
+    private var takesDescriptors: Bool { host.link.peerTakesDescriptors && !isGone && !isOver }
+
+    override func hasRoom(for descriptors: CarriedDescriptors?) -> Bool {
+        guard let descriptors, takesDescriptors else { return true }
+        return host.link.passedDescriptors - claimedDescriptors + UInt64(descriptors.list.count)
+            <= UInt64(Link.descriptorsAtOnce)
+    }
+
+    /// UNTRUSTED: a count that cannot be says nothing.
+    override func note(claimed count: UInt64) {
+        guard count > claimedDescriptors, count <= host.link.passedDescriptors else { return }
+        claimedDescriptors = count
+        host.flushPorts()
+    }
+
+    /// UNTRUSTED: descriptors for the client's next message. They count for it until nobody here has them any more.
+    fileprivate func claim(_ first: UInt64, _ count: Int) throws(LinkError) -> CarriedDescriptors {
+        let (list, skipped) = try host.link.claim(first, count: count)
+        keptDescriptors += skipped
+        letGo(skipped)
+        let core = unsafe host.core
+        keptDescriptors += count
+        guard keptDescriptors <= Link.descriptorsAtOnce else {
+            throw .violation("more than \(Link.descriptorsAtOnce) descriptors that nobody has taken")
+        }
+        if core.broker.descriptors + count > core.options.ports.descriptors {
+            letGo(count)
+            return CarriedDescriptors([])
+        }
+        core.broker.descriptors += count
+        let id = host.key
+        return CarriedDescriptors(list) { [weak core] list in
+            // On whatever thread the last one lets go of them. The client is told before they are closed: whoever sees them closed
+            // finds that there is room for others.
+            _ = core?.reactor.submit { [weak core] in
+                guard let core else { return }
+                core.broker.descriptors -= count
+                core.links[id]?.ports.letGo(count)
+                withExtendedLifetime(list) {}
+            }
+        }
+    }
+
+    private func letGo(_ count: Int) {
+        if count == 0 { return }
+        keptDescriptors -= count
+        returnedDescriptors += UInt64(count)
+        var frame = PortOperation.returned.frame(0)
+        frame.seq = Seq(returnedDescriptors)
+        send(frame)
+    }
+
+    override func tellConsumed(_ number: UInt64, _ count: UInt64) {
+        var frame = PortOperation.consumed.frame(number)
+        frame.seq = Seq(count)
+        send(frame)
+    }
+
+    override func tell(_ way: PortWayFrame) {
+        send(way.frame)
+        // Others wait for the answer; this client may have posted something and be waiting for nothing.
+        if way.step == .stop || way.step == .drain, !isGone, !isOver { Introduction.nudge(host.link) }
+    }
+
+    override var canBeIntroduced: Bool { host.link.isIntroducible && !isGone && !isOver }
+
+    override func introduce(to other: PortMember, as id: UInt64) -> Bool {
+        guard let other = other as? LinkPorts else { return false }
+        if (try? Introduction.make(host.link, other.host.link, id: id)) == true { return true }
+        for each in [self, other] { each.refuse(introduction: id) }
+        return false
+    }
+
+    override func refuse(introduction id: UInt64) {
+        if !isGone, !isOver { Introduction.refuse(id, over: host.link) }
+    }
+
+    override func tellClosed(_ number: UInt64, reason: String?) {
+        var frame = PortOperation.close.frame(number)
+        frame.value = reason.map { .string($0) }
+        send(frame)
+    }
+
+    private func send(_ frame: Frame) {
+        send { (host) throws(LinkError) in _ = try host.send(frame, nil) }
+    }
+
+    /// What is sent to a client may be the doing of another, which must not suffer for its broken link.
+    private func send(_ body: (HostLink) throws(LinkError) -> Void) {
+        if isGone || isOver { return }
+        let core = unsafe host.core
+        do throws(LinkError) {
+            try body(host)
+            // A link at rest is armed for news, not for room: what did not fit has to be written by polling.
+            if host.link.isBackedUp(0) { core.activate(host) }
+        } catch {
+            let why = error
+            core.submit(to: host.key) { (_) throws(LinkError) in throw why }
+        }
+    }
+}
+
+extension LinkPorts: Introductions {
+    /// UNTRUSTED: the client offers its half of a link with another client. That one checks it.
+    func hear(_ news: consuming IntroductionNews) throws(LinkError) {
+        guard news.isOffer else { throw .violation("a client introduces somebody") }
+        let (id, isRefusal) = (news.id, news.isRefusal)
+        var news = Optional(news)
+        try unsafe host.core.broker.hear(offerFor: id, isRefusal: isRefusal, from: self) { partner in
+            guard let partner = partner as? LinkPorts, let news = news.take() else { return false }
+            return (try? news.pass(on: partner.host.link)) ?? false
+        }
+    }
+
+    func nudged() throws(LinkError) { throw .violation("a client nudges its host") }
+}
+
+extension PortBroker {
+    /// An order of the host's own ports.
+    func takeLocal(_ order: PortOrder) throws(LinkError) {
+        guard let local else { return }
+        try take(order, from: local)
+    }
+}
+
+extension HostLink {
+    /// UNTRUSTED: a frame of ports.
+    func takePort(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
+        let broker = unsafe core.broker
+        guard
+            let frame = try ports.readers[ring, default: PortReader(columns: PortReader.columnsOfClient)].read(storage)
+        else { return }
+        if case .descriptors(let first, let count) = frame {
+            let claimed = try ports.claim(first.value, count)
+            ports.readers[ring]?.attach(claimed)
+        } else if let order = try frame.order() {
+            try broker.take(order, from: ports)
+        }
+    }
+
+    /// There is room in the ring again.
+    func flushPorts() { unsafe core.broker.pumpWaiting(of: ports) }
+}

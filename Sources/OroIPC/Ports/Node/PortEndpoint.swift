@@ -1,0 +1,487 @@
+import CSupport
+import DequeModule
+import OroFrame
+import OroLink
+import Synchronization
+
+/// One end of a channel, as the process that owns it knows it.
+///
+/// Users have it as an ``IPCMessagePort``, which loses it when it is closed or given away.
+// Sendable: all that changes belongs to whoever has the lock of its home, or is atomic.
+@safe final class PortEndpoint: @unchecked Sendable {
+    let id: UInt64
+    private let firstHome: PortHome
+    /// Where it has moved, once, if it has: a home that a link has, from that of this process. Retained.
+    private let laterHome = unsafe Atomic<Unmanaged<PortHome>?>(nil)
+
+    /// What the broker calls it; 0 while it is known in this process alone.
+    var number: UInt64 = 0
+    /// The other end, while both are known in this process alone.
+    var other: PortEndpoint?
+    /// The handle that may use it; `nil` while it travels, and when it is closed.
+    private(set) weak var owner: IPCMessagePort?
+    /// The same, to compare with a handle at hand.
+    private var ownerName: ObjectIdentifier?
+    /// The same, while it has listeners: a port that somebody listens to lives until it is closed.
+    private var kept: IPCMessagePort?
+    private(set) var isOwned = false
+    private(set) var isOver = false
+
+    // What goes out.
+    var sent: UInt64 = 0
+    var acknowledged: UInt64 = 0
+    /// What the messages count for that were sent and not acknowledged, and since when that is known.
+    private var costs: Deque<Int> = []
+    private var costSum = 0
+    private var roomWaiters: [UInt64: Waiter] = [:]
+    /// The home knows that there are some.
+    private var isWaitingForRoom = false
+    private var lastWaiter: UInt64 = 0
+
+    // What comes in.
+    /// The next message that is expected.
+    var received: UInt64 = 0
+    /// Messages that were taken, and how many of these the other end knows of.
+    var consumed: UInt64 = 0
+    var said: UInt64 = 0
+    private var unsaidCost = 0
+    /// Each message is said to be taken at once: the other end waits for that.
+    var saysAtOnce = false
+    private(set) var inbox: Deque<Arrival> = []
+    /// The other end is closed: nothing comes behind what is in the inbox.
+    private var ending: Ending?
+    /// The handle that has found nothing, and will find nothing until this is 0 again. Read without the lock.
+    private let quietFor = Atomic<UInt>(0)
+
+    private(set) var isStarted = false
+    let listeners = PortListeners()
+    private var isDispatching = false
+    private var reader: Waiter?
+    private var thread: Word?
+    private var isWatched = false
+
+    /// Its direct way, if it has one.
+    var way: PortWay?
+
+    struct Ending {
+        var reason: String?
+        var isTold = false
+    }
+
+    /// A message that has come.
+    struct Arrival: Sendable {
+        var content: PortContent
+        /// The ports that came with it.
+        var carried: [PortEndpoint]
+        /// It came by a direct way.
+        var isDirect = false
+    }
+
+    init(home: PortHome, id: UInt64) {
+        firstHome = home
+        self.id = id
+    }
+
+    deinit {
+        // Retained when it was set.
+        unsafe laterHome.load(ordering: .relaxed)?.release()
+    }
+
+    static func randomID() -> UInt64 {
+        var id: UInt64 = 0
+        // 8 bytes are there. Without randomness ids repeat, which gives nobody a port.
+        _ = unsafe oro_random(&id, 8)
+        return id
+    }
+
+    var home: PortHome {
+        // SYNC: acquire pairs with the release in `move`. It is retained as long as this object is there.
+        unsafe laterHome.load(ordering: .acquiring)?.takeUnretainedValue() ?? firstHome
+    }
+
+    /// Runs `body` with the lock of the home, which changes once, when the channel leaves its process.
+    func withLock<R: Sendable, E: Error>(_ body: (PortHome) throws(E) -> R) throws(E) -> R {
+        while true {
+            let home = home
+            let result = try home.withLock { () throws(E) -> R? in
+                // Only from the home of this process.
+                if home.isLocal, self.home !== home { return nil }
+                return try body(home)
+            }
+            if let result { return result }
+        }
+    }
+
+    /// With the locks of both homes.
+    func move(to home: PortHome) {
+        precondition(firstHome.isLocal && self.home === firstHome, "a port moves once")
+        if isWaitingForRoom {
+            // The new home is told by `moved`.
+            isWaitingForRoom = false
+            firstHome.note(self, isWaitingForRoom: false)
+        }
+        unsafe laterHome.store(.passRetained(home), ordering: .releasing)
+    }
+
+    // MARK: Owning (with the lock)
+
+    /// A new handle, which may use it from now on. `isKeeping`: it keeps the link.
+    func own(isKeeping: Bool = true) -> IPCMessagePort {
+        let handle = IPCMessagePort(self, isKeeping: isKeeping)
+        owner = handle
+        ownerName = ObjectIdentifier(handle)
+        isOwned = true
+        IPCMessagePort.register(handle)
+        return handle
+    }
+
+    /// (A handle that goes closes its end before another can stand at its place in memory.)
+    func isOwned(by handle: IPCMessagePort) -> Bool { isOwned && ownerName == ObjectIdentifier(handle) && !isOver }
+
+    /// The handle nobody listens to is gone: so is the port. (Its weak reference is, too.)
+    func abandon() { if isOwned && owner == nil { closeHere() } }
+
+    /// The handle may not use it any more: it is on its way to somebody else.
+    func disown() {
+        isOwned = false
+        if let owner { IPCMessagePort.unregister(owner) }
+        owner = nil
+        ownerName = nil
+        isStarted = false
+        let gone = listeners.removeAll()
+        home.later { _ = gone }
+        wakeAll()
+        refreshWatch()
+    }
+
+    // MARK: Sending (with the lock)
+
+    /// A further message has to wait.
+    var isFull: Bool {
+        let waiting = other.map { UInt64($0.inbox.count) } ?? (sent - acknowledged)
+        return waiting >= PortLimits.window || (costSum >= PortLimits.windowBytes && waiting > 0)
+    }
+
+    func note(sent cost: Int) {
+        sent += 1
+        costs.append(cost)
+        costSum += cost
+    }
+
+    /// The same, of which only the low bits are known.
+    func acknowledge(low: UInt32) {
+        acknowledge(acknowledged + UInt64((low &- UInt32(truncatingIfNeeded: acknowledged)) & PortOperation.countMask))
+    }
+
+    /// The other end has taken so many messages in all.
+    func acknowledge(_ count: UInt64) {
+        // UNTRUSTED: a count that cannot be says nothing.
+        guard count > acknowledged, count <= sent else { return }
+        var taken = count - acknowledged
+        acknowledged = count
+        // Messages of an earlier owner have no cost here.
+        while UInt64(costs.count) > sent - acknowledged, taken > 0 {
+            costSum -= costs.popFirst() ?? 0
+            taken -= 1
+        }
+        way?.acknowledge(count)
+        wakeForRoom()
+    }
+
+    func wakeForRoom() {
+        guard !roomWaiters.isEmpty, !isFull || isOver || !isOwned || ending != nil else { return }
+        let waiting = Array(roomWaiters.values)
+        roomWaiters = [:]
+        home.later { for task in waiting { task.resume() } }
+        refreshWatch()
+    }
+
+    /// Waits for room; `nil` when there is some. The token takes it back.
+    func waitForRoom(_ waiter: Waiter, for descriptors: CarriedDescriptors? = nil) -> UInt64? {
+        guard isFull || !home.hasRoom(for: descriptors), isOwned, !isOver, ending == nil else { return nil }
+        lastWaiter += 1
+        roomWaiters[lastWaiter] = waiter
+        refreshWatch()
+        return lastWaiter
+    }
+
+    func cancelRoom(_ token: UInt64) {
+        guard let task = roomWaiters.removeValue(forKey: token) else { return }
+        home.later { task.resume() }
+        refreshWatch()
+    }
+
+    // MARK: Receiving (with the lock)
+
+    func arrive(_ arrival: Arrival) {
+        inbox.append(arrival)
+        wakeReader()
+    }
+
+    /// Something may be there for whoever reads.
+    private func wakeReader() {
+        quietFor.store(0, ordering: .releasing)
+        if let reader {
+            self.reader = nil
+            home.later { reader.resume() }
+            refreshWatch()
+        }
+        if let thread { home.later { thread.change() } }
+        dispatchIfNeeded()
+    }
+
+    private var isReady: Bool { !inbox.isEmpty || (ending.map { !$0.isTold } ?? false) }
+
+    private func dispatchIfNeeded() {
+        guard isOwned, isReady, !isDispatching, isStarted || inbox.isEmpty, !listeners.isEmpty else { return }
+        isDispatching = true
+        home.later { [self] in
+            // Handlers run one after the other, on no thread that reads a link.
+            Task.detached(executorPreference: HandlerPool.current) { self.dispatch() }
+        }
+    }
+
+    enum Taken: Sendable {
+        case message(Arrival)
+        /// The other end is closed.
+        case closed(reason: String?)
+    }
+
+    /// The next thing that came; `nil` when there is none.
+    func takeNext() -> Taken? {
+        if let arrival = inbox.popFirst() {
+            consumed += 1
+            other?.wakeForRoom()
+            way?.noteTaken(arrival)
+            if number != 0 { say(arrival) }
+            return .message(arrival)
+        }
+        guard let ending, !ending.isTold else { return nil }
+        self.ending?.isTold = true
+        let reason = ending.reason
+        closeHere()
+        return .closed(reason: reason)
+    }
+
+    enum Look: Sendable {
+        case taken(Taken)
+        case nothing
+        /// Nothing will come: it is closed, or not that handle's any more.
+        case over
+    }
+
+    /// The same for a thread that waits with `handle`; and afterwards ``isQuiet(for:)`` where that is so.
+    func look(for handle: IPCMessagePort) -> Look {
+        guard isOwned(by: handle) else { return .over }
+        let taken = takeNext()
+        if inbox.isEmpty, ending == nil {
+            quietFor.store(UInt(bitPattern: ObjectIdentifier(handle)), ordering: .relaxed)
+        }
+        if let taken { return .taken(taken) }
+        return isAtEnd ? .over : .nothing
+    }
+
+    /// ``look(for:)`` would find nothing now. Without the lock.
+    func isQuiet(for handle: IPCMessagePort) -> Bool {
+        // SYNC: relaxed: who is told that there is something takes the lock to get it.
+        quietFor.load(ordering: .relaxed) == UInt(bitPattern: ObjectIdentifier(handle))
+    }
+
+    /// Tells the other end how far this one is, now and then; at once when somebody's memory is held.
+    private func say(_ arrival: Arrival) {
+        unsaidCost += arrival.content.cost
+        let holds = arrival.content.isBorrowed || !arrival.carried.isEmpty
+        guard
+            holds || saysAtOnce || consumed - said >= PortLimits.sayAfter || unsaidCost >= PortLimits.sayAfterBytes
+        else { return }
+        if way?.saysConsumed(consumed) != true {
+            try? home.send(.consumed(number, count: SequenceNumber(own: consumed)))
+        }
+        noteSaid()
+    }
+
+    func noteSaid() {
+        said = consumed
+        unsaidCost = 0
+    }
+
+    /// The other end is closed. What came before is still delivered.
+    func otherClosed(_ reason: String?) {
+        guard ending == nil, !isOver else { return }
+        ending = Ending(reason: reason)
+        other = nil
+        wakeForRoom()
+        // One that nobody has yet is told when somebody has it.
+        wakeReader()
+    }
+
+    /// Nothing comes any more.
+    var isAtEnd: Bool { ending != nil && inbox.isEmpty }
+
+    /// What came, to be sent another way, in which everything is counted from the beginning.
+    func takeInbox() -> Deque<Arrival> {
+        defer { inbox = [] }
+        (received, consumed, said, unsaidCost) = (0, 0, 0, 0)
+        return inbox
+    }
+
+    /// It has become known to a broker: whoever waits does so in another way.
+    func moved() {
+        refreshWatch()
+        wakeReader()
+        wakeForRoom()
+    }
+
+    // MARK: Reading
+
+    /// A reader that finds nothing waits. False: there is something.
+    func wait(_ waiter: Waiter) -> Bool {
+        if isReady || !isOwned || isOver { return false }
+        reader = waiter
+        refreshWatch()
+        return true
+    }
+
+    func stopWaiting() {
+        guard let reader else { return }
+        self.reader = nil
+        home.later { reader.resume() }
+        refreshWatch()
+    }
+
+    /// A thread that sleeps until something is there; `nil` takes it back. False: there is something.
+    func setThread(_ word: Word?) -> Bool {
+        if word != nil, isReady || !isOwned || isOver { return false }
+        thread = word
+        refreshWatch()
+        return true
+    }
+
+    func start() {
+        isStarted = true
+        refreshWatch()
+        dispatchIfNeeded()
+    }
+
+    func listenersChanged() {
+        refreshWatch()
+        dispatchIfNeeded()
+    }
+
+    /// Hands what has come to the listeners, in order; in a task.
+    private func dispatch() {
+        while true {
+            let next = withLock { _ -> Taken? in
+                guard isOwned, isStarted || inbox.isEmpty, !listeners.isEmpty, let taken = takeNext() else {
+                    isDispatching = false
+                    return nil
+                }
+                return taken
+            }
+            guard let taken = next else { return }
+            listeners.dispatch(IPCMessageEvent(taken))
+            if case .closed = taken {
+                withLock { home in
+                    isDispatching = false
+                    let gone = listeners.removeAll()
+                    home.later { _ = gone }
+                    if isOver { isOwned = false }
+                    // Nobody listens any more, so nothing here keeps the handle, and with it the link.
+                    refreshWatch()
+                }
+                return
+            }
+        }
+    }
+
+    private func refreshWatch() {
+        if isWaitingForRoom == roomWaiters.isEmpty {
+            isWaitingForRoom = !roomWaiters.isEmpty
+            home.note(self, isWaitingForRoom: isWaitingForRoom)
+        }
+        let wasKept = kept
+        kept = listeners.isEmpty || !isOwned ? nil : owner
+        if wasKept !== kept { home.later { _ = wasKept } }
+        let wanted =
+            number != 0 && isOwned && !isOver
+            && (reader != nil || thread != nil || !roomWaiters.isEmpty || !listeners.isEmpty)
+        if wanted == isWatched { return }
+        isWatched = wanted
+        home.countWatched(wanted ? 1 : -1)
+    }
+
+    private func wakeAll() {
+        let waiting = Array(roomWaiters.values) + (reader.map { [$0] } ?? [])
+        roomWaiters = [:]
+        reader = nil
+        quietFor.store(0, ordering: .releasing)
+        let thread = thread
+        home.later {
+            for task in waiting { task.resume() }
+            thread?.change()
+        }
+    }
+
+    // MARK: Ending (with the lock)
+
+    /// It is closed on this side; what came and nobody took goes.
+    func closeHere() {
+        if isOver { return }
+        isOver = true
+        if let other {
+            self.other = nil
+            other.otherClosed(nil)
+        } else if number != 0 {
+            way?.stop()
+            way?.leave(keeping: false)
+            try? home.send(.close(number))
+            home.forget(self)
+        }
+        // The listeners of a port that its other end closed hear of that first.
+        if ending == nil || ending?.isTold == false {
+            let gone = listeners.removeAll()
+            home.later { _ = gone }
+        }
+        let handle = owner
+        if let handle { IPCMessagePort.unregister(handle) }
+        home.later { _ = handle }
+        isOwned = isOwned && ending?.isTold == true && !listeners.isEmpty
+        discardInbox()
+        wakeAll()
+        refreshWatch()
+    }
+
+    /// Its end is on its way to somebody else: what came and was not taken is given to whoever gets it.
+    func leave() {
+        disown()
+        if number != 0 {
+            isOver = true
+            way?.leave(keeping: true)
+            home.forget(self)
+            discardInbox()
+        }
+    }
+
+    /// Ports in messages that nobody took: the broker knows what becomes of those it has; the others are closed.
+    func discardInbox() {
+        let all = inbox
+        inbox = []
+        home.later { _ = all }
+        for arrival in all {
+            for port in arrival.carried { port.discard(with: home) }
+        }
+    }
+
+    private func discard(with home: PortHome) {
+        guard self.home === home else {
+            // Of another home, whose lock this is not.
+            let port = self
+            return home.later { port.withLock { _ in port.closeHere() } }
+        }
+        if number == 0 { return closeHere() }
+        isOver = true
+        home.forget(self)
+        discardInbox()
+        refreshWatch()
+    }
+}

@@ -1,0 +1,272 @@
+import OroFrame
+public import OroLink
+
+/// What the owner of ports tells the broker. From a client these are frames (`PortFrame.swift`), in the host calls.
+enum PortOrder: Sendable {
+    /// A new port, whose other end goes to whoever answers to this name.
+    case open(UInt64, name: String, PortOpening)
+    /// A new channel; both ends belong to the sender.
+    case channel(UInt64, UInt64)
+    case message(PortPosting)
+    /// So many messages that came to this port were taken by its owner.
+    case consumed(UInt64, count: SequenceNumber)
+    case close(UInt64)
+    case way(PortWayFrame)
+    /// So many descriptors in all, of those that the broker passed on, have been taken in.
+    case claimed(SequenceNumber)
+}
+
+/// Who is to get the other end of a port that is opened by name.
+enum PortOpening: Sendable {
+    /// What the host listens with, ``Host/acceptPorts(_:_:)``.
+    case host
+    /// The next client that says the same name.
+    case meeting
+    /// The hub: it is a subscription to this name.
+    case broadcast(origin: String, BroadcastKeeping)
+
+    /// As a frame has it.
+    var value: Value {
+        switch self {
+        case .host: .int(0)
+        case .meeting: .int(1)
+        case .broadcast(let origin, let keeping): .array([.int(2), .string(origin), .int(keeping.rawValue)])
+        }
+    }
+
+    /// UNTRUSTED.
+    init?(_ value: Value) {
+        switch value {
+        case .int(0): self = .host
+        case .int(1): self = .meeting
+        case .array(let parts):
+            guard parts.count == 3, parts[0] == .int(2), case .string(let origin) = parts[1], origin.utf8.count <= 255,
+                case .int(let number) = parts[2], let keeping = BroadcastKeeping(rawValue: number)
+            else { return nil }
+            self = .broadcast(origin: origin, keeping)
+        default: return nil
+        }
+    }
+}
+
+/// A message on its way from a port.
+struct PortPosting: Sendable {
+    /// The port that posts it, as its owner calls it.
+    var number: UInt64
+    /// Its place among all messages that were ever posted at this end of the channel, by whomever.
+    var seq: SequenceNumber
+    /// How many messages that came to this port were taken: the low bits.
+    var consumed: UInt32
+    var content: PortContent
+    /// Ports that go with it.
+    var carried: [Carried] = []
+
+    struct Carried: Sendable {
+        var number: UInt64
+        /// How many messages that came to that port were taken: what comes after goes to its new owner. This is the cut at
+        /// which a transfer divides what is on its way.
+        var consumed: SequenceNumber
+        var id: UInt64
+    }
+}
+
+/// What the broker tells the owner of ports.
+enum PortNews: Sendable {
+    case message(PortDelivery)
+    case consumed(UInt64, count: SequenceNumber)
+    /// The other end is closed, after so many messages in all; `nil`: nobody knows how many there were.
+    case closed(UInt64, reason: String?)
+    /// Somebody opened a port by name; this is its other end.
+    case opened(UInt64, name: String, PortClient)
+    case way(PortWayFrame)
+    /// There is room for further descriptors.
+    case descriptorRoom
+}
+
+/// A message on its way to a port.
+struct PortDelivery: Sendable {
+    var number: UInt64
+    var seq: SequenceNumber
+    /// How many of this port's own messages were taken at the other end: the low bits.
+    var consumed: UInt32
+    var content: PortContent
+    var carried: [Carried] = []
+
+    /// A port that comes with it.
+    struct Carried: Sendable {
+        var number: UInt64
+        /// The first message that will come.
+        var received: SequenceNumber
+        /// Messages posted from that end so far, and how many of them were taken.
+        var sent: SequenceNumber
+        var acknowledged: SequenceNumber
+        var id: UInt64
+    }
+}
+
+/// What a message says, encoded.
+struct PortContent: Sendable {
+    enum Form: Sendable {
+        /// As it came: value and last buffer stand in the frame.
+        case frame(FrameStorage)
+        case value(Value)
+        case encoded(EncodedValue)
+        /// One small thing, which stands in place.
+        case short(ShortStructured)
+    }
+    var form: Form
+    /// Buffers, in the order of their numbers; without the one in a frame.
+    var buffers = BytesList.none
+    /// `nil`, or none: none came, or none may come.
+    var descriptors: CarriedDescriptors?
+
+    /// What it counts for in the books of who has to keep it: bytes of private memory.
+    var cost: Int {
+        var sum = 64
+        for buffer in buffers where buffer.place == .ours { sum += buffer.count }
+        if let descriptors { sum += descriptors.list.count * PortLimits.descriptorCost }
+        guard case .frame(let storage) = form else { return sum }
+        let header = storage.header
+        sum += Int(header.valueBytes)
+        return header.flags.contains(.lent) ? sum : sum + Int(header.payloadBytes)
+    }
+
+    /// It holds memory, or descriptors, of somebody else's.
+    var isBorrowed: Bool {
+        if descriptors != nil { return true }
+        if case .frame(let storage) = form, storage.header.flags.contains(.lent) { return true }
+        return buffers.contains { $0.isBorrowed }
+    }
+
+    /// All buffers.
+    var allBuffers: BytesList {
+        guard case .frame(let storage) = form, let payload = storage.payload else { return buffers }
+        return buffers.isEmpty ? .one(payload) : BytesList(buffers.array + [payload])
+    }
+
+    /// UNTRUSTED: the value, whose ports are `ports`, once.
+    func decode(ports: [IPCMessagePort]) throws(IPCError) -> StructuredValue {
+        let buffers = allBuffers
+        do {
+            if let graph = try shortGraph(buffers) {
+                return StructuredValue(graph: graph, root: .init(0), held: buffers, ports: ports)
+            }
+            let value: Value
+            switch form {
+            case .value(let content): value = content
+            case .encoded(let content): value = try content.decode()
+            case .short(let content): value = try content.encoded.decode()
+            case .frame(let storage): value = try storage.view.value()?.decode() ?? .null
+            }
+            let descriptors = descriptors?.list ?? []
+            let (graph, root) = try StructuredGraph.decode(
+                value, buffers: buffers.map(\.count), ports: ports.count, descriptors: descriptors.count)
+            return StructuredValue(
+                graph: graph, root: root, held: buffers, ports: ports,
+                descriptors: descriptors.map { IPCFileDescriptor($0) })
+        } catch {
+            throw IPCError(name: "DataCloneError", message: "\(error)", code: "DATA_CLONE_ERR")
+        }
+    }
+
+    /// UNTRUSTED: the same of one small thing, for which nothing is allocated; `nil`: it is none.
+    private func shortGraph(_ buffers: BytesList) throws(FrameError) -> StructuredGraph? {
+        let buffer = buffers.count == 1 ? buffers[0].count : nil
+        switch form {
+        case .frame(let storage):
+            let view = try storage.view
+            return StructuredGraph.decode(short: view.bytes.extracting(view.layout.value), buffer: buffer)
+        case .short(let content): return content.graph(buffer: buffer)
+        case .value, .encoded: return nil
+        }
+    }
+
+    /// Encodes a value that is one small thing, where nothing can fail; `nil`: it is none.
+    init?(short value: StructuredValue) {
+        guard let short = ShortStructured(value.graph, from: value.root), !short.namesBuffer || value.held.count == 1
+        else { return nil }
+        form = .short(short)
+        if short.namesBuffer { buffers = value.held }
+    }
+
+    /// Encodes a value; `transfer` are the ports that go along, in their order.
+    init(_ value: StructuredValue, transfer: [IPCMessagePort]) throws(IPCError) {
+        if let short = PortContent(short: value) {
+            self = short
+            return
+        }
+        let buffers = value.held
+        // Small ones stand in the value, unless there is just one; a frame's payload is never empty.
+        let most = buffers.count > 1 ? PortContent.smallBuffer : 0
+        let encoding: StructuredEncoding
+        var going: [PassedDescriptor] = []
+        do throws(StructuredError) {
+            encoding = try value.graph.encoded(
+                from: value.root,
+                inline: { index in
+                    buffers[index].count <= most ? [UInt8](buffers[index]) : nil
+                },
+                port: { index in transfer.firstIndex { $0 === value.ports[index] } },
+                descriptor: { index in
+                    guard value.descriptors.indices.contains(index) else { return nil }
+                    going.append(value.descriptors[index].passed)
+                    return going.count - 1
+                })
+        } catch {
+            throw IPCError(name: "DataCloneError", message: "\(error)", code: "DATA_CLONE_ERR")
+        }
+        form = .value(encoding.value)
+        self.buffers = BytesList(encoding.buffers.map { buffers[$0] })
+        guard self.buffers.count <= PortLimits.buffers else {
+            throw IPCError(
+                name: "DataCloneError",
+                message: "\(self.buffers.count) buffers of more than \(PortContent.smallBuffer) bytes in one message; "
+                    + "at most \(PortLimits.buffers)", code: "DATA_CLONE_ERR")
+        }
+        if going.isEmpty { return }
+        guard going.count <= PortLimits.descriptors else {
+            throw .dataClone("\(going.count) file descriptors with one message; at most \(PortLimits.descriptors)")
+        }
+        descriptors = CarriedDescriptors(going)
+    }
+
+    init(form: Form, buffers: [Bytes] = []) {
+        self.form = form
+        if !buffers.isEmpty { self.buffers = BytesList(buffers) }
+    }
+
+    static let smallBuffer = 1024
+
+    /// A message that its receiver finds to be none.
+    static var unreadable: PortContent { PortContent(form: .value(.array([.int(-1)]))) }
+}
+
+/// Bounds of ports and channels that both sides know.
+enum PortLimits {
+    /// Messages of one direction of a channel that were posted and not taken yet; a further one has to wait.
+    static let window: UInt64 = 1024
+    /// Bytes of private memory of these; one message may always be posted.
+    static let windowBytes = 4 << 20
+    /// Buffers beside one message.
+    static let buffers = 64
+    /// Bytes of the name that a port is opened under.
+    static let name = 1...255
+    /// Ports that one message carries.
+    static let carried = 256
+    /// Descriptors that one message carries, and what each counts for: 64 fill a port.
+    static let descriptors = 16
+    static let descriptorCost = 64 << 10
+    /// How long a post that does not wait waits all the same for room for descriptors: nanoseconds.
+    static let descriptorMoment: UInt64 = 100_000_000
+    /// An owner says that it has taken messages after so many, or so many bytes.
+    static let sayAfter: UInt64 = 128
+    static let sayAfterBytes = 256 << 10
+}
+
+/// Who opened a port.
+public struct PortClient: Sendable, Hashable {
+    /// The link it came over; random, and never another client's.
+    public let id: UInt64
+    /// Who that is, as the kernel says; `nil` for the host itself.
+    public let identity: PeerIdentity?
+}
