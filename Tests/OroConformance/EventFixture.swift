@@ -13,7 +13,7 @@ final class EventFixture: @unchecked Sendable {
         installEvents(on: host)
         installReplies(on: host.router)
         host.router.map("test.shutdown") { [weak host] message in
-            let deadline = Duration.milliseconds(message["ms"]?.int ?? 0)
+            let deadline = Duration.milliseconds(message.amount("ms"))
             let reason = message["reason"]?.string ?? ""
             if let host { Task { await host.shutdown(within: deadline, reason: reason) } }
             return Result()
@@ -29,8 +29,8 @@ final class EventFixture: @unchecked Sendable {
         @Sendable func each(
             _ message: Message, _ send: (Value, Bytes?, Headers) throws -> Void
         ) throws -> Result {
-            let (first, size) = (message["first"]?.int ?? 0, Int(message["size"]?.int ?? 0))
-            for number in first..<first + (message["count"]?.int ?? 1) {
+            let (first, size) = (Int64(message.amount("first")), message.amount("size"))
+            for number in first..<first + Int64(message.amount("count", otherwise: 1)) {
                 let bytes = size == 0 ? nil : Bytes(pattern(size, seed: UInt64(number)))
                 try send(["n": .int(number)], bytes, Headers([("x-n", "\(number)")]))
             }
@@ -60,9 +60,9 @@ final class EventFixture: @unchecked Sendable {
         // Answers, and sends them afterwards, `gap` milliseconds apart.
         host.router.map("event.soon") { message in
             let name = try message.string("name")
-            let gap = message["gap"]?.int ?? 1
+            let gap = Int64(message.amount("gap", otherwise: 1))
             Task {
-                for number in 0..<(message["count"]?.int ?? 1) {
+                for number in 0..<Int64(message.amount("count", otherwise: 1)) {
                     try await Task.sleep(for: .milliseconds(gap))
                     try message.client?.emit(name, ["n": .int(number)])
                 }
@@ -76,7 +76,7 @@ final class EventFixture: @unchecked Sendable {
         router.map(
             "reply.later",
             reply: { message, reply in
-                let size = Int(message["size"]?.int ?? 0)
+                let size = message.amount("size")
                 let bytes = size == 0 ? nil : Bytes(pattern(size, seed: 9))
                 Task { try reply.send(message["tag"], bytes: bytes) }
             })

@@ -51,7 +51,7 @@ public final class Fixture: Sendable {
             async: { [self] message in
                 started.add(1, ordering: .relaxed)
                 do {
-                    try await Task.sleep(for: .milliseconds(message["ms"]?.int ?? 0))
+                    try await Task.sleep(for: .milliseconds(message.amount("ms")))
                 } catch {
                     cancelled.add(1, ordering: .relaxed)
                     throw error
@@ -59,7 +59,7 @@ public final class Fixture: Sendable {
                 return Result(data: message["tag"])
             })
         router.map("hold") { message in
-            usleep(UInt32(message["ms"]?.int ?? 0) * 1000)
+            usleep(UInt32(message.amount("ms", most: 60_000)) * 1000)
             return Result(data: "held")
         }
         router.map("counts") { [self] _ in
@@ -89,7 +89,7 @@ public final class Fixture: Sendable {
             return Result()
         }
         router.map("make") { message in
-            Result(bytes: Bytes(pattern(Int(message["count"]?.int ?? 0), seed: UInt64(message["seed"]?.int ?? 0))))
+            Result(bytes: Bytes(pattern(message.amount("count"), seed: UInt64(message.amount("seed", most: .max)))))
         }
         router.map("page.sum") { message in
             let bytes = message.bytes ?? []
@@ -97,7 +97,7 @@ public final class Fixture: Sendable {
             return Result(data: ["sum": .string("\(sum)"), "count": .int(Int64(bytes.count))])
         }
         router.map("make.value") { message in
-            Result(data: .bytes([UInt8](repeating: 1, count: Int(message["count"]?.int ?? 0))))
+            Result(data: .bytes([UInt8](repeating: 1, count: message.amount("count"))))
         }
         router.map("digest") { message in
             let bytes = message.bytes ?? []
@@ -109,9 +109,9 @@ public final class Fixture: Sendable {
         router.map(
             "make.loan",
             async: { message in
-                let count = Int(message["count"]?.int ?? 0)
+                let count = message.amount("count")
                 var loan = try await message.loan(count)
-                let bytes = pattern(count, seed: UInt64(message["seed"]?.int ?? 0))
+                let bytes = pattern(count, seed: UInt64(message.amount("seed", most: .max)))
                 loan.withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
                 return Result(bytes: loan.bytes())
             })
@@ -168,5 +168,13 @@ public final class Fixture: Sendable {
                 "requests": .int(Int64(statistics.requests)), "backend": .string(host.backend.rawValue),
             ])
         }
+    }
+}
+
+extension Message {
+    /// A number that a route is asked for, whatever the client says: a hostile one asks, too.
+    func amount(_ key: String, most: Int = 128 << 20, otherwise: Int = 0) -> Int {
+        guard let number = self[key]?.int else { return otherwise }
+        return min(max(Int(clamping: number), 0), most)
     }
 }

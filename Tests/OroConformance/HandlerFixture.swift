@@ -43,7 +43,7 @@ struct HandlerFixture {
             ])
         }
         both("handler.children") { message in
-            let count = message["count"]?.int ?? 0
+            let count = Int64(message.amount("count"))
             async let first: Int64 = {
                 await Task.yield()
                 return 1

@@ -54,8 +54,8 @@ final class StreamFixture: @unchecked Sendable {
             "stream.count",
             stream: { [self] message, stream in
                 try await watched(message) {
-                    let size = Int(message["size"]?.int ?? 0)
-                    for index in 0..<(message["count"]?.int ?? .max) {
+                    let size = message.amount("size")
+                    for index in 0..<Int64(message.amount("count", most: .max, otherwise: .max)) {
                         let bytes = size == 0 ? nil : Bytes(pattern(size, seed: UInt64(index)))
                         try await stream.send(StreamChunk(value: .int(index), bytes: bytes))
                         note(message) { $0.count += 1 }
@@ -83,7 +83,7 @@ final class StreamFixture: @unchecked Sendable {
             stream: { [self] message, stream in
                 try await watched(message) {
                     if message["first"]?.bool == true { try await stream.send(event: "first") }
-                    try await Task.sleep(for: .milliseconds(message["ms"]?.int ?? 0))
+                    try await Task.sleep(for: .milliseconds(message.amount("ms")))
                     try await stream.send(event: "last")
                 }
             })
