@@ -227,7 +227,8 @@ public final class IPCMessagePort: Sendable {
         await withTaskCancellationHandler {
             await SuspendedTask.suspend { task in
                 endpoint.withLock { _ in
-                    guard endpoint.isOwned(by: self), let waiting = endpoint.waitForRoom(.task(task), for: descriptors)
+                    guard endpoint.isOwned(by: self), !Task.isCancelled,
+                        let waiting = endpoint.waitForRoom(.task(task), for: descriptors)
                     else {
                         return false
                     }
@@ -343,7 +344,9 @@ public final class IPCMessagePort: Sendable {
     private func waitForMessage() async {
         let endpoint = endpoint
         await withTaskCancellationHandler {
-            await SuspendedTask.suspend { task in endpoint.withLock { _ in endpoint.wait(.task(task)) } }
+            await SuspendedTask.suspend { task in
+                endpoint.withLock { _ in !Task.isCancelled && endpoint.wait(.task(task)) }
+            }
         } onCancel: {
             endpoint.withLock { _ in endpoint.stopWaiting() }
         }
