@@ -183,7 +183,10 @@ struct EdgeTests {
         let before = oro_closing()
         let sockets = (0..<24).map { _ in silent() }
         let readers = try sockets.map { try sendLingering($0, [1], to: host) }
-        try await until("they are being closed") { good.sendSync("ping").isOK && oro_closing() >= before + 24 }
+        // All of them were looked at by then, and count for who sent them.
+        try await until("they are being closed") {
+            good.sendSync("ping").isOK && oro_closing() >= before + 24 && host.statistics.refused == 24
+        }
         // What waits for nobody is closed all the same.
         let held = host.core.acceptor.budget.held
         for _ in 0..<50 {
