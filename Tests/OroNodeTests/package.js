@@ -1,4 +1,6 @@
 'use strict'
+// On a terminal the test runner asks for colours, also in what the programs of tests print for tests to read.
+delete process.env.FORCE_COLOR
 /** Where the package under test is: as tools/build-node made it. */
 
 const path = require('node:path')
