@@ -174,7 +174,8 @@ private final class Number {
     init(_ value: Int) { self.value = value }
 }
 
-private final class Steps: SlicedWork {
+/// Work of so many steps.
+final class Steps: SlicedWork {
     private var done = 0
     private let count: Int
     private let body: (Int) -> Void

@@ -368,7 +368,7 @@ struct EdgeTests {
         core.acceptor.open()
         var others = 0
         for count in 1...40 {
-            core.slices.add(Once { others += 1 }, for: 4)
+            core.slices.add(Steps(1) { _ in others += 1 }, for: 4)
             // The news of a hundred more changes nothing.
             for _ in 0..<100 { core.acceptor.hearListener(lost: nil) }
             core.slices.step(.shortest)
@@ -612,17 +612,5 @@ struct EdgeTests {
         #expect(try connect().sendSync("ping").isOK)
         next.stop()
         #expect(host.finish() == 128 + 9)
-    }
-}
-
-/// Work of one step.
-private final class Once: SlicedWork {
-    private let body: () -> Void
-
-    init(_ body: @escaping () -> Void) { self.body = body }
-
-    func goOn(_ slice: Slice) -> Bool {
-        body()
-        return false
     }
 }

@@ -37,7 +37,7 @@ final class HostAcceptor: SlicedWork {
     private var acceptAgain = UInt64.max
     /// Edges of the listening socket are told.
     private var isListenerWatched = false
-    private var isWatching = false
+    private var isOpen = false
 
     private static let acceptAgainAfter: UInt64 = 100_000_000
     /// While another thread holds every descriptor, and while memory is short.
@@ -57,8 +57,8 @@ final class HostAcceptor: SlicedWork {
 
     /// Begins to accept, the first time.
     func open() {
-        if isWatching { return }
-        isWatching = true
+        if isOpen { return }
+        isOpen = true
         accept()
     }
 
@@ -283,7 +283,7 @@ final class HostAcceptor: SlicedWork {
 
     /// Gives the listening socket back to whoever ends it, and accepts nobody any more.
     func takeListener() -> ListeningSocket? {
-        if listener != nil, isWatching { core.unwatchListener() }
+        if listener != nil, isOpen { core.unwatchListener() }
         mayAccept = false
         acceptAgain = .max
         return listener.take()
