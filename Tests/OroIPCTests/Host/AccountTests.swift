@@ -120,6 +120,29 @@ struct AccountTests {
         try await until("it is let go of") { host.statistics.receivedBytes == 0 }
     }
 
+    @Test("what gives back or says what a client listens to is taken, however full its account", .timeLimit(.minutes(1)))
+    func control() throws {
+        let (host, _) = try makeHost(perLink: megabyte)
+        defer { host.stop() }
+        let client = try host.connect()
+        let kept = Locked<[Message]>([])
+        host.router.map("keep") { message in
+            kept.withLock { $0.append(message) }
+            return Result()
+        }
+        // Long ones first, then the shortest there are: in the end there is no room for a single frame.
+        for count in [60_000, 1] {
+            while client.sendSync("keep", text(count)).isOK {}
+        }
+        #expect(client.sendSync("keep").err?.name == "QuotaExceededError")
+        // Each of the two is a frame: together many more bytes than the account has.
+        for _ in 0..<5000 { client.events.unlisten(client.events.listen("tick") { _ in }) }
+        #expect(client.sendSync("keep").err?.name == "QuotaExceededError")
+        #expect(host.statistics.violations == 0 && client.ending == nil)
+        kept.withLock { $0 = [] }
+        #expect(client.sendSync("keep").isOK)
+    }
+
     @Test("bytes of a body beyond the account end their request", .timeLimit(.minutes(1)))
     func bodies() async throws {
         let (host, held) = try makeHost(perLink: 2 * megabyte)
