@@ -41,6 +41,16 @@ final class HostSlices {
     private static let turn: UInt64 = 100
     private static let share: UInt64 = 25
 
+    /// With so much work of its own left, a client is not read from: what it sends would only make more of it.
+    private static let mostWaiting = 128
+
+    /// A client has as much work waiting as it may.
+    @inline(__always)
+    func isFull(of client: UInt64) -> Bool { !isEmpty && count(of: client) >= HostSlices.mostWaiting }
+
+    @inline(never)
+    private func count(of client: UInt64) -> Int { work[client]?.count ?? 0 }
+
     func add(_ item: any SlicedWork, for client: UInt64) {
         isEmpty = false
         if work[client, default: []].isEmpty { turns.append(client) }

@@ -37,6 +37,18 @@ struct SliceTests {
         #expect(slices.isEmpty)
     }
 
+    @Test("a client with much work waiting is full, until some of it is done, and no other is")
+    func full() {
+        for _ in 0..<127 { slices.add(Steps(1) { _ in }, for: 1) }
+        slices.add(Steps(1) { _ in }, for: 2)
+        #expect(!slices.isFull(of: 1))
+        slices.add(Steps(1) { _ in }, for: 1)
+        #expect(slices.isFull(of: 1) && !slices.isFull(of: 2) && !slices.isFull(of: 3))
+        slices.step(.shortest)
+        #expect(!slices.isFull(of: 1))
+        slices.finish()
+    }
+
     @Test("members are walked with pauses, whoever comes or goes meanwhile")
     func members() {
         var members = OrderedMembers<Number>()
@@ -122,6 +134,39 @@ struct SliceTests {
         let missed = slow.heard.filter { $0.data == nil }.count
         #expect(missed > 0 && slow.heard.count == 200)
         #expect(Set(slow.heard.map(\.number)) == Set(numbers))
+        #expect(slow.broadcasts.bytes == 0)
+    }
+
+    @Test("the places of messages that wait for subscriptions are their client's, and are given back")
+    func places() throws {
+        let account = ByteAccount(limit: 100_000, total: nil, ByteAccount.Settings(own: "own", total: "total"))
+        let (sender, slow) = (Subscriber(1, broker), Subscriber(2, broker))
+        slow.broadcasts.paying = account
+        let number = try slow.subscribe("crowd")
+        for _ in 0..<999 { try slow.subscribe("crowd") }
+        let from = try sender.subscribe("crowd")
+        slow.isFull = true
+        try sender.post(from, 1)
+        slices.finish()
+        #expect(account.bytes > 80_000 && account.bytes <= 100_000)
+        let waiting = slow.broadcasts.bytes
+        // Others may use up what is left of the account: what had places once has some again.
+        #expect(account.charge(account.limit - account.bytes))
+        slow.isFull = false
+        for _ in 0..<1000 {
+            broker.pumpWaiting(of: slow)
+            slices.finish()
+            let heard = slow.heard.filter { !slow.taken.contains($0.number) }
+            if heard.isEmpty { break }
+            for message in heard { try slow.take(message) }
+        }
+        #expect(slow.heard.count == 1000 && slow.heard.contains { $0.number == number })
+        #expect(waiting > 0 && slow.broadcasts.bytes == 0)
+        #expect(account.bytes < 40_000)
+        account.release(20_000)
+        broker.beginRemoval(of: slow)
+        slices.add(PortRemoval(broker, slow), for: 2)
+        slices.finish()
         #expect(slow.broadcasts.bytes == 0)
     }
 

@@ -148,6 +148,8 @@ import OroLink
     @inline(__always)
     func poll(limit: Int, until end: UInt64) throws(LinkError) -> Int {
         if link.socketHasNews { try readSocket(until: end) }
+        // It is read from again when some of what it has asked for is done.
+        if unsafe core.slices.isFull(of: key) { return 0 }
         if isLeaving { return try pollLeaving(limit: limit, until: end) }
         if link.isBackedUp(0) {
             var count = 0

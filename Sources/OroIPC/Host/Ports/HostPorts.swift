@@ -82,6 +82,7 @@ final class LinkPorts: PortMember {
         super.init()
         let core = unsafe host.core
         broadcasts.most = core.options.ports.broadcastBytesPerLink
+        broadcasts.paying = host.link.account
     }
 
     override var sliceOwner: UInt64 { host.key }

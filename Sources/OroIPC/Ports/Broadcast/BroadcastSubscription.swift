@@ -67,7 +67,7 @@ final class BroadcastSubscription {
         unsaidCost = 0
         costs.append(cost)
         costSum += cost
-        account.bytes += cost
+        account.add(bytes: cost)
     }
 
     /// UNTRUSTED: it has taken so many in all. False: a count that says nothing new, or cannot be.
@@ -76,7 +76,7 @@ final class BroadcastSubscription {
         var freed = 0
         for _ in taken..<count { freed += costs.popFirst() ?? 0 }
         costSum -= freed
-        account.bytes -= freed
+        account.remove(messages: Int(count - taken), bytes: freed)
         taken = count
         return true
     }
@@ -84,7 +84,7 @@ final class BroadcastSubscription {
     /// Nothing is posted to it any more.
     func close() {
         isClosed = true
-        account.bytes -= costSum
+        account.remove(messages: costs.count, bytes: costSum)
         costSum = 0
         costs = []
         waiting = nil
@@ -92,19 +92,56 @@ final class BroadcastSubscription {
 }
 
 /// What waits for all subscriptions of one client, those included that it has given away.
+///
+/// The messages themselves are there once for all subscribers. Where each of them stands in the queue of a subscription is memory
+/// of this client's alone, which its ``ByteAccount`` pays for.
 final class BroadcastAccount {
     /// Most bytes: ``PortOptions/broadcastBytesPerLink``.
     var most = Int.max
-    var bytes = 0
+    private(set) var bytes = 0
+    /// What pays for the places of messages: more than a few.
+    var paying: ByteAccount?
+    private var messages = 0
+    /// Messages that have a place; some always have, so that one that waits for room hears of some.
+    private var places = BroadcastAccount.placesAtOnce
     /// Subscriptions that have nothing on their way, and wait for room here.
     private var waiting: Deque<BroadcastSubscription> = []
 
-    /// What each message counts for beside its own bytes.
+    /// What each message counts for beside its own bytes: its place, where a queue may have half as many more.
     static let messageCost = 256
+    /// Places are paid for, and given back, so many at a time.
+    static let placesAtOnce = 64
     /// Subscriptions that go on when one has taken something.
     static let servedAtOnce = 8
 
-    var hasRoom: Bool { bytes < most }
+    deinit { setPlaces(BroadcastAccount.placesAtOnce) }
+
+    /// For a message, and another before it that says how many were missed.
+    var hasRoom: Bool { bytes < most && (messages + 2 <= places || addPlaces()) }
+
+    private func addPlaces() -> Bool {
+        if let paying, !paying.tryCharge(BroadcastAccount.placesAtOnce * BroadcastAccount.messageCost) { return false }
+        places += BroadcastAccount.placesAtOnce
+        return true
+    }
+
+    private func setPlaces(_ count: Int) {
+        paying?.release((places - count) * BroadcastAccount.messageCost)
+        places = count
+    }
+
+    fileprivate func add(bytes count: Int) {
+        messages += 1
+        bytes += count
+    }
+
+    fileprivate func remove(messages number: Int, bytes count: Int) {
+        messages -= number
+        bytes -= count
+        let step = BroadcastAccount.placesAtOnce
+        // Not to and fro with every message.
+        if places > messages + 3 * step { setPlaces((messages / step + 2) * step) }
+    }
 
     func wait(_ subscription: BroadcastSubscription) {
         if subscription.isWaiting { return }
