@@ -20,7 +20,9 @@ struct CommandLineTests {
             (["ping", "other", "--folder", folder], 3),
             (["ping", "t", "--count", "0", "--folder", folder], 2),
             (["serve", "--name", "t", "--folder", folder], 1),
-            (["serve", "--name", "t2", "--folder", folder, "--root", "/nonexistent"], 2),
+            (["serve", "t", "--folder", folder], 1),
+            (["serve", "t2", "--name", "t3", "--folder", folder], 2),
+            (["serve", "t2", "--folder", folder, "--root", "/nonexistent"], 2),
             (["demo", "/nonexistent"], 2),
             (["nonsense"], 2), (["--help"], 0), (["--version"], 0),
         ] {
@@ -69,6 +71,36 @@ struct CommandLineTests {
         kill(host.child.processID, signal)
         #expect(host.child.wait() == 0)
         #expect(!FileManager.default.fileExists(atPath: host.socketPath))
+    }
+
+    @Test("output that cannot be written is an error that says so")
+    func fullDisk() throws {
+        let files = try TemporaryFolder()
+        let child = try Child(
+            ["doctor"], input: .file("/dev/null"), output: .file("/dev/full"), errors: "\(files.path)/errors")
+        #expect(child.wait() == 1)
+        let errors = try String(contentsOfFile: "\(files.path)/errors", encoding: .utf8)
+        #expect(errors.contains("No space left on device"), "\(errors)")
+    }
+
+    @Test("a conversation whose host dies ends with an error")
+    func portEnds() throws {
+        let host = try ServeProcess(try TemporaryFolder())
+        let files = try TemporaryFolder()
+        let child = try Child(
+            ["port", "t", "room", "--folder", host.socketFolder], input: .pipe, output: .pipe,
+            errors: "\(files.path)/errors")
+        // Both talk, so that they have met.
+        let other = try Child(
+            ["port", "t", "room", "--folder", host.socketFolder], input: .pipe, output: .pipe,
+            errors: "\(files.path)/other")
+        other.say("hello\n")
+        #expect(child.readLine() == "hello")
+        kill(host.child.processID, SIGKILL)
+        #expect(child.wait() == 3)
+        #expect(other.wait() == 3)
+        let errors = try String(contentsOfFile: "\(files.path)/errors", encoding: .utf8)
+        #expect(errors.contains("oro-ipc: the peer is gone"), "\(errors)")
     }
 
     @Test("ping reports its percentiles in order")

@@ -118,6 +118,13 @@ final class Child {
         return answer
     }
 
+    /// Writes to its input.
+    func say(_ text: String) {
+        let bytes = Array(text.utf8)
+        // As many bytes as there are.
+        _ = unsafe write(input, bytes, bytes.count)
+    }
+
     /// Everything up to the end of a line.
     func readLine() -> String {
         var line: [UInt8] = []

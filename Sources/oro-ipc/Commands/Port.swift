@@ -1,5 +1,6 @@
 import ArgumentParser
 import OroIPC
+import Synchronization
 
 /// `oro-ipc port`: a conversation between two terminals.
 struct Port: AsyncParsableCommand {
@@ -18,7 +19,10 @@ struct Port: AsyncParsableCommand {
     var meeting: String
 
     func run() async throws {
-        let port = try host.connect().meet(meeting)
+        let client = try host.connect()
+        let port = try client.meet(meeting)
+        let reason = Reason()
+        port.onclose = { event in reason.error.withLock { $0 = event.error } }
         let printing = Task {
             for await event in port.messages {
                 StandardStream.output.line(String(showing: event.data.string ?? event.data.description))
@@ -33,6 +37,13 @@ struct Port: AsyncParsableCommand {
         }
         await printing.value
         reading.cancel()
+        if let ending = client.ending, ending != .closed { throw ToolError(ending) }
+        if let reason = reason.error.withLock({ $0 }) { throw ToolError(.failed, reason.description) }
+    }
+
+    /// Why the port was closed, where the other did not simply leave.
+    private final class Reason: Sendable {
+        let error = Mutex<IPCError?>(nil)
     }
 
     /// Lines of standard input, read in a thread of its own, because that blocks.

@@ -11,13 +11,20 @@ struct Serve: ParsableCommand {
             Routes: ping, platform.primordials, diagnostics.*; with --root also fs.stat, fs.readFile and fs.readdir below that
             folder, which nothing escapes: '..' and symbolic links that lead out of it are errors (EXDEV).
 
-              oro-ipc serve --name demo --root /usr/include
+              oro-ipc serve demo --root /usr/include
               oro-ipc request demo fs.stat '{"path": "stdio.h"}'
               oro-ipc serve --idle park --backend epoll
             """)
 
-    @Option(help: "The name clients call the host by: 1 to 64 of A-Z a-z 0-9 . _ -")
-    var name = "oro"
+    @Argument(
+        help: ArgumentHelp(
+            "The name clients call the host by: 1 to 64 of A-Z a-z 0-9 . _ - (default: oro)", valueName: "name"))
+    var positionalName: String?
+
+    @Option(name: .customLong("name"), help: "The same, as an option.")
+    var optionalName: String?
+
+    private var name: String { positionalName ?? optionalName ?? "oro" }
 
     @Option(help: ArgumentHelp("Serve the files below this folder.", valueName: "dir"))
     var root: String?
@@ -33,6 +40,10 @@ struct Serve: ParsableCommand {
 
     @Flag(help: ArgumentHelp("Stop when standard input ends.", visibility: .hidden))
     var leash = false
+
+    func validate() throws {
+        if positionalName != nil && optionalName != nil { throw ValidationError("the name is given twice") }
+    }
 
     func run() throws {
         tool_catch_stop()

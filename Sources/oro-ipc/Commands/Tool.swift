@@ -12,7 +12,7 @@ struct Tool: AsyncParsableCommand {
 
               oro-ipc doctor                                  what works on this machine
               oro-ipc demo                                    a host and a client read /usr/include
-              oro-ipc serve --name demo --root .              a host
+              oro-ipc serve demo --root .              a host
               oro-ipc request demo ping                       a call
               oro-ipc request demo fs.readdir '{"path": "."}'
 

@@ -16,9 +16,17 @@ enum StandardStream: Int32 {
         text.withUTF8 { unsafe write(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes as they are. Where they cannot be written, the process ends: quietly when the reader has gone, and else with a
+    /// line that says why.
     func write(_ bytes: UnsafeRawBufferPointer) {
-        if unsafe !attempt(bytes) { exit(self == .output ? 141 : 1) }
+        if unsafe attempt(bytes) { return }
+        let cause = errno
+        guard self == .output else { exit(1) }
+        if cause == EPIPE { exit(141) }
+        // A text of the C library's, which nobody changes before the next call.
+        let text = unsafe strerror(cause).map { unsafe String(cString: $0) } ?? "error \(cause)"
+        StandardStream.error.tell("oro-ipc: standard output cannot be written to: \(text)")
+        exit(ToolError.Code.failed.rawValue)
     }
 
     /// Writes a line to whoever reads it, and goes on when nobody does any more.
