@@ -75,10 +75,18 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(name: "CTool"),
         .target(name: "CBench", dependencies: ["CSupport"]),
+        // What the tool's commands and the benches have of their process: streams, threads, children, exit codes.
+        .target(name: "OroTool", dependencies: ["CTool", "OroIPC"], swiftSettings: swiftSettings),
+        .target(
+            name: "OroBench",
+            dependencies: [
+                "CBench", "OroIPC", "OroTool", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings),
         .executableTarget(
             name: "oro-ipc",
             dependencies: [
-                "CTool", "CBench", "OroIPC",
+                "CTool", "OroBench", "OroIPC", "OroTool",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -98,7 +106,7 @@ let package = Package(
             name: "OroURITests", dependencies: ["OroURI", "OroFrame", "TestGenerators", "TestProcesses"],
             swiftSettings: testSettings),
         .testTarget(
-            name: "ToolTests", dependencies: ["OroIPC", "oro-ipc"], swiftSettings: swiftSettings),
+            name: "ToolTests", dependencies: ["OroIPC", "OroTool", "oro-ipc"], swiftSettings: swiftSettings),
         // What tests need of C: other processes, tracing, seccomp, counts of allocations and system calls.
         .target(name: "CTestSupport", dependencies: ["CSupport"], path: "Tests/CTestSupport"),
         // Programs that tests run to their end.

@@ -15,6 +15,7 @@ enum BrokerTarget {
         let broker = PortBroker(options, longestMessage: 1 << 16, slices: slices)
         let local = Player(0)
         broker.setLocal(local)
+        broker.setHub(BroadcastHub(broker))
         var players = [Player(1), Player(2), Player(3)]
         var last: UInt64 = 3
         while !script.isAtEnd {

@@ -87,7 +87,10 @@ private final class OwnerGame {
         func watch(_ isWanted: Bool) {}
         func read(until came: () -> Bool) {}
         func hearOrders() {}
-        func directLink(_ id: UInt64) -> DirectTransport? { id < 2 ? links[Int(id)] : nil }
+        func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)? {
+            guard frame.link < 2, !links[Int(frame.link)].isOver else { return nil }
+            return DirectChannel(frame.token, links[Int(frame.link)], port, home: home)
+        }
         var takesDescriptors: Bool { false }
         func hasRoom(forDescriptors count: Int) -> Bool { true }
         var isSpinning: Bool { false }

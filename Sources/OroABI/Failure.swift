@@ -130,3 +130,6 @@ public func oroipc_status_name(_ status: oroipc_status) -> UnsafePointer<CChar>?
 
 @c @implementation
 public func oroipc_abi_version() -> UInt32 { UInt32(OROIPC_ABI_VERSION) << 16 | UInt32(OROIPC_ABI_REVISION) }
+
+@c @implementation
+public func oroipc_version() -> UnsafePointer<CChar>? { unsafe constant(RuntimeVersion.text) }

@@ -473,6 +473,9 @@ static void clients(void) {
 
 int main(void) {
     CHECK(oroipc_abi_version() >> 16 == OROIPC_ABI_VERSION);
+    unsigned major, minor, patch;
+    char more;
+    CHECK(sscanf(oroipc_version(), "%u.%u.%u%c", &major, &minor, &patch, &more) == 3);
     CHECK(same(oroipc_last_error(), ""));
     CHECK(same(oroipc_status_name(OROIPC_BUSY), "OROIPC_BUSY"));
     CHECK(same(oroipc_status_name(12345), "unknown status"));

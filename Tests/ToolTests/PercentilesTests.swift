@@ -1,6 +1,6 @@
 import Testing
 
-@testable import oro_ipc
+import OroTool
 
 @Suite("Percentiles and units")
 struct PercentilesTests {

@@ -178,8 +178,8 @@ text { font: 13px sans-serif; fill: #1f2328; text-anchor: middle }
 
 NOTE = (
     "An arrow leads from what uses to what is used. The number at a folder's arrow says how many names of types, functions and members it"
-    " stands for, that at a target's arrow in how many files. An arrow that follows from others is left out. Dashed and red: what still"
-    " points up (tools/arrows-known.txt). Drawn by tools/check-arrows.")
+    " stands for, that at a target's arrow in how many files. An arrow that follows from others is left out. Dashed and red: what"
+    " points up, which is an error. Drawn by tools/check-arrows.")
 
 
 def reduced(arrows):

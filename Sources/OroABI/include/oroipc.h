@@ -103,12 +103,16 @@ extern "C" {
 #define OROIPC_ABI_VERSION 1
 
 /* Counts what was added within one ABI version. */
-#define OROIPC_ABI_REVISION 2
+#define OROIPC_ABI_REVISION 3
 
 /* The OROIPC_ABI_VERSION of the library that is loaded, in the upper 16 bits, and its OROIPC_ABI_REVISION in the lower
  * 16.
  * Any thread. */
 OROIPC_API uint32_t oroipc_abi_version(void);
+
+/* The version of OroIPC that the loaded library was built from, as in semantic versioning: "1.2.3". Valid until the process ends.
+ * Any thread. */
+OROIPC_API const char *oroipc_version(void);
 
 /* ----------------------------------------------------------------------------------------------------------- status */
 

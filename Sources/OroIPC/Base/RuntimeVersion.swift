@@ -12,6 +12,10 @@ public struct RuntimeVersion: Sendable, Hashable {
         self.hash = hash
     }
 
+    /// Of this library, and of everything made from it: the one place where it is written. `tools/check-docs` compares what cannot
+    /// read it from here.
+    package static let text: StaticString = "0.1.0"
+
     /// This library.
-    public static let library = RuntimeVersion(short: "0.1.0")
+    public static let library = RuntimeVersion(short: "\(text)")
 }

@@ -9,10 +9,10 @@ extension Message {
     /// How long the client will still wait; zero when it has given up, `nil` when it waits as long as it takes.
     public var timeLeft: Duration? {
         let deadline = storage.header.deadline
-        guard deadline != 0, let client = unsafe storage.fields.pointee.client else { return nil }
+        guard deadline != 0, let sender = unsafe storage.fields.pointee.sender else { return nil }
         // Milliseconds since the link's start, of which 32 bits travel: they wrap after 49 days, so the sign of the
         // difference decides.
-        let now = (oro_now() - client.start) / 1_000_000
+        let now = (oro_now() - sender.start) / 1_000_000
         return .milliseconds(max(0, Int64(Int32(bitPattern: deadline &- UInt32(truncatingIfNeeded: now)))))
     }
 }

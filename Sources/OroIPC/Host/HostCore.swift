@@ -44,6 +44,8 @@ import Synchronization
     let blocks: ByteAccount.Total
     /// All ports of the clients and of this host; and those of this host.
     let broker: PortBroker
+    /// The other ends of all broadcast channels.
+    let hub: BroadcastHub
     /// What goes on over turns.
     let slices = HostSlices()
     let ports: PortHome
@@ -72,6 +74,7 @@ import Synchronization
         account = ByteAccount.Total(limit: options.receivedBytes, own: 64 << 10, accounts: options.links)
         blocks = ByteAccount.Total(limit: options.blockBytes, own: Arena.firstMemory, accounts: options.links)
         broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
+        hub = BroadcastHub(broker)
         ports = PortHome(route: portRoute)
         if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         // Now, and not when the first is needed: on the host's thread nothing may be started.
@@ -84,7 +87,9 @@ import Synchronization
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         workersBox = HandlerWorkers(reactor.executor, options.priority)
         broker.setLocal(LocalPorts(ports))
-        broker.hub.kept = ByteAccount(
+        broker.setHub(hub)
+        ports.acceptTransfers()
+        hub.kept = ByteAccount(
             limit: .max / 4, total: account, ByteAccount.Settings(own: "", total: "HostOptions.receivedBytes"))
         portRoute.attach(self)
         acceptorBox = try HostAcceptor(self, options)

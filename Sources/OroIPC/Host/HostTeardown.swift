@@ -9,10 +9,10 @@ final class HostTeardown: SlicedWork {
     private let listeners: BroadcastListenerRemoval
     private let gone = IPCError.abort("the client is gone")
 
-    init(_ host: HostLink, _ broker: PortBroker) {
+    init(_ host: HostLink, _ broker: PortBroker, _ hub: BroadcastHub) {
         self.host = host
         ports = PortRemoval(broker, host.ports)
-        listeners = BroadcastListenerRemoval(broker.hub, host.key)
+        listeners = BroadcastListenerRemoval(hub, host.key)
     }
 
     func goOn(_ slice: Slice) -> Bool {

@@ -23,9 +23,9 @@ import OroLink
         /// The payload, where the peer lent it.
         @usableFromInline var borrowed: BorrowedBlock?
         /// Who sent it, and whose blocks a handler may fill for its result; set by the host.
-        @usableFromInline var client: ConnectedClient?
+        var sender: (any FrameSender)?
         /// The body that follows the request with ``bodyTicket``; set by the host. Of another request it means nothing.
-        var body: MessageBody?
+        var body: (any FrameBody)?
         var bodyTicket: UInt64 = 0
         /// What pays for the memory, as long as this object lives; `nil`: no peer is the cause of it.
         var account: ByteAccount?
@@ -53,23 +53,23 @@ import OroLink
     private static let fixedCost = MemoryLayout<Fields>.stride + 192
 
     /// For what comes from a peer. Where its account has no room there is none in here either, and a frame that comes is refused.
-    init(_ account: ByteAccount?, _ client: ConnectedClient? = nil) {
+    init(_ account: ByteAccount?, _ sender: (any FrameSender)? = nil) {
         unsafe fields = .allocate(capacity: 1)
         let cost = FrameStorage.smallestRoom + FrameStorage.fixedCost
         // Nothing has come for it yet that could be refused.
         if let account, !account.tryCharge(cost) {
             let nowhere = unsafe UnsafeMutableRawPointer(fields)
-            unsafe fields.initialize(to: Fields(base: nowhere, room: 0, client: client, account: account))
+            unsafe fields.initialize(to: Fields(base: nowhere, room: 0, sender: sender, account: account))
             return
         }
         let base = unsafe PrivateMemory(FrameStorage.smallestRoom + 64).release()
         unsafe fields.initialize(
             to: Fields(
-                base: base, room: FrameStorage.smallestRoom, client: client, account: account,
+                base: base, room: FrameStorage.smallestRoom, sender: sender, account: account,
                 charged: account == nil ? 0 : cost))
     }
 
-    convenience init(_ client: ConnectedClient) { self.init(client.account, client) }
+    convenience init(_ sender: some FrameSender) { self.init(sender.account, sender) }
 
     /// A frame of this process's own, as if it had come.
     convenience init(_ plain: Frame, _ payload: Bytes?) throws(FrameError) {
@@ -90,7 +90,7 @@ import OroLink
         try readHeader()
     }
 
-    /// A message that is made here, with no memory for a frame. `other`: the received one it comes from, whose route, client
+    /// A message that is made here, with no memory for a frame. `other`: the received one it comes from, whose route, sender
     /// and body are its own then.
     init(_ made: MadeMessage, from other: FrameStorage? = nil) {
         unsafe fields = .allocate(capacity: 1)
@@ -167,7 +167,7 @@ import OroLink
     }
 
     /// The body that follows the request.
-    var body: MessageBody? {
+    var body: (any FrameBody)? {
         get { unsafe header.ticket == fields.pointee.bodyTicket ? fields.pointee.body : nil }
         set {
             unsafe fields.pointee.body = newValue

@@ -67,15 +67,9 @@ public struct Message: Sendable {
     }
 
     private func arena() throws(LinkError) -> Arena {
-        guard let arena = client?.arena else { throw .closed }
+        guard let arena = unsafe storage.fields.pointee.sender?.arena else { throw .closed }
         return arena
     }
-
-    /// Who sent it: to be told something later. `nil` when the host's own code did (``Host/invoke(_:_:bytes:)``).
-    public var client: ConnectedClient? { unsafe storage.fields.pointee.client }
-
-    /// The request's body, where it has one that comes in chunks; always `nil` in a synchronous handler.
-    public var body: MessageBody? { storage.header.flags.contains(.hasBody) ? storage.body : nil }
 
     /// True when there is no value at all.
     @inlinable public var isValueless: Bool { unsafe storage.fields.pointee.header.valueBytes == 0 }

@@ -128,3 +128,10 @@ extension ConnectedClient: Hashable {
     public static func == (left: ConnectedClient, right: ConnectedClient) -> Bool { left === right }
     public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }
+
+extension ConnectedClient: FrameSender {}
+
+extension Message {
+    /// Who sent it: to be told something later. `nil` when the host's own code did (``Host/invoke(_:_:bytes:)``).
+    public var client: ConnectedClient? { unsafe storage.fields.pointee.sender as? ConnectedClient }
+}

@@ -1,5 +1,6 @@
 import ArgumentParser
 import OroIPC
+import OroTool
 
 /// `oro-ipc broadcast`: one message to everybody who listens.
 struct Broadcast: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import OroIPC
+import OroTool
 
 /// How to reach a host: the part of the command line that all clients share.
 struct ConnectOptions: ParsableArguments {

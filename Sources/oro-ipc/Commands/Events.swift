@@ -1,5 +1,6 @@
 import ArgumentParser
 import OroIPC
+import OroTool
 
 /// `oro-ipc events`: what a host tells without being asked.
 struct Events: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import OroIPC
+import OroTool
 
 /// `oro-ipc listen`: what is posted to a broadcast channel, line by line.
 struct Listen: AsyncParsableCommand {

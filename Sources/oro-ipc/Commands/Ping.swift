@@ -2,6 +2,7 @@ import ArgumentParser
 import CTool
 import Glibc
 import OroIPC
+import OroTool
 
 /// `oro-ipc ping`: how long round trips take.
 struct Ping: ParsableCommand {

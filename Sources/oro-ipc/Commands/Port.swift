@@ -1,5 +1,6 @@
 import ArgumentParser
 import OroIPC
+import OroTool
 import Synchronization
 
 /// `oro-ipc port`: a conversation between two terminals.

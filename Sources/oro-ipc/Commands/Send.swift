@@ -1,5 +1,6 @@
 import ArgumentParser
 import OroIPC
+import OroTool
 
 /// `oro-ipc send`: a command with or without bytes.
 struct Send: ParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import CTool
 import Logging
 import OroIPC
+import OroTool
 
 /// `oro-ipc serve`: a host with a few useful routes.
 struct Serve: ParsableCommand {

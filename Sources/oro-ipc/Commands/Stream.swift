@@ -1,5 +1,6 @@
 import ArgumentParser
 import OroIPC
+import OroTool
 
 /// `oro-ipc stream`: a command whose answer comes in chunks.
 struct Stream: AsyncParsableCommand {

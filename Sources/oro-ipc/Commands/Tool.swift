@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+import OroBench
 import OroIPC
+import OroTool
 
 /// The command `oro-ipc`.
 struct Tool: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import CTool
 import Glibc
 import OroIPC
+import OroTool
 
 /// `oro-ipc demo`: two processes read a folder, one through the other.
 struct Demo: AsyncParsableCommand {

@@ -1,4 +1,5 @@
 import OroIPC
+import OroTool
 
 /// What the demo came to.
 struct DemoReport {

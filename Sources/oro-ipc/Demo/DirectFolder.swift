@@ -1,5 +1,6 @@
 import CTool
 import Glibc
+import OroTool
 
 /// The folder of the demo as this process sees it, without any host.
 final class DirectFolder: Sendable {

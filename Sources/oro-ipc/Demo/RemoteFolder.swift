@@ -1,5 +1,6 @@
 import CTool
 import OroIPC
+import OroTool
 
 /// The folder of the demo as the host tells it. One for each thing that is looked at; it counts its requests.
 struct RemoteFolder {

@@ -1,6 +1,7 @@
 import CTool
 import Glibc
 import OroIPC
+import OroTool
 
 /// What a walk has seen.
 struct Tally: Sendable {

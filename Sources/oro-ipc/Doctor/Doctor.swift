@@ -1,5 +1,6 @@
 import ArgumentParser
 import OroIPC
+import OroTool
 
 /// `oro-ipc doctor`: what works on this machine.
 struct Doctor: ParsableCommand {

@@ -1,6 +1,7 @@
 import CTool
 import Glibc
 import OroIPC
+import OroTool
 
 /// Each finds out one thing for `doctor`, by doing it.
 enum Probes {

@@ -1,6 +1,7 @@
 import CTool
 import Glibc
 import OroIPC
+import OroTool
 
 /// Looks at the folder of the sockets, without making it.
 enum SocketFolderProbe {

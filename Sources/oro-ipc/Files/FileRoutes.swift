@@ -1,6 +1,7 @@
 import CTool
 import Glibc
 import OroIPC
+import OroTool
 
 /// The routes `fs.stat`, `fs.readdir` and `fs.readFile`, all below one folder.
 ///

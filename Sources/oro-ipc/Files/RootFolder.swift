@@ -1,6 +1,7 @@
 import CTool
 import Glibc
 import OroIPC
+import OroTool
 
 /// An open descriptor, closed exactly once.
 struct OpenFile: ~Copyable {
@@ -75,25 +76,6 @@ enum FileType: UInt32, CaseIterable {
 
     /// As the routes say it.
     var text: String { "\(self)" }
-}
-
-/// A system call about a file failed.
-struct FileFailure: Error {
-    /// The errno.
-    let number: Int32
-    private let reason: String?
-
-    /// `reason`: what happened, where that is clearer than what the system says about the number.
-    init(_ number: Int32, _ reason: String? = nil) {
-        self.number = number
-        self.reason = reason
-    }
-
-    /// Such as `ENOENT`.
-    var name: String { Errno.name(Int(number)) ?? "SystemError" }
-
-    /// Such as `No such file or directory`.
-    var text: String { reason ?? Errno.message(Int(number)) ?? "System error \(number)" }
 }
 
 extension IPCError {

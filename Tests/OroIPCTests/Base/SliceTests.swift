@@ -10,7 +10,10 @@ struct SliceTests {
     private let slices = HostSlices()
     private let broker: PortBroker
 
-    init() { broker = PortBroker(PortOptions(), longestMessage: 1 << 20, slices: slices) }
+    init() {
+        broker = PortBroker(PortOptions(), longestMessage: 1 << 20, slices: slices)
+        broker.setHub(BroadcastHub(broker))
+    }
 
     @Test("different clients' work is done in turn, and one client's in order")
     func turns() {

@@ -101,6 +101,7 @@ struct PortStateTests {
         options.messagesBeforeDirect = 1
         let slices = HostSlices()
         let broker = PortBroker(options, longestMessage: 1 << 20, slices: slices)
+        broker.setHub(BroadcastHub(broker))
         var members = (1...3).map { Member(UInt64($0), broker) }
         var violations = 0
         for round in 0..<4000 {
@@ -163,7 +164,7 @@ private final class Owner {
         func watch(_ isWanted: Bool) {}
         func read(until came: () -> Bool) {}
         func hearOrders() {}
-        func directLink(_ id: UInt64) -> DirectTransport? { nil }
+        func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)? { nil }
         var takesDescriptors: Bool { true }
         func hasRoom(forDescriptors count: Int) -> Bool { true }
         var isSpinning: Bool { false }

@@ -107,7 +107,10 @@ import Synchronization
 
     func hearOrders() { core?.attach() }
 
-    func directLink(_ id: UInt64) -> DirectTransport? { core?.directLink(id) }
+    func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)? {
+        guard let link = core?.directLink(frame.link), !link.isOver else { return nil }
+        return DirectChannel(frame.token, link, port, home: home)
+    }
 }
 
 extension ClientCore {

@@ -193,6 +193,6 @@ extension HostLink {
     /// The link is over: nobody waits for any of it any more.
     func beginTeardown() {
         unsafe core.broker.beginRemoval(of: ports)
-        unsafe core.slices.add(HostTeardown(self, core.broker), for: key)
+        unsafe core.slices.add(HostTeardown(self, core.broker, core.hub), for: key)
     }
 }

@@ -56,7 +56,7 @@ enum BroadcastRoutes {
             throw .notAllowed("only clients subscribe with requests; the host has IPCBroadcastChannel(_:in:)")
         }
         let most = core.options.ports.portsPerLink
-        guard core.broker.hub.listeners.count(of: client.id) < most else {
+        guard core.hub.listeners.count(of: client.id) < most else {
             throw IPCError(.quotaExceeded, "more than \(most) subscriptions")
         }
         let listener = BroadcastListeners.Listener(
@@ -71,7 +71,7 @@ enum BroadcastRoutes {
                 guard let core, let host = core.links[client.id] else { return false }
                 return core.deliver(outgoing, to: host)
             })
-        core.broker.hub.listeners.add(listener)
+        core.hub.listeners.add(listener)
         return listener.value
     }
 
@@ -86,7 +86,7 @@ enum BroadcastRoutes {
         case .bigint(let number) where number.magnitude.bitWidth <= 64: id = number.decimalText
         default: throw .invalid("id")
         }
-        guard let client = message.client, let listener = core.broker.hub.listeners.remove(id, of: client.id) else {
+        guard let client = message.client, let listener = core.hub.listeners.remove(id, of: client.id) else {
             throw IPCError(.notFound, "No subscription found")
         }
         return listener.value
@@ -113,7 +113,7 @@ enum BroadcastRoutes {
             let posted = BroadcastMessage(
                 name: name, origin: origin, content: try PortContent(said.value, transfer: []), data: data,
                 client: message.client?.id, token: try token(message) ?? .null)
-            core.broker.hub.post(posted, for: message.client?.id ?? 0) { count in
+            core.hub.post(posted, for: message.client?.id ?? 0) { count in
                 reply(
                     count > 0
                         ? .success(posted.value(data)) : .failure(IPCError(.notFound, "No subscribers")))

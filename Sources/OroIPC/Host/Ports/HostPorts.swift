@@ -11,7 +11,7 @@ extension Host {
     /// }
     /// ```
     public func acceptPorts(_ name: String, _ accept: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {
-        core.ports.setAcceptor(name, accept)
+        core.ports.accept(name, accept)
     }
 }
 
@@ -38,7 +38,7 @@ final class HostPortRoute: PortRoute {
 
     func hearOrders() {}
     // Its way to a client is direct already.
-    func directLink(_ id: UInt64) -> DirectTransport? { nil }
+    func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)? { nil }
     // The host's own thread reads.
     func watch(_ isWanted: Bool) {}
     func read(until came: () -> Bool) {}

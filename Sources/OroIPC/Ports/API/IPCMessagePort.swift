@@ -19,12 +19,16 @@ import OroLink
 // Sendable: constant; what changes is in the endpoint.
 public final class IPCMessagePort: Sendable {
     let endpoint: PortEndpoint
+    private let listeners = PortListeners()
     /// The client it came over, which lives as long as this.
     private let keeper: (any Sendable)?
 
-    init(_ endpoint: PortEndpoint, isKeeping: Bool) {
+    /// With the lock.
+    fileprivate init(owning endpoint: PortEndpoint, isKeeping: Bool) {
         self.endpoint = endpoint
         keeper = isKeeping ? endpoint.home.keeper : nil
+        endpoint.own(by: self, listeners)
+        IPCMessagePort.register(self)
     }
 
     deinit {
@@ -247,25 +251,25 @@ public final class IPCMessagePort: Sendable {
 
     /// Called with each message, one after the other, in a task. Setting it starts the port.
     public var onmessage: Handler? {
-        get { endpoint.listeners.property("message") }
+        get { listeners.property("message") }
         set { set("message", newValue) }
     }
 
     /// Called with each message that could not be read.
     public var onmessageerror: Handler? {
-        get { endpoint.listeners.property("messageerror") }
+        get { listeners.property("messageerror") }
         set { set("messageerror", newValue) }
     }
 
     /// Called once when the other end is closed, or gone, after the last message.
     public var onclose: Handler? {
-        get { endpoint.listeners.property("close") }
+        get { listeners.property("close") }
         set { set("close", newValue) }
     }
 
     private func set(_ type: String, _ handler: Handler?) {
         let before = owned { endpoint in
-            let before = endpoint.listeners.setProperty(type, handler)
+            let before = listeners.setProperty(type, handler)
             endpoint.listenersChanged()
             if type == "message", handler != nil { endpoint.start() }
             return before
@@ -278,7 +282,7 @@ public final class IPCMessagePort: Sendable {
     @discardableResult
     public func addEventListener(_ type: String, once: Bool = false, _ handler: @escaping Handler) -> UInt64? {
         owned { endpoint in
-            let token = endpoint.listeners.add(type, once: once, handler)
+            let token = listeners.add(type, once: once, handler)
             endpoint.listenersChanged()
             return token
         }
@@ -288,7 +292,7 @@ public final class IPCMessagePort: Sendable {
     @discardableResult
     public func removeEventListener(_ token: UInt64) -> Bool {
         let removed = owned { endpoint in
-            let removed = endpoint.listeners.remove(token)
+            let removed = listeners.remove(token)
             endpoint.listenersChanged()
             return removed
         }
@@ -299,7 +303,7 @@ public final class IPCMessagePort: Sendable {
     @discardableResult
     public func dispatchEvent(_ event: IPCMessageEvent) -> Bool {
         if closed { return false }
-        return endpoint.listeners.dispatch(event)
+        return listeners.dispatch(event)
     }
 
     /// Lets messages come to the listeners; what came before waits until then.
@@ -383,6 +387,15 @@ public final class IPCMessagePort: Sendable {
             endpoint.withLock { _ in _ = endpoint.setThread(nil) }
         }
     }
+}
+
+extension PortEndpoint {
+    /// A new handle, which may use it from now on. `isKeeping`: it keeps the link. With the lock.
+    func own(isKeeping: Bool = true) -> IPCMessagePort { IPCMessagePort(owning: self, isKeeping: isKeeping) }
+}
+
+extension IPCMessagePort: PortHandle {
+    func lose() { IPCMessagePort.unregister(self) }
 }
 
 extension IPCMessagePort: Hashable {

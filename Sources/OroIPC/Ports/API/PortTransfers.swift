@@ -7,7 +7,7 @@ import OroLink
 /// header of the request and of the result says: so their order, room and death are those of ports. A request comes behind
 /// its ports, on the same ring. A call whose ports nobody took is over when its client says so, or is gone: then they are closed.
 // `state` is taken before the lock of the port's home, never with it.
-final class PortTransfers: Sendable {
+final class PortTransfers: PortDrain {
     /// The name a client opens it under.
     static let portName = "oro-ipc.transfers"
     /// Of requests and results: the number of the call.
@@ -210,13 +210,32 @@ extension Result {
 }
 
 extension PortHome {
+    /// A host takes the ports of its clients' requests.
+    func acceptTransfers() {
+        setAcceptor(PortTransfers.portName) { [unowned self] port, client in
+            setDrain(PortTransfers(port.own(isKeeping: false), isHost: true), port.number, of: client.id)
+            return nil
+        }
+    }
+
+    /// Takes conversations that are opened under this name, in a task; `nil` takes none any more.
+    func accept(_ name: String, _ accept: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {
+        // That one is the engine's own.
+        if TextKey.areSame(name, PortTransfers.portName) { return }
+        guard let accept else { return setAcceptor(name, nil) }
+        setAcceptor(name) { port, client in
+            let handle = port.own()
+            return { accept(handle, client) }
+        }
+    }
+
     /// A client's way for ports of requests and results, opened when it is first wanted.
     func openTransfers() throws(IPCError) -> PortTransfers {
         try withLock { () throws(IPCError) in
-            if let known = transfers.values.first { return known }
+            for case let known as PortTransfers in drains.values { return known }
             let port = try open(PortTransfers.portName, .host, isKeeping: false)
             let made = PortTransfers(port, isHost: false)
-            setTransfers(made, port.endpoint.number)
+            setDrain(made, port.endpoint.number)
             return made
         }
     }
@@ -224,5 +243,5 @@ extension PortHome {
 
 extension ConnectedClient {
     /// The way for ports of its requests, where it has opened one.
-    fileprivate var transfers: PortTransfers? { host?.ports.transfers(of: id) }
+    fileprivate var transfers: PortTransfers? { host?.ports.drain(of: id) as? PortTransfers }
 }

@@ -6,7 +6,7 @@ import OroLink
 ///
 /// A subscription is a port that is opened in a way of its own, so order, room, large buffers and death are those of ports. What is
 /// posted is delivered in slices (``BroadcastDelivery``), and counts as taken once it is. Belongs to the host's thread.
-final class BroadcastHub: PortMember {
+final class BroadcastHub: PortMember, BroadcastEnds {
     /// Has this object.
     private unowned let broker: PortBroker
     private var subscriptions: [UInt64: BroadcastSubscription] = [:]
@@ -25,13 +25,11 @@ final class BroadcastHub: PortMember {
     /// Most bytes of a broadcast that clients hear who subscribe with requests.
     var requestBytes: Int { broker.options.broadcastRequestBytes }
 
-    /// The port with this number, which the hub has, is the other end of a new subscription. What waits for it counts in `account`.
-    func subscribe(
-        _ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, account: BroadcastAccount
-    ) {
+    /// What waits for it counts in the account of `member`.
+    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for member: PortMember) {
         let topic = topics[TextKey(name)] ?? BroadcastTopic(name)
         topics[TextKey(name)] = topic
-        let subscription = BroadcastSubscription(number, topic, origin, keeping, account)
+        let subscription = BroadcastSubscription(number, topic, origin, keeping, member.broadcasts)
         subscription.order = topic.members.append(subscription)
         subscriptions[number] = subscription
     }

@@ -158,3 +158,13 @@ final class BroadcastAccount {
         return nil
     }
 }
+
+extension PortMember {
+    /// What waits for all its subscriptions.
+    var broadcasts: BroadcastAccount {
+        if let known = broadcastState as? BroadcastAccount { return known }
+        let account = BroadcastAccount()
+        broadcastState = account
+        return account
+    }
+}

@@ -14,7 +14,8 @@ import OroLink
 final class PortBroker {
     /// Who listens to which name, in the host itself.
     private(set) var local: PortMember?
-    private var hubBox: BroadcastHub?
+    /// The other end of all broadcast channels; without one there are none.
+    private var hub: (any BroadcastEnds)?
     let options: PortOptions
     /// Where what is too much for one turn goes on.
     let slices: HostSlices
@@ -41,16 +42,11 @@ final class PortBroker {
         self.options = options
         self.slices = slices
         self.longestMessage = longestMessage
-        hubBox = BroadcastHub(self)
-    }
-
-    /// The other end of all broadcast channels.
-    var hub: BroadcastHub {
-        // Set in the initializer and never again.
-        hubBox!
     }
 
     func setLocal(_ member: PortMember) { local = member }
+
+    func setHub(_ hub: any BroadcastEnds) { self.hub = hub }
 
     // MARK: Orders
 
@@ -146,10 +142,10 @@ final class PortBroker {
             meetings[name] = other
             other.meeting = name
         case .broadcast(let origin, let keeping):
-            guard options.allowsBroadcasts else { return refuse(end, "this host has no broadcasts") }
+            guard options.allowsBroadcasts, let hub else { return refuse(end, "this host has no broadcasts") }
             let number = hub.takeNumber()
             hub.give(other, number: number)
-            hub.subscribe(number, name: name, origin: origin, keeping: keeping, account: member.broadcasts)
+            hub.subscribe(number, name: name, origin: origin, keeping: keeping, for: member)
         }
     }
 

@@ -102,8 +102,8 @@ class PortMember {
     var pairs: [ObjectIdentifier: PortPair] = [:]
     /// Direct ways it has a part in, until they are over.
     var ways: [UInt64: DirectWay] = [:]
-    /// What broadcasts wait for it.
-    let broadcasts = BroadcastAccount()
+    /// What whoever has the other end of broadcast channels keeps about it.
+    var broadcastState: AnyObject?
     /// It is told nothing more.
     var isGone = false
 
@@ -195,4 +195,10 @@ class PortMember {
     var client: PortClient { PortClient(id: 0, identity: nil) }
     /// Whose share of the host's time what it does counts for; 0: the host's own.
     var sliceOwner: UInt64 { 0 }
+}
+
+/// The owner of the other ends of all broadcast channels.
+protocol BroadcastEnds: PortMember {
+    /// The port with this number, which it was given, is the other end of a new subscription of `member`'s.
+    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for member: PortMember)
 }

@@ -6,7 +6,7 @@ import Synchronization
 
 /// One end of a channel, as the process that owns it knows it.
 ///
-/// Users have it as an ``IPCMessagePort``, which loses it when it is closed or given away.
+/// Users have it as a ``PortHandle``, which loses it when it is closed or given away.
 // Sendable: all that changes belongs to whoever has the lock of its home, or is atomic.
 @safe final class PortEndpoint: @unchecked Sendable {
     let id: UInt64
@@ -19,11 +19,11 @@ import Synchronization
     /// The other end, while both are known in this process alone.
     var other: PortEndpoint?
     /// The handle that may use it; `nil` while it travels, and when it is closed.
-    private(set) weak var owner: IPCMessagePort?
+    private(set) weak var owner: (any PortHandle)?
     /// The same, to compare with a handle at hand.
     private var ownerName: ObjectIdentifier?
     /// The same, while it has listeners: a port that somebody listens to lives until it is closed.
-    private var kept: IPCMessagePort?
+    private var kept: (any PortHandle)?
     private(set) var isOwned = false
     private(set) var isOver = false
 
@@ -54,14 +54,15 @@ import Synchronization
     private let quietFor = Atomic<UInt>(0)
 
     private(set) var isStarted = false
-    let listeners = PortListeners()
+    /// Who listens, with the handle that owns this; without a handle nobody does.
+    private var audience: (any PortAudience)?
     private var isDispatching = false
     private var reader: Waiter?
     private var thread: Word?
     private var isWatched = false
 
     /// Its direct way, if it has one.
-    var way: PortWay?
+    var way: (any PortWay)?
 
     struct Ending {
         var reason: String?
@@ -125,18 +126,16 @@ import Synchronization
 
     // MARK: Owning (with the lock)
 
-    /// A new handle, which may use it from now on. `isKeeping`: it keeps the link.
-    func own(isKeeping: Bool = true) -> IPCMessagePort {
-        let handle = IPCMessagePort(self, isKeeping: isKeeping)
+    /// A new handle, which may use it from now on, and who listens with it.
+    func own(by handle: some PortHandle, _ audience: some PortAudience) {
         owner = handle
         ownerName = ObjectIdentifier(handle)
+        self.audience = audience
         isOwned = true
-        IPCMessagePort.register(handle)
-        return handle
     }
 
     /// (A handle that goes closes its end before another can stand at its place in memory.)
-    func isOwned(by handle: IPCMessagePort) -> Bool { isOwned && ownerName == ObjectIdentifier(handle) && !isOver }
+    func isOwned(by handle: some PortHandle) -> Bool { isOwned && ownerName == ObjectIdentifier(handle) && !isOver }
 
     /// The handle nobody listens to is gone: so is the port. (Its weak reference is, too.)
     func abandon() { if isOwned && owner == nil { closeHere() } }
@@ -144,12 +143,12 @@ import Synchronization
     /// The handle may not use it any more: it is on its way to somebody else.
     func disown() {
         isOwned = false
-        if let owner { IPCMessagePort.unregister(owner) }
+        owner?.lose()
         owner = nil
         ownerName = nil
         isStarted = false
-        let gone = listeners.removeAll()
-        home.later { _ = gone }
+        dismissAudience()
+        audience = nil
         wakeAll()
         refreshWatch()
     }
@@ -233,7 +232,7 @@ import Synchronization
     private var isReady: Bool { !inbox.isEmpty || (ending.map { !$0.isTold } ?? false) }
 
     private func dispatchIfNeeded() {
-        guard isOwned, isReady, !isDispatching, isStarted || inbox.isEmpty, !listeners.isEmpty else { return }
+        guard isOwned, isReady, !isDispatching, isStarted || inbox.isEmpty, hasListeners else { return }
         isDispatching = true
         home.later { [self] in
             // Handlers run one after the other, on no thread that reads a link.
@@ -271,7 +270,7 @@ import Synchronization
     }
 
     /// The same for a thread that waits with `handle`; and afterwards ``isQuiet(for:)`` where that is so.
-    func look(for handle: IPCMessagePort) -> Look {
+    func look(for handle: some PortHandle) -> Look {
         guard isOwned(by: handle) else { return .over }
         let taken = takeNext()
         if inbox.isEmpty, ending == nil {
@@ -282,7 +281,7 @@ import Synchronization
     }
 
     /// ``look(for:)`` would find nothing now. Without the lock.
-    func isQuiet(for handle: IPCMessagePort) -> Bool {
+    func isQuiet(for handle: some PortHandle) -> Bool {
         // SYNC: relaxed: who is told that there is something takes the lock to get it.
         quietFor.load(ordering: .relaxed) == UInt(bitPattern: ObjectIdentifier(handle))
     }
@@ -371,20 +370,19 @@ import Synchronization
     /// Hands what has come to the listeners, in order; in a task.
     private func dispatch() {
         while true {
-            let next = withLock { _ -> Taken? in
-                guard isOwned, isStarted || inbox.isEmpty, !listeners.isEmpty, let taken = takeNext() else {
+            let next = withLock { _ -> (Taken, any PortAudience)? in
+                guard isOwned, isStarted || inbox.isEmpty, let audience, !audience.isEmpty, let taken = takeNext() else {
                     isDispatching = false
                     return nil
                 }
-                return taken
+                return (taken, audience)
             }
-            guard let taken = next else { return }
-            listeners.dispatch(IPCMessageEvent(taken))
+            guard let (taken, audience) = next else { return }
+            audience.hear(taken)
             if case .closed = taken {
-                withLock { home in
+                withLock { _ in
                     isDispatching = false
-                    let gone = listeners.removeAll()
-                    home.later { _ = gone }
+                    dismissAudience()
                     if isOver { isOwned = false }
                     // Nobody listens any more, so nothing here keeps the handle, and with it the link.
                     refreshWatch()
@@ -394,17 +392,25 @@ import Synchronization
         }
     }
 
+    private var hasListeners: Bool { audience.map { !$0.isEmpty } ?? false }
+
+    /// Nobody listens any more.
+    private func dismissAudience() {
+        guard let gone = audience?.removeAll() else { return }
+        home.later { _ = gone }
+    }
+
     private func refreshWatch() {
         if isWaitingForRoom == roomWaiters.isEmpty {
             isWaitingForRoom = !roomWaiters.isEmpty
             home.note(self, isWaitingForRoom: isWaitingForRoom)
         }
         let wasKept = kept
-        kept = listeners.isEmpty || !isOwned ? nil : owner
+        kept = hasListeners && isOwned ? owner : nil
         if wasKept !== kept { home.later { _ = wasKept } }
         let wanted =
             number != 0 && isOwned && !isOver
-            && (reader != nil || thread != nil || !roomWaiters.isEmpty || !listeners.isEmpty)
+            && (reader != nil || thread != nil || !roomWaiters.isEmpty || hasListeners)
         if wanted == isWatched { return }
         isWatched = wanted
         home.countWatched(wanted ? 1 : -1)
@@ -439,13 +445,12 @@ import Synchronization
         }
         // The listeners of a port that its other end closed hear of that first.
         if ending == nil || ending?.isTold == false {
-            let gone = listeners.removeAll()
-            home.later { _ = gone }
+            dismissAudience()
         }
         let handle = owner
-        if let handle { IPCMessagePort.unregister(handle) }
+        handle?.lose()
         home.later { _ = handle }
-        isOwned = isOwned && ending?.isTold == true && !listeners.isEmpty
+        isOwned = isOwned && ending?.isTold == true && hasListeners
         discardInbox()
         wakeAll()
         refreshWatch()

@@ -12,8 +12,8 @@ protocol PortRoute: AnyObject, Sendable {
     func read(until came: () -> Bool)
     /// Sees to it that orders of the broker are heard, although nobody waits for messages. Without the lock.
     func hearOrders()
-    /// A link with another client, as introductions name it; `nil`: there is none.
-    func directLink(_ id: UInt64) -> DirectTransport?
+    /// The direct way that the broker asks to be prepared; `nil`: there is no link for it, or not any more. With the lock.
+    func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)?
     /// The broker takes descriptors along with messages.
     var takesDescriptors: Bool { get }
     /// So many more may be on their way. With the lock.
@@ -35,9 +35,9 @@ protocol PortRoute: AnyObject, Sendable {
     /// Ports that the broker knows, by number.
     private(set) var table: [UInt64: PortEndpoint] = [:]
     /// Direct ways that are not over, by token.
-    var ways: [UInt64: PortWay] = [:] { didSet { lastWay = nil } }
+    var ways: [UInt64: any PortWay] = [:] { didSet { lastWay = nil } }
     /// The one a message last came by.
-    private var lastWay: PortWay?
+    private var lastWay: (any PortWay)?
     /// Some of them have something to say for which the link to the broker had no room.
     private let hasUnsaid = Atomic<Bool>(false)
     private var nextNumber: UInt64 = 1
@@ -50,18 +50,21 @@ protocol PortRoute: AnyObject, Sendable {
     /// Ports whose messages somebody waits for.
     private var watched = 0
     /// Who answers to which name; for hosts.
-    private var acceptors: [TextKey: @Sendable (IPCMessagePort, PortClient) -> Void] = [:]
-    /// Ways for ports of requests and results, by the number of their port; and those of a host by the client.
-    private(set) var transfers: [UInt64: PortTransfers] = [:]
-    private var transfersOfClients: [UInt64: UInt64] = [:]
+    private var acceptors: [TextKey: Acceptor] = [:]
+    /// Who takes in at once what comes to a port, by its number; and those of a host by the client.
+    private(set) var drains: [UInt64: any PortDrain] = [:]
+    private var drainsOfClients: [UInt64: UInt64] = [:]
     /// The same the other way.
-    private var clientsOfTransfers: [UInt64: UInt64] = [:]
+    private var clientsOfDrains: [UInt64: UInt64] = [:]
     /// Ports at which somebody waits for room.
     private var waitingForRoom: [ObjectIdentifier: PortEndpoint] = [:]
     /// What has to be done when the lock has been given back: resume tasks, let go of what users gave us.
     private var afterwards: [() -> Void] = []
     /// There is some of it. Mostly there is none, and this costs less to look at.
     private let hasAfterwards = Atomic<Bool>(false)
+
+    /// Takes the other end of a port that was opened by name, with the lock. What comes back is run in a task.
+    typealias Acceptor = @Sendable (PortEndpoint, PortClient) -> (@Sendable () -> Void)?
 
     /// Channels inside this process.
     static let local = PortHome(route: nil)
@@ -162,7 +165,7 @@ protocol PortRoute: AnyObject, Sendable {
             case .way(let frame): take(frame)
             case .descriptorRoom: for port in Array(waitingForRoom.values) { port.wakeForRoom() }
             }
-            if !transfers.isEmpty { drainTransfers(news) }
+            if !drains.isEmpty { drain(news) }
         }
     }
 
@@ -189,19 +192,13 @@ protocol PortRoute: AnyObject, Sendable {
     private func accept(_ number: UInt64, _ name: String, _ client: PortClient) {
         let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
         enter(port, number: number)
-        if TextKey.areSame(name, PortTransfers.portName) {
-            setTransfers(PortTransfers(port.own(isKeeping: false), isHost: true), number)
-            transfersOfClients[client.id] = number
-            clientsOfTransfers[number] = client.id
-            return
-        }
         guard let acceptor = acceptors[name] else { return port.closeHere() }
-        let handle = port.own()
+        guard let begin = acceptor(port, client) else { return }
         // On no thread that reads a link.
-        later { Task.detached(executorPreference: HandlerPool.current) { acceptor(handle, client) } }
+        later { Task.detached(executorPreference: HandlerPool.current) { begin() } }
     }
 
-    func setAcceptor(_ name: String, _ acceptor: (@Sendable (IPCMessagePort, PortClient) -> Void)?) {
+    func setAcceptor(_ name: String, _ acceptor: Acceptor?) {
         withLock {
             let before = acceptors.removeValue(forKey: TextKey(name))
             acceptors[name] = acceptor
@@ -209,30 +206,31 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    func accepts(_ name: String) -> Bool {
-        withLock { acceptors[name] != nil } || TextKey.areSame(name, PortTransfers.portName)
+    func accepts(_ name: String) -> Bool { withLock { acceptors[name] != nil } }
+
+    // MARK: Ports whose messages are taken in at once
+
+    /// For the port with this number; of a host, for the client it came from. With the lock.
+    func setDrain(_ drain: any PortDrain, _ number: UInt64, of client: UInt64? = nil) {
+        drains[number] = drain
+        guard let client else { return }
+        drainsOfClients[client] = number
+        clientsOfDrains[number] = client
     }
 
-    // MARK: Ports of requests and results
+    func drain(of client: UInt64) -> (any PortDrain)? { withLock { drainsOfClients[client].flatMap { drains[$0] } } }
 
-    func setTransfers(_ made: PortTransfers, _ number: UInt64) { transfers[number] = made }
-
-    func transfers(of client: UInt64) -> PortTransfers? {
-        withLock { transfersOfClients[client].flatMap { transfers[$0] } }
-    }
-
-    /// What has come for one of them is taken before anything else is read.
-    private func drainTransfers(_ news: PortNews) {
+    private func drain(_ news: PortNews) {
         switch news {
         case .message(let delivery):
-            if let way = transfers[delivery.number] { later { way.drain() } }
+            if let drain = drains[delivery.number] { later { drain.drain() } }
         case .closed(let number, _):
-            guard let way = transfers.removeValue(forKey: number) else { return }
+            guard let drain = drains.removeValue(forKey: number) else { return }
             // It may have opened another since.
-            if let client = clientsOfTransfers.removeValue(forKey: number), transfersOfClients[client] == number {
-                transfersOfClients[client] = nil
+            if let client = clientsOfDrains.removeValue(forKey: number), drainsOfClients[client] == number {
+                drainsOfClients[client] = nil
             }
-            later { way.drain() }
+            later { drain.drain() }
         // A port of the host and a client has no direct way.
         case .consumed, .opened, .way, .descriptorRoom: break
         }
@@ -246,11 +244,11 @@ protocol PortRoute: AnyObject, Sendable {
             for way in ways.values { way.end() }
             ways = [:]
             for port in Array(table.values) { port.otherClosed(why.message) }
-            let ways = Array(transfers.values)
-            transfers = [:]
-            transfersOfClients = [:]
-            clientsOfTransfers = [:]
-            later { for way in ways { way.drain() } }
+            let open = Array(drains.values)
+            drains = [:]
+            drainsOfClients = [:]
+            clientsOfDrains = [:]
+            later { for drain in open { drain.drain() } }
             let all = acceptors
             acceptors = [:]
             later { _ = all }
@@ -258,7 +256,7 @@ protocol PortRoute: AnyObject, Sendable {
     }
 
     /// The way with this token, if there is one. With the lock.
-    func way(_ token: UInt64) -> PortWay? {
+    func way(_ token: UInt64) -> (any PortWay)? {
         if let lastWay, lastWay.token == token { return lastWay }
         let way = ways[token]
         lastWay = way

@@ -2,6 +2,7 @@ import CBench
 import CSupport
 import OroIPC
 import OroLink
+import OroTool
 
 #if canImport(Glibc)
     import Glibc

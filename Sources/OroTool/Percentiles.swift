@@ -1,17 +1,17 @@
 import OroIPC
 
 /// How a set of times is spread: the nearest-rank percentiles, which are all times that were really measured.
-struct Percentiles {
+package struct Percentiles {
     /// Number of samples.
-    let count: Int
+    package let count: Int
     /// Half of the samples are at most this. 0 without samples, as the others.
-    let p50: UInt64
-    let p99: UInt64
-    let p999: UInt64
-    let max: UInt64
+    package let p50: UInt64
+    package let p99: UInt64
+    package let p999: UInt64
+    package let max: UInt64
 
     /// O(n log n).
-    init(samples: [UInt64]) {
+    package init(samples: [UInt64]) {
         let sorted = samples.sorted()
         /// The smallest sample that at least `perMille` of 1 000 samples do not exceed.
         func rank(_ perMille: Int) -> UInt64 {
@@ -25,7 +25,7 @@ struct Percentiles {
     }
 
     /// Nanoseconds as members of an object.
-    var value: Value {
+    package var value: Value {
         [
             "p50": .int(Int64(clamping: p50)), "p99": .int(Int64(clamping: p99)),
             "p999": .int(Int64(clamping: p999)), "max": .int(Int64(clamping: max)),
@@ -33,7 +33,7 @@ struct Percentiles {
     }
 
     /// Nanoseconds for people: `p50 1.2 us   p99 8.9 us   p99.9 20 us   max 1.1 ms`.
-    var text: String {
+    package var text: String {
         "p50 \(Units.time(p50))   p99 \(Units.time(p99))   p99.9 \(Units.time(p999))   max \(Units.time(max))"
     }
 }

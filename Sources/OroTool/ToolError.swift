@@ -1,9 +1,9 @@
 import OroIPC
 
 /// Why a command ends without doing what was asked. The text goes to standard error.
-struct ToolError: Error {
+package struct ToolError: Error {
     /// The exit codes of the tool.
-    enum Code: Int32 {
+    package enum Code: Int32 {
         /// The result is an error, or what was to be checked does not hold.
         case failed = 1
         /// The command line, or a file it names, is wrong.
@@ -14,17 +14,17 @@ struct ToolError: Error {
         case interrupted = 130
     }
 
-    var code: Code
+    package var code: Code
     /// Empty when everything has been said already.
-    var message: String
+    package var message: String
 
-    init(_ code: Code, _ message: String = "") {
+    package init(_ code: Code, _ message: String = "") {
         self.code = code
         self.message = message
     }
 
     /// A link that could not be made.
-    init(_ error: LinkError) {
+    package init(_ error: LinkError) {
         if case .badName = error { code = .usage } else { code = .noLink }
         message = error.description
     }

@@ -38,7 +38,7 @@ public struct IPCMessageEvent: Sendable {
 }
 
 /// Who is told what happens at a port.
-final class PortListeners: Sendable {
+final class PortListeners: PortAudience {
     typealias Handler = @Sendable (IPCMessageEvent) -> Void
 
     private struct Listener {
@@ -76,8 +76,8 @@ final class PortListeners: Sendable {
         }
     }
 
-    func removeAll() -> [Handler] {
-        state.withLock { state in
+    func removeAll() -> any Sendable {
+        state.withLock { state -> [Handler] in
             defer {
                 state.listeners = []
                 state.properties = [:]
@@ -85,6 +85,8 @@ final class PortListeners: Sendable {
             return state.listeners.map(\.handler)
         }
     }
+
+    func hear(_ taken: PortEndpoint.Taken) { dispatch(IPCMessageEvent(taken)) }
 
     func property(_ type: String) -> Handler? {
         state.withLock { state in

@@ -11,7 +11,7 @@ import OroLink
 /// should that be gone before it has done so. See `docs/decisions/015-direct-links.md`.
 ///
 /// All of it belongs to whoever has the lock of the home.
-final class PortWay {
+final class DirectChannel: PortWay {
     let token: UInt64
     let link: DirectTransport
     private unowned let home: PortHome

@@ -1,5 +1,6 @@
 import CSupport
 import OroIPC
+import OroTool
 
 #if canImport(Glibc)
     import Glibc

@@ -2,9 +2,9 @@ import CTool
 import Glibc
 
 /// Files the user names on the command line, read and written as a whole.
-enum WholeFile {
+package enum WholeFile {
     /// The bytes of a file; `-` is standard input.
-    static func read(_ path: String) throws -> [UInt8] {
+    package static func read(_ path: String) throws -> [UInt8] {
         // A C string for the call.
         let descriptor = path == "-" ? 0 : unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("read", path) }
@@ -26,7 +26,7 @@ enum WholeFile {
     }
 
     /// Makes or replaces a file.
-    static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws {
+    package static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws {
         // A C string for the call.
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw failure("written", path) }

@@ -1,5 +1,6 @@
 import CSupport
 import OroIPC
+import OroTool
 
 /// What blocks of a bench and of its baseline came to.
 struct BenchResult {

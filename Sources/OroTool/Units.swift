@@ -1,9 +1,9 @@
 import Glibc
 
 /// Numbers for people.
-enum Units {
+package enum Units {
     /// Nanoseconds: `640 ns`, `12.3 us`, `4.56 ms`, `7.8 s`.
-    static func time(_ nanoseconds: UInt64) -> String {
+    package static func time(_ nanoseconds: UInt64) -> String {
         switch nanoseconds {
         case ..<1000: "\(nanoseconds) ns"
         case ..<1_000_000: "\(three(Double(nanoseconds) / 1e3)) us"
@@ -13,7 +13,7 @@ enum Units {
     }
 
     /// Bytes: `12 bytes`, `3.4 kB`, `56.7 MB`.
-    static func bytes(_ count: UInt64) -> String {
+    package static func bytes(_ count: UInt64) -> String {
         switch count {
         case ..<1000: "\(count) bytes"
         case ..<1_000_000: "\(three(Double(count) / 1e3)) kB"
@@ -23,7 +23,7 @@ enum Units {
     }
 
     /// Bytes in powers of 1024: `64 B`, `4 KiB`, `1 GiB`.
-    static func binary(_ count: UInt64) -> String {
+    package static func binary(_ count: UInt64) -> String {
         switch count {
         case ..<(1 << 10): "\(count) B"
         case ..<(1 << 20): "\(count >> 10) KiB"
@@ -33,7 +33,7 @@ enum Units {
     }
 
     /// A power of ten nanoseconds: `100 ns`, `10 µs`, `1 ms`, `1 s`.
-    static func power(_ nanoseconds: Double) -> String {
+    package static func power(_ nanoseconds: Double) -> String {
         switch nanoseconds.rounded() {
         case ..<1e3: "\(Int(nanoseconds.rounded())) ns"
         case ..<1e6: "\(Int((nanoseconds / 1e3).rounded())) µs"
@@ -43,7 +43,7 @@ enum Units {
     }
 
     /// A count with its digits in groups: `12 345`.
-    static func count(_ number: some BinaryInteger) -> String {
+    package static func count(_ number: some BinaryInteger) -> String {
         var text = ""
         for (index, digit) in String(number).reversed().enumerated() {
             if index > 0, index % 3 == 0 { text.append(" ") }
@@ -53,13 +53,13 @@ enum Units {
     }
 
     /// A number with about three significant digits.
-    static func three(_ number: Double) -> String {
+    package static func three(_ number: Double) -> String {
         let digits = number < 10 ? 2 : number < 100 ? 1 : 0
         return fixed(number, digits)
     }
 
     /// A number with so many digits behind the point.
-    static func fixed(_ number: Double, _ digits: Int) -> String {
+    package static func fixed(_ number: Double, _ digits: Int) -> String {
         var scale = 1
         for _ in 0..<digits { scale *= 10 }
         let scaled = Int((number * Double(scale)).rounded())
@@ -70,7 +70,7 @@ enum Units {
 }
 
 /// Nanoseconds of a clock that only goes forward.
-func monotonicNanoseconds() -> UInt64 {
+package func monotonicNanoseconds() -> UInt64 {
     var now = timespec()
     // The clock always exists.
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)

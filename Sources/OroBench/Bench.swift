@@ -1,10 +1,11 @@
 import ArgumentParser
 import OroIPC
 import OroLink
+import OroTool
 
 /// `oro-ipc bench`: figures as ratios to bare shared memory, measured in turn with it.
-struct Bench: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct Bench: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         abstract: "Measure round trips and throughput beside bare shared memory.",
         discussion: """
             Blocks of each bench alternate with blocks of a bare C baseline between the same two pinned processes. The
@@ -64,7 +65,9 @@ struct Bench: AsyncParsableCommand {
         }
     }
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         let known = Bench.usual.map(\.name) + Bench.families + BroadcastCase.all.map(\.name)
         for name in names where !known.contains(name) && PayloadCase(name) == nil {
             throw ValidationError(
@@ -73,7 +76,7 @@ struct Bench: AsyncParsableCommand {
         if let depth, depth < 1 { throw ValidationError("the depth is at least 1") }
     }
 
-    func run() async throws {
+    package func run() async throws {
         let (cases, settings, json, plot, blocks) = (cases(), settings, json, plot, blocks)
         let backend = (WakeBackend.forced ?? (try? Poller())?.backend ?? .epoll).rawValue
         if let plot { try BenchPlots.prepare(plot) }
@@ -108,13 +111,15 @@ struct Bench: AsyncParsableCommand {
 }
 
 /// The other process of a bench; started by `oro-ipc bench` only.
-struct BenchPeerCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "bench-peer", shouldDisplay: false)
+package struct BenchPeerCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(commandName: "bench-peer", shouldDisplay: false)
 
     @Argument var idle: String
     @Argument var cpu: Int32
 
-    func run() async throws {
+    package init() {}
+
+    package func run() async throws {
         let idle = IdlePolicy(rawValue: idle) ?? .adaptive
         let cpu = cpu
         try await PlainThread.run { try BenchPeer(shared: 3, host: 4, lane: 5, idle: idle, cpu: cpu).run() }

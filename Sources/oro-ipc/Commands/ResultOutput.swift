@@ -1,4 +1,5 @@
 import OroIPC
+import OroTool
 
 /// Prints a result: for people, or as one line of JSON.
 struct ResultOutput {
@@ -84,14 +85,5 @@ struct ResultOutput {
         default: break
         }
         return value.json()
-    }
-}
-
-extension Value {
-    /// Gives an object a member; nothing happens to other values.
-    mutating func set(_ key: String, _ value: Value) {
-        guard case .object(var members) = self else { return }
-        members[key] = value
-        self = .object(members)
     }
 }

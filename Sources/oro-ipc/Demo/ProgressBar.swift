@@ -1,3 +1,4 @@
+import OroTool
 import Synchronization
 
 /// How far a walk has come, on standard error: a bar on a terminal, else a line every few seconds.

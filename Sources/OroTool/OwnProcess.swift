@@ -5,14 +5,14 @@ import OroIPC
 /// A process of our own that runs a command of this tool and says a line when it is ready.
 ///
 /// It holds a pipe to us as its standard input and stops when that ends: however we end, it does too.
-final class OwnProcess {
-    let processID: Int32
+package final class OwnProcess {
+    package let processID: Int32
     private var leash: Int32
     private var output: Int32
     private var isOver = false
 
     /// Starts it and waits until it is ready. Its complaints go to our standard error.
-    init(_ words: [String]) throws {
+    package init(_ words: [String]) throws {
         // Copies for the call, freed after it; NULL ends the list.
         let arguments = unsafe (["oro-ipc"] + words).map { unsafe strdup($0) } + [nil]
         defer { unsafe arguments.forEach { unsafe free($0) } }
@@ -28,7 +28,7 @@ final class OwnProcess {
     }
 
     /// A host of the folder `root`, under this name.
-    static func host(_ name: String, serving root: String, folder: String?) throws -> OwnProcess {
+    package static func host(_ name: String, serving root: String, folder: String?) throws -> OwnProcess {
         try OwnProcess(
             ["serve", "--leash", "--name=\(name)", "--root=\(root)"] + (folder.map { ["--folder=\($0)"] } ?? []))
     }
@@ -44,7 +44,7 @@ final class OwnProcess {
 
     /// Ends it, by force when it does not within two seconds, and answers its exit code. May be called again.
     @discardableResult
-    func stop() -> Int32 {
+    package func stop() -> Int32 {
         if isOver { return 0 }
         isOver = true
         tool_close(leash)

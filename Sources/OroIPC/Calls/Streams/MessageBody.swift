@@ -36,3 +36,10 @@ public struct MessageBody: AsyncSequence, Sendable {
         }
     }
 }
+
+extension MessageBody: FrameBody {}
+
+extension Message {
+    /// The request's body, where it has one that comes in chunks; always `nil` in a synchronous handler.
+    public var body: MessageBody? { storage.header.flags.contains(.hasBody) ? storage.body as? MessageBody : nil }
+}

@@ -3,6 +3,7 @@ import CBench
 import CSupport
 import Dispatch
 import OroIPC
+import OroTool
 import Synchronization
 
 #if canImport(Glibc)
@@ -133,13 +134,15 @@ private final class BroadcastBlocks {
 }
 
 /// The subscribers of a broadcast bench, each a client of its own; started by `oro-ipc bench` only.
-struct BenchSubscribersCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "bench-subscribers", shouldDisplay: false)
+package struct BenchSubscribersCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(commandName: "bench-subscribers", shouldDisplay: false)
 
     @Argument var host: String
     @Argument var count: Int
 
-    func run() async throws {
+    package init() {}
+
+    package func run() async throws {
         let (host, count) = (host, count)
         try await PlainThread.run {
             let first = try Client.connect(host)

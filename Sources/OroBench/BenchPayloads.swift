@@ -2,6 +2,7 @@ import CBench
 import CSupport
 import OroIPC
 import OroLink
+import OroTool
 
 /// Benches of payloads of 1 MiB that go one way, several of them on their way at once.
 enum LoanCase: String, CaseIterable, BenchKind {

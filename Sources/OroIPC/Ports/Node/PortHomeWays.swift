@@ -17,12 +17,11 @@ extension PortHome {
 
     private func prepare(_ frame: PortWayFrame) {
         guard let port = table[frame.number], port.isOwned, !port.isOver, port.way == nil, ways[frame.token] == nil,
-            let link = route?.directLink(frame.link), !link.isOver
+            let way = route?.directWay(frame, port, self)
         else {
             try? send(.way(PortWayFrame(frame.token, .refused)))
             return
         }
-        let way = PortWay(frame.token, link, port, home: self)
         ways[frame.token] = way
         port.way = way
         later { [route] in route?.hearOrders() }

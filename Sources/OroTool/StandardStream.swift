@@ -2,15 +2,15 @@ import CTool
 import Glibc
 
 /// Standard output and standard error, unbuffered: a line is out when the call returns.
-enum StandardStream: Int32 {
+package enum StandardStream: Int32 {
     case output = 1
     case error = 2
 
     /// Writes a text and the end of the line.
-    func line(_ text: String) { write(text + "\n") }
+    package func line(_ text: String) { write(text + "\n") }
 
     /// Writes a text. A reader that has gone (`| head`) ends the process quietly, as SIGPIPE would.
-    func write(_ text: String) {
+    package func write(_ text: String) {
         var text = text
         // The buffer is valid until the call returns.
         text.withUTF8 { unsafe write(UnsafeRawBufferPointer($0)) }
@@ -18,7 +18,7 @@ enum StandardStream: Int32 {
 
     /// Writes bytes as they are. Where they cannot be written, the process ends: quietly when the reader has gone, and else with a
     /// line that says why.
-    func write(_ bytes: UnsafeRawBufferPointer) {
+    package func write(_ bytes: UnsafeRawBufferPointer) {
         if unsafe attempt(bytes) { return }
         let cause = errno
         guard self == .output else { exit(1) }
@@ -30,7 +30,7 @@ enum StandardStream: Int32 {
     }
 
     /// Writes a line to whoever reads it, and goes on when nobody does any more.
-    func tell(_ text: String) {
+    package func tell(_ text: String) {
         var text = text + "\n"
         // The buffer is valid until the call returns.
         text.withUTF8 { _ = unsafe attempt(UnsafeRawBufferPointer($0)) }
@@ -43,16 +43,16 @@ enum StandardStream: Int32 {
     }
 
     /// True when a person looks at it.
-    var isTerminal: Bool { tool_is_terminal(rawValue) }
+    package var isTerminal: Bool { tool_is_terminal(rawValue) }
 
     /// Width of the terminal.
-    var columns: Int { Int(tool_columns(rawValue)) }
+    package var columns: Int { Int(tool_columns(rawValue)) }
 }
 
 extension String {
     /// Bytes as a text that is safe to show: what is not UTF-8, and control characters that could steer a terminal,
     /// appear as `\n`, `\t` or `\x1B`.
-    init(showing bytes: some Sequence<UInt8>) {
+    package init(showing bytes: some Sequence<UInt8>) {
         self = ""
         var decoder = UTF8()
         var rest = Array(bytes)[...]
@@ -81,7 +81,7 @@ extension String {
     }
 
     /// The same for a text.
-    init(showing text: String) { self.init(showing: text.utf8) }
+    package init(showing text: String) { self.init(showing: text.utf8) }
 
     private static func hex(_ byte: UInt8) -> String {
         let digits = String(byte, radix: 16, uppercase: true)

@@ -1,4 +1,5 @@
 import OroIPC
+import OroTool
 
 #if canImport(Glibc)
     import Glibc

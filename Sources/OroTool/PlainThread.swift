@@ -9,11 +9,11 @@ import Synchronization
 #endif
 
 /// A thread that is not one of the task pool's: it may block, and it stays the same thread.
-final class PlainThread: Sendable {
+package final class PlainThread: Sendable {
     private let outcome = Mutex<(any Error)?>(nil)
     private let done = DispatchSemaphore(value: 0)
 
-    init(_ body: @escaping @Sendable () throws -> Void) throws {
+    package init(_ body: @escaping @Sendable () throws -> Void) throws {
         var id = pthread_t()
         let box = unsafe Unmanaged.passRetained(
             Box { [outcome = Outcome(self)] in
@@ -45,13 +45,13 @@ final class PlainThread: Sendable {
     }
 
     /// Waits for its end; throws what its body threw.
-    func join() throws {
+    package func join() throws {
         done.wait()
         if let error = outcome.withLock({ $0 }) { throw error }
     }
 
     /// Blocks this thread until a task, on `executor` if there is one, has done `body`.
-    static func wait<R: Sendable>(
+    package static func wait<R: Sendable>(
         on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async throws -> R
     ) throws -> R {
         let holder = Holder<R>()
@@ -75,7 +75,7 @@ final class PlainThread: Sendable {
     }
 
     /// Runs `body` on a plain thread while the task waits.
-    static func run(_ body: @escaping @Sendable () throws -> Void) async throws {
+    package static func run(_ body: @escaping @Sendable () throws -> Void) async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             do {
                 _ = try PlainThread {

@@ -2,6 +2,7 @@ import CBench
 import CSupport
 import OroIPC
 import OroLink
+import OroTool
 
 /// One figure of `oro-ipc bench`: what is measured, beside which baseline.
 protocol BenchKind: Sendable {

@@ -1,0 +1,14 @@
+import OroLink
+
+/// The descriptors that go along with one message, as long as anybody has that.
+final class CarriedDescriptors: Sendable {
+    let list: [PassedDescriptor]
+    private let atEnd: (@Sendable ([PassedDescriptor]) -> Void)?
+
+    init(_ list: [PassedDescriptor], atEnd: (@Sendable ([PassedDescriptor]) -> Void)? = nil) {
+        self.list = list
+        self.atEnd = atEnd
+    }
+
+    deinit { atEnd?(list) }
+}
