@@ -38,9 +38,10 @@ enum PacketTarget {
         send(welcome(&script), over: host, &script)
         let client = Descriptor(ends[1], .socket)
         guard
-            let link = try? Rendezvous.shakeHands(
+            let link = try? ClientHandshake(
                 client, limits: limits, isIntroducible: flags & 1 != 0, takesDescriptors: flags & 2 != 0,
-                timeoutMilliseconds: 1)
+                timeoutMilliseconds: 1
+            ).finish()
         else { return }
         while !script.isAtEnd {
             send(next(&script), over: host, &script)

@@ -107,23 +107,28 @@ public func oroipc_client_connect(
     }
 }
 
-@c @implementation
-public func oroipc_client_adopt(
-    _ descriptor: Int32, _ options: UnsafePointer<oroipc_client_options>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
+/// Puts what `make` makes over `descriptor`, which is taken over, also when this fails.
+func putAdopted<T: Handle>(
+    _ descriptor: Int32, _ options: UnsafePointer<oroipc_client_options>?, _ out: Out?,
+    _ make: (_ options: ClientOptions, _ isTurned: Bool) throws(Failure) -> T
 ) -> oroipc_status {
     guard unsafe out != nil, descriptor >= 0, let wanted = try? unsafe ClientOptions.wanted(options) else {
-        // Taken over, also when this fails.
         if descriptor >= 0 { close(descriptor) }
-        return unsafe put(out) { () throws(Failure) -> ClientHandle in
+        return unsafe put(out) { () throws(Failure) -> T in
             _ = try unsafe ClientOptions.wanted(options)
             throw .invalid("\(descriptor) is no descriptor")
         }
     }
-    return unsafe put(out) { () throws(Failure) in
-        let client = try Failure.of { () throws(LinkError) in
-            try Client(descriptor: descriptor, options: wanted.0)
-        }
-        return try ClientHandle(client, isTurned: wanted.isTurned)
+    return unsafe put(out) { () throws(Failure) in try make(wanted.0, wanted.isTurned) }
+}
+
+@c @implementation
+public func oroipc_client_adopt(
+    _ descriptor: Int32, _ options: UnsafePointer<oroipc_client_options>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> oroipc_status {
+    unsafe putAdopted(descriptor, options, out) { (options, isTurned) throws(Failure) in
+        let client = try Failure.of { () throws(LinkError) in try Client(descriptor: descriptor, options: options) }
+        return try ClientHandle(client, isTurned: isTurned)
     }
 }
 

@@ -39,7 +39,8 @@ struct Failure: Error {
             case .violation: OROIPC_VIOLATION
             case .peerGone, .goodbye: OROIPC_PEER_GONE
             case .closed: OROIPC_CLOSED
-            case .forked: OROIPC_STATE
+            case .forked, .wouldBlock: OROIPC_STATE
+            case .cancelled: OROIPC_ABORTED
             case .tooLarge, .overLimit: OROIPC_TOO_LARGE
             case .unencodable: OROIPC_MALFORMED
             case .noBlocks, .busy, .overBudget, .overQuota: OROIPC_BUSY

@@ -43,8 +43,9 @@ import OroTool
         guard peer > 0 else { throw LinkError.system(call: "fork", errno: errno) }
         bench_pin_threads(bench_cpu(0))
         unsafe bench_give(shared, BENCH_HOST.rawValue, 0)
-        lane = try Rendezvous.shakeHands(
-            Descriptor(lanePair[0]), limits: LinkLimits(), timeoutMilliseconds: 10_000)
+        lane = try ClientHandshake(
+            Descriptor(lanePair[0]), limits: LinkLimits(), timeoutMilliseconds: 10_000
+        ).finish()
         var options = ClientOptions()
         options.idle = idle
         // Two blocks of the longest payload, and what else is on its way: all of it is used again.

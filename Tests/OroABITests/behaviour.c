@@ -820,6 +820,79 @@ static void policies_and_names_refuse(void) {
     CHECK(system(path) == 0);
 }
 
+// Turns both until the client is there.
+static oroipc_client *turn_both(oroipc_host *turned, oroipc_connecting *connecting) {
+    oroipc_client *made = NULL;
+    time_t limit = time(NULL) + 30;
+    while (made == NULL && time(NULL) < limit) {
+        int host_ms, client_ms;
+        OK(oroipc_host_turn(turned, &host_ms));
+        OK(oroipc_connecting_turn(connecting, &client_ms, &made));
+        CHECK(made != NULL || client_ms >= 0);
+        struct pollfd both[] = {
+            {.fd = oroipc_host_descriptor(turned), .events = POLLIN},
+            {.fd = oroipc_connecting_descriptor(connecting), .events = POLLIN},
+        };
+        if (made == NULL && host_ms != 0) CHECK(poll(both, 2, client_ms) >= 0);
+    }
+    CHECK(made != NULL);
+    return made;
+}
+
+static void connecting_never_waits(void) {
+    char folder[] = "/tmp/oroipc-test-XXXXXX";
+    CHECK(mkdtemp(folder) != NULL);
+    oroipc_host_options options = OROIPC_HOST_OPTIONS_INIT;
+    oroipc_client_options client_options = OROIPC_CLIENT_OPTIONS_INIT;
+    options.folder = client_options.folder = folder;
+    oroipc_connecting *connecting;
+    oroipc_client *mine;
+    STATUS(OROIPC_NOT_LISTENING, oroipc_client_connect_async("turned", &client_options, &connecting));
+    CHECK(connecting == NULL);
+    oroipc_host *turned;
+    OK(oroipc_host_create("turned", &options, &turned));
+    OK(oroipc_host_turn(turned, NULL));
+    // Here the host would be waited for by the thread that serves it.
+    STATUS(OROIPC_STATE, oroipc_client_connect("turned", &client_options, &mine));
+    CHECK(mine == NULL && strstr(oroipc_last_error(), "oroipc_client_connect_async") != NULL);
+    STATUS(OROIPC_STATE, oroipc_host_connect(turned, &client_options, &mine));
+    OK(oroipc_client_connect_async("turned", &client_options, &connecting));
+    mine = turn_both(turned, connecting);
+    OK(oroipc_client_state(mine));
+    oroipc_client *again = NULL;
+    STATUS(OROIPC_ABORTED, oroipc_connecting_turn(connecting, NULL, &again));
+    CHECK(again == NULL && oroipc_connecting_descriptor(connecting) == -1);
+    oroipc_connecting_release(connecting);
+    oroipc_client_release(mine);
+    // A child's end, and whoever gives up.
+    int descriptor;
+    OK(oroipc_host_make_peer(turned, &descriptor));
+    OK(oroipc_client_adopt_async(descriptor, NULL, &connecting));
+    mine = turn_both(turned, connecting);
+    OK(oroipc_client_state(mine));
+    oroipc_connecting_release(connecting);
+    oroipc_client_release(mine);
+    OK(oroipc_client_connect_async("turned", &client_options, &connecting));
+    oroipc_connecting_release(connecting);
+    OK(oroipc_host_turn(turned, NULL));
+    // A host that does not answer is given up in time, and meanwhile nothing waits.
+    client_options.handshake_ms = 50;
+    OK(oroipc_client_connect_async("turned", &client_options, &connecting));
+    int timeout = 0;
+    oroipc_status status;
+    while ((status = oroipc_connecting_turn(connecting, &timeout, &mine)) == OROIPC_OK && mine == NULL) {
+        CHECK(timeout >= 0 && timeout <= 50);
+        poll(NULL, 0, timeout);
+    }
+    CHECK(status == OROIPC_TIMED_OUT && mine == NULL);
+    STATUS(OROIPC_TIMED_OUT, oroipc_connecting_turn(connecting, &timeout, &mine));
+    oroipc_connecting_release(connecting);
+    oroipc_host_release(turned);
+    char path[128];
+    snprintf(path, sizeof path, "rm -rf '%s'", folder);
+    CHECK(system(path) == 0);
+}
+
 int main(void) {
     OK(oroipc_host_create(NULL, NULL, &host));
     OK(oroipc_host_map(host, "echo", OROIPC_ROUTE_SYNC, echo, NULL, NULL));
@@ -858,6 +931,7 @@ int main(void) {
     posts_get_no_result();
     results_can_be_copied();
     policies_and_names_refuse();
+    connecting_never_waits();
     OK(oroipc_client_close(client));
     oroipc_client_release(client);
     OK(oroipc_host_stop(host));

@@ -372,6 +372,14 @@ static void clients(void) {
     OUT(oroipc_client, oroipc_client_connect(NULL, NULL, &out));
     INVALID(oroipc_client_adopt(-1, NULL, NULL));
     OUT(oroipc_client, oroipc_client_adopt(-1, NULL, &out));
+    INVALID(oroipc_client_connect_async(NULL, NULL, NULL));
+    OUT(oroipc_connecting, oroipc_client_connect_async(NULL, NULL, &out));
+    INVALID(oroipc_client_adopt_async(-1, NULL, NULL));
+    OUT(oroipc_connecting, oroipc_client_adopt_async(-1, NULL, &out));
+    CHECK(oroipc_connecting_descriptor(NULL) == -1);
+    INVALID(oroipc_connecting_turn(NULL, NULL, NULL));
+    OUT(oroipc_client, oroipc_connecting_turn(NULL, NULL, &out));
+    oroipc_connecting_release(NULL);
     CHECK(oroipc_client_retain(NULL) == NULL);
     oroipc_client_release(NULL);
     INVALID(oroipc_client_close(NULL));

@@ -49,7 +49,7 @@ struct Setup: Sendable, CustomStringConvertible, CaseIterable {
             let subject = Subject(options: clientOptions) { try host.connect(options: $0) }
             guard topology == .tasksOnClient else { return try await behaviour.run(subject) }
             // Clients of the same options share a thread.
-            let executor = try host.connect(options: clientOptions).executor
+            let executor = try await host.connect(options: clientOptions).executor
             try await withTaskExecutorPreference(executor) { try await behaviour.run(subject) }
         case .named:
             let folder = try TemporaryFolder()

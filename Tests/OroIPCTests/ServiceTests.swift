@@ -68,7 +68,7 @@ struct ServiceTests {
     func cutShort() async throws {
         let host = try OroIPC.Host.embedded()
         Fixture.install(on: host)
-        let client = try host.connect()
+        let client = try await host.connect()
         async let pending = client.request("reply.never", ["tag": 1])
         try await until("it is at work") { client.sendSync("reply.waits").data == true }
         let ending = Task { await host.shutdown(within: .seconds(600), reason: "end") }
@@ -102,7 +102,7 @@ struct ServiceTests {
         try host.start()
         var clientOptions = ClientOptions()
         clientOptions.folder = folder.path
-        let client = try Client.connect("service", options: clientOptions)
+        let client = try await Client.connect("service", options: clientOptions)
         async let pending = client.request("reply.never", ["tag": 1])
         try await until("it is at work") { client.sendSync("reply.waits").data == true }
         async let ending: Void = host.shutdown(within: .seconds(600))
@@ -110,7 +110,7 @@ struct ServiceTests {
         // It still waits for its handler, and another may have the name.
         let next = try OroIPC.Host(name: "service", options: options)
         try next.start()
-        let other = try Client.connect("service", options: clientOptions)
+        let other = try await Client.connect("service", options: clientOptions)
         #expect(other.sendSync("ping").data == "pong")
         #expect(throws: LinkError.refused(.busy)) { try host.connect() }
         client.close()

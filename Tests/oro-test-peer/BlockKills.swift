@@ -8,7 +8,7 @@ private let bigPayload = 8 << 20
 
 /// A client that is killed while it has blocks, or while the host reads in its own.
 func blockVictim(_ arguments: Arguments) async throws {
-    let client = try Client.connect(arguments.name(), options: arguments.clientOptions)
+    let client = try await Client.connect(arguments.name(), options: arguments.clientOptions)
     switch arguments.text("deed") {
     case "hold":
         var held: [Bytes] = []
@@ -79,7 +79,7 @@ func blockKills(_ arguments: Arguments) async throws {
     var clientOptions = ClientOptions()
     clientOptions.folder = folder.path
     clientOptions.backend = options.backend
-    let good = try Client.connect("survivor", options: clientOptions)
+    let good = try await Client.connect("survivor", options: clientOptions)
     _ = good.sendSync("sleep", ["ms": 20])
     func victim(_ deed: String, _ more: [String] = []) throws -> Peer {
         try Peer(
@@ -180,7 +180,7 @@ private func lenders(_ folder: TemporaryFolder, _ backend: String, _ options: Cl
     let host = try Peer(["serve", "--name", "mortal", "--folder", folder.path, "--backend", backend])
     try host.line(starting: "ready")
     let before = oro_count_memfds(0)
-    var client: Client? = try Client.connect("mortal", options: options)
+    var client: Client? = try await Client.connect("mortal", options: options)
     var whole = await client?.request("make.loan", ["count": .int(Int64(bigPayload)), "seed": 7]).bytes
     let wanted = pattern(bigPayload, seed: 7), half = bigPayload / 2
     try expectEqual(whole?.isBorrowed, true)

@@ -16,7 +16,7 @@ func wakeups(_ arguments: Arguments) async throws {
     options.folder = folder.path
     options.idle = IdlePolicy(rawValue: idle) ?? .park
     options.backend = WakeBackend(rawValue: backend)
-    let client = try Client.connect("sleepy", options: options)
+    let client = try await Client.connect("sleepy", options: options)
     let progress = Atomics()
     let watchdog = Thread {
         var last = -1, stuck = 0
@@ -89,7 +89,7 @@ func big(_ arguments: Arguments) async throws {
     try host.line(starting: "ready")
     var options = arguments.clientOptions
     options.folder = folder.path
-    let client = try Client.connect("big", options: options)
+    let client = try await Client.connect("big", options: options)
     let start = oro_clock_ns()
     var loan = try await client.loan(count)
     let loaned = oro_clock_ns()
@@ -131,7 +131,7 @@ func idleLinks(_ arguments: Arguments) async throws {
     try host.line(starting: "ready")
     var options = ClientOptions()
     options.folder = folder.path
-    let first = try Client.connect("idle", options: options)
+    let first = try await Client.connect("idle", options: options)
     try expectEqual(first.sendSync("ping").data, "pong")
     let before = (rss: oro_rss_kb(host.pid), pss: oro_pss_kb(host.pid), fds: oro_count_fds(host.pid))
     let crowd = try Peer(["crowd", "--name", "idle", "--folder", folder.path, "--links", "\(links)"])
@@ -196,7 +196,7 @@ func hotpath(_ arguments: Arguments) async throws {
     var options = ClientOptions()
     options.folder = folder.path
     options.idle = .spin
-    let client = try Client.connect("hot", options: options)
+    let client = try await Client.connect("hot", options: options)
     let (allocations, calls, data, elapsed) = try await onThread { () -> (UInt64, UInt64, Value?, Duration) in
         _ = oro_pin(1)
         let bytes = Bytes([UInt8](repeating: 7, count: 64))
@@ -281,8 +281,8 @@ func streamPings(_ arguments: Arguments) async throws {
     try host.line(starting: "ready")
     var options = arguments.clientOptions
     options.folder = folder.path
-    let client = try Client.connect("fair", options: options)
-    let other = try Client.connect("fair", options: options)
+    let client = try await Client.connect("fair", options: options)
+    let other = try await Client.connect("fair", options: options)
     @Sendable func pings(_ client: Client) throws -> [UInt64] {
         try (0..<count).map { _ in
             let start = oro_clock_ns()

@@ -65,7 +65,7 @@ private struct FairnessTrial {
         let host = try Peer(["serve", "--name", "fair", "--folder", folder.path, "--backend", row.backend])
         try host.line(starting: "ready")
         let options = FairnessTrial.options(folder)
-        let client = try Client.connect("fair", options: options)
+        let client = try await Client.connect("fair", options: options)
         defer { client.close() }
         // What the host makes once is there before it is measured.
         for _ in 0..<100 { _ = client.sendSync("ping") }

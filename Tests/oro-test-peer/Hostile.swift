@@ -404,7 +404,7 @@ func hostileTrial(_ arguments: Arguments) async throws {
     try host.line(starting: "ready")
     var options = ClientOptions()
     options.folder = folder.path
-    let client = try Client.connect("attacked", options: options)
+    let client = try await Client.connect("attacked", options: options)
     let good = try GoodPorts(client)
     // Once, so that what the host needs once is there before it is measured.
     try Peer(["hostile", "--name", "attacked", "--folder", folder.path, "--count", "500", "--seed", "99"]).line(

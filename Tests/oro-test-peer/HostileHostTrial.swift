@@ -29,7 +29,7 @@ func hostileHostTrial(_ arguments: Arguments) async throws {
 /// The client: connects to the hostile host again and again, and does all that clients do, each with a limit of time.
 func exposed(_ arguments: Arguments) async throws {
     var options = arguments.clientOptions
-    let bystander = try Client.connect("good", options: options)
+    let bystander = try await Client.connect("good", options: options)
     options.handshakeMilliseconds = 100
     options.allowsDescriptors = true
     let exposed = Exposed(
@@ -137,7 +137,7 @@ private final class Exposed {
         func below(_ limit: Int) -> Int { Int(dice.next() % UInt64(limit)) }
         var options = options
         options.idle = [IdlePolicy.adaptive, .park, .adaptive][below(3)]
-        guard let client = try? Client.connect("bad", options: options) else { return }
+        guard let client = try? await Client.connect("bad", options: options) else { return }
         connected += 1
         let heard = client.events.listen("*") { event in _ = event.detail?.json().count }
         var ports: [IPCMessagePort] = []

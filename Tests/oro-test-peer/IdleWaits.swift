@@ -16,7 +16,7 @@ func idleWaits(_ arguments: Arguments) async throws {
     var options = arguments.clientOptions
     options.folder = folder.path
     options.backend = WakeBackend(rawValue: backend)
-    let client = try Client.connect("waits", options: options)
+    let client = try await Client.connect("waits", options: options)
     let executor = try client.executor
 
     let listener = Task(executorPreference: executor) { [events = client.events.stream("never")] in

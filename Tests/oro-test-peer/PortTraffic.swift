@@ -152,7 +152,7 @@ private struct Traveller {
 
 /// One of the processes.
 func portWorker(_ arguments: Arguments) async throws {
-    let worker = PortWorker(
+    let worker = try await PortWorker(
         client: try Client.connect(arguments.name(), options: arguments.clientOptions),
         hops: Int64(arguments.number("hops", 10)),
         burst: arguments.number("burst", 100))

@@ -344,7 +344,7 @@ func soak(_ arguments: Arguments) async throws {
     options.folder = folder.path
     options.backend = WakeBackend(rawValue: backend)
     options.link = soakLimits
-    let client = try Client.connect("soaked", options: options)
+    let client = try await Client.connect("soaked", options: options)
     let ledger = Ledger()
     let seed = UInt64(arguments.number("seed", 5))
     let begin = oro_clock_ns()

@@ -103,7 +103,7 @@ extern "C" {
 #define OROIPC_ABI_VERSION 1
 
 /* Counts what was added within one ABI version. */
-#define OROIPC_ABI_REVISION 3
+#define OROIPC_ABI_REVISION 4
 
 /* The OROIPC_ABI_VERSION of the library that is loaded, in the upper 16 bits, and its OROIPC_ABI_REVISION in the lower
  * 16.
@@ -934,8 +934,8 @@ typedef struct oroipc_client_options {
     { sizeof(oroipc_client_options), 0, 0, 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, NULL, NULL, 0, 0, 0 }
 
 /* Connects to the host of this name; waits for its answer. `options` may be NULL.
- * Any thread but the host's. Fails with OROIPC_NOT_LISTENING, OROIPC_REFUSED, OROIPC_TIMED_OUT, OROIPC_INVALID,
- * OROIPC_FOLDER, OROIPC_VIOLATION, OROIPC_SYSTEM. */
+ * Any thread but the host's, which gets OROIPC_STATE at once. Fails with OROIPC_NOT_LISTENING, OROIPC_REFUSED, OROIPC_TIMED_OUT,
+ * OROIPC_INVALID, OROIPC_FOLDER, OROIPC_VIOLATION, OROIPC_SYSTEM. See oroipc_client_connect_async for event loops. */
 OROIPC_API oroipc_status oroipc_client_connect(
     const char *name, const oroipc_client_options *options, oroipc_client **out);
 
@@ -943,6 +943,41 @@ OROIPC_API oroipc_status oroipc_client_connect(
  * host, so it cannot be called on the host's thread. Fails as oroipc_client_connect. */
 OROIPC_API oroipc_status oroipc_client_adopt(
     int descriptor, const oroipc_client_options *options, oroipc_client **out);
+
+/* A client that is connecting, in an event loop that must not stop for it: nothing here waits, and no thread is made. Poll its descriptor
+ * for reading and call oroipc_connecting_turn when it is readable, at once at first, and after the timeout that gives, until that
+ * gives the client; then release it.
+ *
+ *     oroipc_connecting *connecting;
+ *     if (oroipc_client_connect_async("demo", NULL, &connecting) != OROIPC_OK) errx(1, "%s", oroipc_last_error());
+ *     while (oroipc_connecting_turn(connecting, &timeout, &client) == OROIPC_OK && client == NULL)
+ *         poll(&(struct pollfd){oroipc_connecting_descriptor(connecting), POLLIN, 0}, 1, timeout);
+ *     oroipc_connecting_release(connecting);
+ *
+ * The time limit is `handshake_ms` of the options, from the first call on. */
+typedef struct oroipc_connecting oroipc_connecting;
+
+/* Begins to connect to the host of this name. `options` may be NULL. Any thread, also the host's.
+ * What is known at once fails at once, as oroipc_client_connect. */
+OROIPC_API oroipc_status oroipc_client_connect_async(
+    const char *name, const oroipc_client_options *options, oroipc_connecting **out);
+
+/* The same over a descriptor that oroipc_host_make_peer made, which is taken over, also when this fails. */
+OROIPC_API oroipc_status oroipc_client_adopt_async(
+    int descriptor, const oroipc_client_options *options, oroipc_connecting **out);
+
+/* Readable when oroipc_connecting_turn gets on. -1 while the host has more newcomers waiting than the system keeps in its queue, and after
+ * the end: ask again after each turn. It stays the library's. Any thread. */
+OROIPC_API int oroipc_connecting_descriptor(const oroipc_connecting *connecting);
+
+/* Gets on, without waiting. `client` gets the client, whose reference is the caller's, or NULL when it is not there yet; then
+ * `timeout_ms`, which may be NULL, gets how long to poll at most. Any thread.
+ * Fails as oroipc_client_connect, then and ever after; OROIPC_ABORTED after the client was given. */
+OROIPC_API oroipc_status oroipc_connecting_turn(
+    oroipc_connecting *connecting, int *timeout_ms, oroipc_client **client);
+
+/* Gives it up, or lets go of it when it is done. NULL is ignored. Any thread. */
+OROIPC_API void oroipc_connecting_release(oroipc_connecting *connecting);
 
 /* A client of a started host in the same process. Any thread but the host's. Fails as oroipc_client_connect. */
 OROIPC_API oroipc_status oroipc_host_connect(

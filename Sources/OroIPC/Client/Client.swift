@@ -19,25 +19,69 @@ import OroLink
 public final class Client: Sendable {
     let core: ClientCore
 
-    /// Connects to the host of this name. Throws `notListening`, `refused`, `handshakeTimeout`, ….
+    /// Connects to the host of this name, and suspends the task until it is there. Throws `notListening`, `refused`,
+    /// `handshakeTimeout`, …; `cancelled` when the task is.
+    ///
+    /// No thread waits meanwhile: the host may even be served by the one that the task runs on.
+    public static func connect(
+        _ name: String, options: ClientOptions = ClientOptions()
+    ) async throws(LinkError) -> Client {
+        try await connected(try handshake(name, options), options)
+    }
+
+    /// The same for code that is not in a task: blocks the calling thread until the host answers, at most
+    /// ``ClientOptions/handshakeMilliseconds``. Throws `wouldBlock` on the thread that serves this host.
     public static func connect(
         _ name: String, options: ClientOptions = ClientOptions()
     ) throws(LinkError) -> Client {
+        let handshake = try handshake(name, options)
+        try LocalHosts.checkThread(name, SocketFolder(options.folder))
+        return try Client(try handshake.finish(), options)
+    }
+
+    /// Connects over a descriptor that ``Host/makePeer()`` made, and takes it over: in a child process of the host. Blocks the
+    /// calling thread until the host answers.
+    public convenience init(descriptor: Int32, options: ClientOptions = ClientOptions()) throws(LinkError) {
+        try self.init(try Client.handshake(descriptor: descriptor, options).finish(), options)
+    }
+
+    /// The same, and suspends the task meanwhile.
+    public static func connect(
+        descriptor: Int32, options: ClientOptions = ClientOptions()
+    ) async throws(LinkError) -> Client {
+        try await connected(try handshake(descriptor: descriptor, options), options)
+    }
+
+    /// A handshake with the host of this name that has not begun.
+    static func handshake(_ name: String, _ options: ClientOptions) throws(LinkError) -> ClientHandshake {
         if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
-        let link = try Rendezvous.connect(
+        return ClientHandshake(
             name, folder: SocketFolder(options.folder), limits: options.link,
             isIntroducible: options.allowsDirectLinks, takesDescriptors: options.allowsDescriptors,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
-        return Client(try ClientCore(link, options))
     }
 
-    /// Connects over a descriptor that ``Host/makePeer()`` made, and takes it over: in a child process of the host.
-    public convenience init(descriptor: Int32, options: ClientOptions = ClientOptions()) throws(LinkError) {
+    /// The same with the host at the other end of `descriptor`, which it takes over.
+    static func handshake(
+        descriptor: Int32, _ options: ClientOptions
+    ) throws(LinkError) -> ClientHandshake {
+        let socket = Descriptor(descriptor, .socket)
         if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
-        let link = try Rendezvous.shakeHands(
-            Descriptor(descriptor, .socket), limits: options.link, isIntroducible: options.allowsDirectLinks,
+        return ClientHandshake(
+            socket, limits: options.link, isIntroducible: options.allowsDirectLinks,
             takesDescriptors: options.allowsDescriptors,
             timeoutMilliseconds: Int32(clamping: options.handshakeMilliseconds))
+    }
+
+    private static func connected(
+        _ handshake: ClientHandshake, _ options: ClientOptions
+    ) async throws(LinkError) -> Client {
+        // What cannot be is said at once.
+        try handshake.begin()
+        return try Client(try await ClientReactor.shared(options).finish(handshake), options)
+    }
+
+    convenience init(_ link: Link, _ options: ClientOptions) throws(LinkError) {
         self.init(try ClientCore(link, options))
     }
 

@@ -159,27 +159,37 @@ public final class Host: Sendable {
 
     // MARK: Clients without a name
 
-    /// A client of this host in the same process. The host must be started.
+    /// A client of this host in the same process, as ``Client/connect(descriptor:options:)``.
+    public func connect(options: ClientOptions = ClientOptions()) async throws(LinkError) -> Client {
+        try await Client.connect(descriptor: try makePeer(), options: options)
+    }
+
+    /// The same for code that is not in a task. The host must be started. Throws `wouldBlock` on its thread.
     public func connect(options: ClientOptions = ClientOptions()) throws(LinkError) -> Client {
-        try Client(descriptor: try makePeer(), options: options)
+        if isOnThread { throw .wouldBlock(LocalHosts.advice) }
+        return try Client(descriptor: try makePeer(), options: options)
     }
 
     /// One end of a new connection to this host, for a child process: the number of a descriptor that is closed at
-    /// `exec` unless the caller passes it on, and that the caller owns. The child calls ``Client/init(descriptor:options:)``.
+    /// `exec` unless the caller passes it on, and that the caller owns. The child calls ``Client/init(descriptor:options:)``,
+    /// whenever it comes to that: the host waits for it as long as somebody has this end.
     public func makePeer() throws(LinkError) -> Int32 {
         if core.reactor.isForeign { throw .forked }
         var ends: [Int32] = [-1, -1]
         let status = unsafe oro_socketpair(&ends)
         guard status == 0 else { throw .system(call: "socketpair", errno: -status) }
-        let mine = ends[0]
-        adopt(descriptor: mine)
+        adopt(descriptor: ends[0], mayBeSilent: true)
         return ends[1]
     }
 
     /// Serves the client at the other end of a connected `SOCK_SEQPACKET` socket, which the host takes over, and closes
     /// when it has stopped.
-    public func adopt(descriptor: Int32) {
-        let isTaken = core.reactor.submit { [core] in core.acceptor.adopt(Descriptor(descriptor, .socket)) }
+    public func adopt(descriptor: Int32) { adopt(descriptor: descriptor, mayBeSilent: false) }
+
+    private func adopt(descriptor: Int32, mayBeSilent: Bool) {
+        let isTaken = core.reactor.submit { [core] in
+            core.acceptor.adopt(Descriptor(descriptor, .socket), mayBeSilent: mayBeSilent)
+        }
         if !isTaken { _ = Descriptor(descriptor, .socket) }
     }
 }

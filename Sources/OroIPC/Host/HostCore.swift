@@ -94,7 +94,11 @@ import Synchronization
         portRoute.attach(self)
         acceptorBox = try HostAcceptor(self, options)
         // Last of what can fail: the socket file of a host that was not made would stay behind.
-        if let name { acceptor.setListener(try folder.listen(name, backlog: Int32(HostAcceptor.backlog))) }
+        if let name {
+            let listener = try folder.listen(name, backlog: Int32(HostAcceptor.backlog))
+            LocalHosts.add(reactor, listener.file)
+            acceptor.setListener(listener)
+        }
         router.setHostThread { [weak self] job in self?.reactor.submit(job) ?? false }
         if options.builtInRoutes { router.setBuiltIn(BuiltInRoutes.all(of: self)) }
     }

@@ -151,12 +151,12 @@ package struct SocketFolder: Sendable {
 }
 
 /// Which file a socket has in its folder.
-struct SocketFile: Equatable {
+package struct SocketFile: Equatable, Sendable {
     private var device: UInt64 = 0
     private var inode: UInt64 = 0
 
     /// `nil`: there is none.
-    init?(_ path: String) {
+    package init?(_ path: String) {
         guard unsafe oro_file_identity(path, &device, &inode) == 0 else { return nil }
     }
 }
@@ -164,7 +164,7 @@ struct SocketFile: Equatable {
 /// The socket that a host listens on under its name.
 package struct ListeningSocket: ~Copyable {
     let socket: Descriptor
-    let file: SocketFile
+    package let file: SocketFile
     let name: String
     let process: Int32
 

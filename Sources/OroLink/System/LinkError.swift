@@ -43,6 +43,10 @@ public enum LinkError: Error, Hashable, Sendable {
     /// A peer would hold more descriptors or mappings of this process than it may; the text says how many, and which
     /// setting decides. Its link is over, or not made.
     case overBudget(String)
+    /// Connecting was given up, by the task that was cancelled or by whoever let go of it.
+    case cancelled
+    /// The calling thread would wait for itself; the text says for what, and what to do instead.
+    case wouldBlock(String)
     /// A system call failed: this process's own trouble, and no fault of the peer's.
     case system(call: String, errno: Int32)
 }
@@ -96,7 +100,8 @@ extension LinkError: CustomStringConvertible {
         case .overQuota(let what): "too much memory: \(what)"
         case .busy: "too many bytes wait for room, or no ring is left"
         case .timedOut: "timed out"
-        case .overBudget(let what): what
+        case .overBudget(let what), .wouldBlock(let what): what
+        case .cancelled: "connecting was given up"
         case .system(let call, let errno): "\(call) failed: \(SystemFailure.text(call, errno))"
         }
     }

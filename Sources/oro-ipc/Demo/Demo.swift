@@ -48,7 +48,7 @@ struct Demo: AsyncParsableCommand {
         options.folder = socketFolder
         let client: Client
         do throws(LinkError) {
-            client = try Client.connect(name, options: options)
+            client = try await Client.connect(name, options: options)
         } catch {
             throw ToolError(error)
         }

@@ -269,7 +269,7 @@ final class EventTests {
     @Test("a client that says it listens and does not read is let go at the limit; others are not hurt")
     func stuck() async throws {
         let (host, client) = try pair { $0.waitingBytesPerLink = 200_000 }
-        let stuck = try host.connect()
+        let stuck = try await host.connect()
         // It says that it listens, and nobody there ever reads.
         var frame = Frame(.credit)
         frame.deadline = 1
@@ -316,7 +316,7 @@ final class EventTests {
     /// Sends a frame as a client that does what it likes, and waits for the end of its link.
     private func endOfClient(sending frame: Frame) async throws -> Int? {
         let (host, good) = try pair()
-        let client = try host.connect()
+        let client = try await host.connect()
         try client.core.link.withRing(shared: true) { (ring) throws(LinkError) in
             try client.core.write(frame, nil, ring: ring, mayBlock: false)
         }

@@ -42,7 +42,7 @@ struct StreamTests {
         try host.line(starting: "ready")
         var options = ClientOptions()
         options.folder = folder.path
-        let client = try Client.connect("victim", options: options)
+        let client = try await Client.connect("victim", options: options)
         var next: Int64 = 0
         do {
             for try await chunk in client.stream("stream.count") {

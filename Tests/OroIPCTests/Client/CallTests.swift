@@ -126,7 +126,7 @@ struct CallTests {
             })
         var options = ClientOptions()
         options.idle = idle
-        let client = try host.connect(options: options)
+        let client = try await host.connect(options: options)
         #expect(client.sendSync("ping").isOK)
         async let flood: Void = onThreads(2) { _ in
             while !isOver.load(ordering: .relaxed) { try host.push(.int(1)) }

@@ -147,7 +147,7 @@ struct CallbackTests {
     func threaded() async throws {
         let host = try OroIPC.Host.embedded()
         Fixture.install(on: host)
-        let client = try host.connect()
+        let client = try await host.connect()
         let results = Results()
         for _ in 0..<100 { _ = client.call("ping", nil, nil, nil) { results.add($0) } }
         try await until("all results") { results.count == 100 }

@@ -36,7 +36,7 @@ struct ClientExecutorTests {
     func oneThread(_ setup: Case) async throws {
         let host = try host()
         defer { host.stop() }
-        let client = try host.connect(options: setup.options)
+        let client = try await host.connect(options: setup.options)
         let seen = try await withTaskExecutorPreference(client.executor) {
             var seen: Set<UInt> = [ClientExecutorTests.thread()]
             for index in 0..<30 {
@@ -55,7 +55,7 @@ struct ClientExecutorTests {
     func manyTasks(_ setup: Case) async throws {
         let host = try host()
         defer { host.stop() }
-        let client = try host.connect(options: setup.options)
+        let client = try await host.connect(options: setup.options)
         try await withTaskExecutorPreference(client.executor) {
             let waiting = (0..<100).map { _ in Task { await client.request("sleep", ["ms": 60_000]) } }
             let sum = await withTaskGroup(of: Int64.self) { group in
@@ -76,7 +76,7 @@ struct ClientExecutorTests {
     @Test("a host that stops ends what waits on it", .timeLimit(.minutes(1)), arguments: Case.allCases)
     func hostStops(_ setup: Case) async throws {
         let host = try host()
-        let client = try host.connect(options: setup.options)
+        let client = try await host.connect(options: setup.options)
         let executor = try client.executor
         let tasks = (0..<50).map { _ in
             Task(executorPreference: executor) { await client.request("sleep", ["ms": 60_000]).err?.name }
@@ -94,7 +94,7 @@ struct ClientExecutorTests {
         defer { host.stop() }
         var options = ClientOptions()
         options.pendingRequests = 10
-        let client = try host.connect(options: options)
+        let client = try await host.connect(options: options)
         let before = client.sendSync("counts").data?["cancelled"]?.int ?? 0
         let tasks = (0..<10).map { _ in Task { await client.request("sleep", ["ms": 60_000]) } }
         try await until("all wait") { client.statistics.pending == 10 }

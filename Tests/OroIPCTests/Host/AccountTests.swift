@@ -40,7 +40,7 @@ struct AccountTests {
     func requests() async throws {
         let (host, held) = try makeHost(perLink: 8 * megabyte)
         defer { host.stop() }
-        let (greedy, other) = (try host.connect(), try host.connect())
+        let (greedy, other) = (try await host.connect(), try await host.connect())
         let calls = (0..<12).map { _ in Task { await greedy.request("held", text(megabyte)) } }
         try await until("each is held or refused") {
             host.statistics.refusedFrames + held.count == 12
@@ -91,7 +91,7 @@ struct AccountTests {
             host.statistics.refusedFrames + held.count == 60
         }
         #expect(host.statistics.receivedBytes <= 9 * megabyte, "half of it is left")
-        let other = try host.connect()
+        let other = try await host.connect()
         #expect(other.sendSync("echo", text(megabyte)).isOK)
         let refused = other.sendSync("echo", text(8 * megabyte)).err
         #expect(refused?.name == "QuotaExceededError")
@@ -109,7 +109,7 @@ struct AccountTests {
     func dead() async throws {
         let (host, held) = try makeHost(perLink: 64 * megabyte, all: 32 * megabyte)
         defer { host.stop() }
-        let client = try host.connect()
+        let client = try await host.connect()
         let call = Task { await client.request("held", text(4 * megabyte)) }
         try await until("it is held") { held.count == 1 }
         client.close()
@@ -157,7 +157,7 @@ struct AccountTests {
                 try await Task.sleep(for: .seconds(600))
                 return Result()
             })
-        let client = try host.connect()
+        let client = try await host.connect()
         let body = AsyncStream<Bytes> { pieces in
             for _ in 0..<64 { pieces.yield(Bytes([UInt8](repeating: 1, count: 8000))) }
         }
@@ -180,7 +180,7 @@ struct AccountTests {
         let host = try OroIPC.Host.embedded(options: options)
         defer { host.stop() }
         Fixture.install(on: host)
-        let (one, other) = (try host.connect(), try host.connect())
+        let (one, other) = (try await host.connect(), try await host.connect())
         let (speaker, silent) = (try one.meet("here"), try other.meet("here"))
         let reason = Locked<String?>(nil)
         speaker.onclose = { event in reason.withLock { $0 = event.error?.message ?? "none" } }
@@ -197,7 +197,7 @@ struct AccountTests {
     func broadcasts() async throws {
         let (host, _) = try makeHost(perLink: 8 * megabyte)
         defer { host.stop() }
-        let (one, other) = (try host.connect(), try host.connect())
+        let (one, other) = (try await host.connect(), try await host.connect())
         let speaker = try IPCBroadcastChannel("slow", over: one)
         let slow = try IPCBroadcastChannel("slow", over: other)
         // A subscription that is in place has its channel.
@@ -213,7 +213,7 @@ struct AccountTests {
     func portsThemselves() async throws {
         let (host, _) = try makeHost(perLink: megabyte)
         defer { host.stop() }
-        let client = try host.connect()
+        let client = try await host.connect()
         var ports: [IPCMessagePort] = []
         let closed = Locked(0)
         for _ in 0..<2000 {
@@ -239,7 +239,7 @@ struct AccountTests {
         defer { host.stop() }
         var options = ClientOptions()
         options.receivedBytes = 4 * megabyte
-        let client = try host.connect(options: options)
+        let client = try await host.connect(options: options)
         for result in [
             client.sendSync("make.value", ["count": .int(Int64(5 * megabyte))]),
             await client.request("make.value", ["count": .int(Int64(5 * megabyte))]),
@@ -264,13 +264,13 @@ struct AccountTests {
         Fixture.install(on: host)
         var kept: [Result] = []
         for _ in 0..<3 {
-            let client = try host.connect()
+            let client = try await host.connect()
             for _ in 0..<8 { kept.append(client.sendSync("make", ["count": .int(Int64(6 * megabyte))])) }
         }
         #expect(kept.allSatisfy { $0.bytes?.count == 6 * megabyte }, "\(kept.compactMap(\.err))")
         #expect(kept.contains { $0.bytes?.isBorrowed == true } && kept.contains { $0.bytes?.isBorrowed == false })
         #expect(host.statistics.blockMemory <= 40 * megabyte)
-        let other = try host.connect()
+        let other = try await host.connect()
         #expect(other.sendSync("make", ["count": .int(Int64(6 * megabyte))]).bytes?.isBorrowed == true)
         kept = []
         try await until("what was given back is used again") {

@@ -67,7 +67,7 @@ struct GoneClientTests {
     /// A client that asks for everything, gets no answer, and goes.
     private func comeAndGo(_ host: OroIPC.Host, _ holder: Holder) async throws {
         let before = holder.count
-        let client = try host.connect()
+        let client = try await host.connect()
         let calls = [
             Task { await client.request("reply", ["x": 1]) }, Task { await client.request("task") },
             Task { await client.write("here", nil, Bytes(pattern(5000, seed: 3))) },
@@ -155,7 +155,7 @@ struct GoneClientTests {
         } else {
             var options = ClientOptions()
             options.folder = folder.path
-            let client = try Client.connect("late", options: options)
+            let client = try await Client.connect("late", options: options)
             _ = client.sendSync("ping")
             hold()
             for number in 0..<count { try client.post("note", ["n": .int(Int64(number))]) }

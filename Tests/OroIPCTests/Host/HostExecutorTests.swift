@@ -44,7 +44,7 @@ struct HostExecutorTests {
         host.router.map("add") { _ in Result(data: .int(Int64(counter.assumeIsolated { $0.add() }))) }
         host.router.map("add.async", async: { _ in Result(data: .int(Int64(await counter.add()))) })
         host.router.map("add.here", on: .reactor, async: { _ in Result(data: .int(Int64(await counter.add()))) })
-        let client = try host.connect()
+        let client = try await host.connect()
         let names = ["add", "add.async", "add.here"]
         let sums = await withTaskGroup(of: Int64.self) { group in
             for index in 0..<600 { group.addTask { await client.request(names[index % 3]).data?.int ?? 0 } }
@@ -71,7 +71,7 @@ struct HostExecutorTests {
                 if message.value?.int ?? 0 > 150 { await Task.yield() }
                 return Result()
             })
-        let client = try host.connect()
+        let client = try await host.connect()
         try await onThread {
             try client.batch { (batch) throws(LinkError) in
                 for number in 0..<200 {
@@ -90,7 +90,7 @@ struct HostExecutorTests {
         let host = try Host.embedded()
         defer { host.stop() }
         host.router.map("thread") { _ in Result(data: .string("\(HostExecutorTests.thread())")) }
-        let client = try host.connect()
+        let client = try await host.connect()
         let thread = client.sendSync("thread").data
         let seen = await withTaskExecutorPreference(host.executor) {
             var seen: Set<UInt> = [HostExecutorTests.thread()]
@@ -168,7 +168,7 @@ struct HostExecutorTests {
                 isThrough.store(true, ordering: .sequentiallyConsistent)
                 return Result()
             })
-        let client = try host.connect()
+        let client = try await host.connect()
         let result = await client.request("stop")
         // Its answer may have been on its way already.
         #expect(result.isOK || result.err?.name == "NetworkError")
@@ -193,7 +193,7 @@ struct HostExecutorTests {
                     return Result()
                 })
             host.router.map("ping", on: .reactor, async: { _ in Result(data: "pong") })
-            let client = try host.connect()
+            let client = try await host.connect()
             let tasks = (0..<20).map { _ in Task { await client.request("wait") } }
             for _ in 0..<20 { #expect(await client.request("ping").data == "pong") }
             try await until("all wait") { begun.count.load(ordering: .relaxed) == 20 }
@@ -271,7 +271,7 @@ struct HostExecutorTests {
         let host = try Host.embedded(options: options)
         defer { host.stop() }
         Fixture.install(on: host)
-        let client = try host.connect()
+        let client = try await host.connect()
         for priority in [TaskPriority.high, .background] {
             let seen = await Task(priority: priority) { await client.request("priority").data }.value
             #expect(seen == .int(Int64(TaskPriority.low.rawValue)))

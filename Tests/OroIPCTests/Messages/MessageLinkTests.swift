@@ -96,7 +96,7 @@ struct MessageLinkTests {
             let object = Witness()
             witness = object
             let host = try Host.embedded()
-            let client = try host.connect()
+            let client = try await host.connect()
             host.router.map("keep") { message in
                 object.message.withLock { $0 = message }
                 return Result()
@@ -167,7 +167,7 @@ struct MessageLinkTests {
         let host = try Host.embedded()
         defer { host.stop() }
         Fixture.install(on: host)
-        let client = try host.connect()
+        let client = try await host.connect()
         let message = try Message.from("echo", ["a": [1, 2]], bytes: [5])
         for result in [
             client.sendSync(message), await client.send(message), await client.request(message),
@@ -184,7 +184,7 @@ struct MessageLinkTests {
     func otherVerbs() async throws {
         let host = try Host.embedded()
         defer { host.stop() }
-        let client = try host.connect()
+        let client = try await host.connect()
         let (messages, arrive) = AsyncStream<Message>.makeStream()
         host.router.map("t") { message in
             arrive.yield(message)

@@ -159,7 +159,7 @@ struct SharedClientTests {
         let host = try Host.embedded()
         defer { host.stop() }
         Fixture.install(on: host)
-        let client = try host.connect()
+        let client = try await host.connect()
         _ = client.sendSync("ping")
         IPC.debug.log("silent")
         IPC.debug(true)

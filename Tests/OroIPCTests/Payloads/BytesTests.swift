@@ -36,7 +36,7 @@ struct BytesTests {
         do {
             let host = try Host.embedded()
             Fixture.install(on: host)
-            let client = try host.connect()
+            let client = try await host.connect()
             let result = await client.request("make.loan", ["count": 100_000, "seed": 3])
             bytes = try #require(result.bytes)
             client.close()
@@ -51,7 +51,7 @@ struct BytesTests {
     func unsent() async throws {
         let host = try Host.embedded()
         defer { host.stop() }
-        let client = try host.connect()
+        let client = try await host.connect()
         for _ in 0..<1000 { _ = try await client.loan(1 << 20) }
         #expect(client.statistics.bytesOnLoan == 0)
         // Where the reader seems to be far away, blocks are not used again at once.
@@ -67,7 +67,7 @@ struct BytesTests {
         let host = try Host.embedded()
         Fixture.install(on: host)
         defer { host.stop() }
-        let (first, second) = (try host.connect(), try host.connect())
+        let (first, second) = (try await host.connect(), try await host.connect())
         var loan = try await first.loan(50_000)
         let expected = pattern(50_000, seed: 9)
         loan.withUnsafeMutableBytes { $0.copyBytes(from: expected) }
@@ -93,7 +93,7 @@ struct BytesTests {
         let host = try Host.embedded()
         Fixture.install(on: host)
         defer { host.stop() }
-        let client = try host.connect()
+        let client = try await host.connect()
         let memfd = oro_raw_memfd(10_000, true, 0)
         defer { close(memfd) }
         let expected = pattern(10_000, seed: 1)
@@ -118,7 +118,7 @@ struct BytesTests {
         defer { close(file) }
         let host = try Host.embedded()
         defer { host.stop() }
-        let client = try host.connect()
+        let client = try await host.connect()
         var loan = try await client.loan(400_000)
         #expect(try loan.fill(from: file) == 300_000)
         #expect([UInt8](loan.bytes(300_000)) == expected)
@@ -134,7 +134,7 @@ struct BytesTests {
         defer { host.stop() }
         var options = ClientOptions()
         options.link.hugePages = true
-        let client = try host.connect(options: options)
+        let client = try await host.connect(options: options)
         let expected = pattern(3 << 20, seed: 6)
         var loan = try await client.loan(3 << 20)
         loan.withUnsafeMutableBytes { $0.copyBytes(from: expected) }

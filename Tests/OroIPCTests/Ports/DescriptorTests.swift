@@ -112,7 +112,7 @@ struct DescriptorTests {
         }
         var clientOptions = ClientOptions()
         clientOptions.allowsDescriptors = true
-        let client = try host.connect(options: clientOptions)
+        let client = try await host.connect(options: clientOptions)
         func leave() throws -> Int32 {
             let channel = IPCMessageChannel()
             var ends: [Int32] = [-1, -1]

@@ -216,7 +216,7 @@ final class MiddlewareTests {
         #expect((await host.invoke("sync")).isOK, "the host's own code may")
         let strict = try OroIPC.Host.embedded()
         strict.router.use(AccessControl([.allow("ping") { _ in true }]))
-        let other = try strict.connect()
+        let other = try await strict.connect()
         #expect(other.sendSync("ping").isOK)
         #expect(other.sendSync("diagnostics.query").err?.name == "NotAllowedError")
         #expect(other.sendSync("nothing").err?.name == "NotFoundError")

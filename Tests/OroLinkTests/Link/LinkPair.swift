@@ -16,28 +16,16 @@ struct LinkPair {
         if var bytes = sendBuffer {
             for end in ends { setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, socklen_t(MemoryLayout<Int32>.size)) }
         }
-        let (mine, theirs) = (ends[0], ends[1])
-        nonisolated(unsafe) var outcome: Swift.Result<Link, any Error>?
-        let thread = Thread {
-            outcome = Swift.Result {
-                try Rendezvous.shakeHands(Descriptor(mine, .socket), limits: LinkLimits(), timeoutMilliseconds: 10_000)
-            }
+        let handshake = ClientHandshake(
+            Descriptor(ends[0], .socket), limits: LinkLimits(), timeoutMilliseconds: 10_000)
+        try handshake.begin()
+        switch Rendezvous.greet(Descriptor(ends[1], .socket), .current, limits: LinkLimits()) {
+        case .notYet: throw LinkError.violation("the hello has not come")
+        case .link(let link): host = link
+        case .refused(let refusal): throw LinkError.refused(refusal)
+        case .failed(let error): throw error
         }
-        thread.start()
-        var socket = theirs
-        while true {
-            let greeting = Rendezvous.greet(Descriptor(socket, .socket), .current, limits: LinkLimits())
-            switch consume greeting {
-            case .notYet(let same): socket = same.release()
-            case .link(let link):
-                host = link
-                while !thread.isFinished { sched_yield() }
-                client = try outcome!.get()
-                return
-            case .refused(let refusal): throw LinkError.refused(refusal)
-            case .failed(let error): throw error
-            }
-            sched_yield()
-        }
+        guard let link = try handshake.step() else { throw LinkError.violation("the welcome has not come") }
+        client = link
     }
 }

@@ -134,9 +134,12 @@ struct PollerTests {
             var outcome: Swift.Result<Void, any Error> = .success(())
             withUnsafeMutablePointer(to: &outcome) { outcome in
                 nonisolated(unsafe) let (outcome, body) = (outcome, body)
-                let thread = Thread { outcome.pointee = Swift.Result { try body() } }
-                thread.start()
-                while !thread.isFinished { sched_yield() }
+                let end = DispatchSemaphore(value: 0)
+                Thread.detachNewThread {
+                    outcome.pointee = Swift.Result { try body() }
+                    end.signal()
+                }
+                end.wait()
             }
             try outcome.get()
         }

@@ -122,7 +122,8 @@ public struct IPCError: Error, Hashable, Sendable {
         case .unencodable(let what): self = .type(what)
         case .tooLarge, .overLimit: self = IPCError(.range, error.description)
         case .busy, .noBlocks, .overBudget, .overQuota: self = IPCError(.quotaExceeded, error.description)
-        case .forked: self = IPCError(.invalidState, error.description)
+        case .forked, .wouldBlock: self = IPCError(.invalidState, error.description)
+        case .cancelled: self = .abort(error.description)
         default: self = .network(error.description)
         }
     }

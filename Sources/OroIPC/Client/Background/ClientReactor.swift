@@ -37,6 +37,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     private var keys: [ObjectIdentifier: UInt64] = [:]
     private var active: [Watched] = []
     private var nextKey: UInt64 = 1
+    /// Clients that are connecting, by key.
+    private var connecting: [UInt64: Connecting] = [:]
     /// Those that may have deadlines; the others are not looked at for them.
     private let withDeadlines = Locked<[ObjectIdentifier: Timed]>([:])
 
@@ -170,6 +172,74 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         init(_ client: ClientCore) { self.client = client }
     }
 
+    // MARK: Connecting
+
+    /// A client that is connecting. Belongs to the reactor's thread.
+    // Sendable: as the reactor.
+    private final class Connecting: @unchecked Sendable {
+        let handshake: ClientHandshake
+        private var done: CheckedContinuation<Swift.Result<Link, LinkError>, Never>?
+        var key: UInt64 = 0
+        /// The descriptor that is watched; -1: none.
+        var watched: Int32 = -1
+        /// It was given up before it had begun here.
+        var isGivenUp = false
+
+        init(_ handshake: ClientHandshake) { self.handshake = handshake }
+
+        func set(_ continuation: CheckedContinuation<Swift.Result<Link, LinkError>, Never>) { done = continuation }
+
+        func end(_ outcome: Swift.Result<Link, LinkError>) { done.take()?.resume(returning: outcome) }
+    }
+
+    /// The link that comes of `handshake`. Throws `cancelled` when the task is.
+    func finish(_ handshake: ClientHandshake) async throws(LinkError) -> Link {
+        let connecting = Connecting(handshake)
+        let outcome = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isTaken = reactor.submit { [self] in
+                    connecting.set(continuation)
+                    begin(connecting)
+                }
+                if !isTaken { continuation.resume(returning: .failure(.closed)) }
+            }
+        } onCancel: {
+            reactor.submit { [self] in giveUp(connecting) }
+        }
+        return try outcome.get()
+    }
+
+    private func begin(_ connecting: Connecting) {
+        if connecting.isGivenUp { return connecting.end(.failure(.cancelled)) }
+        connecting.key = nextKey << Source.bits
+        nextKey += 1
+        self.connecting[connecting.key] = connecting
+        step(connecting)
+    }
+
+    private func giveUp(_ connecting: Connecting) {
+        connecting.isGivenUp = true
+        if self.connecting[connecting.key] === connecting { end(connecting, .failure(.cancelled)) }
+    }
+
+    private func step(_ connecting: Connecting) {
+        do throws(LinkError) {
+            if let link = try connecting.handshake.step() { return end(connecting, .success(link)) }
+            let descriptor = connecting.handshake.descriptor
+            guard connecting.watched != descriptor else { return }
+            try reactor.poller.add(descriptor, key: connecting.key)
+            connecting.watched = descriptor
+        } catch {
+            end(connecting, .failure(error))
+        }
+    }
+
+    private func end(_ connecting: Connecting, _ outcome: Swift.Result<Link, LinkError>) {
+        self.connecting[connecting.key] = nil
+        if connecting.watched >= 0 { reactor.poller.remove(key: connecting.key) }
+        connecting.end(outcome)
+    }
+
     // MARK: On the reactor's thread
 
     private func watch(_ watched: Watched) {
@@ -239,7 +309,12 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
 
     func reactorHears(_ event: Poller.Event) {
         let source = event.key & (1 << Source.bits - 1)
-        guard let watched = clients[event.key - source] else { return }
+        guard let watched = clients[event.key - source] else {
+            if let new = connecting[event.key] {
+                if let why = event.lost { end(new, .failure(why)) } else { step(new) }
+            }
+            return
+        }
         activate(watched)
         if source >= Source.direct { return hear(event, watched, slot: Int(source - Source.direct)) }
         if let why = event.lost { watched.link.halt(why) }
@@ -279,9 +354,9 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     func reactorNextDeadline() -> UInt64 {
-        withDeadlines.withLock { timed in
-            if timed.isEmpty { return .max }
-            var next = UInt64.max
+        let first = connecting.isEmpty ? .max : connecting.values.reduce(.max) { min($0, $1.handshake.nextStep) }
+        return withDeadlines.withLock { timed in
+            var next = first
             for (id, entry) in timed {
                 guard let client = entry.client else {
                     timed[id] = nil
@@ -306,5 +381,6 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
 
     func reactorTicks(_ now: UInt64) {
         for entry in withDeadlines.withLock({ Array($0.values) }) { entry.client?.expire() }
+        for new in connecting.values where new.handshake.nextStep <= now { step(new) }
     }
 }

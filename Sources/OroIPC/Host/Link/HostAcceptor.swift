@@ -25,7 +25,7 @@ final class HostAcceptor: SlicedWork {
     private var reserve: Descriptor?
     /// Handshakes that are not finished, by key.
     private var pending: [UInt64: PendingHandshake] = [:]
-    /// Keys of `pending`, the earliest deadline first.
+    /// Keys of those in `pending` that have a deadline, the earliest first.
     private var deadlines: [UInt64] = []
     /// Keys of `pending` whose sockets have something to read, each once.
     private var readable: Deque<UInt64> = []
@@ -160,8 +160,9 @@ final class HostAcceptor: SlicedWork {
         return true
     }
 
-    /// Begins the handshake with whoever holds the other end of `socket`.
-    func adopt(_ socket: consuming Descriptor) {
+    /// Begins the handshake with whoever holds the other end of `socket`. `mayBeSilent`: it was made here for a child, who may say
+    /// hello when it likes.
+    func adopt(_ socket: consuming Descriptor, mayBeSilent: Bool = false) {
         if core.shutdown != nil { return refuse(socket, .busy) }
         // Who it is stands fast before anything that it sends is read.
         let refusal: Refusal
@@ -181,8 +182,9 @@ final class HostAcceptor: SlicedWork {
                     peer, descriptors: ResourceBudget.descriptorsOfLink, mappings: ResourceBudget.mappingsOfLink)
                 return begin(
                     PendingHandshake(
-                        socket, peer, deadline: oro_now() + UInt64(options.handshakeMilliseconds) * 1_000_000, charge,
-                        handshake))
+                        socket, peer,
+                        deadline: mayBeSilent ? .max : oro_now() + UInt64(options.handshakeMilliseconds) * 1_000_000,
+                        charge, handshake))
             }
         } catch {
             options.logger.info("a client was refused: \(error)")
@@ -205,7 +207,7 @@ final class HostAcceptor: SlicedWork {
     private func begin(_ handshake: PendingHandshake) {
         let key = core.takeKey()
         pending[key] = handshake
-        deadlines.append(key)
+        if handshake.deadline != .max { deadlines.append(key) }
         do throws(LinkError) {
             try core.watchSocket(handshake.socket, key)
         } catch {
@@ -290,7 +292,7 @@ final class HostAcceptor: SlicedWork {
     }
 
     /// Ends the handshakes that are not finished.
-    func dropAll() { for key in deadlines { drop(key) } }
+    func dropAll() { for key in pending.keys { drop(key) } }
 }
 
 /// A client that has connected and not yet shaken hands.
