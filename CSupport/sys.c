@@ -95,7 +95,8 @@ static int allocate(int fd, uint64_t bytes) {
 int oro_memfd_create(const char *name, uint64_t bytes, int allocation) {
     // Beyond this limit the kernel sends SIGXFSZ, which ends a process that does not expect it.
     struct rlimit limit;
-    if (COUNTED(getrlimit(RLIMIT_FSIZE, &limit)) == 0 && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur) return -EFBIG;
+    if (COUNTED(getrlimit(RLIMIT_FSIZE, &limit)) == 0 && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur)
+        return -EFBIG;
     int fd = new_memfd(name);
     if (fd < 0) return fd;
     int status = COUNTED(ftruncate(fd, (off_t)bytes)) == 0 ? 0 : -errno;
@@ -170,9 +171,9 @@ int oro_memfd_present(int fd, uint64_t offset, uint64_t bytes) {
     } pages;
     uint64_t page = oro_page_bytes();
     uint64_t wanted = (offset + bytes + page - 1) / page - offset / page;
-    // Not lseek(SEEK_HOLE): that takes the lock of the file's position and of the file, which a peer can hold as long as
-    // it likes; and it takes pages that were allocated but never written for holes. Swapped pages count as evicted. One
-    // that is on its way may be missed, so what is missed once is looked for again.
+    // Not lseek(SEEK_HOLE): that takes the lock of the file's position and of the file, which a peer can hold as long
+    // as it likes; and it takes pages that were allocated but never written for holes. Swapped pages count as evicted.
+    // One that is on its way may be missed, so what is missed once is looked for again.
     for (int attempt = 0; attempt < 3; attempt++) {
         if (COUNTED(syscall(SYS_cachestat, fd, &range, &pages, 0)) != 0) {
             if (errno == EOPNOTSUPP) return ORO_FD_HUGE;
@@ -185,7 +186,8 @@ int oro_memfd_present(int fd, uint64_t offset, uint64_t bytes) {
 
 bool oro_threads_are_scarce(void) {
     struct rlimit addresses, processes;
-    if (COUNTED(getrlimit(RLIMIT_AS, &addresses)) != 0 || COUNTED(getrlimit(RLIMIT_NPROC, &processes)) != 0) return false;
+    if (COUNTED(getrlimit(RLIMIT_AS, &addresses)) != 0 || COUNTED(getrlimit(RLIMIT_NPROC, &processes)) != 0)
+        return false;
     return addresses.rlim_cur != RLIM_INFINITY || processes.rlim_cur < 4096;
 }
 
@@ -201,7 +203,8 @@ uint64_t oro_page_bytes(void) {
 
 void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *error) {
     int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    unsigned char *base = COUNTED(mmap(NULL, head + 2 * ring, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    unsigned char *base =
+        COUNTED(mmap(NULL, head + 2 * ring, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (base == MAP_FAILED) {
         *error = errno;
         return NULL;
@@ -345,7 +348,8 @@ ssize_t oro_send_packet(int fd, const void *bytes, size_t count, const int *fds,
     return sent < 0 ? -errno : sent;
 }
 
-ssize_t oro_receive_packet(int fd, int how, void *bytes, size_t capacity, int fds[ORO_PASSED_MAX], int *fd_count, int *cut) {
+ssize_t oro_receive_packet(
+    int fd, int how, void *bytes, size_t capacity, int fds[ORO_PASSED_MAX], int *fd_count, int *cut) {
     // Room for the most descriptors the kernel passes at once, so that only a lack of numbers keeps one from coming.
     union {
         struct cmsghdr header;
@@ -356,7 +360,10 @@ ssize_t oro_receive_packet(int fd, int how, void *bytes, size_t capacity, int fd
     ssize_t received;
     bool again = true;
     do {
-        message = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1, .msg_control = how == ORO_TAKE_BYTES ? NULL : control.room, .msg_controllen = how == ORO_TAKE_BYTES ? 0 : sizeof control.room};
+        message = (struct msghdr){.msg_iov = &part,
+            .msg_iovlen = 1,
+            .msg_control = how == ORO_TAKE_BYTES ? NULL : control.room,
+            .msg_controllen = how == ORO_TAKE_BYTES ? 0 : sizeof control.room};
         received = COUNTED(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | (how == ORO_PEEK ? MSG_PEEK : 0)));
         if (received < 0 && errno == ECONNRESET && again) {
             // The peer closed without reading all of ours. What it sent before, such as a refusal, is still there.
@@ -485,13 +492,19 @@ int oro_descriptor_kind(int fd) {
     // Not fstat: a FUSE server would be asked for the attributes, and could take its time.
     if (COUNTED(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status)) != 0) return -errno;
     switch (status.stx_mode & S_IFMT) {
-        case S_IFREG: return ORO_IS_FILE;
-        case S_IFIFO: return ORO_IS_PIPE;
-        case S_IFSOCK: return ORO_IS_SOCKET;
-        case S_IFDIR: return ORO_IS_DIRECTORY;
+        case S_IFREG:
+            return ORO_IS_FILE;
+        case S_IFIFO:
+            return ORO_IS_PIPE;
+        case S_IFSOCK:
+            return ORO_IS_SOCKET;
+        case S_IFDIR:
+            return ORO_IS_DIRECTORY;
         case S_IFCHR:
-        case S_IFBLK: return ORO_IS_DEVICE;
-        default: return ORO_IS_OTHER;  // epoll, eventfd, io_uring, pidfd, … have no type
+        case S_IFBLK:
+            return ORO_IS_DEVICE;
+        default:
+            return ORO_IS_OTHER;  // epoll, eventfd, io_uring, pidfd, … have no type
     }
 }
 
@@ -519,10 +532,10 @@ int oro_open_directory(const char *path) {
     fd = above_standard(fd < 0 ? -errno : fd);
     if (fd < 0) return fd;
     struct stat status;
-    int error = COUNTED(fstat(fd, &status)) != 0      ? -errno
-        : status.st_uid != geteuid()                  ? -EPERM
-        : (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 ? ORO_DIRECTORY_OPEN_TO_OTHERS
-                                                      : 0;
+    int error = COUNTED(fstat(fd, &status)) != 0              ? -errno
+                : status.st_uid != geteuid()                  ? -EPERM
+                : (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 ? ORO_DIRECTORY_OPEN_TO_OTHERS
+                                                              : 0;
     if (error == 0) return fd;
     oro_close(fd);
     return error;
@@ -571,14 +584,15 @@ uint64_t oro_thread_token(void) {
     return token;
 }
 
-// A part of the Swift runtime's binary interface. Its Swift face, withUnsafeCurrentTask, copies and destroys a value whose
-// layout the compiler does not know: some 500 instructions for the same answer.
+// A part of the Swift runtime's binary interface. Its Swift face, withUnsafeCurrentTask, copies and destroys a value
+// whose layout the compiler does not know: some 500 instructions for the same answer.
 #if defined(__has_attribute)
 #if __has_attribute(swiftcall)
 __attribute__((swiftcall))
 #endif
 #endif
-extern void *swift_task_getCurrent(void);
+extern void *
+swift_task_getCurrent(void);
 
 bool oro_in_task(void) { return swift_task_getCurrent() != NULL; }
 

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
-// Starts a detached thread that runs `body` with every signal blocked: those are for the threads of the program. 0, or minus
-// errno.
+// Starts a detached thread that runs `body` with every signal blocked: those are for the threads of the program. 0, or
+// minus errno.
 static inline int oro_thread_detached(void *(*body)(void *), size_t stack_bytes) {
     pthread_attr_t attributes;
     if (pthread_attr_init(&attributes) != 0) return -ENOMEM;

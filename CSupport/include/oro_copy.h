@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Ticks until the line at `place` is this processor's to write; its content stays. Few when it is still in our caches, many
-// when the reader has it and is far away.
+// Ticks until the line at `place` is this processor's to write; its content stays. Few when it is still in our caches,
+// many when the reader has it and is far away.
 uint64_t oro_line_ticks(void *place);
 
 // Like memcpy; the caller's next store comes after all of it. `to` is a multiple of 16.

@@ -141,7 +141,8 @@ struct PayloadBlocks {
     private let bytes: Int
     private let count: Int
 
-    /// After so many ns a bench ends with the blocks it has: where others use the processors, both processes wait for theirs.
+    /// After so many ns a bench ends with the blocks it has: where others use the processors, both processes wait for
+    /// theirs.
     static let longest: UInt64 = 6_000_000_000
 
     /// Between two messages that both sides are to sleep before, in ns.

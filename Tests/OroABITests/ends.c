@@ -1,4 +1,5 @@
-// Threads that end inside a call that blocks them, cancelled or by pthread_exit: the others go on, and so does the link.
+// Threads that end inside a call that blocks them, cancelled or by pthread_exit: the others go on, and so does the
+// link.
 #define _GNU_SOURCE
 #include "check.h"
 #include <pthread.h>

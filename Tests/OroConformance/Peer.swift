@@ -10,7 +10,8 @@ public final class Peer: @unchecked Sendable {
     private var inputIsOpen = true
     private let lock = NSLock()
 
-    /// The peer's executable: beside this one, or where the environment's `ORO_TEST_PEER` says, such as one of a release build.
+    /// The peer's executable: beside this one, or where the environment's `ORO_TEST_PEER` says, such as one of a
+    /// release build.
     public static var path: String {
         if let other = ProcessInfo.processInfo.environment["ORO_TEST_PEER"] { return other }
         let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")

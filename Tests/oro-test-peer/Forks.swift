@@ -1,4 +1,5 @@
-// A process that forks with clients, hosts and ports in use: the child's calls fail as they must, and the parent goes on.
+// A process that forks with clients, hosts and ports in use: the child's calls fail as they must, and the parent goes
+// on.
 import CTestSupport
 import Foundation
 import OroConformance

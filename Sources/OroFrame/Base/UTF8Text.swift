@@ -59,8 +59,8 @@ enum UTF8Text {
         return true
     }
 
-    /// Throws when a text has more combining marks in a row than the limits allow: Swift would compare and hash it in the square of their
-    /// number. O(n).
+    /// Throws when a text has more combining marks in a row than the limits allow: Swift would compare and hash it in
+    /// the square of their number. O(n).
     static func checkMarks(_ text: String, limits: FrameLimits) throws(FrameError) {
         // No mark lies below U+0300, whose first byte is 0xCC.
         guard text.utf8.contains(where: { $0 >= 0xCC }) else { return }

@@ -165,8 +165,8 @@ package final class ElementDecoder {
         }
     }
 
-    /// Checks that this is an object whose members add up, with names that are texts, none of them twice. What the members
-    /// are is not looked at.
+    /// Checks that this is an object whose members add up, with names that are texts, none of them twice. What the
+    /// members are is not looked at.
     func openObject() throws {
         guard place.token.kind == .object else { throw mismatch([String: Any].self, place.token.kind, nil) }
         if isOpen { return }

@@ -4,8 +4,8 @@ public import BigInt
 /// included.
 ///
 /// The things a value consists of are *nodes*, which refer to each other by number. So a graph is a plain value: it is
-/// copied, sent to other threads and thrown away as one, whatever cycles are in it. What lies outside of it, buffers, ports
-/// and file descriptors, it names by number too; whoever carries the graph carries those.
+/// copied, sent to other threads and thrown away as one, whatever cycles are in it. What lies outside of it, buffers,
+/// ports and file descriptors, it names by number too; whoever carries the graph carries those.
 ///
 /// The encoding is drawn in `docs/structured-values.md`.
 public struct StructuredGraph: Sendable {

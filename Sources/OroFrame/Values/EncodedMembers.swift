@@ -23,7 +23,8 @@ package struct EncodedMembers: Sendable {
         count += others.count
     }
 
-    /// The object. O(n). Depth and number of items are for the caller to have checked (``Value/encodedCount(limits:)``).
+    /// The object. O(n). Depth and number of items are for the caller to have checked
+    /// (``Value/encodedCount(limits:)``).
     package var object: EncodedValue {
         // The wider of the two fields decides for both, as a reader wants it.
         let width = ValueTag.lengthWidth(max(bytes.count, count))

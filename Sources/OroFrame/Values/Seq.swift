@@ -8,8 +8,8 @@ public struct Seq: Sendable {
     @usableFromInline
     enum Storage: Sendable {
         case small(UInt64)
-        /// Only what `small` cannot hold, as its decimal digits without leading zeros, with `-` in front of a negative one: so that one
-        /// number has one form, and what is only compared and sent back is never converted.
+        /// Only what `small` cannot hold, as its decimal digits without leading zeros, with `-` in front of a negative
+        /// one: so that one number has one form, and what is only compared and sent back is never converted.
         indirect case wide(String)
     }
 

@@ -27,7 +27,8 @@ extension Event {
 }
 
 extension Result {
-    /// The data or the error as it came; `nil` when it was not received, has neither, was decoded already, or cannot be.
+    /// The data or the error as it came; `nil` when it was not received, has neither, was decoded already, or cannot
+    /// be.
     package var encodedPart: EncodedPart? {
         guard let content, let storage = content.frame, !content.isMalformed(storage) else { return nil }
         return EncodedPart(storage)

@@ -10,9 +10,9 @@ import OroLink
 /// ]))
 /// ```
 ///
-/// The last rule that is about a call decides; where none is, it is refused. Who is refused gets a `NotAllowedError`, and
-/// neither listeners nor handlers see the message. The host's own code may call everything. Who may connect at all is
-/// decided before, by ``HostOptions/policy``.
+/// The last rule that is about a call decides; where none is, it is refused. Who is refused gets a `NotAllowedError`,
+/// and neither listeners nor handlers see the message. The host's own code may call everything. Who may connect at all
+/// is decided before, by ``HostOptions/policy``.
 public struct AccessControl: Middleware {
     /// Who may, or may not, call which routes.
     public struct Rule: Sendable {

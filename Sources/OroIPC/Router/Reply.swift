@@ -9,8 +9,8 @@ import OroLink
 /// })
 /// ```
 ///
-/// When nobody has it any more and no answer was given, the client gets an `InternalError`: no request waits for ever for a
-/// reply that was lost.
+/// When nobody has it any more and no answer was given, the client gets an `InternalError`: no request waits for ever
+/// for a reply that was lost.
 public final class Reply: Sendable {
     private let pending: PendingReply
 
@@ -20,8 +20,8 @@ public final class Reply: Sendable {
 
     /// Answers the request.
     ///
-    /// Throws an `InvalidStateError` when it was answered before; an `AbortError` when the client has aborted, timed out or
-    /// gone away, or the host has stopped. In both cases nothing is sent.
+    /// Throws an `InvalidStateError` when it was answered before; an `AbortError` when the client has aborted, timed
+    /// out or gone away, or the host has stopped. In both cases nothing is sent.
     public func send(_ result: Result) throws(IPCError) { try pending.send(result) }
 
     /// Answers with a value and bytes. Throws as ``send(_:)-(Result)``.
@@ -32,8 +32,8 @@ public final class Reply: Sendable {
     /// Answers with an error. Throws as ``send(_:)-(Result)``.
     public func fail(_ error: IPCError) throws(IPCError) { try send(Result(err: error)) }
 
-    /// Calls `action` once when nobody waits for the answer any more because the client has aborted, timed out or gone away;
-    /// at once when that is so already. Never after an answer.
+    /// Calls `action` once when nobody waits for the answer any more because the client has aborted, timed out or gone
+    /// away; at once when that is so already. Never after an answer.
     public func onCancel(_ action: @escaping @Sendable () -> Void) { pending.onCancel(action) }
 
     /// Nobody waits for the answer any more, and none was given.

@@ -24,8 +24,9 @@ package enum Rendezvous {
             timeoutMilliseconds: timeoutMilliseconds - passed)
     }
 
-    /// The client's half: says hello over `socket` and waits for the answer. With `isIntroducible` the host may introduce it
-    /// to its other clients (``Link/introductions``); with `takesDescriptors` it may pass on descriptors along with messages.
+    /// The client's half: says hello over `socket` and waits for the answer. With `isIntroducible` the host may
+    /// introduce it to its other clients (``Link/introductions``); with `takesDescriptors` it may pass on descriptors
+    /// along with messages.
     package static func shakeHands(
         _ socket: consuming Descriptor, limits: LinkLimits, isIntroducible: Bool = false,
         takesDescriptors: Bool = false, timeoutMilliseconds: Int32

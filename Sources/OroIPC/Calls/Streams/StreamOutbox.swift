@@ -3,7 +3,8 @@ import OroFrame
 import OroLink
 import Synchronization
 
-/// Chunks and ends of one client's streams that wait until what was written before is in the ring. Belongs to the host's thread.
+/// Chunks and ends of one client's streams that wait until what was written before is in the ring. Belongs to the
+/// host's thread.
 struct StreamOutbox {
     struct Entry {
         var frame: Frame

@@ -4,8 +4,8 @@ public struct TypedReplyStream<Element: Encodable & Sendable>: Sendable {
 
     init(_ stream: ReplyStream) { self.stream = stream }
 
-    /// Sends an element. Suspends and throws as ``ReplyStream/send(_:)-(Bytes)``; a `TypeError` or an `EncodingError` when
-    /// `element` cannot be encoded, which the stream survives.
+    /// Sends an element. Suspends and throws as ``ReplyStream/send(_:)-(Bytes)``; a `TypeError` or an `EncodingError`
+    /// when `element` cannot be encoded, which the stream survives.
     public func send(_ element: Element) async throws(IPCError) {
         try await stream.send(StreamChunk(try TypedContent(element, "an element")))
     }
