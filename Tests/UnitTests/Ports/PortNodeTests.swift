@@ -88,6 +88,7 @@ struct PortNodeTests {
         try port.postMessage(large)
         #expect(throws: IPCError.self) { try port.postMessage(.int(1)) }
         home.take(.consumed(1, count: SequenceNumber(own: 1)))
+        try port.postMessage(.int(1))
         try port.postMessage(large)
         #expect(throws: IPCError.self) { try port.postMessage(.int(1)) }
     }
