@@ -1,5 +1,5 @@
-// The ring's functions, the returns and the sleep word, from C and in one process: tools/test-ring builds and runs this for the
-// machine it runs on, and for 64-bit ARM.
+// The ring's functions, the returns and the sleep word, from C and in one process: tools/test-ring builds and runs this
+// for the machine it runs on, and for 64-bit ARM.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
