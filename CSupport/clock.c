@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Time.
 #define _GNU_SOURCE
 #include "oro_clock.h"

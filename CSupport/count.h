@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counts a system call as it is made.
 #ifndef ORO_COUNT_H
 #define ORO_COUNT_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What wakes a peer, and what wakes a thread of this process.
 #define _GNU_SOURCE
 #include "oro_sys.h"

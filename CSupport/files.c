@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Descriptors, files and folders; what this process is and may have.
 #define _GNU_SOURCE
 #include "oro_sys.h"

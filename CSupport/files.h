@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Descriptors, for the other files of this library.
 #ifndef ORO_FILES_H
 #define ORO_FILES_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory that is shared: memfds, their seals, what is in them, and their mappings.
 #define _GNU_SOURCE
 #include "oro_sys.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sockets of packets: made, connected, asked who is at the other end.
 #define _GNU_SOURCE
 #include "oro_sys.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads: who they are, how they sleep and wake each other, and barriers that reach all of them.
 #define _GNU_SOURCE
 #include "oro_sys.h"

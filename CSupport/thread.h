@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads of this library that nobody joins.
 #ifndef ORO_THREAD_H
 #define ORO_THREAD_H

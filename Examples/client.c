@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client: blocking calls, calls that a poll loop hears the results of, a stream, bytes that are not copied.
 //
 //     cc client.c -o client $(pkg-config --cflags --libs oroipc)

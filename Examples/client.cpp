@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client and a host in C++, with the wrapper that gives handles back by itself.
 //
 //     c++ -std=c++17 client.cpp -o client $(pkg-config --cflags --libs oroipc)

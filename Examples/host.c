@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A host in a program that has its own event loop: epoll, one descriptor of the library's, one call.
 //
 //     cc host.c -o host $(pkg-config --cflags --libs oroipc)

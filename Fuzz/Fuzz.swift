@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What libFuzzer runs: one decoder of ours, chosen by its first argument, and what must hold of it for any
 /// bytes. Built and run by `tools/fuzz`.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sleeping and waking between two processes, without a lost wake-up and with one signal for each sleep.
 // The protocol is verified by tools/model (docs/model.md); the names of its steps (SLEEP-1, WAKE-1, …) stand below.
 //

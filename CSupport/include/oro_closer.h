@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Closes what a peer has passed, where that may take its time.
 //
 // The last `close` of a file can wait: for whoever reads from a socket that lingers, for the process that serves a file

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Copies into shared memory that go around the caches, for a reader on a processor that is far away.
 //
 // A line the reader still has must be taken from it before it can be written, and that costs as much as the way to the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What becomes of this library in a forked child. A link has one owner: the process that made it. The child has a copy
 // of every object, and each copy is inert: its calls fail before they touch anything (`oro_generation`), and what they
 // could touch is replaced before the child runs: shared memory by private memory, descriptors by one that leads

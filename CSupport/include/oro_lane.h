@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One direction of a link: records in a ring, one writer, one reader, in two processes.
 //
 // The writer's and the reader's books (`struct oro_writer`, `struct oro_reader`) are private memory. The only shared

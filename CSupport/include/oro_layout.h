@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layout of a segment: the one place that knows where a shared word lies.
 //
 // A process creates a *segment* (one memfd), maps it read-write, seals it, and hands the descriptor to its peer,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Private memory for messages, whose length a peer decides.
 //
 // From 4 KiB on it stands apart from what the C library's allocator has, which would keep it: in blocks of one size

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Waiting for descriptors: io_uring or epoll behind one face. Used by one thread at a time.
 //
 // A descriptor is watched under a key until it is removed; a watch that the kernel ends (an io_uring whose queue of

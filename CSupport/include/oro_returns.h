@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks on their way back: the receiver of lent blocks writes their loans here, in memory of its own; the sender
 // reads.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // System calls, and nothing that decides anything. Every call answers a value, or minus the errno.
 // `oro_syscalls()` counts them: the list in docs/system-calls.md is what stands here and in oro_poller.h.
 #ifndef ORO_SYS_H

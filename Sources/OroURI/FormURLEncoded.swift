@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// `application/x-www-form-urlencoded`: names and values in a query (URL Standard, section 5).
 ///
 /// `+` and `%20` are spaces, `%2B` is a plus. A `%` without two hexadecimal digits stays as it is, and bytes that are

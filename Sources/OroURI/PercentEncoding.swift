@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Which bytes of a UTF-8 text are written as `%XX` in one place of a URI. Everything above `~` and all control
 /// characters always are.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A URI as the URL Standard reads one whose scheme is not special, such as `ipc:`.
 ///
 /// Hosts are opaque: their case is kept, and what is not ASCII is percent-encoded. Unlike those of `http:` they may be

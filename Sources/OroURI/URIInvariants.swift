@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What holds for any bytes at all, for tests and fuzzers.
 package enum URIInvariants {
     /// Reads the bytes as a URI and as a form, writes what was read, and reads that again. Says what is not the same

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The basic URL parser (URL Standard, section 4.4) for a whole text with a scheme that is not special.
 ///
 /// Everything that means something in a URI is ASCII, so this works on bytes: those of other characters are only ever

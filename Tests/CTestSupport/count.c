@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counts of allocations (by standing in for malloc and its kin) and of system calls (by syscall user dispatch).
 #define _GNU_SOURCE
 #include <errno.h>

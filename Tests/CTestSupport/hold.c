@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Holds a sleeping lock of the kernel: a call that takes it copies from or to memory whose page fault nobody answers.
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sockets and memory without any of the engine's care.
 #define _GNU_SOURCE
 #include <errno.h>

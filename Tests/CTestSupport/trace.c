@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Killing a process at a counted instruction.
 //
 // The victim calls oro_mark (an int3) just before and just after the operation under test. The tracer runs it to the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program in C sees of hosts and clients, in one process: values, bytes, calls, streams, aborts, limits.
 #define _GNU_SOURCE
 #include "check.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the C programs of this folder check with: the first thing that is not as it must be ends the program.
 #ifndef CHECK_H
 #define CHECK_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A process that forks: what it has made stays its own. In the child every call on it fails with OROIPC_STATE, and
 // whatever the child does with it, the parent's link, host and ports go on. The child makes a client and a host of its
 // own.

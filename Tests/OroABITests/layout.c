@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program that was compiled against oroipc.h relies on, line by line: sizes and places of members, numbers.
 //
 // Compared with abi.txt, which is committed. `tools/test-abi --accept` writes it anew, after the ABI version was

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every function takes NULL for every pointer and a wrong size for every size, and says so.
 #include "check.h"
 

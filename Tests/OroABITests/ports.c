@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program in C sees of ports, structured values and broadcasts: in one process, and from another that it starts.
 #define _GNU_SOURCE
 #include "check.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bench `c-rtt-64-spin`: a blocking call with 64 bytes through the C interface, both sides polling, as a ratio to
 // the bare 64-byte line that the same two pinned processes bounce in turn with it. And that neither side allocates for
 // it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program that loads the library as a part of a plug-in, uses it on a thread, unloads it, and goes on: the thread
 // ends after that, and so may threads of the library's.
 //

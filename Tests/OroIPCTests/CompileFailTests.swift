@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Testing
 
 /// What the compiler must refuse: it is the compiler that keeps spans from outliving their memory, both ends of a typed

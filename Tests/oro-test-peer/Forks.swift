@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A process that forks with clients, hosts and ports in use: the child's calls fail as they must, and the parent goes
 // on.
 import CTestSupport

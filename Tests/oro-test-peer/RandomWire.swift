@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroConformance
 
 /// Frames and values made by chance: mostly as they have to be, so that they get far, and now and then wrong in one

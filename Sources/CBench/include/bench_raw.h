@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bare baselines every figure of `oro-ipc bench` is a ratio to: what two processes can do with shared memory and
 // nothing else. No sealing, no checks, no many threads, no sleep protocol.
 #ifndef BENCH_RAW_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Signals and child processes.
 #ifndef TOOL_PROCESS_H
 #define TOOL_PROCESS_H

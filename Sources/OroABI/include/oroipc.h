@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * oroipc.h - shared-memory IPC between a host and its clients, for C.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * oroipc.hpp - oroipc.h for C++17: handles that give themselves back, functions instead of pointers, errors as
  * exceptions.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import BigInt
 
 /// Integers of any size as decimal digits, and back, in O(n^1.59). The package BigInt does it in O(n²), on Characters:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The bounds every encoder and decoder of this module works within.
 ///
 /// A sender is held to the same bounds as a receiver, so that what one peer can write with the default limits

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A base in which the digits of a ``PositionalNumber`` are written. No more than 2^60, so that a column of a product
 /// fits 128 bits.
 package protocol PositionalBase {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A count that a peer keeps, or a place in what it counts: messages of one direction of a channel, descriptors of one
 /// link.
 ///

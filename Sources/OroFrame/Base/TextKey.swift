@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A text as the key of a dictionary or set: two are equal when their UTF-8 bytes are.
 ///
 /// `String` itself compares and hashes its normalized form, which takes quadratic time in a run of combining marks: 128

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Text read from memory that somebody else may be writing.
 enum UTF8Text {
     /// Copies `bytes` into a string of its own and then validates the *copy*: the original may change between a

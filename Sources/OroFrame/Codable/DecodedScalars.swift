@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 
 /// A type made of bytes, which a decoder makes of a value's bytes without going through them one by one.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What all decoders of one value share: the encoded bytes, while they are lent.
 @safe final class Decoding {
     let limits: FrameLimits

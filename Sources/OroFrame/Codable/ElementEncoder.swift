@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What all encoders of one value share.
 final class Encoding {
     let limits: FrameLimits

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The names an object has so far, so that none comes twice. Names are equal when their bytes are.
 ///
 /// Most names are told apart by a few bits. Where those agree, the encoded members themselves are compared, and once

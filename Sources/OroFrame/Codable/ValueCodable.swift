@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 
 /// With ``ValueEncoder`` and ``ValueDecoder`` a `Value` is itself. Other coders get what comes closest, as ``json()``

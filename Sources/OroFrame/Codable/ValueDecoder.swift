@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Decodes anything `Decodable` from an encoded value, in place: what a type does not ask for is stepped over.
 ///
 /// ```swift

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Encodes anything `Encodable` as a value of the wire format, directly: neither JSON nor a tree of ``Value`` comes
 /// between.
 ///

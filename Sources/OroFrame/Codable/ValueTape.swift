@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 
 /// Encoded values, one behind another, in memory that grows: where ``ValueEncoder`` writes.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Frame {
     /// The header and the length this frame needs. Throws what a reader with these limits would throw.
     ///

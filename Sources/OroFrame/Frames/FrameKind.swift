@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a frame is: byte 0 of its header.
 @usableFromInline
 package enum FrameKind: Hashable, Sendable, CaseIterable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why a text is not JSON, or not within the limits.
 public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong at the offset.

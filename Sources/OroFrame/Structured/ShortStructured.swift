@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The encoding of a structured value that is one small thing: a scalar, a short text, or the one buffer beside it,
 /// with or without a view. It stands in place, so that most small messages take no memory but their frame's.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension StructuredGraph {
     /// The graph that `value`, which was decoded within the limits of a frame, stands for, and its root.
     ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// An encoded graph, and which buffers beside it it names, in the order of their new numbers.
 package struct StructuredEncoding: Sendable {
     package var value: Value

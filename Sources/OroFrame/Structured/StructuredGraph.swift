@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import BigInt
 
 /// What a structured value is made of: everything JavaScript's structured clone knows, shared references and cycles

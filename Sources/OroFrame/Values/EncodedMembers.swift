@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Members of an object, encoded: so that what many objects share is encoded once.
 package struct EncodedMembers: Sendable {
     private var bytes: [UInt8] = []

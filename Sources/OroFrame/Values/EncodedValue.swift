@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A value that is bytes already: what ``ValueEncoder`` made of something `Encodable`. Put into a frame as it is.
 @usableFromInline
 package struct EncodedValue: Hashable, Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OrderedCollections
 
 /// Values by name, in the order in which they were added: the members of an object, or the parameters of a message.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import BigInt
 
 /// The number of a request, by which its result is matched: an exact integer of any size and either sign.

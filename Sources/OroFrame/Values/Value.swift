@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import BigInt
 
 /// What a message carries: the data of JSON, and beyond it bytes, exact integers of any size and every double.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Members in the order they came, from which any goes in constant time, and which may be walked with pauses: who comes
 /// or goes meanwhile changes nothing for the others.
 struct OrderedMembers<Member: AnyObject> {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// What a text says as JSON; `nil` when it is not JSON. (`null` is JSON: `.null`.)

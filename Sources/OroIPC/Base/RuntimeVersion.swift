@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a host shows of its version in `platform.primordials`.
 public struct RuntimeVersion: Sendable, Hashable {
     /// As in semantic versioning: `1.2.3`.

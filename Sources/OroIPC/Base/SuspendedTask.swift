@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// A task that is suspended until somebody tells it to look again.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// An encoded value where it lies, and what keeps it there. For callers that decode by themselves.

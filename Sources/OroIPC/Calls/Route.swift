@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A command with the types of its request and its response, for the host that answers it and the clients that call it:
 /// what does not fit does not compile.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// Headers of a result or an event, by the rules of Fetch: names without regard to case, values with theirs.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 // Parameters that must be there, or must be right: the errors every route gives in the same words.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// A value together with a message's bytes, as the type of a typed request or response.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// With ``ValueEncoder`` and ``ValueDecoder`` bytes are bytes; other coders get an array of numbers. Either copies:

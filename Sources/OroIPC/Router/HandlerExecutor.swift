@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Where asynchronous handlers run.
 public enum HandlerExecutor: Sendable {
     /// On Swift's own threads, as the body of a `Task { }` does. For handlers that compute, or of which nothing is

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 /// Something that happens around the handlers of routes: access control, logs, metrics.

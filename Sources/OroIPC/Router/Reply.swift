@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 /// The answer to one request, to be given once: in the handler, or later from any thread or task.

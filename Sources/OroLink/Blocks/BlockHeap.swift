@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 
 /// Which stretches of which memories are taken, and which are free. Knows numbers only; counts in grains.

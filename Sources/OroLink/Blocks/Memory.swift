@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// A memfd with payloads, of this process: the blocks of an arena, or one payload that any link may carry.

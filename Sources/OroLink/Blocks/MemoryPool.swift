@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Memories for payloads that many peers are shown, used for one payload after the other: a peer keeps a memory mapped
 /// that it knows, so the next payload in it costs neither side anything but the message.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// A message that comes in several records, as far as it has come. Belongs to the receiver's role.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 
 // Descriptors that go along with messages. They come over the socket, each with its number among all of its direction,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// One ring this side writes. Belongs to one thread, or to a lock, at a time (``Link/withRing(shared:_:)``).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Deadlines of numbered things: setting, clearing and expiring one are O(1), and nothing is scanned.
 ///
 /// A hashed timing wheel (Varghese and Lauck, 1987, scheme 6) of 4 096 slots of one millisecond; a deadline further

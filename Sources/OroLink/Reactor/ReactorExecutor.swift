@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Runs tasks on the thread that serves links: what a message brings goes on without another thread, a lock or a
 /// wake-up. Actors, too: ``serial``.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 
 /// The private memory that one peer makes this process keep: messages that nobody has taken yet or that a handler

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What ended a link, or kept one from being made.
 public enum LinkError: Error, Hashable, Sendable {
     /// Nobody listens under this name. `path` is the socket that was tried.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Bounds of a link. Both sides have their own; the peer is told what concerns it.
 public struct LinkLimits: Sendable, Hashable {
     /// Bytes of each ring this side writes: a power of two from 4 096 to 67 108 864.

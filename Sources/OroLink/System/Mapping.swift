@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// A segment, or other shared memory, in this process's address space: unmapped when the owner goes.

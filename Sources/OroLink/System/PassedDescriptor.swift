@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// What a descriptor may be that goes along with a message: what can be read, written and closed, and gives no way to

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// Memory of this process alone for a message, freed when nobody owns it any more. What is large is freed without

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How much of what the system has little of the peers of a host may hold: descriptors, mappings, unfinished
 /// handshakes.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tests need of C: other processes, tracing, system call filters, and counts of allocations and system calls.
 #ifndef ORO_TEST_H
 #define ORO_TEST_H

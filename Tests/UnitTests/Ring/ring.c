@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ring's functions, the returns and the sleep word, from C and in one process: tools/test-ring builds and runs this
 // for the machine it runs on, and for 64-bit ARM.
 #define _GNU_SOURCE

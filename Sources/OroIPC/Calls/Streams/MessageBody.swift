@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The body of a request, as its handler reads it: chunks in the order they were sent.
 ///
 /// ```swift

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How the handler of a ``StreamRoute`` answers: element by element, as fast as the client takes them.
 public struct TypedReplyStream<Element: Encodable & Sendable>: Sendable {
     private let stream: ReplyStream

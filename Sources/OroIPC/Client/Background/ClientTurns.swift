@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 // A client in a foreign event loop: no thread of ours, one descriptor to poll, one call to make.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 // Calls with types of one's own, which are encoded into the frame, and decoded from it, directly.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// What a ``StreamRoute`` answers, in order: see ``ResultStream`` for how it ends.

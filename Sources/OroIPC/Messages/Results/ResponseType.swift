@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// What a caller wants an answer to be; ``CallOptions/responseType``.

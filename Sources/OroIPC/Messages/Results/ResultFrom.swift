@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 // `Result.from` of the module: results out of whatever somebody has.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The numbers of results. Both sides of a link make them from what they know anyway: none is sent.
 enum ResultID {
     /// What tells a result from all others: its link, its place in the table and its seq, each times an odd number, so

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Result {
     /// Success, with anything `Encodable`. With ``WithBytes`` and ``Bytes`` the payload, too. Throws as
     /// ``Message/decode(_:)``, where the value is over a limit.

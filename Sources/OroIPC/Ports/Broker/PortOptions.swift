@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How a host deals with ports.
 public struct PortOptions: Sendable, Hashable {
     /// Most ports that one client has made and that are still open at either end, wherever those are. A further channel

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 /// What the direct ways of ports need of a link between two owners of ports: ``DirectLink`` is the one that there is,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 /// The direct way of a channel, as one of its owners knows it: messages without ports go over a link of the two owners'

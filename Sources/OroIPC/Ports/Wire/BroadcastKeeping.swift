@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How a subscriber is served that takes messages more slowly than they are posted.
 public enum BroadcastKeeping: Int64, Sendable, Hashable {
     /// Up to 256 messages, or 64 MiB, wait for it; further ones it misses, and is told how many with a `missed` event.
