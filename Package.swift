@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
 let swiftSettings: [SwiftSetting] = [
@@ -123,6 +124,10 @@ let package = Package(
                 "OroIPC", "OroURI", "OroConformance", "CTestSupport", .product(name: "BigInt", package: "BigInt"),
             ],
             path: "Tests/oro-test-peer", swiftSettings: testSettings),
+        // Parts on their own, in this process and without waiting: what a change of one part is tried with first.
+        .testTarget(
+            name: "UnitTests", dependencies: ["CSupport", "OroFrame", "OroLink", "OroIPC", "TestGenerators"],
+            exclude: ["Ring"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OroLinkTests", dependencies: ["OroLink", "CTestSupport"], swiftSettings: testSettings),
         .testTarget(

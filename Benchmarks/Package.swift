@@ -1,8 +1,9 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
-// Benchmarks of values, beside Foundation's JSON coding of the same ones: a package of its own, so that users of OroIPC do not pull
-// what it needs. `tools/bench` runs it.
+// Benchmarks of values, beside Foundation's JSON coding of the same ones: a package of its own, so that users of OroIPC
+// do not pull what it needs. `tools/bench` runs it.
 let package = Package(
     name: "oro-ipc-benchmarks",
     dependencies: [

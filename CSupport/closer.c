@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #define _GNU_SOURCE
 #include "oro_closer.h"
 
@@ -81,8 +83,8 @@ static void *close_all(void *unused) {
         if (idle == 0 && threads < THREADS_MAX) start_thread();
         pthread_mutex_unlock(&mutex);
         if (item->is_socket) {
-            // Here the kernel closes what the packets brought. The socket is shut down: nothing more comes. An empty packet reads
-            // like the end, but for its sender's credentials, which empty_queue has asked for.
+            // Here the kernel closes what the packets brought. The socket is shut down: nothing more comes. An empty
+            // packet reads like the end, but for its sender's credentials, which empty_queue has asked for.
             char byte;
             union {
                 struct cmsghdr header;
@@ -92,10 +94,11 @@ static void *close_all(void *unused) {
             ssize_t received;
             bool came;
             do {
-                struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control};
+                struct msghdr message = {
+                    .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control};
                 received = COUNTED(recvmsg(item->fd, &message, MSG_DONTWAIT));
                 came = received > 0 || (received == 0 && message.msg_controllen > 0)
-                    || (received < 0 && (errno == EINTR || errno == ECONNRESET));
+                       || (received < 0 && (errno == EINTR || errno == ECONNRESET));
             } while (came);
         }
         oro_close(item->fd);
@@ -123,8 +126,8 @@ static void hand_over(int fd, bool is_socket, void (*done)(void *), void *contex
 }
 
 void oro_close_received(int fd, void (*done)(void *), void *context) {
-    // Memory of memfd_create has nobody to ask. Of anything else that may be its last descriptor somebody may be asked: a
-    // file system that a process serves, whoever reads from a socket that lingers, whoever holds the lock of a pipe.
+    // Memory of memfd_create has nobody to ask. Of anything else that may be its last descriptor somebody may be asked:
+    // a file system that a process serves, whoever reads from a socket that lingers, whoever holds the lock of a pipe.
     if (COUNTED(fcntl(fd, F_GET_SEALS)) < 0) return hand_over(fd, false, done, context);
     oro_close(fd);
     if (done != NULL) done(context);
@@ -143,7 +146,8 @@ static bool empty_queue(int fd) {
         } control;
         char byte;
         struct iovec part = {.iov_base = &byte, .iov_len = 1};
-        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+        struct msghdr message = {
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
         // A look takes nothing, so that nothing is closed here.
         ssize_t received = COUNTED(recvmsg(fd, &message, MSG_DONTWAIT | MSG_PEEK | MSG_CMSG_CLOEXEC));
         if (received < 0 && (errno == EINTR || errno == ECONNRESET)) continue;

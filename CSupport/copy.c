@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "oro_copy.h"
 
 #include <stdatomic.h>
@@ -19,8 +21,8 @@ static void await_instructions(void) {
 }
 
 uint64_t oro_line_ticks(void *place) {
-    // SUBTLE: a zero the compiler does not know of. A change by a known zero becomes a load, and a line that was only read by
-    // others would seem to be ours.
+    // SUBTLE: a zero the compiler does not know of. A change by a known zero becomes a load, and a line that was only
+    // read by others would seem to be ours.
     uint64_t nothing = 0;
     __asm__ volatile("" : "+r"(nothing));
     await_instructions();

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #define _GNU_SOURCE
 #include "oro_fork.h"
 
@@ -39,9 +41,10 @@ void oro_fork_forget_descriptor(int fd) {
     if (atomic_load_explicit(&noted[fd / 64], memory_order_relaxed) & bit) atomic_fetch_and(&noted[fd / 64], ~bit);
 }
 
-// Puts one descriptor that nobody else has in the place of all noted ones, so that every copy of the parent's may still be
-// used and closed, and none reaches the parent, its peers or a file of the child's: an eventfd takes a ring of a bell, is
-// no socket, and is never readable. The peers then see the parent's end of a link as soon as the parent is gone.
+// Puts one descriptor that nobody else has in the place of all noted ones, so that every copy of the parent's may still
+// be used and closed, and none reaches the parent, its peers or a file of the child's: an eventfd takes a ring of a
+// bell, is no socket, and is never readable. The peers then see the parent's end of a link as soon as the parent is
+// gone.
 static void replace_descriptors(void) {
     int nowhere = -1;
     bool is_noted = false;
@@ -78,7 +81,8 @@ static void *memories;
 static pthread_mutex_t memories_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int compare(const void *left, const void *right) {
-    uintptr_t a = (uintptr_t)((const struct memory *)left)->address, b = (uintptr_t)((const struct memory *)right)->address;
+    uintptr_t a = (uintptr_t)((const struct memory *)left)->address,
+              b = (uintptr_t)((const struct memory *)right)->address;
     return a < b ? -1 : a > b;
 }
 
@@ -107,7 +111,8 @@ static void replace_memory(const void *node, VISIT visit, int depth) {
     if (visit != leaf && visit != postorder) return;
     const struct memory *memory = *(struct memory *const *)node;
     // Empty pages of the child's own: it costs nothing until somebody writes there.
-    COUNTED(mmap(memory->address, memory->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0));
+    COUNTED(mmap(memory->address, memory->bytes, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0));
 }
 
 // --- Forks --------------------------------------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #define _GNU_SOURCE
 #include "oro_memory.h"
 
@@ -298,8 +300,8 @@ static void *unmap_all(void *unused) {
     return NULL;
 }
 
-// No thread changes it meanwhile, so that a child finds it in order. It does not have the thread: nothing more is kept there,
-// and what was kept stays mapped.
+// No thread changes it meanwhile, so that a child finds it in order. It does not have the thread: nothing more is kept
+// there, and what was kept stays mapped.
 void oro_memory_before_fork(void) { pthread_mutex_lock(&mutex); }
 void oro_memory_after_fork(void) { pthread_mutex_unlock(&mutex); }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a fork does with the memory of messages (fork.c). Its lock is taken last of all that a fork takes.
 #ifndef MEMORY_H
 #define MEMORY_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #define _GNU_SOURCE
 #include "oro_poller.h"
 
@@ -18,8 +20,8 @@
 static const uint64_t nobody = 1ull << 63;
 static const uint32_t no_watch = UINT32_MAX;
 
-// What is watched. The kernel is given a watch's place and generation: what it still tells of one that was removed, also
-// when its key or its place serves another, is known for that.
+// What is watched. The kernel is given a watch's place and generation: what it still tells of one that was removed,
+// also when its key or its place serves another, is known for that.
 struct watch {
     uint64_t key;
     int fd;               // -1: the place is free
@@ -33,8 +35,8 @@ struct oro_poller {
     struct io_uring ring;
     unsigned unsubmitted;
     struct watch *watches;
-    uint32_t *heads;     // of the lists of watches, by the hash of their keys; as many as there are places
-    uint32_t places;     // a power of two
+    uint32_t *heads;  // of the lists of watches, by the hash of their keys; as many as there are places
+    uint32_t places;  // a power of two
     uint32_t free_head;
     // The process it belongs to: a forked child has neither its memory nor its watches.
     uint32_t generation;
@@ -196,8 +198,8 @@ static struct io_uring_sqe *next_sqe(struct oro_poller *p) {
     return sqe;
 }
 
-// Begins the watch in `place`. Submitted now: the descriptor may be closed by the caller's next line, and its number used
-// again.
+// Begins the watch in `place`. Submitted now: the descriptor may be closed by the caller's next line, and its number
+// used again.
 static int begin(struct oro_poller *p, uint32_t place) {
     struct io_uring_sqe *sqe = next_sqe(p);
     if (sqe == NULL) return -EBUSY;
@@ -278,7 +280,8 @@ static int reap(struct oro_poller *p, struct oro_poller_event *events, int capac
         *out = (struct oro_poller_event){.key = p->watches[place].key};
         if (result >= 0) out->hung_up = (result & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
         if (goes_on) continue;
-        // The kernel has ended the watch: its queue was full, the thread that began it has ended, or it cannot watch this.
+        // The kernel has ended the watch: its queue was full, the thread that began it has ended, or it cannot watch
+        // this.
         int status = result < 0 && result != -ECANCELED ? result : begin(p, place);
         if (status < 0) {
             out->lost = -status;
@@ -292,9 +295,9 @@ static int wait_epoll(
     struct oro_poller *p, uint64_t timeout_ns, struct oro_poller_event *events, int capacity, bool cancellable) {
     struct epoll_event ready[64];
     int limit = capacity < 64 ? capacity : 64;
-    int timeout_ms = timeout_ns == UINT64_MAX ? -1
-        : timeout_ns > 2000000000000ull       ? 2000000
-                                              : (int)((timeout_ns + 999999) / 1000000);
+    int timeout_ms = timeout_ns == UINT64_MAX        ? -1
+                     : timeout_ns > 2000000000000ull ? 2000000
+                                                     : (int)((timeout_ns + 999999) / 1000000);
     int found = cancellable ? COUNTED_POINT(epoll_wait(p->epoll_fd, ready, limit, timeout_ms))
                             : COUNTED(epoll_wait(p->epoll_fd, ready, limit, timeout_ms));
     if (found < 0) return errno == EINTR ? 0 : -errno;
@@ -308,7 +311,8 @@ static int wait_epoll(
     return count;
 }
 
-int oro_poller_wait(struct oro_poller *p, uint64_t timeout_ns, struct oro_poller_event *events, int capacity, bool cancellable) {
+int oro_poller_wait(
+    struct oro_poller *p, uint64_t timeout_ns, struct oro_poller_event *events, int capacity, bool cancellable) {
     if (is_parents(p)) return -ECHILD;
     if (p->backend == ORO_BACKEND_EPOLL) return wait_epoll(p, timeout_ns, events, capacity, cancellable);
     int count = reap(p, events, capacity);
@@ -317,8 +321,10 @@ int oro_poller_wait(struct oro_poller *p, uint64_t timeout_ns, struct oro_poller
         return count;
     }
     struct io_uring_cqe *cqe;
-    struct __kernel_timespec limit = {.tv_sec = (int64_t)(timeout_ns / 1000000000u), .tv_nsec = (int64_t)(timeout_ns % 1000000000u)};
-    int status = COUNTED(io_uring_submit_and_wait_timeout(&p->ring, &cqe, 1, timeout_ns == UINT64_MAX ? NULL : &limit, NULL));
+    struct __kernel_timespec limit = {
+        .tv_sec = (int64_t)(timeout_ns / 1000000000u), .tv_nsec = (int64_t)(timeout_ns % 1000000000u)};
+    int status =
+        COUNTED(io_uring_submit_and_wait_timeout(&p->ring, &cqe, 1, timeout_ns == UINT64_MAX ? NULL : &limit, NULL));
     if (status >= 0) p->unsubmitted = 0;
     if (status < 0 && status != -ETIME && status != -EINTR && status != -EBUSY) return status;
     return reap(p, events, capacity);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads of this library that nobody joins.
 #ifndef ORO_THREAD_H
 #define ORO_THREAD_H
@@ -9,8 +10,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
-// Starts a detached thread that runs `body` with every signal blocked: those are for the threads of the program. 0, or minus
-// errno.
+// Starts a detached thread that runs `body` with every signal blocked: those are for the threads of the program. 0, or
+// minus errno.
 static inline int oro_thread_detached(void *(*body)(void *), size_t stack_bytes) {
     pthread_attr_t attributes;
     if (pthread_attr_init(&attributes) != 0) return -ENOMEM;

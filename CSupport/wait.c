@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "oro_wait.h"
 
 #include <pthread.h>

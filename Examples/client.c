@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client: blocking calls, calls that a poll loop hears the results of, a stream, bytes that are not copied.
 //
 //     cc client.c -o client $(pkg-config --cflags --libs oroipc)
@@ -73,7 +74,7 @@ int main(int count_of_arguments, char **arguments) {
     if (oroipc_client_call(client, &noise, &result) != OROIPC_OK) fail("noise");
     const unsigned char *bytes = oroipc_result_bytes(result);
     printf("noise: %zu bytes, the last one is %02x\n", oroipc_result_bytes_size(result),
-           bytes[oroipc_result_bytes_size(result) - 1]);
+        bytes[oroipc_result_bytes_size(result) - 1]);
 
     // An error is a result, too.
     oroipc_call unknown = OROIPC_CALL("unknown");

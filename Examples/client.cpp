@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client and a host in C++, with the wrapper that gives handles back by itself.
 //
 //     c++ -std=c++17 client.cpp -o client $(pkg-config --cflags --libs oroipc)
@@ -41,7 +42,8 @@ int main() try {
         // It lives as long as it is listened to. A port that comes along gets the answer.
         port.listen([](oroipc::PortView, const oroipc::Structured &message) {
             oroipc::Structured answer;
-            uint32_t twice = answer.add(oroipc::Value::integer(2 * message.node(*message.member(message.root(), "n")).integer));
+            uint32_t twice =
+                answer.add(oroipc::Value::integer(2 * message.node(*message.member(message.root(), "n")).integer));
             answer.add({{"twice", twice}});
             message.port(0).post(answer);
         });
@@ -54,8 +56,8 @@ int main() try {
     std::cout << "fail: " << client.call(oroipc::Call("fail")).error_message().value_or("no error") << "\n";
 
     oroipc::Result versions = client.call(oroipc::Call("versions").header("Accept-Language", "en, de"));
-    std::cout << "versions: " << versions.json().value_or("nothing") << " by " << versions.header("x-served-by").value_or("nobody")
-              << ", " << versions.headers().size() << " header\n";
+    std::cout << "versions: " << versions.json().value_or("nothing") << " by "
+              << versions.header("x-served-by").value_or("nobody") << ", " << versions.headers().size() << " header\n";
 
     // Until `done`, the client's descriptor says when there is something to do.
     auto turn_until = [&](auto done) {
@@ -68,9 +70,8 @@ int main() try {
     // A body in chunks, as fast as the handler reads it.
     oroipc::Body body;
     std::optional<std::string> sum;
-    client.call_async(oroipc::Call("sum").body(body), [&](const oroipc::ResultView &result) {
-        sum = result.json().value_or("no data");
-    });
+    client.call_async(oroipc::Call("sum").body(body),
+        [&](const oroipc::ResultView &result) { sum = result.json().value_or("no data"); });
     for (int chunk = 0; chunk < 3; chunk++) {
         bool has_room = true;
         while (!body.send(std::string(1000, 'x'))) {

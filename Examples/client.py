@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A client in Python, with nothing but ctypes.
 
     python3 client.py demo

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A host in a program that has its own event loop: epoll, one descriptor of the library's, one call.
 //
 //     cc host.c -o host $(pkg-config --cflags --libs oroipc)
@@ -44,8 +45,8 @@ static void echo(oroipc_message *message, oroipc_result *result, void *context) 
 static void noise(oroipc_message *message, oroipc_result *result, void *context) {
     (void)context;
     oroipc_value size;
-    if (oroipc_message_value(message, "size", OROIPC_NATIVE, &size) != OROIPC_OK || size.kind != OROIPC_INTEGER ||
-        size.integer < 1 || size.integer > 1 << 26) {
+    if (oroipc_message_value(message, "size", OROIPC_NATIVE, &size) != OROIPC_OK || size.kind != OROIPC_INTEGER
+        || size.integer < 1 || size.integer > 1 << 26) {
         oroipc_result_set_error(result, "RangeError", "'size' must be between 1 and 67108864", NULL);
         return;
     }

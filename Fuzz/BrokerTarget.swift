@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 @testable import OroIPC
 
-/// The broker of a host, and hostile clients that say about ports, broadcasts and direct ways whatever they like, in any order. A client that breaks
-/// the protocol loses its link, as in a host; another comes in its place. When all are gone, nothing of theirs is left.
+/// The broker of a host, and hostile clients that say about ports, broadcasts and direct ways whatever they like, in
+/// any order. A client that breaks the protocol loses its link, as in a host; another comes in its place. When all are
+/// gone, nothing of theirs is left.
 enum BrokerTarget {
     static func check(_ input: [UInt8]) {
         var script = Script(input)
@@ -28,7 +31,8 @@ enum BrokerTarget {
                 remove(player, from: broker, slices)
                 players[index] = Player(last)
             }
-            require(broker.ends >= 0 && broker.descriptors >= 0, "\(broker.ends) ends, \(broker.descriptors) descriptors")
+            require(
+                broker.ends >= 0 && broker.descriptors >= 0, "\(broker.ends) ends, \(broker.descriptors) descriptors")
         }
         for player in players + [local] { remove(player, from: broker, slices) }
         slices.finish()

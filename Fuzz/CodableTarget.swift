@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 import OroFrame
 
-/// Decoding through Swift's containers and decoding as a tree accept the same bytes, see the same value, and encode it to the
-/// same bytes; and any type may be asked of any bytes.
+/// Decoding through Swift's containers and decoding as a tree accept the same bytes, see the same value, and encode it
+/// to the same bytes; and any type may be asked of any bytes.
 enum CodableTarget {
     static func check(_ input: [UInt8]) {
         let tree = try? Value(encoded: input)

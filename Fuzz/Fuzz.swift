@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What libFuzzer runs: one decoder of ours, chosen by its first argument, and what must hold of it for any
 /// bytes. Built and run by `tools/fuzz`.
 ///
-/// No decoder may crash, or take more memory or time than the input's length explains; libFuzzer and AddressSanitizer see to
-/// that. The targets check what is more than that: what decodes encodes to the same bytes, and two ways to decode agree.
+/// No decoder may crash, or take more memory or time than the input's length explains; libFuzzer and AddressSanitizer
+/// see to that. The targets check what is more than that: what decodes encodes to the same bytes, and two ways to
+/// decode agree.
 enum Target: String, CaseIterable {
     case frame, value, json, uri, form, headers, codable, structured, stream, broker, owner, packet
 

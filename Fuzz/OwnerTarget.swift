@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 @testable import OroIPC
 
-/// The ports of a client, whose host, and whose other clients over direct links, say whatever they like, while the program opens, posts,
-/// transfers, reads and closes. Only a violation may come of it; and what the program posts is either sent or refused.
+/// The ports of a client, whose host, and whose other clients over direct links, say whatever they like, while the
+/// program opens, posts, transfers, reads and closes. Only a violation may come of it; and what the program posts is
+/// either sent or refused.
 enum OwnerTarget {
     static func check(_ input: [UInt8]) {
         var script = Script(input)

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 @testable import OroLink
 
-/// The packets of a socket: a hostile host's answer in the handshake, and whatever it sends afterwards, with any descriptors. An offer that
-/// is taken says the same when it is written again; a link either lives or ends with a reason.
+/// The packets of a socket: a hostile host's answer in the handshake, and whatever it sends afterwards, with any
+/// descriptors. An offer that is taken says the same when it is written again; a link either lives or ends with a
+/// reason.
 enum PacketTarget {
     static func check(_ input: [UInt8]) {
         var script = Script(input)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -36,7 +38,8 @@ struct PortFrames {
         return number
     }
 
-    /// The next frame of the script, as the reader reads it. `nil`: it was a part of something, or could not be written.
+    /// The next frame of the script, as the reader reads it. `nil`: it was a part of something, or could not be
+    /// written.
     mutating func next(_ script: inout Script) throws(LinkError) -> PortFrame? {
         let operation = UInt32(script.byte() % 12)
         var frame = Frame(.port)
@@ -63,7 +66,9 @@ struct PortFrames {
             posted[frame.ticket] = seq &+ 1
             frame.seq = Seq(seq)
             frame.deadline |= UInt32(truncatingIfNeeded: script.number(near: 0)) & PortOperation.countMask
-            frame.route = [0, 0, 0, PortOperation.carriesBit, PortOperation.carriesBit, 1, 2, PortOperation.descriptorsBit][script.below(8)]
+            frame.route =
+                [0, 0, 0, PortOperation.carriesBit, PortOperation.carriesBit, 1, 2, PortOperation.descriptorsBit][
+                    script.below(8)]
             frame.value = [0, [0, 1], "text", [10, 0], [0, [10, 0], [10, 1]], nil][script.below(6)]
             if frame.route & 3 != 0 { payload = Bytes([1, 2, 3]) }
         case .consumed?, .returned?:

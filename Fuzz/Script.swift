@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The bytes of an input, read as steps of a game: what a peer says, one after the other.
 struct Script {
     private let input: [UInt8]

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 @testable import OroIPC
 
-/// Both halves of a stream, played by a peer that sends chunks, ends and credit as it likes, and an owner that reads, sends and gives up in
-/// any order. What the two count is what a plain model counts.
+/// Both halves of a stream, played by a peer that sends chunks, ends and credit as it likes, and an owner that reads,
+/// sends and gives up in any order. What the two count is what a plain model counts.
 enum StreamTarget {
     static func check(_ input: [UInt8]) {
         var script = Script(input)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// A structured value that decodes is encoded in a form that stays the same from then on.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// A value that decodes encodes to the bytes it came from, is within the limits, and is what its view shows.

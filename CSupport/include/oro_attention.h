@@ -1,14 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sleeping and waking between two processes, without a lost wake-up and with one signal for each sleep.
 // The protocol is verified by tools/model (docs/model.md); the names of its steps (SLEEP-1, WAKE-1, …) stand below.
 //
 // The sleeper announces its sleep in its own segment, looks once more, and waits for its socket. Whoever has written
 // a record (or has read one that the sleeper waits for) looks at the sleeper's word afterwards and sends a wake packet.
-// The packet needs no reading at once: to a poller each new packet is a new edge. The sleeper reads those that have come
-// in before they could fill the waker's send buffer (oro_wake_packets_unread).
-// Both sides store one word and then load another, so both need a full barrier in between. A sleeper that sleeps
-// often leaves the FENCE bit set and the waker pays the fence. A sleeper that has been streaming clears the bit; the
-// waker then needs no fence at all, and before the sleeper next sleeps it sets the bit and calls membarrier, which
-// makes every running thread of the peer pass a full barrier.
+// The packet needs no reading at once: to a poller each new packet is a new edge. The sleeper reads those that have
+// come in before they could fill the waker's send buffer (oro_wake_packets_unread). Both sides store one word and then
+// load another, so both need a full barrier in between. A sleeper that sleeps often leaves the FENCE bit set and the
+// waker pays the fence. A sleeper that has been streaming clears the bit; the waker then needs no fence at all, and
+// before the sleeper next sleeps it sets the bit and calls membarrier, which makes every running thread of the peer
+// pass a full barrier.
 #ifndef ORO_ATTENTION_H
 #define ORO_ATTENTION_H
 
@@ -60,7 +61,8 @@ static inline void oro_sleeper_init(struct oro_sleeper *s, struct oro_attention 
 
 // Announces sleep; the caller then looks at every ring once more, and calls oro_sleep_disarm or waits. (SLEEP-2)
 static inline void oro_sleep_arm(struct oro_sleeper *s, bool room) {
-    s->word = ((s->word & ~(uint64_t)(ORO_SLEEP_ASLEEP | ORO_SLEEP_ROOM)) + ORO_SLEEP_EPOCH) | ORO_SLEEP_ASLEEP | (room ? ORO_SLEEP_ROOM : 0);
+    s->word = ((s->word & ~(uint64_t)(ORO_SLEEP_ASLEEP | ORO_SLEEP_ROOM)) + ORO_SLEEP_EPOCH) | ORO_SLEEP_ASLEEP
+              | (room ? ORO_SLEEP_ROOM : 0);
     atomic_store_explicit(&s->mine->sleep, s->word, memory_order_relaxed);
     // SYNC: the announcement becomes visible before the second look; pairs with the fence in oro_wake_wanted.
     oro_full_fence();
@@ -101,14 +103,15 @@ static inline bool oro_wake_wanted(struct oro_waker *w, bool reading) {
     // UNTRUSTED: any value only decides whether the peer, and nobody else, gets a signal.
     if (__builtin_expect((word & ORO_SLEEP_ASLEEP) == 0, 1)) return false;
     if (reading && (word & ORO_SLEEP_ROOM) == 0) return false;
-    // WAKE-4. Only a newer sleep than the last one signalled: a thread that was held up since it read an older word must
-    // not take the claim back, or one sleep would be signalled twice. One try is enough: who changed it meanwhile saw a
-    // sleep at least as new.
+    // WAKE-4. Only a newer sleep than the last one signalled: a thread that was held up since it read an older word
+    // must not take the claim back, or one sleep would be signalled twice. One try is enough: who changed it meanwhile
+    // saw a sleep at least as new.
     uint64_t epoch = word / ORO_SLEEP_EPOCH;
     uint64_t last = atomic_load_explicit(&w->signalled, memory_order_relaxed);
     // SYNC: relaxed is enough: the signal itself (a system call) orders everything before it.
     return epoch > last
-        && atomic_compare_exchange_strong_explicit(&w->signalled, &last, epoch, memory_order_relaxed, memory_order_relaxed);
+           && atomic_compare_exchange_strong_explicit(
+               &w->signalled, &last, epoch, memory_order_relaxed, memory_order_relaxed);
 }
 
 static inline uint32_t oro_attention_cpu(const struct oro_attention *a) {

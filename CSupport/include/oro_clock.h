@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Time: the kernel's, and the processor's own.
 #ifndef ORO_CLOCK_H
 #define ORO_CLOCK_H

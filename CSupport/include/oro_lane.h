@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One direction of a link: records in a ring, one writer, one reader, in two processes.
 //
 // The writer's and the reader's books (`struct oro_writer`, `struct oro_reader`) are private memory. The only shared
@@ -32,36 +33,36 @@ enum {
 };
 
 struct oro_writer {
-    unsigned char *ring;            // mapped twice back to back
-    uint64_t capacity;              // bytes, a power of two
+    unsigned char *ring;  // mapped twice back to back
+    uint64_t capacity;    // bytes, a power of two
     uint64_t key;
-    uint64_t position;              // where the next record goes
-    uint64_t limit;                 // last known consumed + capacity: may write up to here without looking
+    uint64_t position;                  // where the next record goes
+    uint64_t limit;                     // last known consumed + capacity: may write up to here without looking
     const struct oro_cursor *consumed;  // UNTRUSTED: in the peer's segment
-    struct oro_record *held;        // first record of an open batch; its stamp is stored last
+    struct oro_record *held;            // first record of an open batch; its stamp is stored last
     uint64_t held_stamp;
-    uint64_t reserved;              // extent of the reserved record (length and stride)
+    uint64_t reserved;  // extent of the reserved record (length and stride)
 };
 
 struct oro_reader {
-    const unsigned char *ring;      // UNTRUSTED: the peer's segment, read-only
+    const unsigned char *ring;  // UNTRUSTED: the peer's segment, read-only
     uint64_t capacity;
     uint64_t key;
-    uint64_t position;              // next record to read
-    uint64_t published;             // what `consumed` says
-    struct oro_cursor *consumed;    // in our own segment
-    uint64_t extent;                // of the last record: checked, and expected of the next one
+    uint64_t position;            // next record to read
+    uint64_t published;           // what `consumed` says
+    struct oro_cursor *consumed;  // in our own segment
+    uint64_t extent;              // of the last record: checked, and expected of the next one
 };
 
 struct oro_view {
-    const unsigned char *payload;   // UNTRUSTED: may change while it is read
+    const unsigned char *payload;  // UNTRUSTED: may change while it is read
     uint32_t length;
     uint32_t part;
     uint64_t stride;
 };
 
-static inline void oro_writer_init(struct oro_writer *w, void *ring, uint64_t capacity, uint64_t key,
-                                   const struct oro_cursor *consumed) {
+static inline void oro_writer_init(
+    struct oro_writer *w, void *ring, uint64_t capacity, uint64_t key, const struct oro_cursor *consumed) {
     memset(w, 0, sizeof *w);
     w->ring = (unsigned char *)ring;
     w->capacity = capacity;
@@ -70,8 +71,8 @@ static inline void oro_writer_init(struct oro_writer *w, void *ring, uint64_t ca
     w->consumed = consumed;
 }
 
-static inline void oro_reader_init(struct oro_reader *r, const void *ring, uint64_t capacity, uint64_t key,
-                                   struct oro_cursor *consumed) {
+static inline void oro_reader_init(
+    struct oro_reader *r, const void *ring, uint64_t capacity, uint64_t key, struct oro_cursor *consumed) {
     memset(r, 0, sizeof *r);
     r->ring = (const unsigned char *)ring;
     r->capacity = capacity;
@@ -131,8 +132,8 @@ static inline uint64_t oro_stride(uint32_t length, uint64_t align) {
 // Reserves a record for `length` payload bytes. Returns its payload, or NULL when the ring is full (after a look) or
 // the peer lies about what it read (`*violation`). The caller has checked that length fits half the ring.
 // `align`: 16 packs records (throughput), 128 gives each its own pair of lines (latency).
-static inline unsigned char *oro_writer_reserve(struct oro_writer *w, uint32_t length, uint32_t part, uint64_t align,
-                                                bool *violation) {
+static inline unsigned char *oro_writer_reserve(
+    struct oro_writer *w, uint32_t length, uint32_t part, uint64_t align, bool *violation) {
     uint64_t end = (w->position + oro_stride(length, 16) + align - 1) & ~(align - 1);
     uint64_t stride = end - w->position;
     if (__builtin_expect(end > w->limit, 0)) {
@@ -187,8 +188,8 @@ static inline int oro_reader_peek(struct oro_reader *r, struct oro_view *view) {
     // UNTRUSTED: one load gives length, part and stride together; only this copy is used. The record must lie inside
     // one lap and keep the next one aligned.
     uint64_t extent = atomic_load_explicit(&record->extent, memory_order_relaxed);
-    // Records mostly come in runs of one size. Where the next one lies is taken from the last extent when this one is the
-    // same, not from this one: the processor then reads ahead while the line this one came in is still on its way.
+    // Records mostly come in runs of one size. Where the next one lies is taken from the last extent when this one is
+    // the same, not from this one: the processor then reads ahead while the line this one came in is still on its way.
     uint64_t known = r->extent, expected = known;
     __asm__("" : "+r"(expected));  // the compiler must not put `extent` in the place of `known` again
     if (__builtin_expect(extent != expected, 0)) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layout of a segment: the one place that knows where a shared word lies.
 //
 // A process creates a *segment* (one memfd), maps it read-write, seals it, and hands the descriptor to its peer,
@@ -12,8 +13,8 @@
 //                    the *peer* writes: bytes the owner has read
 //   4096      ring   ring 0: records the owner sends (below)           owner       peer
 //
-// A further ring has a memfd of its own that holds nothing but the ring. So have blocks (nothing but payloads: which bytes
-// are whose stands in the sender's private books and in frames) and returns (below).
+// A further ring has a memfd of its own that holds nothing but the ring. So have blocks (nothing but payloads: which
+// bytes are whose stands in the sender's private books and in frames) and returns (below).
 //
 // Attention line (all little-endian):
 //
@@ -23,8 +24,8 @@
 //               └──────────────┴───┴──────┴─────┘   ROOM: also wake me when you have read. A: I am asleep.
 //               The epoch counts sleeps and never repeats: with 29 bits a sleep could pass for one 2^29 earlier.
 //   +8  cpu      32 bits: the processor the owner last ran on, plus one; 0 = unknown
-//   +12 control_messages  32 bits: how many packets, other than wake packets, the owner has sent over the socket since the
-//                handshake. Raised before each is sent: who has read fewer reads the socket
+//   +12 control_messages  32 bits: how many packets, other than wake packets, the owner has sent over the socket since
+//                the handshake. Raised before each is sent: who has read fewer reads the socket
 //   +16 wake_packets      32 bits: how many wake packets the owner has sent. Raised before each is sent
 //
 // Record (starts at a multiple of 16 bytes; the ring is mapped twice back to back, so no record wraps):
@@ -76,10 +77,10 @@ enum {
     ORO_RETURN_LAP_SHIFT = 56,
     ORO_LOAN_INDEX_SHIFT = 32,
     ORO_LOAN_INDEX_BITS = 24,
-    ORO_LOANS_MIN = 512,       // slots of returns (a page of them), and so loans at once
+    ORO_LOANS_MIN = 512,  // slots of returns (a page of them), and so loans at once
     ORO_LOANS_MAX = 1 << 20,
-    ORO_BLOCK_GRAIN = 128,     // blocks start at multiples of a pair of lines
-    ORO_MEMORIES_MAX = 4096,   // memfds with blocks that one side may have open on a link
+    ORO_BLOCK_GRAIN = 128,    // blocks start at multiples of a pair of lines
+    ORO_MEMORIES_MAX = 4096,  // memfds with blocks that one side may have open on a link
 };
 #define ORO_RETURN_LOAN_MASK ((1ull << ORO_RETURN_LAP_SHIFT) - 1)
 
@@ -117,15 +118,18 @@ struct oro_record {
 };
 
 _Static_assert(sizeof(_Atomic uint64_t) == 8 && sizeof(_Atomic uint32_t) == 4, "shared words have no hidden lock");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "a lock in shared memory could be held by the dead");
+_Static_assert(
+    ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "a lock in shared memory could be held by the dead");
 _Static_assert(offsetof(struct oro_control, attention) == 64, "a line of its own: it is polled while cursors change");
 _Static_assert(sizeof(struct oro_attention) == ORO_LINE, "nothing else in the line the peer polls");
-_Static_assert(offsetof(struct oro_control, consumed) == 256, "starts a pair of lines: no false sharing by pair prefetch");
+_Static_assert(
+    offsetof(struct oro_control, consumed) == 256, "starts a pair of lines: no false sharing by pair prefetch");
 _Static_assert(sizeof(struct oro_cursor) == ORO_LINE, "two rings have two readers' threads");
 _Static_assert(sizeof(struct oro_control) <= ORO_CONTROL_BYTES, "the ring starts on a page");
 _Static_assert(sizeof(struct oro_record) == ORO_RECORD_HEADER_BYTES, "part of the wire");
 _Static_assert(offsetof(struct oro_record, extent) == 8, "part of the wire");
-_Static_assert(ORO_LOAN_INDEX_SHIFT + ORO_LOAN_INDEX_BITS == ORO_RETURN_LAP_SHIFT, "index and generation fill the word below the lap");
+_Static_assert(ORO_LOAN_INDEX_SHIFT + ORO_LOAN_INDEX_BITS == ORO_RETURN_LAP_SHIFT,
+    "index and generation fill the word below the lap");
 _Static_assert(ORO_LOANS_MAX <= 1 << ORO_LOAN_INDEX_BITS, "every loan has an index");
 
 #endif

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Waiting for descriptors: io_uring or epoll behind one face. Used by one thread at a time.
 //
 // A descriptor is watched under a key until it is removed; a watch that the kernel ends (an io_uring whose queue of
@@ -31,9 +32,10 @@ int oro_poller_add(struct oro_poller *p, int fd, uint64_t key);
 // Nothing more is told under this key, also of what has happened already. To be called before the descriptor is closed.
 void oro_poller_remove(struct oro_poller *p, uint64_t key);
 // Waits until something happens, at most `timeout_ns` (0: does not wait, UINT64_MAX: for ever). Fills up to `capacity`
-// events; the number of them, or minus errno. When it is `capacity` there may be more. `cancellable`: with epoll it is a point
-// at which the thread can be cancelled.
-int oro_poller_wait(struct oro_poller *p, uint64_t timeout_ns, struct oro_poller_event *events, int capacity, bool cancellable);
+// events; the number of them, or minus errno. When it is `capacity` there may be more. `cancellable`: with epoll it is
+// a point at which the thread can be cancelled.
+int oro_poller_wait(
+    struct oro_poller *p, uint64_t timeout_ns, struct oro_poller_event *events, int capacity, bool cancellable);
 // True when a wait would find something; costs no system call on io_uring. On epoll always true: ask it.
 bool oro_poller_pending(struct oro_poller *p);
 

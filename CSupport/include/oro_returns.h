@@ -1,7 +1,10 @@
-// Blocks on their way back: the receiver of lent blocks writes their loans here, in memory of its own; the sender reads.
+// SPDX-License-Identifier: Apache-2.0
+// Blocks on their way back: the receiver of lent blocks writes their loans here, in memory of its own; the sender
+// reads.
 //
 // The slots are drawn in oro_layout.h. A slot is its own commit word, so a reader that finds it written has all of it.
-// Whoever writes has a place for every loan that can be out, so the ring never runs full: a sender lends no more at once.
+// Whoever writes has a place for every loan that can be out, so the ring never runs full: a sender lends no more at
+// once.
 #ifndef ORO_RETURNS_H
 #define ORO_RETURNS_H
 

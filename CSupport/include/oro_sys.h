@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // System calls, and nothing that decides anything. Every call answers a value, or minus the errno.
 // `oro_syscalls()` counts them: the list in docs/system-calls.md is what stands here and in oro_poller.h.
 #ifndef ORO_SYS_H
@@ -17,8 +18,8 @@
 uint64_t oro_syscalls(void);
 
 // --- Segments -----------------------------------------------------------------------------------------------------
-// A memfd of `bytes`, close-on-exec, not executable where the kernel knows MFD_NOEXEC_SEAL. ORO_SIZED: all of it a hole;
-// ORO_ALLOCATED: every page is there, ORO_WRITTEN: and has been written. -EFBIG beyond RLIMIT_FSIZE.
+// A memfd of `bytes`, close-on-exec, not executable where the kernel knows MFD_NOEXEC_SEAL. ORO_SIZED: all of it a
+// hole; ORO_ALLOCATED: every page is there, ORO_WRITTEN: and has been written. -EFBIG beyond RLIMIT_FSIZE.
 enum { ORO_SIZED, ORO_ALLOCATED, ORO_WRITTEN };
 int oro_memfd_create(const char *name, uint64_t bytes, int allocation);
 // Seals size, seals, and any *new* writable mapping. The mappings that exist stay writable.
@@ -29,29 +30,23 @@ int oro_memfd_seal_immutable(int fd);
 int64_t oro_memfd_size(int fd);
 // 0: a memfd of exactly `bytes`, with the seals of oro_memfd_seal, or with `immutable` those of
 // oro_memfd_seal_immutable; else what is wrong. Says nothing about holes, except that what has too few pages has some.
-enum {
-    ORO_FD_OK = 0,
-    ORO_FD_NOT_MEMFD = 1,
-    ORO_FD_NOT_SEALED = 2,
-    ORO_FD_SIZE = 3,
-    ORO_FD_HOLES = 4,
-    ORO_FD_HUGE = 5
-};
+enum { ORO_FD_OK = 0, ORO_FD_NOT_MEMFD = 1, ORO_FD_NOT_SEALED = 2, ORO_FD_SIZE = 3, ORO_FD_HOLES = 4, ORO_FD_HUGE = 5 };
 int oro_memfd_verify(int fd, uint64_t bytes, bool immutable);
 // 0: every page of a part of a memfd is there (`offset` is a multiple of a page); ORO_FD_HOLES, ORO_FD_HUGE (memory of
-// hugetlbfs, of which nobody can say), or minus errno. To be asked after its seals were seen: then no hole can be punched
-// any more. Costs some 10 to 50 ns a page, and waits for nobody.
+// hugetlbfs, of which nobody can say), or minus errno. To be asked after its seals were seen: then no hole can be
+// punched any more. Costs some 10 to 50 ns a page, and waits for nobody.
 int oro_memfd_present(int fd, uint64_t offset, uint64_t bytes);
 // A limit (RLIMIT_AS, a low RLIMIT_NPROC) may keep this process from making a thread when it needs one.
 bool oro_threads_are_scarce(void);
 // Of a page here: 4 096, 16 384, 65 536.
 uint64_t oro_page_bytes(void);
-// Maps all of a memfd; not for children of fork. NULL with *error = errno. `immutable`: it is sealed against all writing.
-// Before Linux 6.7 such a memfd can only be mapped privately, which shares its pages as well.
+// Maps all of a memfd; not for children of fork. NULL with *error = errno. `immutable`: it is sealed against all
+// writing. Before Linux 6.7 such a memfd can only be mapped privately, which shares its pages as well.
 void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, bool populate, int *error);
 // Allocates every page of a memfd, of huge pages where the system gives some. 0, or minus errno.
 int oro_populate_huge(int fd, void *base, uint64_t bytes);
-// Maps `head` bytes and behind them the ring (`ring` bytes) twice back to back; not for children of fork. NULL with *error = errno.
+// Maps `head` bytes and behind them the ring (`ring` bytes) twice back to back; not for children of fork. NULL with
+// *error = errno.
 void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *error);
 void oro_unmap(void *address, uint64_t bytes);
 
@@ -66,9 +61,9 @@ void oro_socket_shutdown(int fd);
 enum { ORO_FDS_MAX = 4, ORO_PASSED_MAX = 253 };
 // One packet with up to ORO_FDS_MAX descriptors.
 ssize_t oro_send_packet(int fd, const void *bytes, size_t count, const int *fds, int fd_count);
-// One packet, and all descriptors it brought, which may be any numbers. ORO_PEEK leaves it where it is: the descriptors are
-// further ones of the same files, so that no file is closed here for good. ORO_TAKE_BYTES drops those it brought: for a
-// packet that was peeked at. *cut: it did not fit; the system had no number for all descriptors.
+// One packet, and all descriptors it brought, which may be any numbers. ORO_PEEK leaves it where it is: the descriptors
+// are further ones of the same files, so that no file is closed here for good. ORO_TAKE_BYTES drops those it brought:
+// for a packet that was peeked at. *cut: it did not fit; the system had no number for all descriptors.
 enum { ORO_PEEK, ORO_TAKE, ORO_TAKE_BYTES };
 enum { ORO_CUT_BYTES = 1, ORO_CUT_DESCRIPTORS = 2 };
 ssize_t oro_receive_packet(
@@ -121,16 +116,16 @@ bool oro_membarrier_register(void);
 // Makes every running thread of every registered process pass a full barrier. False when the kernel could not.
 bool oro_membarrier(void);
 void oro_yield(void);
-uint64_t oro_thread_token(void);   // never 0 or 1, and no two threads of a process ever have the same; no system call
-int32_t oro_thread_id(void);       // the kernel's
-bool oro_in_task(void);            // the calling thread runs a Swift task; a few instructions
-bool oro_thread_lives(int32_t id); // of this process
+uint64_t oro_thread_token(void);    // never 0 or 1, and no two threads of a process ever have the same; no system call
+int32_t oro_thread_id(void);        // the kernel's
+bool oro_in_task(void);             // the calling thread runs a Swift task; a few instructions
+bool oro_thread_lives(int32_t id);  // of this process
 void oro_thread_name(const char *name);  // names the calling thread; at most 15 bytes count
 int oro_random(void *bytes, size_t count);
 uint32_t oro_user_id(void);
 uint32_t oro_group_id(void);
 int32_t oro_process_id(void);
-bool oro_working_directory(char *path, size_t size); // false: it is longer, or gone
+bool oro_working_directory(char *path, size_t size);  // false: it is longer, or gone
 // Private futexes on a word that Swift's `Atomic<UInt32>` owns. A limit of 0 is none.
 void oro_futex_wait_value(const void *word, uint32_t value, uint64_t timeout_ns);
 void oro_futex_wake_value(const void *word, int count);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What ThreadSanitizer has to be told: hand-overs that happen where it does not look.
 #ifndef ORO_TSAN_H
 #define ORO_TSAN_H

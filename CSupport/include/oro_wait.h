@@ -1,5 +1,6 @@
-// What a thread has to leave in order if it ends while it waits: by pthread_cancel, or by pthread_exit in a signal handler.
-// Neither runs the rest of the functions it is in, so what they would have done is said beforehand.
+// SPDX-License-Identifier: Apache-2.0
+// What a thread has to leave in order if it ends while it waits: by pthread_cancel, or by pthread_exit in a signal
+// handler. Neither runs the rest of the functions it is in, so what they would have done is said beforehand.
 #ifndef ORO_WAIT_H
 #define ORO_WAIT_H
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #define _GNU_SOURCE
 #include "bench_raw.h"
 
@@ -63,7 +65,9 @@ struct bench_shared *bench_create(int *fd) {
     return map(*fd);
 }
 
-struct bench_shared *bench_map(int fd) { return map(fd); }
+struct bench_shared *bench_map(int fd) {
+    return map(fd);
+}
 
 void bench_give(struct bench_shared *shared, uint32_t command, uint64_t count) {
     atomic_store_explicit(&shared->count, count, memory_order_relaxed);
@@ -73,7 +77,8 @@ void bench_give(struct bench_shared *shared, uint32_t command, uint64_t count) {
 
 uint32_t bench_take(struct bench_shared *shared, uint32_t *seen, uint64_t *count) {
     uint64_t command;
-    while ((uint32_t)((command = atomic_load_explicit(&shared->command, memory_order_acquire)) >> 32) == *seen) oro_spin_pause();
+    while ((uint32_t)((command = atomic_load_explicit(&shared->command, memory_order_acquire)) >> 32) == *seen)
+        oro_spin_pause();
     *seen = (uint32_t)(command >> 32);
     *count = atomic_load_explicit(&shared->count, memory_order_relaxed);
     return (uint32_t)command;
@@ -84,11 +89,13 @@ uint32_t bench_given(struct bench_shared *shared) {
 }
 
 void bench_done(struct bench_shared *shared) {
-    atomic_store_explicit(&shared->finished, atomic_load_explicit(&shared->command, memory_order_relaxed), memory_order_release);
+    atomic_store_explicit(
+        &shared->finished, atomic_load_explicit(&shared->command, memory_order_relaxed), memory_order_release);
 }
 
 void bench_await_done(struct bench_shared *shared) {
-    while (atomic_load_explicit(&shared->finished, memory_order_acquire) != atomic_load_explicit(&shared->command, memory_order_relaxed))
+    while (atomic_load_explicit(&shared->finished, memory_order_acquire)
+           != atomic_load_explicit(&shared->command, memory_order_relaxed))
         oro_spin_pause();
 }
 
@@ -96,7 +103,9 @@ void bench_count_store(struct bench_shared *shared, uint64_t value) {
     atomic_store_explicit(&shared->consumed, value, memory_order_release);
 }
 
-uint64_t bench_count_load(struct bench_shared *shared) { return atomic_load_explicit(&shared->consumed, memory_order_acquire); }
+uint64_t bench_count_load(struct bench_shared *shared) {
+    return atomic_load_explicit(&shared->consumed, memory_order_acquire);
+}
 
 void bench_raw_ask(struct bench_shared *shared, uint64_t count, uint64_t *ticks) {
     uint64_t base = atomic_load_explicit(&shared->ask.sequence, memory_order_relaxed);
@@ -124,7 +133,9 @@ void bench_raw_answer(struct bench_shared *shared, uint64_t count) {
     }
 }
 
-static void futex_wait(_Atomic uint32_t *word, uint32_t value) { syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0); }
+static void futex_wait(_Atomic uint32_t *word, uint32_t value) {
+    syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0);
+}
 static void futex_wake(_Atomic uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0); }
 
 void bench_gap(uint64_t ns) {
@@ -139,7 +150,8 @@ void bench_futex_ask(struct bench_shared *shared, uint64_t count, uint64_t gap_n
         uint64_t before = oro_ticks();
         atomic_fetch_add_explicit(&shared->ask_word, 1, memory_order_release);
         futex_wake(&shared->ask_word);
-        while (atomic_load_explicit(&shared->answer_word, memory_order_acquire) == seen) futex_wait(&shared->answer_word, seen);
+        while (atomic_load_explicit(&shared->answer_word, memory_order_acquire) == seen)
+            futex_wait(&shared->answer_word, seen);
         ticks[i] = oro_ticks() - before;
     }
 }
@@ -147,7 +159,8 @@ void bench_futex_ask(struct bench_shared *shared, uint64_t count, uint64_t gap_n
 void bench_futex_answer(struct bench_shared *shared, uint64_t count) {
     for (uint64_t i = 0; i < count; i++) {
         uint32_t seen = atomic_load_explicit(&shared->answer_word, memory_order_relaxed);
-        while (atomic_load_explicit(&shared->ask_word, memory_order_acquire) == seen) futex_wait(&shared->ask_word, seen);
+        while (atomic_load_explicit(&shared->ask_word, memory_order_acquire) == seen)
+            futex_wait(&shared->ask_word, seen);
         atomic_fetch_add_explicit(&shared->answer_word, 1, memory_order_release);
         futex_wake(&shared->answer_word);
     }
@@ -260,7 +273,8 @@ void bench_payload_futex_ask(struct bench_shared *shared, uint64_t count, uint64
         bench_write(payload, payload_bytes, i);
         atomic_fetch_add_explicit(&shared->ask_word, 1, memory_order_release);
         futex_wake(&shared->ask_word);
-        while (atomic_load_explicit(&shared->answer_word, memory_order_acquire) == seen) futex_wait(&shared->answer_word, seen);
+        while (atomic_load_explicit(&shared->answer_word, memory_order_acquire) == seen)
+            futex_wait(&shared->answer_word, seen);
         ticks[i] = oro_ticks() - before;
     }
 }
@@ -268,7 +282,8 @@ void bench_payload_futex_ask(struct bench_shared *shared, uint64_t count, uint64
 void bench_payload_futex_answer(struct bench_shared *shared, uint64_t count) {
     for (uint64_t i = 0; i < count; i++) {
         uint32_t seen = atomic_load_explicit(&shared->answer_word, memory_order_relaxed);
-        while (atomic_load_explicit(&shared->ask_word, memory_order_acquire) == seen) futex_wait(&shared->ask_word, seen);
+        while (atomic_load_explicit(&shared->ask_word, memory_order_acquire) == seen)
+            futex_wait(&shared->ask_word, seen);
         use(bench_read(payload, payload_bytes));
         atomic_fetch_add_explicit(&shared->answer_word, 1, memory_order_release);
         futex_wake(&shared->answer_word);

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #define _GNU_SOURCE
 #include "tool_files.h"
 
@@ -89,14 +91,22 @@ int tool_open_below(int root, const char *path, enum tool_open how, bool follow)
 
 static uint32_t type_of(mode_t mode) {
     switch (mode & S_IFMT) {
-    case S_IFREG: return TOOL_FILE;
-    case S_IFDIR: return TOOL_DIRECTORY;
-    case S_IFLNK: return TOOL_SYMLINK;
-    case S_IFIFO: return TOOL_FIFO;
-    case S_IFSOCK: return TOOL_SOCKET;
-    case S_IFCHR: return TOOL_CHARACTER;
-    case S_IFBLK: return TOOL_BLOCK;
-    default: return TOOL_UNKNOWN;
+        case S_IFREG:
+            return TOOL_FILE;
+        case S_IFDIR:
+            return TOOL_DIRECTORY;
+        case S_IFLNK:
+            return TOOL_SYMLINK;
+        case S_IFIFO:
+            return TOOL_FIFO;
+        case S_IFSOCK:
+            return TOOL_SOCKET;
+        case S_IFCHR:
+            return TOOL_CHARACTER;
+        case S_IFBLK:
+            return TOOL_BLOCK;
+        default:
+            return TOOL_UNKNOWN;
     }
 }
 
@@ -125,14 +135,22 @@ int tool_status_at(int directory, const char *path, struct tool_status *status) 
 
 static unsigned char listed_type(DIR *directory, const struct dirent *entry) {
     switch (entry->d_type) {
-    case DT_REG: return TOOL_FILE;
-    case DT_DIR: return TOOL_DIRECTORY;
-    case DT_LNK: return TOOL_SYMLINK;
-    case DT_FIFO: return TOOL_FIFO;
-    case DT_SOCK: return TOOL_SOCKET;
-    case DT_CHR: return TOOL_CHARACTER;
-    case DT_BLK: return TOOL_BLOCK;
-    default: break;
+        case DT_REG:
+            return TOOL_FILE;
+        case DT_DIR:
+            return TOOL_DIRECTORY;
+        case DT_LNK:
+            return TOOL_SYMLINK;
+        case DT_FIFO:
+            return TOOL_FIFO;
+        case DT_SOCK:
+            return TOOL_SOCKET;
+        case DT_CHR:
+            return TOOL_CHARACTER;
+        case DT_BLK:
+            return TOOL_BLOCK;
+        default:
+            break;
     }
     // Some file systems do not say.
     struct stat status;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import COroIPC
 import OroIPC
 import OroLink
@@ -228,7 +230,8 @@ final class Notice: Sendable {
 
     private let state = Locked(State())
 
-    /// Tells this function instead of an earlier one; NULL: nobody. True when somebody has to be found who calls ``fire(_:)``.
+    /// Tells this function instead of an earlier one; NULL: nobody. True when somebody has to be found who calls
+    /// ``fire(_:)``.
     func set(_ function: oroipc_notice?, _ context: UnsafeMutableRawPointer?) -> Bool {
         let callback = unsafe function.map { unsafe Callback(function: $0, context: context) }
         return state.withLock { state in

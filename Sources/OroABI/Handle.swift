@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import COroIPC
 
 /// An object that C knows by an opaque pointer and counts references of.

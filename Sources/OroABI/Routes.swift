@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import COroIPC
 import OroIPC
 import OroLink
@@ -29,8 +31,8 @@ import OroLink
 
     /// Answers on the host's thread, when the handler has returned.
     func answer(_ received: Message) -> Result {
-        // They belong to this thread and stay where they are until the handler has returned: no callback can turn its own
-        // host, and so no handler ends up here again.
+        // They belong to this thread and stay where they are until the handler has returned: no callback can turn its
+        // own host, and so no handler ends up here again.
         unsafe Unmanaged.passUnretained(message)._withUnsafeGuaranteedRef { message in
             unsafe Unmanaged.passUnretained(result)._withUnsafeGuaranteedRef { result in
                 message.fill(received)

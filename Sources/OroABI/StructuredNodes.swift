@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import COroIPC
 import OroFrame
 import OroIPC
@@ -8,8 +10,8 @@ import OroIPC
     import Musl
 #endif
 
-// Nodes of structured values: how C adds them, and how it reads them. `oroipc_node` has a member for everything that a node of
-// some kind has.
+// Nodes of structured values: how C adds them, and how it reads them. `oroipc_node` has a member for everything that a
+// node of some kind has.
 
 // MARK: Adding
 

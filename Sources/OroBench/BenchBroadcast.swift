@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
 import CBench
 import CSupport
@@ -14,8 +16,8 @@ import Synchronization
 
 /// One payload of 1 MiB for so many subscribers: `broadcast-1MiB-1`, `-4`, `-16`, `-64`.
 ///
-/// A host posts it, and measures until the last of them, all in another process, has looked at it. The baseline is a copy
-/// of 1 MiB in private memory.
+/// A host posts it, and measures until the last of them, all in another process, has looked at it. The baseline is a
+/// copy of 1 MiB in private memory.
 struct BroadcastCase: BenchKind {
     let subscribers: Int
 
@@ -86,7 +88,8 @@ private final class BroadcastBlocks {
     private let process: OwnProcess
     private let source: [UInt8]
     private var copy: [UInt8]
-    /// All subscribers have looked at a message. Slept on: who polled would take the processor of one of the two processes.
+    /// All subscribers have looked at a message. Slept on: who polled would take the processor of one of the two
+    /// processes.
     private let heard = DispatchSemaphore(value: 0)
 
     init(subscribers: Int, bytes: Int) throws {

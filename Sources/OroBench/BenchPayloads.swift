@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CBench
 import CSupport
 import OroIPC
@@ -141,7 +143,8 @@ struct PayloadBlocks {
     private let bytes: Int
     private let count: Int
 
-    /// After so many ns a bench ends with the blocks it has: where others use the processors, both processes wait for theirs.
+    /// After so many ns a bench ends with the blocks it has: where others use the processors, both processes wait for
+    /// theirs.
     static let longest: UInt64 = 6_000_000_000
 
     /// Between two messages that both sides are to sleep before, in ns.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroIPC
 import OroTool
@@ -8,8 +10,8 @@ import OroTool
     import Musl
 #endif
 
-/// What the bench of ports needs beside the two processes of every bench: a host, which sleeps, and a client of it in each of
-/// the two, with a port between them.
+/// What the bench of ports needs beside the two processes of every bench: a host, which sleeps, and a client of it in
+/// each of the two, with a port between them.
 struct BenchPorts {
     let host: Host
     let port: IPCMessagePort

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #if canImport(Glibc)
     import Glibc
 #else
     import Musl
 #endif
 
-/// A plot of lines as SVG: axes with ticks, a legend beside it. It brings its own colours, for light and dark, and needs no
-/// fonts but the viewer's.
+/// A plot of lines as SVG: axes with ticks, a legend beside it. It brings its own colours, for light and dark, and
+/// needs no fonts but the viewer's.
 struct SVGPlot {
     struct Series {
         var name: String

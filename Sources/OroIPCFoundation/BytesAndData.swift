@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import OroFrame
 import OroIPC
 
 extension Data {
-    /// A copy of the bytes. A copy, because a `Data` may be written to, and these bytes cannot: they may lie in memory of a
-    /// peer that is mapped for reading only.
+    /// A copy of the bytes. A copy, because a `Data` may be written to, and these bytes cannot: they may lie in memory
+    /// of a peer that is mapped for reading only.
     public init(_ bytes: Bytes) {
         self = unsafe bytes.withUnsafeBytes { buffer in unsafe Data(buffer) }
     }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import Foundation
 public import OroIPC
 
@@ -7,6 +9,7 @@ extension URL: MessageInput {
 }
 
 extension URL {
-    /// The message's URI, without its bytes; `nil` where Foundation does not read it, such as a name in a form of its own.
+    /// The message's URI, without its bytes; `nil` where Foundation does not read it, such as a name in a form of its
+    /// own.
     public init?(_ message: Message) { self.init(string: message.href) }
 }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import OroIPC
 public import ServiceLifecycle
 
@@ -15,8 +17,9 @@ public struct HostService: Service {
     private let deadline: Duration
     private let reason: String
 
-    /// Serves `host`, which is not started yet. When the group shuts down, what its handlers are at work on has `deadline` to
-    /// finish, and clients are told `reason`: see `Host.shutdown`. A group with a shorter deadline of its own cuts that short.
+    /// Serves `host`, which is not started yet. When the group shuts down, what its handlers are at work on has
+    /// `deadline` to finish, and clients are told `reason`: see `Host.shutdown`. A group with a shorter deadline of its
+    /// own cuts that short.
     public init(
         _ host: Host, shutdownWithin deadline: Duration = .seconds(30), reason: String = "the host has shut down"
     ) {

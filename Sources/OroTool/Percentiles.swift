@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroIPC
 
 /// How a set of times is spread: the nearest-rank percentiles, which are all times that were really measured.

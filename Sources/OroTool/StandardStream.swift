@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTool
 import Glibc
 
@@ -16,8 +18,8 @@ package enum StandardStream: Int32 {
         text.withUTF8 { unsafe write(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Writes bytes as they are. Where they cannot be written, the process ends: quietly when the reader has gone, and else with a
-    /// line that says why.
+    /// Writes bytes as they are. Where they cannot be written, the process ends: quietly when the reader has gone, and
+    /// else with a line that says why.
     package func write(_ bytes: UnsafeRawBufferPointer) {
         if unsafe attempt(bytes) { return }
         let cause = errno

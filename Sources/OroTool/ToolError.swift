@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroIPC
 
 /// Why a command ends without doing what was asked. The text goes to standard error.

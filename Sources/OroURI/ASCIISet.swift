@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A set of ASCII characters, to look bytes up in.
 struct ASCIISet: Sendable {
     private var low: UInt64 = 0

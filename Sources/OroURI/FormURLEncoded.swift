@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// `application/x-www-form-urlencoded`: names and values in a query (URL Standard, section 5).
 ///
-/// `+` and `%20` are spaces, `%2B` is a plus. A `%` without two hexadecimal digits stays as it is, and bytes that are not UTF-8
-/// become U+FFFD. Nothing between two `&` is no pair; a part without `=` is a name with an empty value.
+/// `+` and `%20` are spaces, `%2B` is a plus. A `%` without two hexadecimal digits stays as it is, and bytes that are
+/// not UTF-8 become U+FFFD. Nothing between two `&` is no pair; a part without `=` is a name with an empty value.
 package enum FormURLEncoded {
     /// The pairs of a query, which does not start with `?`, in order; repeated names stay. O(n), total.
     package static func parse(_ query: String) -> [(name: String, value: String)] {

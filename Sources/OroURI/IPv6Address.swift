@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// An IPv6 address as it stands in brackets in a URI (URL Standard, section 3.5).
 struct IPv6Address: Hashable, Sendable {
     private var pieces = [UInt16](repeating: 0, count: 8)

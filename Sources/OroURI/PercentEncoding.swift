@@ -1,5 +1,7 @@
-/// Which bytes of a UTF-8 text are written as `%XX` in one place of a URI. Everything above `~` and all control characters
-/// always are.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which bytes of a UTF-8 text are written as `%XX` in one place of a URI. Everything above `~` and all control
+/// characters always are.
 ///
 /// The sets are those of the URL Standard, section 1.3, as Node 18 and 20 have them: `^` is not in the path's.
 package struct PercentEncodeSet: Sendable {
@@ -55,8 +57,8 @@ package enum PercentEncoding {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// The bytes that `bytes` stand for: each `%XX` is one byte, and each `+` a space where `plusIsSpace`. A `%` without two
-    /// hexadecimal digits behind it stays. Nothing is decoded twice.
+    /// The bytes that `bytes` stand for: each `%XX` is one byte, and each `+` a space where `plusIsSpace`. A `%`
+    /// without two hexadecimal digits behind it stays. Nothing is decoded twice.
     package static func decode(_ bytes: some RandomAccessCollection<UInt8>, plusIsSpace: Bool = false) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)

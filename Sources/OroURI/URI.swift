@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A URI as the URL Standard reads one whose scheme is not special, such as `ipc:`.
 ///
-/// Hosts are opaque: their case is kept, and what is not ASCII is percent-encoded. Unlike those of `http:` they may be empty, and
-/// there is no default port. A part that is absent and one that is empty are two things: `ipc://a?` has a query.
+/// Hosts are opaque: their case is kept, and what is not ASCII is percent-encoded. Unlike those of `http:` they may be
+/// empty, and there is no default port. A part that is absent and one that is empty are two things: `ipc://a?` has a
+/// query.
 package struct URI: Hashable, Sendable {
     package enum Path: Hashable, Sendable {
         /// `ipc:text`: no slashes that mean anything.

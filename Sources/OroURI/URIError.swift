@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why a text is not a URI, or not one this module reads.
 package enum URIError: Error, Hashable, Sendable {
     /// It does not start with a letter, more letters, digits, `+`, `-` or `.`, and a colon.

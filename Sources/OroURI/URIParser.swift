@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The basic URL parser (URL Standard, section 4.4) for a whole text with a scheme that is not special.
 ///
-/// Everything that means something in a URI is ASCII, so this works on bytes: those of other characters are only ever copied
-/// or percent-encoded. Each part of the standard's state machine that can be reached here is a function or a line.
+/// Everything that means something in a URI is ASCII, so this works on bytes: those of other characters are only ever
+/// copied or percent-encoded. Each part of the standard's state machine that can be reached here is a function or a
+/// line.
 struct URIParser {
     /// The text as it is read: nothing around it, no tabs and line breaks in it.
     private let text: [UInt8]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counts of allocations (by standing in for malloc and its kin) and of system calls (by syscall user dispatch).
 #define _GNU_SOURCE
 #include <errno.h>
@@ -105,8 +106,9 @@ static void trap(int number, siginfo_t *info, void *context) {
 // The return from the handler (rt_sigreturn) must not be trapped: it comes from this range, and the
 // kernel looks at the address behind the instruction.
 extern void oro_restore(void);
-__asm__(".pushsection .text\n.globl oro_restore\n.type oro_restore,@function\noro_restore:\n mov $15,%eax\n syscall\n nop\n"
-        "oro_restore_end:\n.popsection\n");
+__asm__(
+    ".pushsection .text\n.globl oro_restore\n.type oro_restore,@function\noro_restore:\n mov $15,%eax\n syscall\n nop\n"
+    "oro_restore_end:\n.popsection\n");
 extern char oro_restore_end[];
 
 struct kernel_action {
@@ -117,13 +119,16 @@ struct kernel_action {
 };
 
 int oro_syscall_count_start(void) {
-    struct kernel_action action = {.handler = trap, .flags = SA_SIGINFO | 0x04000000 /* SA_RESTORER */ | SA_NODEFER,
-                                   .restorer = oro_restore, .mask = 0};
+    struct kernel_action action = {.handler = trap,
+        .flags = SA_SIGINFO | 0x04000000 /* SA_RESTORER */ | SA_NODEFER,
+        .restorer = oro_restore,
+        .mask = 0};
     if (syscall(SYS_rt_sigaction, SIGSYS, &action, NULL, 8) != 0) return -errno;
     trapped = yielded = 0;
     selector = 0;
     unsigned long start = (unsigned long)(void *)oro_restore;
-    if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, start, (unsigned long)oro_restore_end - start, &selector) != 0) return -errno;
+    if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, start, (unsigned long)oro_restore_end - start, &selector) != 0)
+        return -errno;
     selector = 1;
     return 0;
 }

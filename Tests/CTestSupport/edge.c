@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,8 +38,8 @@ int oro_raw_unread(int seconds, int *reader) {
     socklen_t length = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int sender = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || sender < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 1) != 0
-        || getsockname(listener, (struct sockaddr *)&address, &length) != 0
+    if (listener < 0 || sender < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0
+        || listen(listener, 1) != 0 || getsockname(listener, (struct sockaddr *)&address, &length) != 0
         || connect(sender, (struct sockaddr *)&address, sizeof address) != 0)
         return -errno;
     *reader = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -82,7 +84,8 @@ int oro_is_not_forked(const void *address) {
     int inside = 0, answer = -ENOENT;
     while (fgets(line, sizeof line, file) != NULL) {
         unsigned long start, end;
-        if (sscanf(line, "%lx-%lx ", &start, &end) == 2) inside = (unsigned long)address >= start && (unsigned long)address < end;
+        if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+            inside = (unsigned long)address >= start && (unsigned long)address < end;
         if (inside && strncmp(line, "VmFlags:", 8) == 0) answer = strstr(line, " dc") != NULL;
     }
     fclose(file);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Holds a sleeping lock of the kernel: a call that takes it copies from or to memory whose page fault nobody answers.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -24,9 +25,15 @@ static void *hold(void *context) {
     struct oro_hold *hold = context;
     ssize_t ignored;
     switch (hold->kind) {
-        case ORO_HOLD_RECEIVE: ignored = recv(hold->fd, hold->page, 4096, 0); break;
-        case ORO_HOLD_SEND: ignored = send(hold->fd, hold->page, 4096, MSG_NOSIGNAL); break;
-        case ORO_HOLD_EPOLL: ignored = epoll_wait(hold->fd, hold->page, 16, -1); break;
+        case ORO_HOLD_RECEIVE:
+            ignored = recv(hold->fd, hold->page, 4096, 0);
+            break;
+        case ORO_HOLD_SEND:
+            ignored = send(hold->fd, hold->page, 4096, MSG_NOSIGNAL);
+            break;
+        case ORO_HOLD_EPOLL:
+            ignored = epoll_wait(hold->fd, hold->page, 16, -1);
+            break;
     }
     (void)ignored;
     return NULL;
@@ -39,7 +46,8 @@ struct oro_hold *oro_hold_start(int fd, enum oro_hold_kind kind) {
     struct uffdio_api api = {.api = UFFD_API};
     new->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct uffdio_register range = {.range = {(unsigned long)new->page, 4096}, .mode = UFFDIO_REGISTER_MODE_MISSING};
-    if (new->faults < 0 || ioctl(new->faults, UFFDIO_API, &api) != 0 || ioctl(new->faults, UFFDIO_REGISTER, &range) != 0) {
+    if (new->faults < 0 || ioctl(new->faults, UFFDIO_API, &api) != 0
+        || ioctl(new->faults, UFFDIO_REGISTER, &range) != 0) {
         if (new->faults >= 0) close(new->faults);
         munmap(new->page, 4096);
         free(new);

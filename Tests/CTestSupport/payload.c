@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Payloads that tell by a number whether they came whole.
 #include <string.h>
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #define _GNU_SOURCE
 #include "oro_test.h"
 
@@ -19,7 +21,8 @@
 enum { first_passed = 10 };
 
 // Only async-signal-safe calls between fork and exec: the parent has threads.
-static int spawn(const char *path, char *const argv[], const int *fds, int fd_count, struct oro_child *child, bool traced) {
+static int spawn(
+    const char *path, char *const argv[], const int *fds, int fd_count, struct oro_child *child, bool traced) {
     int in[2], out[2];
     if (pipe2(in, O_CLOEXEC) != 0) return -errno;
     if (pipe2(out, O_CLOEXEC) != 0) {

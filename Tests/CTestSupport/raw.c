@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sockets and memory without any of the engine's care.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,13 +38,15 @@ ssize_t oro_raw_send(int fd, const void *bytes, size_t count, const int *fds, in
     return sent < 0 ? -errno : sent;
 }
 
-ssize_t oro_raw_receive(int fd, void *bytes, size_t capacity, int *fds, int capacity_fds, int *fd_count, int timeout_ms) {
+ssize_t oro_raw_receive(
+    int fd, void *bytes, size_t capacity, int *fds, int capacity_fds, int *fd_count, int timeout_ms) {
     *fd_count = 0;
     struct pollfd wanted = {.fd = fd, .events = POLLIN};
     if (poll(&wanted, 1, timeout_ms) == 0) return -ETIMEDOUT;
     char control[CMSG_SPACE(sizeof(int) * 253)];
     struct iovec part = {.iov_base = bytes, .iov_len = capacity};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (received < 0) return -errno;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
@@ -192,8 +195,8 @@ int oro_raw_lingering(int seconds, int *lingering, int *other) {
     int server = -1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
-    if (listener >= 0 && client >= 0 && bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 1) == 0
-        && getsockname(listener, (struct sockaddr *)&address, &length) == 0
+    if (listener >= 0 && client >= 0 && bind(listener, (struct sockaddr *)&address, length) == 0
+        && listen(listener, 1) == 0 && getsockname(listener, (struct sockaddr *)&address, &length) == 0
         && connect(client, (struct sockaddr *)&address, length) == 0)
         server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     int status = server < 0 ? -errno : 0;

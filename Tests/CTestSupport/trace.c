@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Killing a process at a counted instruction.
 //
 // The victim calls oro_mark (an int3) just before and just after the operation under test. The tracer runs it to the
@@ -52,7 +53,8 @@ int oro_trace_until_mark(pid_t pid) {
     }
 }
 
-int oro_trace_step_and_kill(pid_t pid, pid_t thread, long skip, long steps, struct oro_trace *result, uint64_t *killed_at) {
+int oro_trace_step_and_kill(
+    pid_t pid, pid_t thread, long skip, long steps, struct oro_trace *result, uint64_t *killed_at) {
     result->instructions = 0;
     result->syscalls = 0;
     result->status = 0;
@@ -108,9 +110,18 @@ kill_it:
 }
 #else
 void oro_mark(void) {}
-int oro_trace_until_mark(pid_t pid) { (void)pid; return -ENOSYS; }
-int oro_trace_step_and_kill(pid_t pid, pid_t thread, long skip, long steps, struct oro_trace *result, uint64_t *killed_at) {
-    (void)pid; (void)thread; (void)skip; (void)steps; (void)result; (void)killed_at;
+int oro_trace_until_mark(pid_t pid) {
+    (void)pid;
+    return -ENOSYS;
+}
+int oro_trace_step_and_kill(
+    pid_t pid, pid_t thread, long skip, long steps, struct oro_trace *result, uint64_t *killed_at) {
+    (void)pid;
+    (void)thread;
+    (void)skip;
+    (void)steps;
+    (void)result;
+    (void)killed_at;
     return -ENOSYS;
 }
 #endif

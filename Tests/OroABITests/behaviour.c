@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program in C sees of hosts and clients, in one process: values, bytes, calls, streams, aborts, limits.
 #define _GNU_SOURCE
 #include "check.h"
@@ -218,7 +219,7 @@ static void on_body(oroipc_message *chunk, oroipc_result *end, void *context) {
     }
     char json[128];
     snprintf(json, sizeof json, "{\"bytes\":%lld,\"sum\":%lld,\"chunks\":%lld}", (long long)reading->bytes,
-             (long long)reading->sum, (long long)reading->chunks);
+        (long long)reading->sum, (long long)reading->chunks);
     OK(oroipc_result_set_json(reading->result, json));
     if (!oroipc_result_is_ok(end)) {
         OK(oroipc_result_set_error(
@@ -262,8 +263,8 @@ static void values_come_back_as_they_are(void) {
     CHECK(same(oroipc_result_source(result), "echo"));
     OK(oroipc_result_data(result, "a", OROIPC_TEXT, &seen));
     CHECK(same(seen.data, "123456789012345678901234567890"));
-    oroipc_value scalars[] = {oroipc_null(),       oroipc_boolean(7),     oroipc_integer(INT64_MIN),
-                              oroipc_number(-0.5), oroipc_text("K\xc3\xb6ln"), oroipc_text_of("a\0b", 3)};
+    oroipc_value scalars[] = {oroipc_null(), oroipc_boolean(7), oroipc_integer(INT64_MIN), oroipc_number(-0.5),
+        oroipc_text("K\xc3\xb6ln"), oroipc_text_of("a\0b", 3)};
     for (size_t index = 0; index < sizeof scalars / sizeof *scalars; index++) {
         call.value = scalars[index];
         OK(oroipc_client_call(client, &call, &result));
@@ -356,8 +357,9 @@ static void bytes_come_back_and_go_away(void) {
 static void messages_say_all_they_know(void) {
     oroipc_result *result = NULL;
     oroipc_call call = OROIPC_CALL("looks");
-    call.value = oroipc_json("{\"text\":\"a\\\"b\",\"list\":[1,2],\"empty\":\"\",\"value\":5,\"index\":3,\"whole\":7,"
-                             "\"half\":0.5,\"yes\":true,\"nothing\":null,\"large\":99999999999999999999}");
+    call.value = oroipc_json(
+        "{\"text\":\"a\\\"b\",\"list\":[1,2],\"empty\":\"\",\"value\":5,\"index\":3,\"whole\":7,"
+        "\"half\":0.5,\"yes\":true,\"nothing\":null,\"large\":99999999999999999999}");
     call.bytes = "abc";
     call.bytes_size = 3;
     call.seq = "123456789012345678901234567890";

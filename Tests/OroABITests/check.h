@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the C programs of this folder check with: the first thing that is not as it must be ends the program.
 #ifndef CHECK_H
 #define CHECK_H
@@ -9,23 +10,23 @@
 #include <string.h>
 #include <time.h>
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n    last error: %s\n", __FILE__, __LINE__, #condition, oroipc_last_error());   \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
+#define CHECK(condition)                                                                                             \
+    do {                                                                                                             \
+        if (!(condition)) {                                                                                          \
+            fprintf(stderr, "%s:%d: %s\n    last error: %s\n", __FILE__, __LINE__, #condition, oroipc_last_error()); \
+            exit(1);                                                                                                 \
+        }                                                                                                            \
     } while (0)
 
 // The status of an expression that must have this one.
-#define STATUS(expected, expression)                                                                                   \
-    do {                                                                                                               \
-        oroipc_status status_ = (expression);                                                                          \
-        if (status_ != (expected)) {                                                                                   \
-            fprintf(stderr, "%s:%d: %s is %s: %s\n", __FILE__, __LINE__, #expression, oroipc_status_name(status_),     \
-                    oroipc_last_error());                                                                              \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
+#define STATUS(expected, expression)                                                                               \
+    do {                                                                                                           \
+        oroipc_status status_ = (expression);                                                                      \
+        if (status_ != (expected)) {                                                                               \
+            fprintf(stderr, "%s:%d: %s is %s: %s\n", __FILE__, __LINE__, #expression, oroipc_status_name(status_), \
+                oroipc_last_error());                                                                              \
+            exit(1);                                                                                               \
+        }                                                                                                          \
     } while (0)
 
 #define OK(expression) STATUS(OROIPC_OK, expression)

@@ -1,4 +1,6 @@
-// Threads that end inside a call that blocks them, cancelled or by pthread_exit: the others go on, and so does the link.
+// SPDX-License-Identifier: Apache-2.0
+// Threads that end inside a call that blocks them, cancelled or by pthread_exit: the others go on, and so does the
+// link.
 #define _GNU_SOURCE
 #include "check.h"
 #include <pthread.h>

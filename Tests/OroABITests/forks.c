@@ -1,5 +1,7 @@
-// A process that forks: what it has made stays its own. In the child every call on it fails with OROIPC_STATE, and whatever the
-// child does with it, the parent's link, host and ports go on. The child makes a client and a host of its own.
+// SPDX-License-Identifier: Apache-2.0
+// A process that forks: what it has made stays its own. In the child every call on it fails with OROIPC_STATE, and
+// whatever the child does with it, the parent's link, host and ports go on. The child makes a client and a host of its
+// own.
 #define _GNU_SOURCE
 #include "check.h"
 #include <pthread.h>
@@ -285,7 +287,8 @@ int main(void) {
     parent_goes_on();
 
     pthread_t threads[3];
-    for (long index = 0; index < 3; index++) CHECK(pthread_create(&threads[index], NULL, calls, (void *)(index + 1)) == 0);
+    for (long index = 0; index < 3; index++)
+        CHECK(pthread_create(&threads[index], NULL, calls, (void *)(index + 1)) == 0);
     for (int round = 0; round < 30; round++) {
         in_child("use everything beside threads", use_everything, round % 2 ? give_everything_back : NULL);
     }

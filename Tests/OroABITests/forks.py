@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A program in Python that forks: in the child the parent's client raises, a client of its own works, and the parent goes on.
 
     forks.py NAME-OF-THE-EXAMPLE-HOST

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A host that is killed while a client waits: everything that waits ends, once, and says why.
 //
 //     kills PATH-OF-THE-EXAMPLE-HOST ROUNDS

@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program that was compiled against oroipc.h relies on, line by line: sizes and places of members, numbers.
 //
-// Compared with abi.txt, which is committed. `tools/test-abi --accept` writes it anew, after the ABI version was raised, or
-// where something was only added.
+// Compared with abi.txt, which is committed. `tools/test-abi --accept` writes it anew, after the ABI version was
+// raised, or where something was only added.
 #include <oroipc.h>
 #include <stdio.h>
 
 #define SIZE(type) printf("%s %zu %zu\n", #type, sizeof(type), _Alignof(type))
-#define MEMBER(type, member) printf("  %s.%s %zu %zu\n", #type, #member, offsetof(type, member), sizeof(((type *)0)->member))
+#define MEMBER(type, member) \
+    printf("  %s.%s %zu %zu\n", #type, #member, offsetof(type, member), sizeof(((type *)0)->member))
 #define NUMBER(name) printf("%s %d\n", #name, (int)(name))
 
 int main(void) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every function takes NULL for every pointer and a wrong size for every size, and says so.
 #include "check.h"
 
@@ -6,18 +7,20 @@ static void handler(oroipc_message *message, oroipc_result *result, void *contex
 }
 static void listener(oroipc_message *message, void *context) { (void)message, (void)context; }
 static void completion(oroipc_result *result, void *context) { (void)result, (void)context; }
-static void receiver(oroipc_message *chunk, oroipc_result *end, void *context) { (void)chunk, (void)end, (void)context; }
+static void receiver(oroipc_message *chunk, oroipc_result *end, void *context) {
+    (void)chunk, (void)end, (void)context;
+}
 static void notice(oroipc_result *result, void *context) { (void)result, (void)context; }
 static void body_notice(oroipc_body *body, void *context) { (void)body, (void)context; }
 static void ending(oroipc_client *client, void *context) { (void)client, (void)context; }
 static void destroy(void *context) { ++*(int *)context; }
 
 #define INVALID(expression) STATUS(OROIPC_INVALID, expression)
-#define OUT(type, expression)                                                                                          \
-    do {                                                                                                               \
-        type *out = (type *)1;                                                                                         \
-        INVALID(expression);                                                                                           \
-        CHECK(out == NULL);                                                                                            \
+#define OUT(type, expression)  \
+    do {                       \
+        type *out = (type *)1; \
+        INVALID(expression);   \
+        CHECK(out == NULL);    \
     } while (0)
 
 static void handles(void) {
@@ -193,8 +196,7 @@ static void structured_values(void) {
     OUT(oroipc_structured, oroipc_structured_from_encoded(NULL, 0, NULL, 0, NULL, 0, &out));
     OUT(oroipc_structured, oroipc_structured_from_encoded("\xc0", 1, NULL, 1, NULL, 0, &out));
     OUT(oroipc_structured, oroipc_structured_from_encoded("\xc0", 1, NULL, 0, NULL, 1, &out));
-    OUT(oroipc_structured,
-        oroipc_structured_from_encoded("\xc0", 1, (oroipc_bytes *const[]){NULL}, 1, NULL, 0, &out));
+    OUT(oroipc_structured, oroipc_structured_from_encoded("\xc0", 1, (oroipc_bytes *const[]){NULL}, 1, NULL, 0, &out));
     INVALID(oroipc_structured_add(NULL, &node, &number));
     CHECK(number == UINT32_MAX);
     INVALID(oroipc_structured_add_value(NULL, &value, NULL));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program in C sees of ports, structured values and broadcasts: in one process, and from another that it starts.
 #define _GNU_SOURCE
 #include "check.h"
@@ -106,7 +107,9 @@ static void accept_echo(oroipc_port *port, uint64_t client, void *context) {
     STATUS(OROIPC_STATE, oroipc_port_take(port, &what, &message));
 }
 
-static void accept_and_drop(oroipc_port *port, uint64_t client, void *context) { (void)port, (void)client, (void)context; }
+static void accept_and_drop(oroipc_port *port, uint64_t client, void *context) {
+    (void)port, (void)client, (void)context;
+}
 
 // Where the host keeps a port that it does not read.
 static _Atomic(oroipc_port *) kept;
@@ -223,8 +226,10 @@ static void check_all(oroipc_structured *all) {
     STATUS(OROIPC_NOT_FOUND, oroipc_structured_value(all, root.parts[7], OROIPC_JSON, &value));
     STATUS(OROIPC_NOT_FOUND, oroipc_structured_value(all, whole, OROIPC_JSON, &value));
     node = node_at(all, root.parts[17]);
-    CHECK(node.kind == OROIPC_NODE_OBJECT && node.count == 2 && has_text(node.names[0], node.name_sizes[0], "whole", 5));
-    CHECK(node.parts[0] == whole && same(node.names[1], "one") && node_at(all, node.parts[1]).kind == OROIPC_NODE_BOOLEAN);
+    CHECK(
+        node.kind == OROIPC_NODE_OBJECT && node.count == 2 && has_text(node.names[0], node.name_sizes[0], "whole", 5));
+    CHECK(node.parts[0] == whole && same(node.names[1], "one")
+          && node_at(all, node.parts[1]).kind == OROIPC_NODE_BOOLEAN);
     node.size = sizeof node;
     STATUS(OROIPC_NOT_FOUND, oroipc_structured_node(all, 1000, &node));
 }
@@ -298,7 +303,7 @@ static void what_cannot_be_is_refused(void) {
     uint32_t buffer = add(structured, oroipc_node_buffer(bytes));
     oroipc_bytes_release(bytes);
     const size_t views[][3] = {{OROIPC_VIEW_INT32, 2, 1}, {OROIPC_VIEW_INT32, 4, 2}, {OROIPC_VIEW_UINT8, 9, 0},
-                               {OROIPC_VIEW_UINT8, SIZE_MAX, 1}, {OROIPC_VIEW_FLOAT64, 0, SIZE_MAX}, {99, 0, 0}};
+        {OROIPC_VIEW_UINT8, SIZE_MAX, 1}, {OROIPC_VIEW_FLOAT64, 0, SIZE_MAX}, {99, 0, 0}};
     for (size_t index = 0; index < sizeof views / sizeof *views; index++) {
         node = oroipc_node_view((int32_t)views[index][0], &buffer, views[index][1], views[index][2]);
         STATUS(OROIPC_INVALID, oroipc_structured_add(structured, &node, &number));

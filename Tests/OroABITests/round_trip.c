@@ -1,5 +1,7 @@
-// The bench `c-rtt-64-spin`: a blocking call with 64 bytes through the C interface, both sides polling, as a ratio to the bare
-// 64-byte line that the same two pinned processes bounce in turn with it. And that neither side allocates for it.
+// SPDX-License-Identifier: Apache-2.0
+// The bench `c-rtt-64-spin`: a blocking call with 64 bytes through the C interface, both sides polling, as a ratio to
+// the bare 64-byte line that the same two pinned processes bounce in turn with it. And that neither side allocates for
+// it.
 //
 //     round_trip           prints ratio and percentiles
 //     round_trip --check   only counts allocations
@@ -137,8 +139,8 @@ static int64_t hosts_allocations(oroipc_client *client) {
 static void count_allocations(oroipc_client *client, oroipc_result **result) {
     enum { CALLS = 10000, MOST = CALLS / 20, WINDOWS = 10 };
     block_of_calls(client, result, samples[0], 1000);
-    // A thread that has to sleep, on a busy machine, allocates what it sleeps with: one window in which both were awake tells.
-    // The host's are those of asking for their number, and as many.
+    // A thread that has to sleep, on a busy machine, allocates what it sleeps with: one window in which both were awake
+    // tells. The host's are those of asking for their number, and as many.
     for (int window = 1;; window++) {
         int64_t theirs = hosts_allocations(client);
         unsigned long ours = atomic_load(&allocations);
@@ -169,16 +171,16 @@ static void measure(oroipc_client *client, oroipc_result **result) {
             ratios[right] = ratios[right - 1], ratios[right - 1] = swapped;
         }
     printf("c-rtt-64-spin  %.2f x raw (middle half of %d blocks: %.2f to %.2f)\n", ratios[BLOCKS / 2], BLOCKS,
-           ratios[BLOCKS / 4], ratios[BLOCKS * 3 / 4]);
+        ratios[BLOCKS / 4], ratios[BLOCKS * 3 / 4]);
     double microsecond = (double)oro_ticks_per_us();
     for (int kind = 0; kind < 2; kind++) {
         size_t count = (size_t)BLOCKS * BLOCK;
         qsort(samples[kind], count, sizeof(uint64_t), before);
         printf("  %-5s p50 %.0f ns, p99 %.0f ns, p99.9 %.0f ns, max %.0f us\n", kind == 0 ? "calls" : "raw",
-               (double)percentile(samples[kind], count, 0.5) / microsecond * 1000,
-               (double)percentile(samples[kind], count, 0.99) / microsecond * 1000,
-               (double)percentile(samples[kind], count, 0.999) / microsecond * 1000,
-               (double)samples[kind][count - 1] / microsecond);
+            (double)percentile(samples[kind], count, 0.5) / microsecond * 1000,
+            (double)percentile(samples[kind], count, 0.99) / microsecond * 1000,
+            (double)percentile(samples[kind], count, 0.999) / microsecond * 1000,
+            (double)samples[kind][count - 1] / microsecond);
     }
 }
 

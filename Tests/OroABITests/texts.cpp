@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Texts of C++ that C would cut: with a zero character in them they are refused, wherever one is taken.
 #include <oroipc.hpp>
 

@@ -1,5 +1,6 @@
-// A program that loads the library as a part of a plug-in, uses it on a thread, unloads it, and goes on: the thread ends after
-// that, and so may threads of the library's.
+// SPDX-License-Identifier: Apache-2.0
+// A program that loads the library as a part of a plug-in, uses it on a thread, unloads it, and goes on: the thread
+// ends after that, and so may threads of the library's.
 //
 //     unloads PATH-OF-THE-LIBRARY
 #define _GNU_SOURCE
@@ -11,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
+#define CHECK(condition)                                                    \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            exit(1);                                                        \
+        }                                                                   \
     } while (0)
 
 static atomic_int is_used, is_unloaded;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroIPC
 
 /// What a client tries a behaviour on: a host with the commands of ``Fixture``, wherever it runs.

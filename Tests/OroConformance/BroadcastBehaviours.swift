@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroIPC
 import OroLink
 
-// Broadcast channels (section 17 of the module's description, in its sane form). Left out: names as URLs and the token, which are JavaScript's. The
-// routes `broadcast_channel.*` (18.13) are in BroadcastRequestBehaviours.swift.
+// Broadcast channels (section 17 of the module's description, in its sane form). Left out: names as URLs and the token,
+// which are JavaScript's. The routes `broadcast_channel.*` (18.13) are in BroadcastRequestBehaviours.swift.
 
 extension Behaviour {
     static let broadcasts: [Behaviour] = [

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import OroIPC
 import OroLink
 
-// Broadcasts for clients that speak only requests (sections 17 and 18.13 of the module's description, with fixes 31 and 32 of section 20: there is a route
-// `broadcast_channel.postMessage`, unsubscribing works, nobody hears himself).
+// Broadcasts for clients that speak only requests (sections 17 and 18.13 of the module's description, with fixes 31 and
+// 32 of section 20: there is a route `broadcast_channel.postMessage`, unsubscribing works, nobody hears himself).
 
 extension Behaviour {
     static let broadcastRequests: [Behaviour] = [

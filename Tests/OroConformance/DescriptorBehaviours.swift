@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroIPC
 import OroLink
 
-// File descriptors that go along with messages. That none is left open, in whatever process, shows the other end of a pipe: it ends when
-// the last descriptor of this end is closed. What cannot go along at all is in `DescriptorTests`.
+// File descriptors that go along with messages. That none is left open, in whatever process, shows the other end of a
+// pipe: it ends when the last descriptor of this end is closed. What cannot go along at all is in `DescriptorTests`.
 
 /// A behaviour tried on each way between two ends whose owners take descriptors.
 private func onEveryWay(

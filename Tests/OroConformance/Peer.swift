@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 
@@ -10,7 +12,8 @@ public final class Peer: @unchecked Sendable {
     private var inputIsOpen = true
     private let lock = NSLock()
 
-    /// The peer's executable: beside this one, or where the environment's `ORO_TEST_PEER` says, such as one of a release build.
+    /// The peer's executable: beside this one, or where the environment's `ORO_TEST_PEER` says, such as one of a
+    /// release build.
     public static var path: String {
         if let other = ProcessInfo.processInfo.environment["ORO_TEST_PEER"] { return other }
         let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")

@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroIPC
 import OroLink
 import Synchronization
 
-// What the web platform expects of message ports and channels (section 16.8 of the module's description), on every way between two ends.
-// Left out of 16: the bridge to a platform's own ports (16.7) and the names rx and tx, which are JavaScript's.
+// What the web platform expects of message ports and channels (section 16.8 of the module's description), on every way
+// between two ends. Left out of 16: the bridge to a platform's own ports (16.7) and the names rx and tx, which are
+// JavaScript's.
 
 /// A behaviour tried on each way between the two ends of a conversation.
 private func onEveryWay(

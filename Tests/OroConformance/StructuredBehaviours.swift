@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import OroIPC
 
-// Values of every kind, made at random: with shared things, cycles, views of shared buffers, false values, holes. Left out: that a
-// transferred buffer is gone at its sender. Swift hands no buffer over: bytes are constant, and both sides share or copy them.
+// Values of every kind, made at random: with shared things, cycles, views of shared buffers, false values, holes. Left
+// out: that a transferred buffer is gone at its sender. Swift hands no buffer over: bytes are constant, and both sides
+// share or copy them.
 
 extension Behaviour {
     static let structured: [Behaviour] = PortPair.Way.allCases.map { way in

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Testing
 
-/// What the compiler must refuse: it is the compiler that keeps spans from outliving their memory, both ends of a typed route to
-/// its types, and bindings to verbs there are.
+/// What the compiler must refuse: it is the compiler that keeps spans from outliving their memory, both ends of a typed
+/// route to its types, and bindings to verbs there are.
 @Suite("The compiler refuses")
 struct CompileFailTests {
     struct Snippet: Sendable, CustomTestStringConvertible {

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Testing
 
-/// The code in the articles is code. (What docs/ shows are parts; the README's sample is a package that tools/test runs.)
+/// The code in the articles is code. (What docs/ shows are parts; the README's sample is a package that tools/test
+/// runs.)
 @Suite("Documents")
 struct DocumentTests {
     struct Block: Sendable, CustomTestStringConvertible {

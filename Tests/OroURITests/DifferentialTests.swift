@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroURI
 import TestGenerators
@@ -66,8 +68,8 @@ struct DifferentialTests {
 
     /// A URI as node's program describes it.
     ///
-    /// Node 20 has one mistake, which the standard does not: a path that two dots at its end leave empty, such as that of
-    /// `ipc://a/..`, loses its slash.
+    /// Node 20 has one mistake, which the standard does not: a path that two dots at its end leave empty, such as that
+    /// of `ipc://a/..`, loses its slash.
     private static func describe(_ text: String, asNodeMistakesIt: Bool = false) -> String {
         guard var uri = try? URI(text) else { return "null" }
         if asNodeMistakesIt {

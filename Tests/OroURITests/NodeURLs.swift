@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import TestProcesses
 
 /// Node's `URL` and `URLSearchParams`: another implementation of the same rules.

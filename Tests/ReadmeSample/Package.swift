@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
 // The README's Swift, as a package of its own; tools/check-docs compares, tools/test builds and runs it.

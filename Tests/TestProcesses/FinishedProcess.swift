@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 
 #if canImport(Glibc)
@@ -8,7 +10,8 @@ import CTestSupport
 
 /// A program that was run to its end: what it wrote and how it ended.
 ///
-/// Foundation's `Process` is not used by the tests: it leaks some hundred bytes for each run, and LeakSanitizer reports them.
+/// Foundation's `Process` is not used by the tests: it leaks some hundred bytes for each run, and LeakSanitizer reports
+/// them.
 @safe public struct FinishedProcess: Sendable {
     /// The exit code, or 128 and the signal that killed it.
     public let status: Int32
@@ -17,8 +20,8 @@ import CTestSupport
 
     public var text: String { String(decoding: output, as: UTF8.self) }
 
-    /// Runs `words[0]`, which is looked up in `PATH`, with the other words as its arguments. It reads `input`, and must have
-    /// read all of it before it writes more than a pipe holds (64 KiB).
+    /// Runs `words[0]`, which is looked up in `PATH`, with the other words as its arguments. It reads `input`, and must
+    /// have read all of it before it writes more than a pipe holds (64 KiB).
     public init(_ words: [String], input: [UInt8] = [], joiningErrors: Bool = false) throws {
         let shell = ["sh", "-c", joiningErrors ? "exec \"$@\" 2>&1" : "exec \"$@\"", "sh"] + words
         // Copies of the words, freed below; NULL ends the list.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
@@ -236,7 +238,8 @@ func hotpath(_ arguments: Arguments) async throws {
     )
     client.close()
     _ = host.finish()
-    // epoll has to be asked every 200 us; on io_uring the reading of a socket that a stalled client's spell brought is all.
+    // epoll has to be asked every 200 us; on io_uring the reading of a socket that a stalled client's spell brought is
+    // all.
     let allowed = backend == "epoll" ? Int(elapsed / .microseconds(200)) + 10 : 10
     // The host's two counting requests are not of the plain kind: up to 32 allocations are theirs.
     if allocations > 0 || calls > 0 || hostCalls < 0 || hostCalls > Int64(allowed) || hostAllocations < 0

@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
 import OroIPC
 
-/// What a well-behaved client sees while others attack the host: the times of its pings, and what the host has of memory,
-/// descriptors and mappings before, at worst, and after.
+/// What a well-behaved client sees while others attack the host: the times of its pings, and what the host has of
+/// memory, descriptors and mappings before, at worst, and after.
 ///
-/// Judged are a dead host, a wrong or missing answer, memory beyond the limit, and what is left behind. Times are printed.
+/// Judged are a dead host, a wrong or missing answer, memory beyond the limit, and what is left behind. Times are
+/// printed.
 func fairness(_ arguments: Arguments) async throws {
     let names = arguments.text("attack")?.split(separator: ",").map(String.init)
     let attacks = Attack.all.filter { names?.contains($0.name) ?? true }

@@ -1,4 +1,7 @@
-// A process that forks with clients, hosts and ports in use: the child's calls fail as they must, and the parent goes on.
+// SPDX-License-Identifier: Apache-2.0
+
+// A process that forks with clients, hosts and ports in use: the child's calls fail as they must, and the parent goes
+// on.
 import CTestSupport
 import Foundation
 import OroConformance

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
 
-/// A client that lies about the file descriptors that go along with messages: passes others than it names, names others than it
-/// passes, passes what must not be passed, hoards them.
+/// A client that lies about the file descriptors that go along with messages: passes others than it names, names others
+/// than it passes, passes what must not be passed, hoards them.
 extension Hostile {
     static let descriptorKinds = [
         "fd right", "fd unannounced", "fd missing", "fd count", "fd packet", "fd kind", "fd hoard", "fd lost",
@@ -113,7 +115,8 @@ extension Hostile {
                 try port(Operation.message.rawValue, 3, route: 0xC000, value: array([[11], [0]]))
             }
         case "fd dropped":
-            // Claimed, and then a message of another port comes; or the first of those that were passed are not claimed.
+            // Claimed, and then a message of another port comes; or the first of those that were passed are not
+            // claimed.
             try channel(3, 5)
             withFile(6) { pass($0, first: 0) }
             try claim(1, first: 2, count: 2)
@@ -145,8 +148,8 @@ extension Hostile {
             if !drainHere() { throw Unexpected("the host hung up on what was right") }
             try expectEqual(shown.descriptors, 0, "to a client that takes none")
         default:
-            // Twice for one message: the first are those of a message that did not come after all. And a message without those it
-            // says it has.
+            // Twice for one message: the first are those of a message that did not come after all. And a message
+            // without those it says it has.
             if u(2) == 0 {
                 withFile(4) { pass($0, first: 0) }
                 try claim(1, first: 0, count: 2)

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
 
-/// A host that means harm: it answers clients of ours with every kind of answer that is wrong in some way, and with right
-/// ones in between.
+/// A host that means harm: it answers clients of ours with every kind of answer that is wrong in some way, and with
+/// right ones in between.
 ///
 /// What it does to a client depends on nothing but the seed, the number of the client, and what that says.
 final class HostileHost {
@@ -252,7 +254,8 @@ final class HostileHost {
         }
     }
 
-    /// Speaks for the other client that was introduced: an offer with a segment and a socket of this host's, or with neither.
+    /// Speaks for the other client that was introduced: an offer with a segment and a socket of this host's, or with
+    /// neither.
     private func offer(_ id: UInt64) {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0 else { return }

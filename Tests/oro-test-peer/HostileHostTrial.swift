@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
 import OroIPC
 
-/// A hostile host and its clients, which are ours: the clients must neither crash nor hang, keep nothing, and their other
-/// link, with a good host, must go on as if nothing were.
+/// A hostile host and its clients, which are ours: the clients must neither crash nor hang, keep nothing, and their
+/// other link, with a good host, must go on as if nothing were.
 func hostileHostTrial(_ arguments: Arguments) async throws {
     let folder = try TemporaryFolder()
     let good = try Peer(["serve", "--name", "good", "--folder", folder.path])

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
 import OroIPC
 
-/// A client that makes its host keep memory: what never ends, what nobody takes, what is kept by handlers. However it goes about it, the
-/// host keeps no more than it says it does.
+/// A client that makes its host keep memory: what never ends, what nobody takes, what is kept by handlers. However it
+/// goes about it, the host keeps no more than it says it does.
 extension Hostile {
     static let memoryKinds = [
         "parts without end", "port parts", "kept requests", "kept posts", "kept streams", "body floods", "names",

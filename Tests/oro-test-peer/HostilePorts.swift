@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
@@ -297,7 +299,8 @@ extension Hostile {
             if u(2) == 0 { try port(Operation.close.rawValue, 4 * count - 1) }
             return try settle()
         case "port vanish":
-            // Has both ends of many channels, does not read, and is gone: nothing of what is said about that must reach the link.
+            // Has both ends of many channels, does not read, and is gone: nothing of what is said about that must reach
+            // the link.
             for index in 0..<UInt64(50) { try channel(4 * index + 1, 4 * index + 3) }
             for _ in 0..<400 { try request("event.burst", ticket: 1 + dice.next() % 1000) }
             notice()

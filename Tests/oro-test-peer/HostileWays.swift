@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import OroConformance
 
@@ -76,7 +78,8 @@ extension Hostile {
         _ = try ask("release")
     }
 
-    /// Opens the port for ports of calls, and posts so many messages there, each with a port and under what `value` says.
+    /// Opens the port for ports of calls, and posts so many messages there, each with a port and under what `value`
+    /// says.
     private func transfer(_ count: UInt64, under value: () -> [UInt8]) throws {
         try open(3, "oro-ipc.transfers")
         for seq in 0..<count {

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
 import OroIPC
 
-/// What a host and a client cost that wait for each other: requests without an answer, in handlers and tasks on the executors of both
-/// sides and on Swift's own, and somebody who listens to events that do not come.
+/// What a host and a client cost that wait for each other: requests without an answer, in handlers and tasks on the
+/// executors of both sides and on Swift's own, and somebody who listens to events that do not come.
 func idleWaits(_ arguments: Arguments) async throws {
     let requests = arguments.number("requests", 200)
     let seconds = arguments.number("seconds", 5)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Times of many calls, for people to read.
 struct Latencies: CustomStringConvertible {
     private let sorted: [UInt64]

@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
 import OroIPC
 import OroLink
 
-/// Every limit that a client may choose, the least and the largest of each, crossed with every kind of request, result, event, port and
-/// stream. Whatever does not fit is a typed error of that one thing: nobody waits for ever, no link ends, no good client is accused.
+/// Every limit that a client may choose, the least and the largest of each, crossed with every kind of request, result,
+/// event, port and stream. Whatever does not fit is a typed error of that one thing: nobody waits for ever, no link
+/// ends, no good client is accused.
 func limits(_ arguments: Arguments) async throws {
     let folder = try TemporaryFolder()
     let host = try Peer([

@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import OroConformance
 import OroIPC
 
-/// One of two clients, in processes of their own, that talk over a link of theirs, and do then what the test says: for what a test
-/// does to processes, which it cannot do to itself. The link is descriptor 10.
+/// One of two clients, in processes of their own, that talk over a link of theirs, and do then what the test says: for
+/// what a test does to processes, which it cannot do to itself. The link is descriptor 10.
 ///
-/// `first` talks until both do so directly, and then says five numbers. `second` answers, and takes none of the numbers; told `hand on` it
-/// gives its port to whoever it meets under the name "next"; told anything else it asks the host for a `ping`.
+/// `first` talks until both do so directly, and then says five numbers. `second` answers, and takes none of the
+/// numbers; told `hand on` it gives its port to whoever it meets under the name "next"; told anything else it asks the
+/// host for a `ping`.
 func portTalker(_ arguments: Arguments) throws {
     let client = try Client(descriptor: 10, options: arguments.clientOptions)
     let road = try client.meet("road")

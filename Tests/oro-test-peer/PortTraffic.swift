@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
 import OroIPC
 import Synchronization
 
-// Both ends of many channels wander between processes while both talk. What an end has said and heard travels with it, so
-// each number is checked wherever it comes out.
+// Both ends of many channels wander between processes while both talk. What an end has said and heard travels with it,
+// so each number is checked wherever it comes out.
 
 /// The driver: a host, and workers with roads between each and the next.
 func portTraffic(_ arguments: Arguments) async throws {

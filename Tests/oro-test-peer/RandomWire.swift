@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroConformance
 
-/// Frames and values made by chance: mostly as they have to be, so that they get far, and now and then wrong in one place.
+/// Frames and values made by chance: mostly as they have to be, so that they get far, and now and then wrong in one
+/// place.
 struct RandomWire {
     var dice: Dice
     /// One in so many frames has a byte changed.

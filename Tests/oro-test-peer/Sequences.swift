@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
 
-/// Sequences of a hostile client: each is a link of its own, on which chance takes step after step. Most steps are right and
-/// build on those before (ports that are open, streams that go on, loans that are out), so that the wrong ones come late.
+/// Sequences of a hostile client: each is a link of its own, on which chance takes step after step. Most steps are
+/// right and build on those before (ports that are open, streams that go on, loans that are out), so that the wrong
+/// ones come late.
 ///
 /// A sequence depends on nothing but its seed and its number.
 final class SequenceClient {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Values and frames as bytes, as docs/wire-format.md draws them: what somebody else's program would write.
 enum Wire {
     static func number(_ number: UInt64, _ count: Int) -> [UInt8] {

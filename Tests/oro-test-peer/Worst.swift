@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroFrame
 import OroIPC
 import OroURI
 
-/// `worst`: looks for the input that costs a decoder or a built-in route the most time a byte, by climbing from many random
-/// patterns, and prints what the worst costs at 64 KiB and at 1 MiB: in linear work the two are alike. The memory is what a
-/// decoded value takes, in bytes for each byte of input.
+/// `worst`: looks for the input that costs a decoder or a built-in route the most time a byte, by climbing from many
+/// random patterns, and prints what the worst costs at 64 KiB and at 1 MiB: in linear work the two are alike. The
+/// memory is what a decoded value takes, in bytes for each byte of input.
 func worst(_ arguments: Arguments) async throws {
     let steps = arguments.number("steps", 120)
     let only = arguments.text("only")

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The other process of the tests: a host, a client, or one of the drivers. See `usage` in Arguments.swift.
 import CTestSupport
 import Foundation

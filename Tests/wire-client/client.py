@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speaks to a host as somebody would who has read only the documents, and checks every answer.
 
     client.py SOCKET FOLDER    the socket of `oro-ipc serve --root FOLDER`

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A link with an OroIPC host, written from docs/protocol.md, docs/wire-format.md and docs/structured-values.md alone.
 
 For whoever writes a client in another language, and for the tests that keep those pages true. Not a package for users: it

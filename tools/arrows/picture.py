@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws parts and the arrows between them: boxes in rows, as SVG."""
 
 import textwrap

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads Swift sources, as far as tools/check-arrows needs it: what a file declares, and which names it uses."""
 
 import re

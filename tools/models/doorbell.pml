@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The doorbell: wake packets and control packets in the send buffer of one socket, read late.  docs/decisions/016.
  *

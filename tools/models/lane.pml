@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The lane, its sleeping and its waking.  docs/model.md says what is modelled, what is not, and which C function each
  * step stands for; tools/model runs every configuration and every seeded bug.

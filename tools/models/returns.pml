@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Blocks on their way back: what oro_returns.h, Arena.swift and Loans.swift do.
  *

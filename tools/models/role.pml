@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The receiver's role of a client (Sources/OroIPC/Client: ClientReceiving.swift, ClientBackground.swift, RoleLock.swift): who reads when threads, tasks and the
  * background thread share one link.  Built and run by tools/model.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counts allocations by standing in for malloc and its kin (glibc).
 #include "allocations.h"
 

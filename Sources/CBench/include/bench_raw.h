@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bare baselines every figure of `oro-ipc bench` is a ratio to: what two processes can do with shared memory and
 // nothing else. No sealing, no checks, no many threads, no sleep protocol.
 #ifndef BENCH_RAW_H
@@ -12,7 +13,7 @@ struct bench_shared;
 enum bench_command {
     BENCH_NOTHING = 0,
     BENCH_QUIT,
-    BENCH_RAW_ROUND_TRIP,   // `count` round trips
+    BENCH_RAW_ROUND_TRIP,  // `count` round trips
     BENCH_FUTEX_ROUND_TRIP,
     BENCH_RAW_RING,         // consume `count` slots
     BENCH_LANE_ROUND_TRIP,  // echo until told otherwise
@@ -48,8 +49,8 @@ void bench_futex_answer(struct bench_shared *shared, uint64_t count);
 void bench_ring_produce(struct bench_shared *shared, uint64_t count);
 uint64_t bench_ring_consume(struct bench_shared *shared, uint64_t count);
 
-// Payloads: one process writes all of a piece of shared memory, the other reads it and says so. Plain loops over words; the
-// benches of the engine call the same two functions.
+// Payloads: one process writes all of a piece of shared memory, the other reads it and says so. Plain loops over words;
+// the benches of the engine call the same two functions.
 void bench_write(void *to, uint64_t bytes, uint64_t value);
 uint64_t bench_read(const void *from, uint64_t bytes);
 // 8 bytes of the first line.

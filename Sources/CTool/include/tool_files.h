@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files below a folder that nothing escapes. Every call answers a value, or minus the errno.
 #ifndef TOOL_FILES_H
 #define TOOL_FILES_H

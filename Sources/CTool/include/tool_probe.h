@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What this machine can do, found by doing it. 0: it works; else minus the errno of the step that failed.
 #ifndef TOOL_PROBE_H
 #define TOOL_PROBE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Signals and child processes.
 #ifndef TOOL_PROCESS_H
 #define TOOL_PROCESS_H
@@ -5,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// From now on SIGINT, SIGTERM and SIGHUP do not end the process: they are noted. A second one does. A write to a closed pipe is an error,
-// not a signal.
+// From now on SIGINT, SIGTERM and SIGHUP do not end the process: they are noted. A second one does. A write to a closed
+// pipe is an error, not a signal.
 void tool_catch_stop(void);
 // The signal that came, 0 when none did.
 int tool_stop_signal(void);

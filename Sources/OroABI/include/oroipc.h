@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * oroipc.h - shared-memory IPC between a host and its clients, for C.
  *
@@ -29,8 +30,8 @@
  *   port       One end of a channel: what is posted at one end is taken at the other, in order, wherever the two are. A
  *              port can be sent along with a message, over any number of hops.
  *   structured value
- *              What a message of a port says: everything JavaScript's structured clone knows, with shared references and
- *              cycles. It consists of nodes, which have numbers.
+ *              What a message of a port says: everything JavaScript's structured clone knows, with shared references
+ *              and cycles. It consists of nodes, which have numbers.
  *   broadcast  A message to everybody who subscribes to a name. A subscription is a port whose other end the host has.
  *   turn       What a foreign event loop calls when the one descriptor of a host or client is readable.
  *
@@ -49,9 +50,10 @@
  *              failure an `out` parameter holds NULL, except where it is said to be left alone. No function of this
  *              header aborts, throws or exits.
  *   Threads    Hosts, clients, aborts, bytes and retained messages may be used by any number of threads at once, and be
- *              released on any; ports, too. A result, a stream, a loan, a structured value belongs to one thread at a time. "The host's thread" is that
- *              of oroipc_host_start, or the one that calls oroipc_host_run or oroipc_host_turn. "The client's thread"
- *              is the one that calls oroipc_client_turn, or the library's own, as oroipc_client_options.delivery says.
+ *              released on any; ports, too. A result, a stream, a loan, a structured value belongs to one thread at a
+ *              time. "The host's thread" is that of oroipc_host_start, or the one that calls oroipc_host_run or
+ *              oroipc_host_turn. "The client's thread" is the one that calls oroipc_client_turn, or the library's own,
+ *              as oroipc_client_options.delivery says.
  *   Callbacks  Run on the thread that is named at their type, one at a time, and never inside the call that set them
  *              up. They may call any function, unless it says otherwise; blocking in one stops everything its thread
  *              serves. A C++ exception or a longjmp must not leave one. A `context` is handed back as it is; a
@@ -60,21 +62,21 @@
  *              fails.
  *   Structs    Start with their own size, so that a program built with an older header runs with a newer library.
  *              Prepare them with their _INIT macro; a member that is zero has its default.
- *   fork       What a process has made is its own. In a child that was forked every function that uses a client, a host or a
- *              port of the parent's fails with OROIPC_STATE (functions that answer no status: -1, NULL or 0), touches nothing
- *              of the parent's, and takes no lock; a release function only frees the child's memory. The parent goes on as if
- *              nobody had forked. Memory that the child can write to (a loan) is empty there; received bytes may be read. The
- *              child may make clients and hosts of its own, and take over descriptors of oroipc_host_make_peer: on a thread
- *              that the child has started (the mutexes of Swift's runtime know the thread that forked by its number in the
- *              parent), and where no other thread was in this library at the fork. What such a thread held stays held. A
- *              callback that forks must not return in the child. The memory of a child of _Fork or clone is not looked
- *              after: it may exec, or _exit.
- *   Threads that end  oroipc_client_call and oroipc_client_loan are points at which a thread can be cancelled (pthread_cancel)
- *              while they wait: the request is given up as with an abort, other threads go on. No other function is one: it
- *              returns first. A thread may also be ended by pthread_exit in a signal handler, while it waits there or in
- *              oroipc_client_post; not anywhere else, and not in a callback. What such a thread had in its hands is not freed:
- *              end the link with oroipc_client_close. Asynchronous cancellation (PTHREAD_CANCEL_ASYNCHRONOUS) in this library,
- *              and a longjmp out of it, have undefined consequences.
+ *   fork       What a process has made is its own. In a child that was forked every function that uses a client, a host
+ *              or a port of the parent's fails with OROIPC_STATE (functions that answer no status: -1, NULL or 0),
+ *              touches nothing of the parent's, and takes no lock; a release function only frees the child's memory.
+ *              The parent goes on as if nobody had forked. Memory that the child can write to (a loan) is empty there;
+ *              received bytes may be read. The child may make clients and hosts of its own, and take over descriptors
+ *              of oroipc_host_make_peer: on a thread that the child has started (the mutexes of Swift's runtime know
+ *              the thread that forked by its number in the parent), and where no other thread was in this library at
+ *              the fork. What such a thread held stays held. A callback that forks must not return in the child. The
+ *              memory of a child of _Fork or clone is not looked after: it may exec, or _exit.
+ *   Threads that end  oroipc_client_call and oroipc_client_loan are points at which a thread can be cancelled
+ *              (pthread_cancel) while they wait: the request is given up as with an abort, other threads go on. No
+ *              other function is one: it returns first. A thread may also be ended by pthread_exit in a signal handler,
+ *              while it waits there or in oroipc_client_post; not anywhere else, and not in a callback. What such a
+ *              thread had in its hands is not freed: end the link with oroipc_client_close. Asynchronous cancellation
+ *              (PTHREAD_CANCEL_ASYNCHRONOUS) in this library, and a longjmp out of it, have undefined consequences.
  *   dlclose    The shared library stays loaded once it is: dlclose does nothing. A program's own shared object that the
  *              static library is linked into has to be linked with -z nodelete.
  *
@@ -110,8 +112,8 @@ extern "C" {
  * Any thread. */
 OROIPC_API uint32_t oroipc_abi_version(void);
 
-/* The version of OroIPC that the loaded library was built from, as in semantic versioning: "1.2.3". Valid until the process ends.
- * Any thread. */
+/* The version of OroIPC that the loaded library was built from, as in semantic versioning: "1.2.3". Valid until the
+ * process ends. Any thread. */
 OROIPC_API const char *oroipc_version(void);
 
 /* ----------------------------------------------------------------------------------------------------------- status */
@@ -315,8 +317,8 @@ OROIPC_API void oroipc_loan_release(oroipc_loan *loan);
 
 /* ---------------------------------------------------------------------------------------------------------- headers */
 
-/* A header on its way in. Names are compared without regard to case and come in lower case; values keep theirs. Both are
- * what HTTP allows: of a value no line breaks, and no characters beyond U+00FF. */
+/* A header on its way in. Names are compared without regard to case and come in lower case; values keep theirs. Both
+ * are what HTTP allows: of a value no line breaks, and no characters beyond U+00FF. */
 typedef struct oroipc_header {
     const char *name;
     const char *value;
@@ -452,9 +454,9 @@ OROIPC_API oroipc_status oroipc_result_set_bytes(oroipc_result *result, const vo
  * stays the caller's to release; NULL takes them away. */
 OROIPC_API oroipc_status oroipc_result_set_payload(oroipc_result *result, oroipc_bytes *payload);
 
-/* A header, in place of an earlier one of this name; a further "set-cookie" is added. `value` NULL takes all of this name
- * away. Data, errors and bytes that are set later leave headers as they are; oroipc_result_clear does not. The end of a
- * stream carries none.
+/* A header, in place of an earlier one of this name; a further "set-cookie" is added. `value` NULL takes all of this
+ * name away. Data, errors and bytes that are set later leave headers as they are; oroipc_result_clear does not. The end
+ * of a stream carries none.
  * Fails with OROIPC_INVALID for what HTTP does not allow. */
 OROIPC_API oroipc_status oroipc_result_set_header(oroipc_result *result, const char *name, const char *value);
 
@@ -648,11 +650,14 @@ typedef struct oroipc_call {
     oroipc_body *body;
 } oroipc_call;
 
-#define OROIPC_CALL(command) \
-    { sizeof(oroipc_call), (command), 0, {OROIPC_NONE, 0, 0, 0, NULL, 0}, NULL, 0, NULL, NULL, 0, 0, NULL, NULL, 0, NULL }
+#define OROIPC_CALL(command)                                                                                          \
+    {                                                                                                                 \
+        sizeof(oroipc_call), (command), 0, {OROIPC_NONE, 0, 0, 0, NULL, 0}, NULL, 0, NULL, NULL, 0, 0, NULL, NULL, 0, \
+            NULL                                                                                                      \
+    }
 
-/* A body: made first, then named in one oroipc_call, and filled with oroipc_body_send when the host's handler asks for more.
- * Any thread. Fails with OROIPC_INVALID. */
+/* A body: made first, then named in one oroipc_call, and filled with oroipc_body_send when the host's handler asks for
+ * more. Any thread. Fails with OROIPC_INVALID. */
 OROIPC_API oroipc_status oroipc_body_create(oroipc_body **out);
 
 /* Another reference; answers `body`. Any thread. */
@@ -670,15 +675,15 @@ OROIPC_API oroipc_status oroipc_body_send(oroipc_body *body, const void *bytes, 
 /* The same with bytes that are not copied where they lie in shared memory; they stay the caller's to release. */
 OROIPC_API oroipc_status oroipc_body_send_payload(oroipc_body *body, oroipc_bytes *payload);
 
-/* Ends the body: with an error of this class and message where one of them is not NULL. The handler reads it behind the chunks.
- * Any thread. Fails with OROIPC_STATE when it has ended, by itself or because the request is over. */
+/* Ends the body: with an error of this class and message where one of them is not NULL. The handler reads it behind the
+ * chunks. Any thread. Fails with OROIPC_STATE when it has ended, by itself or because the request is over. */
 OROIPC_API oroipc_status oroipc_body_end(oroipc_body *body, const char *error_name, const char *error_message);
 
 /* On the client's thread. `body` is borrowed. */
 typedef void (*oroipc_body_notice)(oroipc_body *body, void *context);
 
-/* Calls `notice` once, as soon as a chunk would be taken, or nothing more is to be sent; not before a call was made with the body,
- * for it is called on the thread of that call's client. Any thread. */
+/* Calls `notice` once, as soon as a chunk would be taken, or nothing more is to be sent; not before a call was made
+ * with the body, for it is called on the thread of that call's client. Any thread. */
 OROIPC_API oroipc_status oroipc_body_on_room(oroipc_body *body, oroipc_body_notice notice, void *context);
 
 /* The usual timeout of a call that is to have one, in milliseconds. */
@@ -725,27 +730,28 @@ typedef struct oroipc_host_options {
     int32_t refuses_broadcasts;
     /* Most streams of one client: answers in chunks, and bodies in chunks, each counted for itself. Default 1000. */
     uint32_t streams_per_link;
-    /* Most bytes of private memory for what one client sent and somebody still has, and for results that it does not read; at
-     * least 1 MiB. A request beyond it gets a QuotaExceededError, a post is dropped, a port is closed. Default 256 MiB. */
+    /* Most bytes of private memory for what one client sent and somebody still has, and for results that it does not
+     * read; at least 1 MiB. A request beyond it gets a QuotaExceededError, a post is dropped, a port is closed. Default
+     * 256 MiB. */
     uint64_t received_bytes_per_link;
     /* The same for all clients together, at least 4 MiB. Default 2 GiB. */
     uint64_t received_bytes;
-    /* Most bytes of shared memory for payloads that are lent to clients, all together; at least 64 MiB. Default 4 GiB. */
+    /* Most bytes of shared memory for payloads that are lent to clients, all together; at least 64 MiB. Default 4
+     * GiB. */
     uint64_t block_bytes;
 } oroipc_host_options;
 
-#define OROIPC_HOST_OPTIONS_INIT                                                                                          \
-    {                                                                                                                     \
-        sizeof(oroipc_host_options), 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0,   \
-            0, 0, 0, 0, 0                                                                                                 \
+#define OROIPC_HOST_OPTIONS_INIT                                                                                     \
+    {                                                                                                                \
+        sizeof(oroipc_host_options), 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, \
+            0, 0, 0, 0, 0, 0                                                                                         \
     }
 
 /* A host that clients find under `name`: 1 to 64 of A-Z a-z 0-9 . _ -. NULL: one without a name, for
  * oroipc_host_make_peer, oroipc_host_adopt and oroipc_host_connect. `options` may be NULL. Clients may connect from now
  * on, and are served from oroipc_host_start, _run or _turn on.
  * Any thread. Fails with OROIPC_NAME_TAKEN, OROIPC_FOLDER, OROIPC_INVALID, OROIPC_SYSTEM. */
-OROIPC_API oroipc_status oroipc_host_create(
-    const char *name, const oroipc_host_options *options, oroipc_host **out);
+OROIPC_API oroipc_status oroipc_host_create(const char *name, const oroipc_host_options *options, oroipc_host **out);
 
 /* Another reference; answers `host`. Any thread. */
 OROIPC_API oroipc_host *oroipc_host_retain(oroipc_host *host);
@@ -762,9 +768,9 @@ OROIPC_API oroipc_status oroipc_host_start(oroipc_host *host);
  * is stopped. */
 OROIPC_API oroipc_status oroipc_host_run(oroipc_host *host);
 
-/* Stops in good order: takes no new requests, gives those that run `within_ms` milliseconds to finish, tells the clients
- * `reason` (which may be NULL), and then stops. Waits for it. A host that is turned only begins with it here, is turned
- * on until its statistics say that it has no links, and is then stopped.
+/* Stops in good order: takes no new requests, gives those that run `within_ms` milliseconds to finish, tells the
+ * clients `reason` (which may be NULL), and then stops. Waits for it. A host that is turned only begins with it here,
+ * is turned on until its statistics say that it has no links, and is then stopped.
  * Any thread. Fails with OROIPC_STATE on the thread of a host that was started or runs. */
 OROIPC_API oroipc_status oroipc_host_shutdown(oroipc_host *host, uint32_t within_ms, const char *reason);
 
@@ -776,16 +782,17 @@ OROIPC_API oroipc_status oroipc_host_stop(oroipc_host *host);
  * the library's. -1 for NULL. Any thread. */
 OROIPC_API int oroipc_host_descriptor(const oroipc_host *host);
 
-/* Does all there is to do without waiting, calling handlers, for about a millisecond. To be called once at first, when the
- * descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most, -1 for
- * ever, as poll and epoll_wait take it. 0: there is more to do, which the descriptor does not tell of.
+/* Does all there is to do without waiting, calling handlers, for about a millisecond. To be called once at first, when
+ * the descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at most,
+ * -1 for ever, as poll and epoll_wait take it. 0: there is more to do, which the descriptor does not tell of.
  * Always on one thread, not inside a callback. Fails with OROIPC_STATE when the host is started, run or stopped. */
 OROIPC_API oroipc_status oroipc_host_turn(oroipc_host *host, int *timeout_ms);
 
-/* A turn for a loop that has nothing else to do, in place of oroipc_host_turn: where nothing is there it looks for what comes, as
- * long as the idle policy says and at most `most_us` microseconds, before it leaves the descriptor to tell. What comes meanwhile costs
- * neither side a system call. As soon as something was done it returns, with 0 in `timeout_ms`: the descriptor does not tell then,
- * before another turn has found nothing. With `most_us` 0 it is oroipc_host_turn. */
+/* A turn for a loop that has nothing else to do, in place of oroipc_host_turn: where nothing is there it looks for what
+ * comes, as long as the idle policy says and at most `most_us` microseconds, before it leaves the descriptor to tell.
+ * What comes meanwhile costs neither side a system call. As soon as something was done it returns, with 0 in
+ * `timeout_ms`: the descriptor does not tell then, before another turn has found nothing. With `most_us` 0 it is
+ * oroipc_host_turn. */
 OROIPC_API oroipc_status oroipc_host_linger(oroipc_host *host, uint32_t most_us, int *timeout_ms);
 
 /* One end of a new connection to this host, for a child process or another library: a descriptor that is the
@@ -840,16 +847,16 @@ typedef void (*oroipc_handler)(oroipc_message *message, oroipc_result *result, v
  * borrowed. */
 typedef void (*oroipc_listener)(oroipc_message *message, void *context);
 
-/* A chunk of a stream or a body, or its end. On the client's thread, for a body on the host's. `chunk` is borrowed: its name,
- * value and bytes; NULL at the end. `end` is NULL before the end; then it is borrowed and holds the error, if there is
- * one. */
+/* A chunk of a stream or a body, or its end. On the client's thread, for a body on the host's. `chunk` is borrowed: its
+ * name, value and bytes; NULL at the end. `end` is NULL before the end; then it is borrowed and holds the error, if
+ * there is one. */
 typedef void (*oroipc_receiver)(oroipc_message *chunk, oroipc_result *end, void *context);
 
-/* Reads the body that follows a request in chunks: `receiver` is called for each, and exactly once with an end. The client
- * sends nothing before this is called, and at most 16 chunks more than were received. For a message of OROIPC_ROUTE_LATER or
- * OROIPC_ROUTE_STREAM, in its handler or later; then the message has to be retained until the end. Any thread.
- * Fails with OROIPC_NOT_FOUND when no body follows, OROIPC_STATE when it is read already; `receiver` is not called
- * then. */
+/* Reads the body that follows a request in chunks: `receiver` is called for each, and exactly once with an end. The
+ * client sends nothing before this is called, and at most 16 chunks more than were received. For a message of
+ * OROIPC_ROUTE_LATER or OROIPC_ROUTE_STREAM, in its handler or later; then the message has to be retained until the
+ * end. Any thread. Fails with OROIPC_NOT_FOUND when no body follows, OROIPC_STATE when it is read already; `receiver`
+ * is not called then. */
 OROIPC_API oroipc_status oroipc_message_read_body(oroipc_message *message, oroipc_receiver receiver, void *context);
 
 /* Answers the command `name` with `handler`; `kind` is one of OROIPC_ROUTE_…. Replaces what answered it before,
@@ -863,8 +870,7 @@ OROIPC_API oroipc_status oroipc_host_unmap(oroipc_host *host, const char *name);
 /* Hears of each request for `name`, or for "*" of all, that has a route. Listeners run in the order they came,
  * before the handler. `token` is for oroipc_host_unlisten. Any thread. Fails with OROIPC_INVALID. */
 OROIPC_API oroipc_status oroipc_host_listen(
-    oroipc_host *host, const char *name, oroipc_listener listener, void *context, oroipc_done destroy,
-    uint64_t *token);
+    oroipc_host *host, const char *name, oroipc_listener listener, void *context, oroipc_done destroy, uint64_t *token);
 
 /* Ends what oroipc_host_listen began. Any thread. Fails with OROIPC_NOT_FOUND. */
 OROIPC_API oroipc_status oroipc_host_unlisten(oroipc_host *host, const char *name, uint64_t token);
@@ -925,8 +931,8 @@ typedef struct oroipc_client_options {
     void *log_context;
     int32_t log_level;
     int32_t reserved;
-    /* Most bytes of private memory for what the host and other clients sent and this process still has; at least 1 MiB. A result
-     * beyond it is a QuotaExceededError. Default 1 GiB. */
+    /* Most bytes of private memory for what the host and other clients sent and this process still has; at least 1 MiB.
+     * A result beyond it is a QuotaExceededError. Default 1 GiB. */
     uint64_t received_bytes;
 } oroipc_client_options;
 
@@ -934,19 +940,19 @@ typedef struct oroipc_client_options {
     { sizeof(oroipc_client_options), 0, 0, 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, NULL, NULL, 0, 0, 0 }
 
 /* Connects to the host of this name; waits for its answer. `options` may be NULL.
- * Any thread but the host's, which gets OROIPC_STATE at once. Fails with OROIPC_NOT_LISTENING, OROIPC_REFUSED, OROIPC_TIMED_OUT,
- * OROIPC_INVALID, OROIPC_FOLDER, OROIPC_VIOLATION, OROIPC_SYSTEM. See oroipc_client_connect_async for event loops. */
+ * Any thread but the host's, which gets OROIPC_STATE at once. Fails with OROIPC_NOT_LISTENING, OROIPC_REFUSED,
+ * OROIPC_TIMED_OUT, OROIPC_INVALID, OROIPC_FOLDER, OROIPC_VIOLATION, OROIPC_SYSTEM. See oroipc_client_connect_async
+ * for event loops. */
 OROIPC_API oroipc_status oroipc_client_connect(
     const char *name, const oroipc_client_options *options, oroipc_client **out);
 
 /* Connects over a descriptor that oroipc_host_make_peer made, and takes it over, also when this fails. Waits for the
  * host, so it cannot be called on the host's thread. Fails as oroipc_client_connect. */
-OROIPC_API oroipc_status oroipc_client_adopt(
-    int descriptor, const oroipc_client_options *options, oroipc_client **out);
+OROIPC_API oroipc_status oroipc_client_adopt(int descriptor, const oroipc_client_options *options, oroipc_client **out);
 
-/* A client that is connecting, in an event loop that must not stop for it: nothing here waits, and no thread is made. Poll its descriptor
- * for reading and call oroipc_connecting_turn when it is readable, at once at first, and after the timeout that gives, until that
- * gives the client; then release it.
+/* A client that is connecting, in an event loop that must not stop for it: nothing here waits, and no thread is made.
+ * Poll its descriptor for reading and call oroipc_connecting_turn when it is readable, at once at first, and after the
+ * timeout that gives, until that gives the client; then release it.
  *
  *     oroipc_connecting *connecting;
  *     if (oroipc_client_connect_async("demo", NULL, &connecting) != OROIPC_OK) errx(1, "%s", oroipc_last_error());
@@ -966,15 +972,14 @@ OROIPC_API oroipc_status oroipc_client_connect_async(
 OROIPC_API oroipc_status oroipc_client_adopt_async(
     int descriptor, const oroipc_client_options *options, oroipc_connecting **out);
 
-/* Readable when oroipc_connecting_turn gets on. -1 while the host has more newcomers waiting than the system keeps in its queue, and after
- * the end: ask again after each turn. It stays the library's. Any thread. */
+/* Readable when oroipc_connecting_turn gets on. -1 while the host has more newcomers waiting than the system keeps
+ * in its queue, and after the end: ask again after each turn. It stays the library's. Any thread. */
 OROIPC_API int oroipc_connecting_descriptor(const oroipc_connecting *connecting);
 
-/* Gets on, without waiting. `client` gets the client, whose reference is the caller's, or NULL when it is not there yet; then
- * `timeout_ms`, which may be NULL, gets how long to poll at most. Any thread.
- * Fails as oroipc_client_connect, then and ever after; OROIPC_ABORTED after the client was given. */
-OROIPC_API oroipc_status oroipc_connecting_turn(
-    oroipc_connecting *connecting, int *timeout_ms, oroipc_client **client);
+/* Gets on, without waiting. `client` gets the client, whose reference is the caller's, or NULL when it is not there
+ * yet; then `timeout_ms`, which may be NULL, gets how long to poll at most. Any thread. Fails as
+ * oroipc_client_connect, then and ever after; OROIPC_ABORTED after the client was given. */
+OROIPC_API oroipc_status oroipc_connecting_turn(oroipc_connecting *connecting, int *timeout_ms, oroipc_client **client);
 
 /* Gives it up, or lets go of it when it is done. NULL is ignored. Any thread. */
 OROIPC_API void oroipc_connecting_release(oroipc_connecting *connecting);
@@ -1021,8 +1026,7 @@ OROIPC_API oroipc_status oroipc_client_statistics_get(const oroipc_client *clien
 /* A block of `size` bytes, to be filled and sent to the host without a copy. Where none is free it waits at most
  * `wait_ms` milliseconds, blocking the calling thread; 0: not at all. Any thread.
  * Fails with OROIPC_BUSY, OROIPC_TOO_LARGE, and why the link is over. */
-OROIPC_API oroipc_status oroipc_client_loan(
-    oroipc_client *client, size_t size, uint32_t wait_ms, oroipc_loan **out);
+OROIPC_API oroipc_status oroipc_client_loan(oroipc_client *client, size_t size, uint32_t wait_ms, oroipc_loan **out);
 
 /* Sends a command and blocks the calling thread until its result is there. `result`: where it points to NULL a new
  * result is put, which is the caller's; a result that is there is emptied and filled again, and nothing is allocated.
@@ -1052,15 +1056,13 @@ OROIPC_API oroipc_status oroipc_client_post(oroipc_client *client, const oroipc_
  * stops calling oroipc_client_turn stops the host's handler too. The timeout of `call` is for the first chunk. `ticket`
  * may be NULL. Never blocks. Any thread.
  * Fails with OROIPC_INVALID, OROIPC_MALFORMED; `receiver` is not called then. */
-OROIPC_API oroipc_status oroipc_client_stream(
-    oroipc_client *client, const oroipc_call *call, uint32_t window, oroipc_receiver receiver, void *context,
-    uint64_t *ticket);
+OROIPC_API oroipc_status oroipc_client_stream(oroipc_client *client, const oroipc_call *call, uint32_t window,
+    oroipc_receiver receiver, void *context, uint64_t *ticket);
 
 /* Hears of the host's events named `name`, or with "*" of all. `token` is for oroipc_client_unlisten. Any thread.
  * Fails with OROIPC_INVALID. */
-OROIPC_API oroipc_status oroipc_client_listen(
-    oroipc_client *client, const char *name, oroipc_listener listener, void *context, oroipc_done destroy,
-    uint64_t *token);
+OROIPC_API oroipc_status oroipc_client_listen(oroipc_client *client, const char *name, oroipc_listener listener,
+    void *context, oroipc_done destroy, uint64_t *token);
 
 /* Ends what oroipc_client_listen began. Any thread. Fails with OROIPC_NOT_FOUND. */
 OROIPC_API oroipc_status oroipc_client_unlisten(oroipc_client *client, uint64_t token);
@@ -1081,10 +1083,10 @@ OROIPC_API oroipc_status oroipc_client_on_end(oroipc_client *client, oroipc_endi
  * when it is readable. It stays the library's. -1 for other clients. Any thread. */
 OROIPC_API int oroipc_client_descriptor(const oroipc_client *client);
 
-/* Reads what has come, and calls back everything that is due, without waiting, for about a millisecond. To be called once at
- * first, when the descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how long to poll at
- * most, -1 for ever; 0: there is more to do, which the descriptor does not tell of. However many results have come, the descriptor is readable once. Always on one thread, not inside a
- * callback.
+/* Reads what has come, and calls back everything that is due, without waiting, for about a millisecond. To be called
+ * once at first, when the descriptor is readable, and after the milliseconds in `timeout_ms` (which may be NULL): how
+ * long to poll at most, -1 for ever; 0: there is more to do, which the descriptor does not tell of. However many
+ * results have come, the descriptor is readable once. Always on one thread, not inside a callback.
  * Fails with OROIPC_STATE for a client with OROIPC_DELIVER_THREAD, or inside a callback. */
 OROIPC_API oroipc_status oroipc_client_turn(oroipc_client *client, int *timeout_ms);
 
@@ -1093,7 +1095,8 @@ OROIPC_API oroipc_status oroipc_client_linger(oroipc_client *client, uint32_t mo
 
 /* ------------------------------------------------------------------------------------------------ structured values */
 
-/* What a message of a port or a broadcast says. One is built, node by node, to be posted any number of times; or it came. */
+/* What a message of a port or a broadcast says. One is built, node by node, to be posted any number of times; or it
+ * came. */
 typedef struct oroipc_structured oroipc_structured;
 typedef struct oroipc_port oroipc_port;
 
@@ -1129,7 +1132,8 @@ enum {
     OROIPC_NODE_SET = 14,
     /* An ArrayBuffer: `bytes`. */
     OROIPC_NODE_BUFFER = 15,
-    /* A typed array or DataView, `view`, of the buffer that is its one part: `length` elements from byte `offset` on. */
+    /* A typed array or DataView, `view`, of the buffer that is its one part: `length` elements from byte `offset`
+     * on. */
     OROIPC_NODE_VIEW = 16,
     /* `port`. It must be in the transfer list, too. */
     OROIPC_NODE_PORT = 17,
@@ -1159,9 +1163,9 @@ enum {
 /* In place of a node's number: an element that is not there. */
 #define OROIPC_HOLE UINT32_MAX
 
-/* A node on its way in or out. Texts are UTF-8; one that is handed in has as many bytes as its size says, or with size 0
- * ends with a zero byte, and NULL is empty. What comes out lives as long as the structured value, or until that is changed:
- * texts, also followed by a zero byte, arrays, and `bytes` and `port`, which are borrowed. */
+/* A node on its way in or out. Texts are UTF-8; one that is handed in has as many bytes as its size says, or with size
+ * 0 ends with a zero byte, and NULL is empty. What comes out lives as long as the structured value, or until that is
+ * changed: texts, also followed by a zero byte, arrays, and `bytes` and `port`, which are borrowed. */
 typedef struct oroipc_node {
     size_t size;
     /* OROIPC_NODE_… and OROIPC_VIEW_…. */
@@ -1187,7 +1191,7 @@ typedef struct oroipc_node {
     oroipc_port *port;
 } oroipc_node;
 
-#define OROIPC_NODE_INIT                                                                                                  \
+#define OROIPC_NODE_INIT \
     { sizeof(oroipc_node), 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, NULL, NULL }
 
 /* A node of this kind, to be completed. */
@@ -1237,12 +1241,11 @@ static inline oroipc_node oroipc_node_port(oroipc_port *port) {
 /* An empty one, to be built. Any thread. Fails with OROIPC_INVALID. */
 OROIPC_API oroipc_status oroipc_structured_create(oroipc_structured **out);
 
-/* One that is encoded already, as docs/structured-values.md says: a value, and the buffers and ports that it names by number. What
- * stands in it is looked at by whoever gets it. Any thread. Fails with OROIPC_INVALID for more than 64 buffers, an empty
- * one, and a subscription among the ports; OROIPC_MALFORMED when the bytes are no value. */
-OROIPC_API oroipc_status oroipc_structured_from_encoded(
-    const void *data, size_t size, oroipc_bytes *const *buffers, size_t buffer_count, oroipc_port *const *ports,
-    size_t port_count, oroipc_structured **out);
+/* One that is encoded already, as docs/structured-values.md says: a value, and the buffers and ports that it names by
+ * number. What stands in it is looked at by whoever gets it. Any thread. Fails with OROIPC_INVALID for more than 64
+ * buffers, an empty one, and a subscription among the ports; OROIPC_MALFORMED when the bytes are no value. */
+OROIPC_API oroipc_status oroipc_structured_from_encoded(const void *data, size_t size, oroipc_bytes *const *buffers,
+    size_t buffer_count, oroipc_port *const *ports, size_t port_count, oroipc_structured **out);
 
 /* Another reference; answers `structured`. */
 OROIPC_API oroipc_structured *oroipc_structured_retain(oroipc_structured *structured);
@@ -1254,8 +1257,7 @@ OROIPC_API void oroipc_structured_release(oroipc_structured *structured);
  * oroipc_structured_set.
  * Fails with OROIPC_INVALID for a part that is not there, and for what such a node cannot be; OROIPC_STATE for a value
  * that came. */
-OROIPC_API oroipc_status oroipc_structured_add(
-    oroipc_structured *structured, const oroipc_node *node, uint32_t *out);
+OROIPC_API oroipc_status oroipc_structured_add(oroipc_structured *structured, const oroipc_node *node, uint32_t *out);
 
 /* Adds what a value of messages and results says, with all its parts; OROIPC_NONE is undefined. Fails as
  * oroipc_structured_add, and with OROIPC_MALFORMED. */
@@ -1263,8 +1265,7 @@ OROIPC_API oroipc_status oroipc_structured_add_value(
     oroipc_structured *structured, const oroipc_value *value, uint32_t *out);
 
 /* Puts a node in the place of another, so that parts may refer to what they are in. Fails as oroipc_structured_add. */
-OROIPC_API oroipc_status oroipc_structured_set(
-    oroipc_structured *structured, uint32_t number, const oroipc_node *node);
+OROIPC_API oroipc_status oroipc_structured_set(oroipc_structured *structured, uint32_t number, const oroipc_node *node);
 
 /* The node that the whole is; else it is the one that was added last. Fails with OROIPC_INVALID, OROIPC_STATE. */
 OROIPC_API oroipc_status oroipc_structured_set_root(oroipc_structured *structured, uint32_t number);
@@ -1273,19 +1274,18 @@ OROIPC_API oroipc_status oroipc_structured_set_root(oroipc_structured *structure
  * came is no structured value. */
 OROIPC_API oroipc_status oroipc_structured_root(oroipc_structured *structured, uint32_t *out);
 
-/* Reads a node; `out` is prepared with OROIPC_NODE_INIT. Fails with OROIPC_NOT_FOUND when there is none of this number, and
- * as oroipc_structured_root. */
-OROIPC_API oroipc_status oroipc_structured_node(
-    oroipc_structured *structured, uint32_t number, oroipc_node *out);
+/* Reads a node; `out` is prepared with OROIPC_NODE_INIT. Fails with OROIPC_NOT_FOUND when there is none of this number,
+ * and as oroipc_structured_root. */
+OROIPC_API oroipc_status oroipc_structured_node(oroipc_structured *structured, uint32_t number, oroipc_node *out);
 
-/* A node and all its parts as a value of messages and results, as oroipc_message_value reads one; buffers and views are bytes.
- * Fails with OROIPC_NOT_FOUND for what is none: dates, maps, sets, errors, ports, cycles, undefined; and as
+/* A node and all its parts as a value of messages and results, as oroipc_message_value reads one; buffers and views are
+ * bytes. Fails with OROIPC_NOT_FOUND for what is none: dates, maps, sets, errors, ports, cycles, undefined; and as
  * oroipc_structured_root. */
 OROIPC_API oroipc_status oroipc_structured_value(
     oroipc_structured *structured, uint32_t number, int32_t as, oroipc_value *out);
 
-/* The whole as it is encoded, for those who decode by themselves: a value of kind OROIPC_ENCODED. Buffers and ports are named
- * in it by number. Fails with OROIPC_STATE, OROIPC_INVALID. */
+/* The whole as it is encoded, for those who decode by themselves: a value of kind OROIPC_ENCODED. Buffers and ports are
+ * named in it by number. Fails with OROIPC_STATE, OROIPC_INVALID. */
 OROIPC_API oroipc_status oroipc_structured_encoded(oroipc_structured *structured, oroipc_value *out);
 
 /* How many buffers stand beside the encoded value. */
@@ -1306,34 +1306,33 @@ OROIPC_API oroipc_port *oroipc_structured_port(oroipc_structured *structured, si
 enum {
     /* A message. */
     OROIPC_PORT_MESSAGE = 1,
-    /* The other end is closed, or gone, and everything before has been taken: oroipc_port_reason says why, where it was not
-     * closed by its owner. There is no message. Nothing follows. */
+    /* The other end is closed, or gone, and everything before has been taken: oroipc_port_reason says why, where it was
+     * not closed by its owner. There is no message. Nothing follows. */
     OROIPC_PORT_CLOSED = 2,
     /* Of a subscription that did not take its messages in time: so many did not come, an integer. */
     OROIPC_PORT_MISSED = 3
 };
 
-/* Opens a conversation with the host, which takes it by oroipc_host_accept_ports. `name` has 1 to 255 bytes. What is posted
- * before it is taken does not get lost; when nobody takes it, the port is closed. Its functions are called on the client's
- * thread. Any thread. Fails with OROIPC_INVALID, OROIPC_PEER_GONE. */
+/* Opens a conversation with the host, which takes it by oroipc_host_accept_ports. `name` has 1 to 255 bytes. What is
+ * posted before it is taken does not get lost; when nobody takes it, the port is closed. Its functions are called on
+ * the client's thread. Any thread. Fails with OROIPC_INVALID, OROIPC_PEER_GONE. */
 OROIPC_API oroipc_status oroipc_client_open_port(oroipc_client *client, const char *name, oroipc_port **out);
 
 /* Opens a conversation with the next client that says the same name, where oroipc_host_options.allows_meetings says so:
  * who comes first waits. As oroipc_client_open_port otherwise. */
 OROIPC_API oroipc_status oroipc_client_meet(oroipc_client *client, const char *name, oroipc_port **out);
 
-/* Both ends of a new channel of this process, to be sent to others. Their functions are called on the client's thread, or the
- * host's. Any thread. Fails with OROIPC_INVALID. */
-OROIPC_API oroipc_status oroipc_client_create_channel(
-    oroipc_client *client, oroipc_port **port1, oroipc_port **port2);
+/* Both ends of a new channel of this process, to be sent to others. Their functions are called on the client's thread,
+ * or the host's. Any thread. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_client_create_channel(oroipc_client *client, oroipc_port **port1, oroipc_port **port2);
 OROIPC_API oroipc_status oroipc_host_create_channel(oroipc_host *host, oroipc_port **port1, oroipc_port **port2);
 
-/* A client has opened a conversation; its number is that of oroipc_message_client. On the host's thread. `port` is borrowed,
- * and closed after this unless it was retained or listened to. */
+/* A client has opened a conversation; its number is that of oroipc_message_client. On the host's thread. `port` is
+ * borrowed, and closed after this unless it was retained or listened to. */
 typedef void (*oroipc_acceptor)(oroipc_port *port, uint64_t client, void *context);
 
-/* Takes conversations that clients open under `name`, of 1 to 255 bytes; a later call replaces an earlier one, `acceptor` NULL takes none any
- * more. Any thread. Fails with OROIPC_INVALID. */
+/* Takes conversations that clients open under `name`, of 1 to 255 bytes; a later call replaces an earlier one,
+ * `acceptor` NULL takes none any more. Any thread. Fails with OROIPC_INVALID. */
 OROIPC_API oroipc_status oroipc_host_accept_ports(
     oroipc_host *host, const char *name, oroipc_acceptor acceptor, void *context, oroipc_done destroy);
 
@@ -1345,9 +1344,9 @@ enum {
     OROIPC_KEEP_LATEST = 1
 };
 
-/* Subscribes to broadcasts of a name: `out` is a port that hears what others post to the name for its origin or for "*", and
- * posts to all of them but itself. `origin` NULL: "oro://localhost". `keeping` is OROIPC_KEEP_…. It carries no ports.
- * Any thread. Fails with OROIPC_INVALID, OROIPC_PEER_GONE; a host that refuses closes the port. */
+/* Subscribes to broadcasts of a name: `out` is a port that hears what others post to the name for its origin or for
+ * "*", and posts to all of them but itself. `origin` NULL: "oro://localhost". `keeping` is OROIPC_KEEP_…. It carries no
+ * ports. Any thread. Fails with OROIPC_INVALID, OROIPC_PEER_GONE; a host that refuses closes the port. */
 OROIPC_API oroipc_status oroipc_client_subscribe(
     oroipc_client *client, const char *name, const char *origin, int32_t keeping, oroipc_port **out);
 
@@ -1358,37 +1357,37 @@ OROIPC_API oroipc_status oroipc_host_subscribe(
 /* Another reference; answers `port`. Any thread. */
 OROIPC_API oroipc_port *oroipc_port_retain(oroipc_port *port);
 
-/* Gives a reference back. A port whose last one goes is closed, unless a function is called with what comes to it. A port does
- * not keep its client or host. Any thread. */
+/* Gives a reference back. A port whose last one goes is closed, unless a function is called with what comes to it. A
+ * port does not keep its client or host. Any thread. */
 OROIPC_API void oroipc_port_release(oroipc_port *port);
 
-/* Ends the conversation: nothing comes here any more, and the other end hears of it behind what was posted before. Any thread;
- * may be called again. */
+/* Ends the conversation: nothing comes here any more, and the other end hears of it behind what was posted before. Any
+ * thread; may be called again. */
 OROIPC_API oroipc_status oroipc_port_close(oroipc_port *port);
 
 /* 1 when it was closed or given away, or its other end was closed and everything before has been taken; else 0. Any
  * thread. */
 OROIPC_API int oroipc_port_is_closed(const oroipc_port *port);
 
-/* The port's name in this process, 64 bits in decimal digits; it travels with the port, and gives nobody access to it. NULL for
- * a subscription. Any thread. */
+/* The port's name in this process, 64 bits in decimal digits; it travels with the port, and gives nobody access to it.
+ * NULL for a subscription. Any thread. */
 OROIPC_API const char *oroipc_port_id(oroipc_port *port);
 
 /* Why the other end is closed, when it was not its owner who closed it; NULL before that, and else. Any thread. */
 OROIPC_API const char *oroipc_port_reason(oroipc_port *port);
 
-/* Posts a message to the other end, or from a subscription to all others of its origin. Ports in it must be in `transfer`,
- * which may have more: `count` ports that belong to whoever takes the message from now on, and do nothing here any more.
- * A message that came, or was encoded, has its own ports first. Any thread.
- * Fails with OROIPC_BUSY, and nothing is posted, while 1024 messages or 4 MiB wait to be taken at the other end: try again
- * after oroipc_port_on_room has called; OROIPC_INVALID for what cannot be posted or given away: a port that is not in the
- * list, twice in it, closed, or an end of this very channel; OROIPC_CLOSED, OROIPC_PEER_GONE, OROIPC_TOO_LARGE. A message to
- * an end that is just being closed goes nowhere. */
+/* Posts a message to the other end, or from a subscription to all others of its origin. Ports in it must be in
+ * `transfer`, which may have more: `count` ports that belong to whoever takes the message from now on, and do nothing
+ * here any more. A message that came, or was encoded, has its own ports first. Any thread.
+ * Fails with OROIPC_BUSY, and nothing is posted, while 1024 messages or 4 MiB wait to be taken at the other end: try
+ * again after oroipc_port_on_room has called; OROIPC_INVALID for what cannot be posted or given away: a port that is
+ * not in the list, twice in it, closed, or an end of this very channel; OROIPC_CLOSED, OROIPC_PEER_GONE,
+ * OROIPC_TOO_LARGE. A message to an end that is just being closed goes nowhere. */
 OROIPC_API oroipc_status oroipc_port_post(
     oroipc_port *port, oroipc_structured *message, oroipc_port *const *transfer, size_t count);
 
-/* Posts from a subscription to all others of another origin, or with "*" of all; NULL: of its own. As oroipc_port_post, and
- * OROIPC_STATE for a port that is no subscription. */
+/* Posts from a subscription to all others of another origin, or with "*" of all; NULL: of its own. As oroipc_port_post,
+ * and OROIPC_STATE for a port that is no subscription. */
 OROIPC_API oroipc_status oroipc_port_broadcast(oroipc_port *port, const char *origin, oroipc_structured *message);
 
 /* On the thread of the port's client or host. `port` is borrowed. */
@@ -1397,21 +1396,21 @@ typedef void (*oroipc_port_notice)(oroipc_port *port, void *context);
 /* Calls `notice` once, as soon as there is room for a message, or nobody to post to. Any thread. */
 OROIPC_API oroipc_status oroipc_port_on_room(oroipc_port *port, oroipc_port_notice notice, void *context);
 
-/* Something has come: `what` is one of OROIPC_PORT_…, `message` is borrowed, or NULL where there is none. On the thread of the
- * port's client or host. */
+/* Something has come: `what` is one of OROIPC_PORT_…, `message` is borrowed, or NULL where there is none. On the thread
+ * of the port's client or host. */
 typedef void (*oroipc_port_receiver)(oroipc_port *port, int32_t what, oroipc_structured *message, void *context);
 
-/* Calls `receiver` with everything that comes, and has come, in order; the other end is let go on as fast as it returns. A
- * later call replaces an earlier one, NULL takes it back: then what comes waits. A port that is listened to lives until it
- * is closed on either side, or given away. Any thread. */
+/* Calls `receiver` with everything that comes, and has come, in order; the other end is let go on as fast as it
+ * returns. A later call replaces an earlier one, NULL takes it back: then what comes waits. A port that is listened to
+ * lives until it is closed on either side, or given away. Any thread. */
 OROIPC_API oroipc_status oroipc_port_listen(
     oroipc_port *port, oroipc_port_receiver receiver, void *context, oroipc_done destroy);
 
-/* Takes what has come next, without waiting. `what` gets one of OROIPC_PORT_…, `out` the message, which is the caller's, or
- * NULL where there is none.
- * Fails with OROIPC_BUSY when nothing has come: the descriptor of the port's client or host becomes readable when something
- * has, and after its turn this is worth another try. OROIPC_CLOSED after the end; OROIPC_STATE for a port with a
- * receiver. Any thread. */
+/* Takes what has come next, without waiting. `what` gets one of OROIPC_PORT_…, `out` the message, which is the
+ * caller's, or NULL where there is none.
+ * Fails with OROIPC_BUSY when nothing has come: the descriptor of the port's client or host becomes readable when
+ * something has, and after its turn this is worth another try. OROIPC_CLOSED after the end; OROIPC_STATE for a port
+ * with a receiver. Any thread. */
 OROIPC_API oroipc_status oroipc_port_take(oroipc_port *port, int32_t *what, oroipc_structured **out);
 
 #ifdef __cplusplus

@@ -1,16 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * oroipc.hpp - oroipc.h for C++17: handles that give themselves back, functions instead of pointers, errors as exceptions.
+ * oroipc.hpp - oroipc.h for C++17: handles that give themselves back, functions instead of pointers, errors as
+ * exceptions.
  *
  *     oroipc::Client client = oroipc::Client::connect("demo");
  *     oroipc::Result result = client.call(oroipc::Call("fs.stat").json(R"({"path": "notes.txt"})"));
  *     std::cout << result.json().value_or("nothing") << "\n";
  *
- * Header only; all it knows it knows from oroipc.h, whose rules hold. What ends in View borrows, as a callback does, and must
- * not be kept. Connecting and the like throw oroipc::Error; whatever goes wrong with a command is in its Result. An
- * exception that leaves a handler becomes an error of its result; one that leaves another callback ends the program.
+ * Header only; all it knows it knows from oroipc.h, whose rules hold. What ends in View borrows, as a callback does,
+ * and must not be kept. Connecting and the like throw oroipc::Error; whatever goes wrong with a command is in its
+ * Result. An exception that leaves a handler becomes an error of its result; one that leaves another callback ends the
+ * program.
  *
  *     oroipc::Port port = client.open_port("chat");
- *     port.listen([](const oroipc::PortView &, const oroipc::Structured &message) { std::cout << message.json(message.root()) << "\n"; });
+ *     port.listen([](const oroipc::PortView &, const oroipc::Structured &message) {
+ *         std::cout << message.json(message.root()) << "\n";
+ *     });
  *     port.post(oroipc::Structured::json(R"({"text": "hello"})"));
  */
 #ifndef OROIPC_HPP
@@ -88,7 +93,7 @@ template <typename Function> void destroy(void *context) { delete static_cast<Fu
 /// A function on its way to the library, which deletes it by destroy<Function>.
 template <typename Function> Function *given(Function &&function) { return new Function(std::move(function)); }
 
-} // namespace detail
+}  // namespace detail
 
 /// A value to be handed in. Refers to the text it was made from.
 struct Value : oroipc_value {
@@ -165,7 +170,7 @@ std::vector<Header> headers(const Handle *handle, size_t count) {
     return all;
 }
 
-} // namespace detail
+}  // namespace detail
 
 /// The body of a request in chunks: made, named in one Call, and filled as fast as the handler reads it.
 class Body {
@@ -181,8 +186,8 @@ public:
     bool fail(const std::string &name, const std::string &message) {
         return oroipc_body_end(body_.get(), detail::whole(name), detail::whole(message)) == OROIPC_OK;
     }
-    /// Calls `then` once on the client's thread, when more would be taken, or nothing more is to be sent. Not before the call. A client
-    /// that is released first does not call it.
+    /// Calls `then` once on the client's thread, when more would be taken, or nothing more is to be sent. Not before
+    /// the call. A client that is released first does not call it.
     void on_room(std::function<void()> then) {
         using Function = std::function<void()>;
         auto function = std::make_unique<Function>(std::move(then));
@@ -214,7 +219,9 @@ public:
 
     std::string_view name() const { return detail::text(oroipc_message_name(message_)).value_or(""); }
     std::optional<std::string_view> seq() const { return detail::text(oroipc_message_seq(message_)); }
-    std::optional<std::string_view> get(const char *key) const { return detail::text(oroipc_message_get(message_, key)); }
+    std::optional<std::string_view> get(const char *key) const {
+        return detail::text(oroipc_message_get(message_, key));
+    }
     std::optional<std::string_view> json() const { return detail::text(oroipc_message_json(message_)); }
     std::string_view bytes() const {
         return {static_cast<const char *>(oroipc_message_bytes(message_)), oroipc_message_bytes_size(message_)};
@@ -231,16 +238,18 @@ public:
     }
     /// Sorted by name.
     std::vector<Header> headers() const {
-        return detail::headers<oroipc_message, oroipc_message_header_at>(message_, oroipc_message_header_count(message_));
+        return detail::headers<oroipc_message, oroipc_message_header_at>(
+            message_, oroipc_message_header_count(message_));
     }
     Loan loan(size_t size) const {
         oroipc_loan *loan;
         Error::check(oroipc_message_loan(message_, size, &loan));
         return Loan(loan);
     }
-    /// Calls `then` on the host's thread with each chunk of the body that follows, and once at the end with nothing in both, or with the
-    /// error's message. False: no body follows.
-    bool read_body(std::function<void(std::optional<std::string_view> chunk, std::optional<std::string_view> error)> then) const {
+    /// Calls `then` on the host's thread with each chunk of the body that follows, and once at the end with nothing in
+    /// both, or with the error's message. False: no body follows.
+    bool read_body(
+        std::function<void(std::optional<std::string_view> chunk, std::optional<std::string_view> error)> then) const {
         using Function = std::function<void(std::optional<std::string_view>, std::optional<std::string_view>)>;
         struct Reading {
             Function function;
@@ -378,7 +387,8 @@ private:
 
 class Port;
 
-/// What a port carries: nodes with numbers, of which the last one, unless root() was set, is the whole. One thread at a time.
+/// What a port carries: nodes with numbers, of which the last one, unless root() was set, is the whole. One thread at a
+/// time.
 class Structured {
 public:
     /// Empty, to be built.
@@ -438,7 +448,8 @@ public:
             if (std::string_view(object.names[index], object.name_sizes[index]) == name) return object.parts[index];
         return std::nullopt;
     }
-    /// A node with its parts as a value of messages and results, and as JSON. Throws for what JSON has no form for: dates, maps, cycles.
+    /// A node with its parts as a value of messages and results, and as JSON. Throws for what JSON has no form for:
+    /// dates, maps, cycles.
     oroipc_value value(uint32_t number, int32_t as = OROIPC_NATIVE) const {
         oroipc_value value = oroipc_none();
         Error::check(oroipc_structured_value(structured_.get(), number, as, &value));
@@ -507,8 +518,8 @@ public:
     std::optional<std::string_view> id() const { return detail::text(oroipc_port_id(port_)); }
     /// Why the other end is closed, when it was not its owner who closed it.
     std::optional<std::string_view> reason() const { return detail::text(oroipc_port_reason(port_)); }
-    /// Calls `then` once, on the thread of the port's client or host, when there is room, or nobody to post to. A client or host that
-    /// is released first does not call it.
+    /// Calls `then` once, on the thread of the port's client or host, when there is room, or nobody to post to. A
+    /// client or host that is released first does not call it.
     void on_room(std::function<void(PortView)> then) {
         using Function = std::function<void(PortView)>;
         auto function = std::make_unique<Function>(std::move(then));
@@ -604,9 +615,7 @@ public:
     void unlisten(uint64_t token) { Error::check(oroipc_client_unlisten(client_.get(), token)); }
 
     /// A conversation with the host, which takes it by Host::accept_ports().
-    Port open_port(const std::string &name) {
-        return made(oroipc_client_open_port, detail::whole(name));
-    }
+    Port open_port(const std::string &name) { return made(oroipc_client_open_port, detail::whole(name)); }
     /// With the next client that says the same name.
     Port meet(const std::string &name) { return made(oroipc_client_meet, detail::whole(name)); }
     /// Both ends of a new channel, to be given to others.
@@ -634,7 +643,8 @@ public:
         Error::check(oroipc_client_turn(client_.get(), &timeout));
         return timeout;
     }
-    /// The same for a loop that has nothing else to do: looks for what comes for at most so many microseconds. After a 0 call it again.
+    /// The same for a loop that has nothing else to do: looks for what comes for at most so many microseconds. After a
+    /// 0 call it again.
     int linger(uint32_t most_microseconds) {
         int timeout;
         Error::check(oroipc_client_linger(client_.get(), most_microseconds, &timeout));
@@ -664,7 +674,8 @@ public:
 
     /// Answers a command at once: `handler` is called with (const MessageView &, ResultView) on the host's thread.
     template <typename Handler> void map(const std::string &name, Handler handler) {
-        map(name, OROIPC_ROUTE_SYNC, new Handler(std::move(handler)),
+        map(
+            name, OROIPC_ROUTE_SYNC, new Handler(std::move(handler)),
             [](oroipc_message *message, oroipc_result *result, void *context) noexcept {
                 try {
                     (*static_cast<Handler *>(context))(MessageView(message), ResultView(result));
@@ -684,8 +695,8 @@ public:
     }
     void unmap(const std::string &name) { Error::check(oroipc_host_unmap(host_.get(), detail::whole(name))); }
 
-    /// Takes conversations that clients open under `name`: `then` is called with (PortView, uint64_t client) on the host's thread. A port
-    /// that is neither kept nor listened to is closed after it.
+    /// Takes conversations that clients open under `name`: `then` is called with (PortView, uint64_t client) on the
+    /// host's thread. A port that is neither kept nor listened to is closed after it.
     template <typename Acceptor> void accept_ports(const std::string &name, Acceptor then) {
         Error::check(oroipc_host_accept_ports(
             host_.get(), detail::whole(name),
@@ -741,7 +752,8 @@ public:
 
 private:
     template <typename Handler> void answer(const std::string &name, int32_t kind, Handler handler) {
-        map(name, kind, new Handler(std::move(handler)),
+        map(
+            name, kind, new Handler(std::move(handler)),
             [](oroipc_message *message, oroipc_result *result, void *context) noexcept {
                 // One more reference: the handler may have sent the result before it throws.
                 detail::Owned<oroipc_result, oroipc_result_release> kept(oroipc_result_retain(result));
@@ -771,6 +783,6 @@ private:
     detail::Owned<oroipc_host, oroipc_host_release> host_;
 };
 
-} // namespace oroipc
+}  // namespace oroipc
 
 #endif

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Base64 of RFC 4648, section 4, with padding.
 package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
@@ -22,8 +24,9 @@ package enum Base64 {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// The bytes of a text, read as JavaScript's `Buffer.from(text, 'base64')` does: `-` and `_` stand for `+` and `/`, what is
-    /// no digit is skipped, `=` ends it, and so does a last digit that makes no byte. Any text is one of some bytes.
+    /// The bytes of a text, read as JavaScript's `Buffer.from(text, 'base64')` does: `-` and `_` stand for `+` and `/`,
+    /// what is no digit is skipped, `=` ends it, and so does a last digit that makes no byte. Any text is one of some
+    /// bytes.
     package static func bytes(_ text: String) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(text.utf8.count / 4 * 3)

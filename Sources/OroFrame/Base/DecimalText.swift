@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import BigInt
 
-/// Integers of any size as decimal digits, and back, in O(n^1.59). The package BigInt does it in O(n²), on Characters: a peer's number of
-/// 16 KiB took it 90 ms.
+/// Integers of any size as decimal digits, and back, in O(n^1.59). The package BigInt does it in O(n²), on Characters:
+/// a peer's number of 16 KiB took it 90 ms.
 package enum DecimalText {
     /// The number of these digits; `nil` when one of them is none, or there is none.
     package static func number(_ digits: Span<UInt8>, isNegative: Bool = false) -> BigInt? {
@@ -96,14 +98,14 @@ package enum DecimalText {
 }
 
 extension BigInt {
-    /// The integer that a text of decimal digits is, with `-` or `+` in front or nothing; `nil` when it is none. Takes O(n^1.59), where
-    /// `BigInt(text)` takes O(n²): use this for a text that a peer has sent.
+    /// The integer that a text of decimal digits is, with `-` or `+` in front or nothing; `nil` when it is none. Takes
+    /// O(n^1.59), where `BigInt(text)` takes O(n²): use this for a text that a peer has sent.
     public init?(decimal text: String) {
         guard let number = DecimalText.number(text) else { return nil }
         self = number
     }
 
-    /// The decimal digits, with `-` in front of a negative number. Takes O(n^1.59), where `String(number)` takes O(n²): use this for a
-    /// number that a peer has sent.
+    /// The decimal digits, with `-` in front of a negative number. Takes O(n^1.59), where `String(number)` takes O(n²):
+    /// use this for a number that a peer has sent.
     public var decimalText: String { DecimalText.text(self) }
 }

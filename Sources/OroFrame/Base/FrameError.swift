@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A part of a frame, in the order of the wire.
 public enum FramePart: Hashable, Sendable {
     case header, seq, name, source, value, headers, payload

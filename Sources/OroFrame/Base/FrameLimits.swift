@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The bounds every encoder and decoder of this module works within.
 ///
 /// A sender is held to the same bounds as a receiver, so that what one peer can write with the default limits
@@ -28,9 +30,9 @@ public struct FrameLimits: Hashable, Sendable {
     /// Most header pairs of one frame.
     public var maxHeaderPairs: Int
 
-    /// Most combining marks in a row in names and texts that ``ValueDecoder`` decodes as a Swift `String`. (Unicode's Stream-Safe Text Format
-    /// has 30.) Swift compares and hashes a `String` in the square of their number. A ``Value`` takes any number: it is compared by
-    /// its bytes.
+    /// Most combining marks in a row in names and texts that ``ValueDecoder`` decodes as a Swift `String`. (Unicode's
+    /// Stream-Safe Text Format has 30.) Swift compares and hashes a `String` in the square of their number. A ``Value``
+    /// takes any number: it is compared by its bytes.
     public var maxCombiningMarks: Int
 
     /// The defaults, each of which can be changed afterwards.

@@ -1,4 +1,7 @@
-/// A base in which the digits of a ``PositionalNumber`` are written. No more than 2^60, so that a column of a product fits 128 bits.
+// SPDX-License-Identifier: Apache-2.0
+
+/// A base in which the digits of a ``PositionalNumber`` are written. No more than 2^60, so that a column of a product
+/// fits 128 bits.
 package protocol PositionalBase {
     static var base: UInt64 { get }
     /// The digit that stays, and what is carried into the next column.
@@ -26,11 +29,11 @@ package enum DecimalBase: PositionalBase {
     }
 }
 
-/// A natural number as digits of a base, the lowest first, without zeros at its high end. It is what a number goes through on its way
-/// from one base to another.
+/// A natural number as digits of a base, the lowest first, without zeros at its high end. It is what a number goes
+/// through on its way from one base to another.
 ///
-/// Converting n digits takes O(n^1.59): halves are converted, and one is multiplied by a power of the old base (Karatsuba). There is no division of long numbers, in
-/// either direction.
+/// Converting n digits takes O(n^1.59): halves are converted, and one is multiplied by a power of the old base
+/// (Karatsuba). There is no division of long numbers, in either direction.
 package struct PositionalNumber<Base: PositionalBase> {
     package private(set) var digits: [UInt64]
 
@@ -100,7 +103,8 @@ package struct PositionalNumber<Base: PositionalBase> {
 }
 
 extension PositionalNumber {
-    /// Up to so many digits are multiplied each with each. Their products of one column, below 2^120 each, fit 128 bits together.
+    /// Up to so many digits are multiplied each with each. Their products of one column, below 2^120 each, fit 128 bits
+    /// together.
     private static var fewDigits: Int { 48 }
 
     /// As many digits as both have together.
@@ -140,7 +144,8 @@ extension PositionalNumber {
             var index = max(0, column - left.count + 1)
             let end = min(column + 1, right.count)
             while index < end {
-                // `index` is below the count of one, and `column - index` below that of the other, by the two lines above.
+                // `index` is below the count of one, and `column - index` below that of the other, by the two lines
+                // above.
                 let (a, b) = unsafe (left[unchecked: column &- index], right[unchecked: index])
                 sum &+= UInt128(a) &* UInt128(b)
                 index &+= 1
@@ -159,7 +164,8 @@ extension PositionalNumber {
         return result
     }
 
-    /// The sum fits the digits that are there: whoever calls has made room. Zeros at the high end of `more` may stand beyond them.
+    /// The sum fits the digits that are there: whoever calls has made room. Zeros at the high end of `more` may stand
+    /// beyond them.
     private static func add(_ more: ArraySlice<UInt64>, to number: inout [UInt64], at start: Int) {
         var carry: UInt64 = 0
         var index = start

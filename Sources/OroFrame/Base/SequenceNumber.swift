@@ -1,7 +1,10 @@
-/// A count that a peer keeps, or a place in what it counts: messages of one direction of a channel, descriptors of one link.
+// SPDX-License-Identifier: Apache-2.0
+
+/// A count that a peer keeps, or a place in what it counts: messages of one direction of a channel, descriptors of one
+/// link.
 ///
-/// A raw number of a peer's becomes one only through ``init(_:)``, which refuses numbers of ``bound`` and above. So sums with own
-/// counts, and differences after a comparison, cannot overflow: nobody counts from there to 2^64.
+/// A raw number of a peer's becomes one only through ``init(_:)``, which refuses numbers of ``bound`` and above. So
+/// sums with own counts, and differences after a comparison, cannot overflow: nobody counts from there to 2^64.
 package struct SequenceNumber: Hashable, Comparable, Sendable {
     /// Every number of a peer's is below this.
     package static let bound: UInt64 = 1 << 62

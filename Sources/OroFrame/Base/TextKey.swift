@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A text as the key of a dictionary or set: two are equal when their UTF-8 bytes are.
 ///
-/// `String` itself compares and hashes its normalized form, which takes quadratic time in a run of combining marks: 128 KiB of them in one
-/// key take seconds. A text that a peer has sent is looked up as one of these, in time linear in its length. The hash is
-/// Swift's, whose seed is the process's own, so that a peer cannot choose keys that collide.
+/// `String` itself compares and hashes its normalized form, which takes quadratic time in a run of combining marks: 128
+/// KiB of them in one key take seconds. A text that a peer has sent is looked up as one of these, in time linear in its
+/// length. The hash is Swift's, whose seed is the process's own, so that a peer cannot choose keys that collide.
 package struct TextKey: Sendable {
     package let text: String
 

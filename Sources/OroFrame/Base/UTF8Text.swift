@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Text read from memory that somebody else may be writing.
 enum UTF8Text {
     /// Copies `bytes` into a string of its own and then validates the *copy*: the original may change between a
@@ -59,8 +61,8 @@ enum UTF8Text {
         return true
     }
 
-    /// Throws when a text has more combining marks in a row than the limits allow: Swift would compare and hash it in the square of their
-    /// number. O(n).
+    /// Throws when a text has more combining marks in a row than the limits allow: Swift would compare and hash it in
+    /// the square of their number. O(n).
     static func checkMarks(_ text: String, limits: FrameLimits) throws(FrameError) {
         // No mark lies below U+0300, whose first byte is 0xCC.
         guard text.utf8.contains(where: { $0 >= 0xCC }) else { return }

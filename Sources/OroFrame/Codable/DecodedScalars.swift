@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 
 /// A type made of bytes, which a decoder makes of a value's bytes without going through them one by one.
@@ -108,8 +110,8 @@ extension ElementDecoder {
         }
     }
 
-    /// The numbers of an array, in one go rather than through a container. `nil` where it is over a limit or has something else in
-    /// it: the container's way says what, and where.
+    /// The numbers of an array, in one go rather than through a container. `nil` where it is over a limit or has
+    /// something else in it: the container's way says what, and where.
     private func doubles(_ place: Place, _ depth: Int) -> [Double]? {
         let count = Int(place.token.bits), limits = decoding.limits
         guard depth < limits.maxDepth, count <= limits.maxItems - decoding.items else { return nil }

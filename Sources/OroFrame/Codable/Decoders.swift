@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The faces of `ElementDecoder` that Swift's `Decodable` types see.
 
 extension ElementDecoder: Decoder {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What all decoders of one value share: the encoded bytes, while they are lent.
 @safe final class Decoding {
     let limits: FrameLimits
@@ -165,8 +167,8 @@ package final class ElementDecoder {
         }
     }
 
-    /// Checks that this is an object whose members add up, with names that are texts, none of them twice. What the members
-    /// are is not looked at.
+    /// Checks that this is an object whose members add up, with names that are texts, none of them twice. What the
+    /// members are is not looked at.
     func openObject() throws {
         guard place.token.kind == .object else { throw mismatch([String: Any].self, place.token.kind, nil) }
         if isOpen { return }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What all encoders of one value share.
 final class Encoding {
     let limits: FrameLimits
@@ -13,8 +15,9 @@ final class Encoding {
 
 /// Encodes one value, behind whatever its tape has already: the `Encoder` that a type's `encode(to:)` gets.
 ///
-/// An element writes to the tape of its parent while it is encoded, and nobody else does: only one is at work at a time. What
-/// may be written to at any later time (`nestedContainer`, `superEncoder`) has a tape of its own, and the parent keeps a place.
+/// An element writes to the tape of its parent while it is encoded, and nobody else does: only one is at work at a
+/// time. What may be written to at any later time (`nestedContainer`, `superEncoder`) has a tape of its own, and the
+/// parent keeps a place.
 package final class ElementEncoder {
     let encoding: Encoding
     let tape: ValueTape
@@ -137,7 +140,8 @@ package final class ElementEncoder {
         guard shape == .none else { throw .misuse("it is encoded a second time, or in a second shape") }
     }
 
-    /// Everything has been written: closes containers, and puts nested ones in their places. `value` is what was encoded.
+    /// Everything has been written: closes containers, and puts nested ones in their places. `value` is what was
+    /// encoded.
     func finish(_ value: Any) throws {
         state = .closed
         if let failure { throw error(failure, value) }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The faces of `ElementEncoder` that Swift's `Encodable` types see.
 
 extension ElementEncoder: Encoder {

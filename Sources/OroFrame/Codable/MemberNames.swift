@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The names an object has so far, so that none comes twice. Names are equal when their bytes are.
 ///
-/// Most names are told apart by a few bits. Where those agree, the encoded members themselves are compared, and once there
-/// are many, a set of names does it.
+/// Most names are told apart by a few bits. Where those agree, the encoded members themselves are compared, and once
+/// there are many, a set of names does it.
 struct MemberNames {
     /// One bit for each name's hash.
     private var filter: UInt64 = 0

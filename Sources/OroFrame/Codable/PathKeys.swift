@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The place of an element in an array.
 struct IndexKey: CodingKey {
     let index: Int

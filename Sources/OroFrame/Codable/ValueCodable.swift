@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 
-/// With ``ValueEncoder`` and ``ValueDecoder`` a `Value` is itself. Other coders get what comes closest, as ``json()`` does: a
-/// `bigint` is an integer where 64 bits hold it and its decimal digits as a text beyond, `bytes` are a text in base64. They give
-/// back an `int` for what is whole, a `bigint` above `Int64.max`, a `double`, a text, an array or an object; the order of members
-/// is up to them.
+/// With ``ValueEncoder`` and ``ValueDecoder`` a `Value` is itself. Other coders get what comes closest, as ``json()``
+/// does: a `bigint` is an integer where 64 bits hold it and its decimal digits as a text beyond, `bytes` are a text in
+/// base64. They give back an `int` for what is whole, a `bigint` above `Int64.max`, a `double`, a text, an array or an
+/// object; the order of members is up to them.
 extension Value: Codable {
     public func encode(to encoder: any Encoder) throws {
         if let element = encoder as? ElementEncoder {
@@ -94,7 +96,8 @@ extension Value {
         }
     }
 
-    /// The type that this is the tree of. Throws as ``ValueDecoder``, and `EncodingError` where this value is over a limit.
+    /// The type that this is the tree of. Throws as ``ValueDecoder``, and `EncodingError` where this value is over a
+    /// limit.
     public func decode<T: Decodable>(_ type: T.Type) throws -> T {
         try ValueDecoder().decode(type, from: try encoded())
     }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Decodes anything `Decodable` from an encoded value, in place: what a type does not ask for is stepped over.
 ///
 /// ```swift
@@ -6,15 +8,15 @@
 ///
 /// See ``ValueEncoder`` for what becomes of what. Beyond that:
 ///
-/// - Numbers are never rounded: a whole `double` and a `bigint` are integers of any type that holds them exactly, an `int` is a
-///   `Double` where that holds it. Only `Float` takes the nearest.
+/// - Numbers are never rounded: a whole `double` and a `bigint` are integers of any type that holds them exactly, an
+///   `int` is a `Double` where that holds it. Only `Float` takes the nearest.
 /// - `bytes` may be decoded as an array of numbers, and an array of numbers as `[UInt8]`.
 /// - Member names are compared by their bytes, not by canonical equivalence.
 /// - An object that is opened is checked as a whole, but for its members' values: they add up, no name comes twice.
 ///
 /// Errors are `DecodingError`s with the path to what is wrong; where the bytes are no value, or over a limit, the
-/// `underlyingError` is a ``FrameError``. Any bytes give a value or an error, in time that depends on their number only.
-/// A `Decoder` that is kept longer than the call finds nothing.
+/// `underlyingError` is a ``FrameError``. Any bytes give a value or an error, in time that depends on their number
+/// only. A `Decoder` that is kept longer than the call finds nothing.
 public struct ValueDecoder: Sendable {
     /// For the types that are decoded.
     public var userInfo: [CodingUserInfoKey: any Sendable] = [:]

@@ -1,4 +1,7 @@
-/// Encodes anything `Encodable` as a value of the wire format, directly: neither JSON nor a tree of ``Value`` comes between.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Encodes anything `Encodable` as a value of the wire format, directly: neither JSON nor a tree of ``Value`` comes
+/// between.
 ///
 /// ```swift
 /// struct Stat: Codable { var size: Int64; var modified: Double; var digest: [UInt8] }

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 
 /// Encoded values, one behind another, in memory that grows: where ``ValueEncoder`` writes.
 ///
-/// A container's header stands before its content and is as short as the content allows, which is known only at its end. So
-/// the room of the shortest header is kept free, and content of more than 255 bytes moves up when its container is closed.
+/// A container's header stands before its content and is as short as the content allows, which is known only at its
+/// end. So the room of the shortest header is kept free, and content of more than 255 bytes moves up when its container
+/// is closed.
 @safe final class ValueTape {
     private var base: UnsafeMutableRawPointer
     private var room: Int
@@ -95,8 +98,8 @@ import BigInt
     /// Where the content of the container that was started at `start` begins.
     func content(of start: Int) -> Int { start + ValueTape.shortestHeader }
 
-    /// Ends the container that was started at `start`: everything behind that is its content, `items` elements or members; or
-    /// the bytes of a value that has no such count.
+    /// Ends the container that was started at `start`: everything behind that is its content, `items` elements or
+    /// members; or the bytes of a value that has no such count.
     func close(_ start: Int, _ group: UInt8, count items: Int?) throws(FrameError) {
         let first = content(of: start)
         let length = count - first
@@ -125,7 +128,8 @@ import BigInt
         count -= range.count
     }
 
-    /// Puts values that were written elsewhere in the place of the placeholder of one byte at each `offset`. Offsets rise.
+    /// Puts values that were written elsewhere in the place of the placeholder of one byte at each `offset`. Offsets
+    /// rise.
     func replacePlaceholders(_ parts: [(offset: Int, tape: ValueTape)]) throws(FrameError) {
         var more = 0
         for part in parts { more += part.tape.count - 1 }

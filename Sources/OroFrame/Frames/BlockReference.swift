@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Where a payload lies that is not in its frame: the payload of a frame with ``FrameFlags/lent``.
 ///
 /// 32 bytes, little-endian: `u32` slot, `u32` serial, `u64` loan, `u64` offset, `u64` count. What the numbers stand for

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A frame to be sent: what it says, before it is bytes.
 ///
 /// ```swift

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Frame {
     /// The header and the length this frame needs. Throws what a reader with these limits would throw.
     ///
@@ -51,7 +53,8 @@ extension Frame {
     }
 
     /// Writes header and body into `record`, whose length is `size.frameBytes`, and returns where the payload
-    /// starts: the last `payloadBytes` bytes are left for the caller to fill (none with a `block`). Allocates as ``measure(limits:)``.
+    /// starts: the last `payloadBytes` bytes are left for the caller to fill (none with a `block`). Allocates as
+    /// ``measure(limits:)``.
     package func write(_ size: FrameSize, into record: UnsafeMutableRawBufferPointer) -> Int {
         precondition(record.count == size.frameBytes, "the record is not as long as the frame")
         var next = FrameHeader.byteCount

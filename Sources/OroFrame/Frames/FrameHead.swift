@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What the first bytes of a frame say of whom to answer, where the frame as a whole is not taken.
 package struct FrameHead {
     package let kind: FrameKind

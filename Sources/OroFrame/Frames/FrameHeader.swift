@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The 32 bytes every frame starts with; `docs/wire-format.md` draws them.
 @usableFromInline
 package struct FrameHeader: Hashable, Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a frame is: byte 0 of its header.
 @usableFromInline
 package enum FrameKind: Hashable, Sendable, CaseIterable {
@@ -96,7 +98,8 @@ package struct FrameFlags: OptionSet, Hashable, Sendable {
 
     /// The flags that only a request can have.
     @inlinable package static var ofRequests: FrameFlags { FrameFlags(rawValue: 0xC0) }
-    /// Failed, headers, source: what makes a result more than bytes. A constant, because a literal of several allocates.
+    /// Failed, headers, source: what makes a result more than bytes. A constant, because a literal of several
+    /// allocates.
     @inlinable package static var ofResults: FrameFlags { FrameFlags(rawValue: 0x1C) }
     /// The flags that add a part to the body.
     @inlinable package static var parts: FrameFlags { FrameFlags(rawValue: 0x1B) }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Where the parts of a frame's body stand, as offsets from the frame's first byte. Empty for parts it has not.
 @usableFromInline
 package struct FrameLayout {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A received frame, read where it lies. Making one checks the header and that the parts add up; the parts
 /// themselves are checked when they are looked at.
 ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Parameters of which two have one name, which an object cannot say: an array of names and values in turn.
 extension EncodedValue {
     /// The array for these pairs. Throws what encoding a value does.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why a text is not JSON, or not within the limits.
 public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong at the offset.
@@ -50,9 +52,9 @@ extension Value {
     /// Reads a JSON text (RFC 8259).
     ///
     /// Integers become `int` when they fit 64 bits and `bigint` when not, exactly; numbers with fraction or exponent
-    /// become `double`, and so does `-0`. A lone surrogate (`"\ud800"`) becomes U+FFFD. Of two members with one name the last one
-    /// counts, in the place of the first. O(n), and O(n^1.59) in the length of a large integer; `limits` bounds that
-    /// length, the depth and the number of items.
+    /// become `double`, and so does `-0`. A lone surrogate (`"\ud800"`) becomes U+FFFD. Of two members with one name
+    /// the last one counts, in the place of the first. O(n), and O(n^1.59) in the length of a large integer; `limits`
+    /// bounds that length, the depth and the number of items.
     public init(json text: String, limits: FrameLimits = .default) throws(JSONError) {
         var parser = JSONParser(text.utf8.span, limits: limits)
         self = try parser.document()

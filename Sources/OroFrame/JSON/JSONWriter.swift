@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Value {
     /// This value as compact JSON text.
     ///

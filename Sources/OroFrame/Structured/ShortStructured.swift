@@ -1,5 +1,7 @@
-/// The encoding of a structured value that is one small thing: a scalar, a short text, or the one buffer beside it, with or without
-/// a view. It stands in place, so that most small messages take no memory but their frame's.
+// SPDX-License-Identifier: Apache-2.0
+
+/// The encoding of a structured value that is one small thing: a scalar, a short text, or the one buffer beside it,
+/// with or without a view. It stands in place, so that most small messages take no memory but their frame's.
 ///
 /// The bytes are those that ``StructuredGraph/encoded(from:limits:inline:port:descriptor:)`` makes of the same value.
 package struct ShortStructured: Sendable {
@@ -100,9 +102,9 @@ extension MutableRawSpan {
 }
 
 extension StructuredGraph {
-    /// The graph of an encoded value that is one small thing, as ``ShortStructured`` has it, and whose buffer 0, if there is
-    /// one, has `buffer` bytes. Its root is node 0. `nil`: it is something else, or malformed, which the general decoder tells
-    /// apart.
+    /// The graph of an encoded value that is one small thing, as ``ShortStructured`` has it, and whose buffer 0, if
+    /// there is one, has `buffer` bytes. Its root is node 0. `nil`: it is something else, or malformed, which the
+    /// general decoder tells apart.
     ///
     /// UNTRUSTED: total, as that is. Allocates nothing but a long text.
     package static func decode(short bytes: RawSpan, buffer: Int?) -> StructuredGraph? {
@@ -111,11 +113,12 @@ extension StructuredGraph {
         return decode(short: view, buffer: buffer)
     }
 
-    /// The same for what most messages with bytes are, `[9, kind, [8, 0, bytes], offset, length]` with lengths of one byte, by the
-    /// bytes of its tags. `nil`: it is not that.
+    /// The same for what most messages with bytes are, `[9, kind, [8, 0, bytes], offset, length]` with lengths of one
+    /// byte, by the bytes of its tags. `nil`: it is not that.
     private static func decode(view bytes: RawSpan, of buffer: Int) -> StructuredGraph? {
         guard bytes.byteCount >= 13 else { return nil }
-        // 10 bytes are there. Array, its length, 5 elements, form 9, kind; array, its length, 3 elements, form 8, buffer 0.
+        // 10 bytes are there. Array, its length, 5 elements, form 9, kind; array, its length, 3 elements, form 8,
+        // buffer 0.
         let head = unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
         let rest = unsafe UInt16(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt16.self))
         guard head & 0xFF00_FF00_FFFF_00FF == 0x0300_D800_0905_00D8, rest == 0x0008,

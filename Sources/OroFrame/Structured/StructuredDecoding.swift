@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension StructuredGraph {
     /// The graph that `value`, which was decoded within the limits of a frame, stands for, and its root.
     ///
-    /// UNTRUSTED: total: any value gives a graph or an error. `buffers` are the lengths of the buffers that came beside it;
-    /// each port and descriptor may be named once. O(n).
+    /// UNTRUSTED: total: any value gives a graph or an error. `buffers` are the lengths of the buffers that came beside
+    /// it; each port and descriptor may be named once. O(n).
     package static func decode(
         _ value: Value, buffers: [Int] = [], ports: Int = 0, descriptors: Int = 0
     ) throws(StructuredError) -> (graph: StructuredGraph, root: Reference) {

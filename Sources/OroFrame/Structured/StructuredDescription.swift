@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension StructuredGraph {
-    /// The value as a reader of JavaScript would write it: `{"list": #1[1, #1], "when": Date(0)}`. `#n` before an object that
-    /// occurs again is its number, and `#n` alone is that object.
+    /// The value as a reader of JavaScript would write it: `{"list": #1[1, #1], "when": Date(0)}`. `#n` before an
+    /// object that occurs again is its number, and `#n` alone is that object.
     package func description(of root: Reference) -> String {
         var writer = StructuredWriter(graph: self)
         writer.findRepeated(root)

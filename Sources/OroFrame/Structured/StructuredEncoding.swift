@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// An encoded graph, and which buffers beside it it names, in the order of their new numbers.
 package struct StructuredEncoding: Sendable {
     package var value: Value
@@ -5,8 +7,8 @@ package struct StructuredEncoding: Sendable {
 }
 
 extension StructuredGraph {
-    /// What can be reached from `root`, as a value of the wire. `inline` answers the bytes of a buffer that is to stand in the
-    /// value; `port` and `descriptor` the number by which one is carried, `nil` when it is not. O(n).
+    /// What can be reached from `root`, as a value of the wire. `inline` answers the bytes of a buffer that is to stand
+    /// in the value; `port` and `descriptor` the number by which one is carried, `nil` when it is not. O(n).
     package func encoded(
         from root: Reference, limits: FrameLimits = .default, inline: (Int) -> [UInt8]? = { _ in nil },
         port: (Int) -> Int? = { $0 }, descriptor: (Int) -> Int? = { $0 }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The number an array of the encoding begins with: what it stands for. `docs/structured-values.md` has the table.
 ///
 /// `null`, booleans, numbers, big integers, strings and objects are themselves; everything else is an array that says

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import BigInt
 
 /// What a structured value is made of: everything JavaScript's structured clone knows, shared references and cycles
 /// included.
 ///
 /// The things a value consists of are *nodes*, which refer to each other by number. So a graph is a plain value: it is
-/// copied, sent to other threads and thrown away as one, whatever cycles are in it. What lies outside of it, buffers, ports
-/// and file descriptors, it names by number too; whoever carries the graph carries those.
+/// copied, sent to other threads and thrown away as one, whatever cycles are in it. What lies outside of it, buffers,
+/// ports and file descriptors, it names by number too; whoever carries the graph carries those.
 ///
 /// The encoding is drawn in `docs/structured-values.md`.
 public struct StructuredGraph: Sendable {

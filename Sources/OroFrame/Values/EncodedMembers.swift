@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Members of an object, encoded: so that what many objects share is encoded once.
 package struct EncodedMembers: Sendable {
     private var bytes: [UInt8] = []
@@ -23,7 +25,8 @@ package struct EncodedMembers: Sendable {
         count += others.count
     }
 
-    /// The object. O(n). Depth and number of items are for the caller to have checked (``Value/encodedCount(limits:)``).
+    /// The object. O(n). Depth and number of items are for the caller to have checked
+    /// (``Value/encodedCount(limits:)``).
     package var object: EncodedValue {
         // The wider of the two fields decides for both, as a reader wants it.
         let width = ValueTag.lengthWidth(max(bytes.count, count))

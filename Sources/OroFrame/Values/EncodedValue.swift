@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A value that is bytes already: what ``ValueEncoder`` made of something `Encodable`. Put into a frame as it is.
 @usableFromInline
 package struct EncodedValue: Hashable, Sendable {
@@ -9,7 +11,8 @@ package struct EncodedValue: Hashable, Sendable {
     /// Only for bytes that are one well-formed value within the default limits: nobody looks at them again.
     init(wellFormed bytes: [UInt8]) { self.bytes = bytes }
 
-    /// Bytes from elsewhere, checked to be one value and copied. Throws what ``Value/init(encoded:limits:)`` would. O(n).
+    /// Bytes from elsewhere, checked to be one value and copied. Throws what ``Value/init(encoded:limits:)`` would.
+    /// O(n).
     package init(checking bytes: RawSpan, limits: FrameLimits = .default) throws(FrameError) {
         // The buffer is valid in the closure, which copies it.
         let copy = unsafe bytes.withUnsafeBytes { buffer in unsafe [UInt8](buffer) }

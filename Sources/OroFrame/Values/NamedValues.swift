@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OrderedCollections
 
 /// Values by name, in the order in which they were added: the members of an object, or the parameters of a message.
 ///
-/// Names are equal when their UTF-8 bytes are, as JavaScript compares them; Swift's own `String` compares by canonical equivalence. So `"é"` in
-/// one code point and `"é"` in two are two names here. Looking one up takes time linear in its length, whatever it consists of.
+/// Names are equal when their UTF-8 bytes are, as JavaScript compares them; Swift's own `String` compares by canonical
+/// equivalence. So `"é"` in one code point and `"é"` in two are two names here. Looking one up takes time linear in its
+/// length, whatever it consists of.
 ///
 /// ```swift
 /// var members: NamedValues<Value> = ["path": "/tmp/a", "mode": 0o600]

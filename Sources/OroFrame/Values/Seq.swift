@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import BigInt
 
 /// The number of a request, by which its result is matched: an exact integer of any size and either sign.
@@ -8,8 +10,8 @@ public struct Seq: Sendable {
     @usableFromInline
     enum Storage: Sendable {
         case small(UInt64)
-        /// Only what `small` cannot hold, as its decimal digits without leading zeros, with `-` in front of a negative one: so that one
-        /// number has one form, and what is only compared and sent back is never converted.
+        /// Only what `small` cannot hold, as its decimal digits without leading zeros, with `-` in front of a negative
+        /// one: so that one number has one form, and what is only compared and sent back is never converted.
         indirect case wide(String)
     }
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Why a text is not a ``Seq``.
 public enum SeqError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Nothing but white space, or no digit after the sign.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import BigInt
 
 /// What a message carries: the data of JSON, and beyond it bytes, exact integers of any size and every double.
@@ -10,8 +12,9 @@ public import BigInt
 ///
 /// **Equality** is what a user of JSON expects: objects are equal whatever the order of their members, arrays only
 /// in order. Kinds never mix: `.int(1)`, `.bigint(1)` and `.double(1)` are three values. Doubles compare as the
-/// keys of a JavaScript `Map` do: NaN equals NaN, and 0 equals -0. Strings and names compare as JavaScript's do, by their bytes: `"é"` in one
-/// code point and `"é"` in two are two strings, though Swift's `String` takes them for one. So it takes linear time, whatever a peer has sent.
+/// keys of a JavaScript `Map` do: NaN equals NaN, and 0 equals -0. Strings and names compare as JavaScript's do, by
+/// their bytes: `"é"` in one code point and `"é"` in two are two strings, though Swift's `String` takes them for one.
+/// So it takes linear time, whatever a peer has sent.
 public enum Value: Sendable {
     /// JSON's `null`. (No value at all, `undefined`, is the absence of a `Value`.)
     case null

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What encoding or decoding one value may still use: the same count on both sides, so that they refuse the same.
 struct ValueBudget {
     let limits: FrameLimits

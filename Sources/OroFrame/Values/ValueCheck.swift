@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension ValueView {
     /// Throws as ``decode(limits:)`` does, and makes nothing: for whoever reads the value where it lies, in memory that
     /// nobody changes any more. O(n).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The first byte of every encoded value; `docs/wire-format.md` has the whole table.
 ///
 /// Tags in groups of four have the width of their length field in the low two bits: 0 means 1 byte, 1 means 2,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The tag of one encoded value and the fields behind it, read once into private memory and checked against the
 /// bytes that are there. The only place that reads tags.
 @usableFromInline

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// An encoded value, looked at where it lies: nothing is decoded but what is asked for.
 ///
 /// ```swift

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Unmanaged {
     /// Calls `body` with the object, without counting a reference. Somebody else must keep it alive meanwhile.
     @inline(__always)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 
 /// Counts payload bytes that the engine copies in user space. One thread at a time adds, any may look.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How many chunks more the receiver of a stream takes.
 struct Credit: Hashable, Sendable {
     /// Most a stream may have at once: chunks.

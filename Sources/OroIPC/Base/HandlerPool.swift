@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import DequeModule
 import OroLink
@@ -10,8 +12,8 @@ import OroLink
 
 /// Threads for asynchronous handlers, all made when the host is, for processes that may not get one when they need it.
 ///
-/// Elsewhere handlers run on Swift's own threads. Those are made when work comes, on the thread it comes from, and where the
-/// system refuses one that thread sleeps and tries again, for ever: the host's must not.
+/// Elsewhere handlers run on Swift's own threads. Those are made when work comes, on the thread it comes from, and
+/// where the system refuses one that thread sleeps and tries again, for ever: the host's must not.
 // Sendable: everything is in `queue`, or constant.
 final class HandlerPool: TaskExecutor, Sendable {
     private let queue = Locked<Deque<UnownedJob>>([])

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import DequeModule
 
@@ -24,8 +26,9 @@ struct Slice {
 
 /// What goes on in slices at a host: deliveries to many, and the end of what a client had.
 ///
-/// The work of one client is done in the order in which it was added, and that of different clients in turn: so each gets its
-/// share, however much one of them has. Belongs to the host's thread, which does not sleep while there is some.
+/// The work of one client is done in the order in which it was added, and that of different clients in turn: so each
+/// gets its share, however much one of them has. Belongs to the host's thread, which does not sleep while there is
+/// some.
 final class HostSlices {
     private var work: [UInt64: Deque<any SlicedWork>] = [:]
     /// Clients that have some, in turn.

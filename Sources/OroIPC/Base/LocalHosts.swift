@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
-/// The hosts of this process that have a name: who connects to one of them on the thread that serves it would wait for itself.
+/// The hosts of this process that have a name: who connects to one of them on the thread that serves it would wait for
+/// itself.
 enum LocalHosts {
     private struct Known {
         weak var reactor: Reactor?

@@ -1,5 +1,7 @@
-/// Members in the order they came, from which any goes in constant time, and which may be walked with pauses: who comes or goes
-/// meanwhile changes nothing for the others.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Members in the order they came, from which any goes in constant time, and which may be walked with pauses: who comes
+/// or goes meanwhile changes nothing for the others.
 struct OrderedMembers<Member: AnyObject> {
     private var entries: ContiguousArray<(order: UInt64, member: Member?)> = []
     private var next: UInt64 = 1

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// What a text says as JSON; `nil` when it is not JSON. (`null` is JSON: `.null`.)
 ///
 /// A text that is JSON only once its backslashes count as backslashes, such as `"C:\Users"`, is read that way: each
-/// backslash without another in front of it is doubled. Never throws. O(n) for each of the two attempts, and O(n^1.59) for a large
-/// integer, whose length ``FrameLimits`` bounds.
+/// backslash without another in front of it is doubled. Never throws. O(n) for each of the two attempts, and O(n^1.59)
+/// for a large integer, whose length ``FrameLimits`` bounds.
 package func parseJSON(_ text: String) -> Value? {
     if let value = try? Value(json: text) { return value }
     guard text.utf8.contains(UInt8(ascii: "\\")) else { return nil }

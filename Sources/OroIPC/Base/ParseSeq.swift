@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 import OroFrame
 
 // `parseSeq`, which reads numbers as lenient as JavaScript does. Nothing here relies on it: `Seq` reads strictly.
 
-/// Reads a seq as `oro:ipc` does: one `R` or `r` in front and one `n` behind are dropped, and the digits the rest starts with
-/// count. NaN when it starts with none.
+/// Reads a seq as `oro:ipc` does: one `R` or `r` in front and one `n` behind are dropped, and the digits the rest
+/// starts with count. NaN when it starts with none.
 ///
 /// ```swift
 /// parseSeq("R12")                     // 12
@@ -19,8 +21,9 @@ public func parseSeq(_ seq: some StringProtocol) -> Double { integerPrefix(of: w
 /// The same of any value, by the text it has in JavaScript.
 public func parseSeq(_ seq: Value) -> Double { parseSeq(seq.scriptText) }
 
-/// Reads a seq exactly, whatever its size: as above, but the rest must be a whole number, decimal with a sign or in `0x`, `0o` or
-/// `0b`, or nothing, which is 0. Throws when it is not, or has more digits than ``FrameLimits/maxSeqDigits``. O(n²), so bounded.
+/// Reads a seq exactly, whatever its size: as above, but the rest must be a whole number, decimal with a sign or in
+/// `0x`, `0o` or `0b`, or nothing, which is 0. Throws when it is not, or has more digits than
+/// ``FrameLimits/maxSeqDigits``. O(n²), so bounded.
 public func parseSeq(bigint seq: some StringProtocol) throws(SeqError) -> Seq {
     let text = trimmed(withoutMarks(String(seq)))
     if text.isEmpty { return Seq(0 as UInt64) }
@@ -62,7 +65,8 @@ private func exactly(
     return Seq(BigInt(sign: isNegative ? .minus : .plus, magnitude: magnitude))
 }
 
-/// The integer a text starts with, after white space and a sign, decimal or after `0x` hexadecimal; NaN when there is none.
+/// The integer a text starts with, after white space and a sign, decimal or after `0x` hexadecimal; NaN when there is
+/// none.
 func integerPrefix(of text: String) -> Double {
     var rest = trimmed(text)[...]
     let isNegative = rest.first == UInt8(ascii: "-")

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a host shows of its version in `platform.primordials`.
 public struct RuntimeVersion: Sendable, Hashable {
     /// As in semantic versioning: `1.2.3`.
@@ -12,8 +14,8 @@ public struct RuntimeVersion: Sendable, Hashable {
         self.hash = hash
     }
 
-    /// Of this library, and of everything made from it: the one place where it is written. `tools/check-docs` compares what cannot
-    /// read it from here.
+    /// Of this library, and of everything made from it: the one place where it is written. `tools/check-docs` compares
+    /// what cannot read it from here.
     package static let text: StaticString = "0.1.0"
 
     /// This library.

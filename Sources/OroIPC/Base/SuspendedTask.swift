@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// A task that is suspended until somebody tells it to look again.
@@ -10,8 +12,8 @@ import CSupport
     /// Suspends the calling task. `keep` puts the value where somebody finds it, who must call ``resume()`` once; or it
     /// answers false, and the task goes on at once.
     ///
-    /// Where a cancelled task is resumed by its cancellation handler, `keep` looks at `Task.isCancelled` with the lock that the
-    /// handler takes: the handler may have run before, and found nobody.
+    /// Where a cancelled task is resumed by its cancellation handler, `keep` looks at `Task.isCancelled` with the lock
+    /// that the handler takes: the handler may have run before, and found nobody.
     static func suspend(_ keep: (SuspendedTask) -> Bool) async {
         unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             let task = unsafe SuspendedTask(continuation: continuation)

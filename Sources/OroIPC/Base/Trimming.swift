@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension BidirectionalCollection {
     /// Without the elements at both ends that `isSpace` says yes to.
     func trimming(_ isSpace: (Element) -> Bool) -> SubSequence {

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
 
-/// When a call that has several parts is over before its result is there: at its timeout, or when its signal is aborted.
+/// When a call that has several parts is over before its result is there: at its timeout, or when its signal is
+/// aborted.
 struct CallLimit: Sendable {
     private let verb: CallVerb
     private let signal: AbortSignal?
@@ -30,8 +33,9 @@ struct CallLimit: Sendable {
         }
     }
 
-    /// Suspends the calling task until somebody resumes it; where the call is over, or the task is cancelled, `giveUp` is called,
-    /// which sees to that. `keep` as for ``SuspendedTask/suspend(_:)``; it looks at ``ending`` and whether the task is cancelled.
+    /// Suspends the calling task until somebody resumes it; where the call is over, or the task is cancelled, `giveUp`
+    /// is called, which sees to that. `keep` as for ``SuspendedTask/suspend(_:)``; it looks at ``ending`` and whether
+    /// the task is cancelled.
     func suspend(_ giveUp: @escaping @Sendable () -> Void, _ keep: (SuspendedTask) -> Bool) async {
         let token = signal?.listen { _ in giveUp() }
         let timer = remaining.map { remaining in

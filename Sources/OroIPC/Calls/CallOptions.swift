@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Logging
 import OroFrame
 import OroLink
@@ -16,9 +18,10 @@ public struct ClientOptions: Sendable {
     public var handshakeMilliseconds = 5000
     /// Most bytes of messages from tasks that wait for room because the host does not read; another fails with `busy`.
     public var waitingBytes = 256 << 20
-    /// Most bytes of private memory for what the host, and other clients over links of their own, have sent and what is still here:
-    /// results, chunks, events and messages that wait or that the program keeps; 1 MiB at least. Bytes that were lent are not among
-    /// them. A result beyond it is a `QuotaExceededError`, a stream ends with one, an event is dropped; a message of a port ends its link.
+    /// Most bytes of private memory for what the host, and other clients over links of their own, have sent and what is
+    /// still here: results, chunks, events and messages that wait or that the program keeps; 1 MiB at least. Bytes that
+    /// were lent are not among them. A result beyond it is a `QuotaExceededError`, a stream ends with one, an event is
+    /// dropped; a message of a port ends its link.
     public var receivedBytes = 1 << 30
     /// Most requests that may wait for their result; another fails at once with a `QuotaExceededError`.
     public var pendingRequests = 1 << 22
@@ -26,11 +29,13 @@ public struct ClientOptions: Sendable {
     public var cachedResults = 1024
     /// Members that take the place of the host's in ``Client/primordials``.
     public var primordials: [String: Value] = [:]
-    /// Conversations with other clients of the host may leave it for a link of the two clients' own, if the host and the other
-    /// client take part in that (``PortOptions/allowsDirectLinks``). The other learns this process, user and group.
+    /// Conversations with other clients of the host may leave it for a link of the two clients' own, if the host and
+    /// the other client take part in that (``PortOptions/allowsDirectLinks``). The other learns this process, user and
+    /// group.
     public var allowsDirectLinks = true
-    /// File descriptors may come along with messages of ports, if the host passes them on (``PortOptions/allowsDescriptors``): at most
-    /// 64 that no port has taken in, of the kinds in ``DescriptorKind``. Otherwise a message that has some is a `messageerror`.
+    /// File descriptors may come along with messages of ports, if the host passes them on
+    /// (``PortOptions/allowsDescriptors``): at most 64 that no port has taken in, of the kinds in ``DescriptorKind``.
+    /// Otherwise a message that has some is a `messageerror`.
     public var allowsDescriptors = false
     /// Where the client says what it does. Silent by default.
     public var logger = Logger(label: "oro-ipc.client", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -52,7 +57,8 @@ public struct ClientOptions: Sendable {
 
 /// What a single call may ask for.
 public struct CallOptions: Sendable {
-    /// How long to wait for the result; then it is a `TimeoutError`. `nil`: no limit. `.milliseconds(TIMEOUT)` is usual.
+    /// How long to wait for the result; then it is a `TimeoutError`. `nil`: no limit. `.milliseconds(TIMEOUT)` is
+    /// usual.
     public var timeout: Duration?
     /// Ends the wait when it is aborted; the result is then an `AbortError`.
     public var signal: AbortSignal?
@@ -60,8 +66,9 @@ public struct CallOptions: Sendable {
     public var whenFull: WhenFull
     /// The caller's own number for the request, of any size. `nil`: the next of the client's own 1, 2, 3, …
     public var seq: Seq?
-    /// The result of an earlier call with the same command and parameters will do, when that had this option too; nothing is
-    /// sent then. Errors are never kept, nor the results of calls with bytes or headers. See ``Client/forgetCachedResults()``.
+    /// The result of an earlier call with the same command and parameters will do, when that had this option too;
+    /// nothing is sent then. Errors are never kept, nor the results of calls with bytes or headers. See
+    /// ``Client/forgetCachedResults()``.
     public var cache: Bool
     /// What the answer is to be.
     public var responseType: ResponseType

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// An encoded value where it lies, and what keeps it there. For callers that decode by themselves.
@@ -27,7 +29,8 @@ extension Event {
 }
 
 extension Result {
-    /// The data or the error as it came; `nil` when it was not received, has neither, was decoded already, or cannot be.
+    /// The data or the error as it came; `nil` when it was not received, has neither, was decoded already, or cannot
+    /// be.
     package var encodedPart: EncodedPart? {
         guard let content, let storage = content.frame, !content.isMalformed(storage) else { return nil }
         return EncodedPart(storage)

@@ -1,13 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 import OrderedCollections
 
-/// Results of calls with ``CallOptions/cache``: one for each command with its parameters, never an error. When there are as
-/// many as there may be, the oldest goes.
+/// Results of calls with ``CallOptions/cache``: one for each command with its parameters, never an error. When there
+/// are as many as there may be, the oldest goes.
 struct ResultCache: ~Copyable {
     struct Key: Hashable, Sendable {
         let command: String
-        /// The encoding with the members of each object in the order of their names: parameters are the same in any order.
+        /// The encoding with the members of each object in the order of their names: parameters are the same in any
+        /// order.
         let parameters: [UInt8]
 
         /// `nil` where the value cannot be sent, or decoded.

@@ -1,5 +1,7 @@
-/// A command with the types of its request and its response, for the host that answers it and the clients that call it: what
-/// does not fit does not compile.
+// SPDX-License-Identifier: Apache-2.0
+
+/// A command with the types of its request and its response, for the host that answers it and the clients that call it:
+/// what does not fit does not compile.
 ///
 /// ```swift
 /// // Shared by both programs:
@@ -11,8 +13,8 @@
 /// print(try await client.call(stat, StatRequest(path: "notes.txt")).size)
 /// ```
 ///
-/// Either type may be `Void`, which is no value; ``Bytes``, which are the payload; ``WithBytes``, which is both; or anything
-/// `Codable`. On the wire a typed route is one like others: untyped calls reach it, and the other way round.
+/// Either type may be `Void`, which is no value; ``Bytes``, which are the payload; ``WithBytes``, which is both; or
+/// anything `Codable`. On the wire a typed route is one like others: untyped calls reach it, and the other way round.
 public struct Route<Request, Response>: Sendable {
     /// The command.
     public let name: String

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A client's numbers for command names on one ring: a name travels once, then its number does.
 @safe struct RouteNumbers: ~Copyable {
     /// Most names a ring may number; further ones travel with each request.

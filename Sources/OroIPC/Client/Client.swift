@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
@@ -14,8 +16,8 @@ import OroLink
 /// Whatever goes wrong with a request is the `err` of its ``Result``; only connecting throws.
 ///
 /// A client belongs to the process that made it. In a forked child everything on it fails with `LinkError.forked` (an
-/// `InvalidStateError` where the error is an ``IPCError``), and the parent's link goes on as if nobody had forked; the child makes a
-/// client of its own.
+/// `InvalidStateError` where the error is an ``IPCError``), and the parent's link goes on as if nobody had forked; the
+/// child makes a client of its own.
 public final class Client: Sendable {
     let core: ClientCore
 
@@ -39,8 +41,8 @@ public final class Client: Sendable {
         return try Client(try handshake.finish(), options)
     }
 
-    /// Connects over a descriptor that ``Host/makePeer()`` made, and takes it over: in a child process of the host. Blocks the
-    /// calling thread until the host answers.
+    /// Connects over a descriptor that ``Host/makePeer()`` made, and takes it over: in a child process of the host.
+    /// Blocks the calling thread until the host answers.
     public convenience init(descriptor: Int32, options: ClientOptions = ClientOptions()) throws(LinkError) {
         try self.init(try Client.handshake(descriptor: descriptor, options).finish(), options)
     }
@@ -106,8 +108,8 @@ public final class Client: Sendable {
     /// Why the link is over; `nil` while it is not.
     public var ending: LinkError? { core.link.ending }
 
-    /// Runs tasks on the thread that receives for this client when nobody else does: what a result resumes there goes on
-    /// without another thread or a wake-up.
+    /// Runs tasks on the thread that receives for this client when nobody else does: what a result resumes there goes
+    /// on without another thread or a wake-up.
     ///
     /// ```swift
     /// await withTaskExecutorPreference(try client.executor) {
@@ -115,8 +117,8 @@ public final class Client: Sendable {
     /// }
     /// ```
     ///
-    /// Clients with the same backend and idle policy share the thread; a task that computes holds all of them up. Throws when
-    /// no thread could be started.
+    /// Clients with the same backend and idle policy share the thread; a task that computes holds all of them up.
+    /// Throws when no thread could be started.
     public var executor: ReactorExecutor { get throws(LinkError) { try core.executor() } }
 
     /// What it has seen so far; nothing in a forked child.
@@ -137,8 +139,8 @@ public final class Client: Sendable {
     }
 
     /// What the host says it is: the data of `platform.primordials`, asked for once, with the members of
-    /// ``ClientOptions/primordials`` in their places; an empty object while it has no answer. Blocks the calling thread the
-    /// first time.
+    /// ``ClientOptions/primordials`` in their places; an empty object while it has no answer. Blocks the calling thread
+    /// the first time.
     public var primordials: Value { core.hostPrimordials() }
 
     /// Forgets the results that were kept for calls with ``CallOptions/cache``.
@@ -146,11 +148,12 @@ public final class Client: Sendable {
 
     // MARK: Bytes
 
-    /// A block of `count` bytes to be filled and sent without a copy. When none is free it waits, at most `wait` (`.zero`:
-    /// not at all), blocking the calling thread.
+    /// A block of `count` bytes to be filled and sent without a copy. When none is free it waits, at most `wait`
+    /// (`.zero`: not at all), blocking the calling thread.
     ///
-    /// Throws `noBlocks`, which names the host, when none came free; `badOptions` for a negative `count`; `tooLarge` when `count` is more than
-    /// ``LinkLimits/loanBytes`` here or ``LinkLimits/payloadBytes`` there; and why the link is over when it is.
+    /// Throws `noBlocks`, which names the host, when none came free; `badOptions` for a negative `count`; `tooLarge`
+    /// when `count` is more than ``LinkLimits/loanBytes`` here or ``LinkLimits/payloadBytes`` there; and why the link
+    /// is over when it is.
     public func loan(_ count: Int, waitingAtMost wait: Duration = .milliseconds(TIMEOUT)) throws(LinkError) -> Loan {
         Loan(try core.takeBlock(count, until: oro_now() + wait.nanoseconds))
     }
@@ -271,8 +274,8 @@ public final class Client: Sendable {
     ///
     /// An element of `body` is a chunk, at most as long as a message. Nothing is read from `body` before the handler
     /// asks for it. When the result comes before the body's end, the task that reads `body` is cancelled. When `body`
-    /// throws, the handler's ``Message/body`` throws that error, as an ``IPCError``, which is then the result's unless the
-    /// handler answers something else.
+    /// throws, the handler's ``Message/body`` throws that error, as an ``IPCError``, which is then the result's unless
+    /// the handler answers something else.
     public func request<Body: AsyncSequence & Sendable>(
         _ command: String, _ value: Value? = nil, body: Body, options: CallOptions? = nil
     ) async -> Result where Body.Element == Bytes {
@@ -282,12 +285,14 @@ public final class Client: Sendable {
     /// Sends a command whose answer comes in chunks. See ``ResultStream`` for what the sequence gives and throws.
     ///
     /// ```swift
-    /// for try await event in client.stream("logs.tail", ["lines": 10]) { print(event.name ?? "", event.value ?? .null) }
+    /// for try await event in client.stream("logs.tail", ["lines": 10]) {
+    ///     print(event.name ?? "", event.value ?? .null)
+    /// }
     /// ```
     ///
-    /// The command is on its way when this returns. `window`, 1 to 1 024, is how many chunks may be on their way, or wait
-    /// here, at once: the handler waits while there are so many. The timeout of `options` is for the first chunk or the
-    /// end, whichever comes; its signal ends the stream at any time.
+    /// The command is on its way when this returns. `window`, 1 to 1 024, is how many chunks may be on their way, or
+    /// wait here, at once: the handler waits while there are so many. The timeout of `options` is for the first chunk
+    /// or the end, whichever comes; its signal ends the stream at any time.
     public func stream(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil, window: Int = 16
     ) -> ResultStream {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
@@ -29,7 +31,8 @@ import Synchronization
     let nextSeq = Atomic<UInt64>(1)
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)
-    /// The seq of the call by `send` that polls for its result, and is not in the table of those that wait; 0: there is none.
+    /// The seq of the call by `send` that polls for its result, and is not in the table of those that wait; 0: there is
+    /// none.
     let pollingSeq = Atomic<UInt64>(0)
     let late = Atomic<Int>(0)
     /// Threads that tell everything that waits of the link's end.
@@ -83,8 +86,9 @@ import Synchronization
     /// The host knows that somebody listens.
     let listening = Locked(false)
 
-    /// Somebody depends on the background thread: a task that is suspended, a stream, a message that waits for room. While nobody
-    /// does, the link is left alone by it, and tasks that poll for their own results have the processor to themselves.
+    /// Somebody depends on the background thread: a task that is suspended, a stream, a message that waits for room.
+    /// While nobody does, the link is left alone by it, and tasks that poll for their own results have the processor to
+    /// themselves.
     var needsWatch: Bool {
         suspended.load(ordering: .sequentiallyConsistent) > 0 || link.hasWaiting || link.wantsBlocks
             || directs.hasWaiting

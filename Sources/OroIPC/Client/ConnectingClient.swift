@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroLink
 
@@ -13,7 +15,8 @@ package final class ConnectingClient: Sendable {
         case done
     }
 
-    /// With the host of this name. Throws at once what is known at once: that nobody listens, or that the options cannot be.
+    /// With the host of this name. Throws at once what is known at once: that nobody listens, or that the options
+    /// cannot be.
     package convenience init(_ name: String, options: ClientOptions) throws(LinkError) {
         try self.init(try Client.handshake(name, options), options)
     }
@@ -36,8 +39,9 @@ package final class ConnectingClient: Sendable {
         }
     }
 
-    /// Gets on without waiting. The client, once; until then the nanoseconds after which it is to be called although the descriptor
-    /// says nothing. Throws why it cannot be, then and ever after; `cancelled` after the client was handed out.
+    /// Gets on without waiting. The client, once; until then the nanoseconds after which it is to be called although
+    /// the descriptor says nothing. Throws why it cannot be, then and ever after; `cancelled` after the client was
+    /// handed out.
     package func turn() throws(LinkError) -> (client: Client?, next: UInt64) {
         try state.withLock { (state) throws(LinkError) in
             switch state {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroLink
 
@@ -13,13 +15,13 @@ import OroLink
 /// try host.start()
 /// ```
 ///
-/// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own, on Swift's
-/// threads or on that one (``HostOptions/handlers``). Some routes, such as `ping`, every host has
+/// One thread serves all clients. Synchronous handlers run on it; asynchronous ones run in tasks of their own, on
+/// Swift's threads or on that one (``HostOptions/handlers``). Some routes, such as `ping`, every host has
 /// (``HostOptions/builtInRoutes``).
 ///
-/// A host belongs to the process that made it. In a forked child it serves nobody: what throws throws `LinkError.forked`, everything
-/// else does nothing, and the parent's goes on as if nobody had forked. A child makes a host of its own; a handler that forks
-/// must not return in the child.
+/// A host belongs to the process that made it. In a forked child it serves nobody: what throws throws
+/// `LinkError.forked`, everything else does nothing, and the parent's goes on as if nobody had forked. A child makes a
+/// host of its own; a handler that forks must not return in the child.
 ///
 /// Handlers see the task-local values that are bound where the host is served: around ``start()``, ``run(while:)`` or
 /// ``turn()``. Those of a client stay with the client.
@@ -75,8 +77,8 @@ public final class Host: Sendable {
         core.reactor.run(while: goOn)
     }
 
-    /// Stops serving: clients see the link close, handlers at work are cancelled, the name is free. Waits for the host's
-    /// thread, unless called on it. May be called again.
+    /// Stops serving: clients see the link close, handlers at work are cancelled, the name is free. Waits for the
+    /// host's thread, unless called on it. May be called again.
     public func stop() { core.stop() }
 
     // MARK: Telling clients something
@@ -91,9 +93,9 @@ public final class Host: Sendable {
 
     /// Sends an event to every client that is connected: ``Client/events`` hears `name` with `value` as its detail.
     ///
-    /// It is encoded once, and large bytes are copied once, however many clients there are. Who has a full ring gets it when
-    /// there is room, in order; who is not known to listen, and has a full ring, does not get it. Does not wait. Throws as
-    /// ``ConnectedClient/emit(_:_:bytes:headers:)``.
+    /// It is encoded once, and large bytes are copied once, however many clients there are. Who has a full ring gets it
+    /// when there is room, in order; who is not known to listen, and has a full ring, does not get it. Does not wait.
+    /// Throws as ``ConnectedClient/emit(_:_:bytes:headers:)``.
     public func emit(
         _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
@@ -126,17 +128,17 @@ public final class Host: Sendable {
     /// For a host that is not started but run by a foreign event loop: poll this for reading, and call ``turn()``.
     public var descriptor: Int32 { core.reactor.descriptor }
 
-    /// Does all there is to do, without waiting, for about a millisecond. To be called once at first, whenever ``descriptor``
-    /// is readable, and at the latest after the nanoseconds it returns (`nil`: only when the descriptor says so; 0: at once,
-    /// there is more to do, and the descriptor does not tell of it); always on one thread.
+    /// Does all there is to do, without waiting, for about a millisecond. To be called once at first, whenever
+    /// ``descriptor`` is readable, and at the latest after the nanoseconds it returns (`nil`: only when the descriptor
+    /// says so; 0: at once, there is more to do, and the descriptor does not tell of it); always on one thread.
     public func turn() -> UInt64? {
         core.open()
         return core.reactor.turn()
     }
 
-    /// The same for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the idle
-    /// policy says and at most `nanoseconds`, before it leaves the descriptor to tell. As soon as something was done it
-    /// answers 0: the caller turns again, as the descriptor does not tell until then.
+    /// The same for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the
+    /// idle policy says and at most `nanoseconds`, before it leaves the descriptor to tell. As soon as something was
+    /// done it answers 0: the caller turns again, as the descriptor does not tell until then.
     package func turn(lingering nanoseconds: UInt64) -> UInt64? {
         core.open()
         return core.reactor.turn(lingering: nanoseconds)
@@ -171,8 +173,9 @@ public final class Host: Sendable {
     }
 
     /// One end of a new connection to this host, for a child process: the number of a descriptor that is closed at
-    /// `exec` unless the caller passes it on, and that the caller owns. The child calls ``Client/init(descriptor:options:)``,
-    /// whenever it comes to that: the host waits for it as long as somebody has this end.
+    /// `exec` unless the caller passes it on, and that the caller owns. The child calls
+    /// ``Client/init(descriptor:options:)``, whenever it comes to that: the host waits for it as long as somebody has
+    /// this end.
     public func makePeer() throws(LinkError) -> Int32 {
         if core.reactor.isForeign { throw .forked }
         var ends: [Int32] = [-1, -1]

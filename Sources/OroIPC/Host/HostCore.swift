@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import Logging
 import OroFrame
@@ -50,7 +52,8 @@ import Synchronization
     let slices = HostSlices()
     let ports: PortHome
     private let portRoute = HostPortRoute()
-    /// Links are being looked at. A handler on this thread may end any of them meanwhile, its own too, by stopping the host.
+    /// Links are being looked at. A handler on this thread may end any of them meanwhile, its own too, by stopping the
+    /// host.
     private var isPolling = false
     /// Those that were ended meanwhile, kept until nobody looks at them.
     private var endedMeanwhile: [HostLink] = []

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -5,9 +7,9 @@ import OroLink
 extension Host {
     /// Calls a route of this host as a client would, and waits for what it answers. Handlers see no ``Message/client``.
     ///
-    /// A synchronous handler, and one that answers with a ``Reply``, runs on the host's thread; another in this task, which
-    /// cancels it. Failures are the `err` of the result: a `NotFoundError` without such a route, a `TypeError` for one that
-    /// answers as a stream, an `AbortError` when the host has stopped before the route was asked.
+    /// A synchronous handler, and one that answers with a ``Reply``, runs on the host's thread; another in this task,
+    /// which cancels it. Failures are the `err` of the result: a `NotFoundError` without such a route, a `TypeError`
+    /// for one that answers as a stream, an `AbortError` when the host has stopped before the route was asked.
     public func invoke(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) async -> Result {
@@ -29,8 +31,8 @@ extension Host {
         return result
     }
 
-    /// The same with a callback, which is called once, on any thread. False, and it is not called: there is no such route,
-    /// it answers as a stream, or the command cannot be.
+    /// The same with a callback, which is called once, on any thread. False, and it is not called: there is no such
+    /// route, it answers as a stream, or the command cannot be.
     @discardableResult
     public func invoke(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil,
@@ -53,8 +55,8 @@ extension Host {
         return true
     }
 
-    /// The same, blocking the calling thread. On the host's own thread, in a synchronous handler, only a synchronous route
-    /// can be waited for: another gives a `NotAllowedError`, since it may need that thread.
+    /// The same, blocking the calling thread. On the host's own thread, in a synchronous handler, only a synchronous
+    /// route can be waited for: another gives a `NotAllowedError`, since it may need that thread.
     public func invokeSync(_ command: String, _ value: Value? = nil, bytes: Bytes? = nil) -> Result {
         if core.reactor.isReactorThread { return invokeHere(command, value, bytes) }
         let answer = ThreadWaiterFor<Result>()

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Logging
 import OroLink
 
@@ -15,16 +17,17 @@ public struct HostOptions: Sendable {
     public var links = 4096
     /// Most clients at once that have not finished their handshake; another is refused with `busy`.
     public var handshakes = 128
-    /// Most descriptors of this process that clients hold, all together: two for each link, those that came with messages,
-    /// those that are still being closed. `nil`: three quarters of `RLIMIT_NOFILE` as it is when the host is made. A client
-    /// beyond it is refused with `full`; the link of one that would hold more ends, with ``LinkError/overBudget(_:)``.
+    /// Most descriptors of this process that clients hold, all together: two for each link, those that came with
+    /// messages, those that are still being closed. `nil`: three quarters of `RLIMIT_NOFILE` as it is when the host is
+    /// made. A client beyond it is refused with `full`; the link of one that would hold more ends, with
+    /// ``LinkError/overBudget(_:)``.
     public var descriptors: Int?
-    /// Most mappings of memory that clients make this process have, all together: six for each link, two for each further
-    /// ring, one for each memory with blocks on either side. `nil`: three quarters of `vm.max_map_count` as it is when the
-    /// host is made. Beyond it as with ``descriptors``.
+    /// Most mappings of memory that clients make this process have, all together: six for each link, two for each
+    /// further ring, one for each memory with blocks on either side. `nil`: three quarters of `vm.max_map_count` as it
+    /// is when the host is made. Beyond it as with ``descriptors``.
     public var mappings: Int?
-    /// The share of ``handshakes``, ``descriptors`` and ``mappings`` that the clients of one user may hold, in percent, 1 to
-    /// 100.
+    /// The share of ``handshakes``, ``descriptors`` and ``mappings`` that the clients of one user may hold, in percent,
+    /// 1 to 100.
     public var percentPerUser = 75
     /// The same for the clients of one process.
     public var percentPerProcess = 50
@@ -32,20 +35,21 @@ public struct HostOptions: Sendable {
     public var handshakeMilliseconds = 5000
     /// Most requests of one client that asynchronous handlers work on; another gets a `QuotaExceededError`.
     public var requestsPerLink = 1 << 20
-    /// Most streams of one client: requests that are answered in chunks, and requests with a body in chunks, each counted for
-    /// itself, as long as their handlers are at work; another gets a `QuotaExceededError`.
+    /// Most streams of one client: requests that are answered in chunks, and requests with a body in chunks, each
+    /// counted for itself, as long as their handlers are at work; another gets a `QuotaExceededError`.
     public var streamsPerLink = 1000
-    /// Most bytes of private memory for one client: what it sent that is incomplete, waits, or is kept by a handler or for another
-    /// client; results that it does not read; names of commands; 1 MiB at least. Bytes that it lent are not among them. A request
-    /// beyond it gets a `QuotaExceededError`, a post is dropped, a port is closed with a `QuotaExceededError`; a client that sends as
-    /// much again all the same loses its link.
+    /// Most bytes of private memory for one client: what it sent that is incomplete, waits, or is kept by a handler or
+    /// for another client; results that it does not read; names of commands; 1 MiB at least. Bytes that it lent are not
+    /// among them. A request beyond it gets a `QuotaExceededError`, a post is dropped, a port is closed with a
+    /// `QuotaExceededError`; a client that sends as much again all the same loses its link.
     public var receivedBytesPerLink = 256 << 20
-    /// The same for all clients together, 4 MiB at least. Each has 64 KiB of its own (or its part of a quarter of this, where
-    /// ``links`` is large); of the rest no client may have more than a quarter of what is left.
+    /// The same for all clients together, 4 MiB at least. Each has 64 KiB of its own (or its part of a quarter of this,
+    /// where ``links`` is large); of the rest no client may have more than a quarter of what is left.
     public var receivedBytes = 2 << 30
-    /// Most bytes of shared memory for blocks of all links together, 64 MiB at least: what results and events are lent from, kept
-    /// ones included. Each client has 256 KiB of its own, and of the rest no more than a quarter of what is left. Beyond it a payload goes through the ring, if it is
-    /// not too long for that, and ``Message/loan(_:)`` throws `overQuota`.
+    /// Most bytes of shared memory for blocks of all links together, 64 MiB at least: what results and events are lent
+    /// from, kept ones included. Each client has 256 KiB of its own, and of the rest no more than a quarter of what is
+    /// left. Beyond it a payload goes through the ring, if it is not too long for that, and ``Message/loan(_:)`` throws
+    /// `overQuota`.
     public var blockBytes = 4 << 30
     /// Message ports: how many, and which.
     public var ports = PortOptions()
@@ -53,8 +57,8 @@ public struct HostOptions: Sendable {
     public var waitingBytesPerLink = 256 << 20
     /// Where asynchronous handlers run, unless ``Router/map(_:on:async:)`` says otherwise.
     public var handlers = HandlerExecutor.global
-    /// The priority of their tasks; `nil`: that of the task which started the host, as with `Task { }`. The caller's priority
-    /// does not travel: another process does not rank this one's work.
+    /// The priority of their tasks; `nil`: that of the task which started the host, as with `Task { }`. The caller's
+    /// priority does not travel: another process does not rank this one's work.
     public var priority: TaskPriority?
     /// Who may connect: answers why not, or `nil` for yes. `nil`: processes of the same user, and nobody else. A policy
     /// takes the place of that rule, so it looks at `userID` itself.
@@ -62,9 +66,9 @@ public struct HostOptions: Sendable {
     /// The routes that every host has: `ping`, `platform.primordials`, `platform.event`, `diagnostics.*` and
     /// `broadcast_channel.*`. They can be neither replaced nor removed.
     public var builtInRoutes = true
-    /// Most bytes of encoded parameters that `platform.event`, `diagnostics.stream.*`, `broadcast_channel.subscribe` and `.unsubscribe` read,
-    /// at least 1 024: their handlers run on the host's thread. A request with more gets a `RangeError`. (What
-    /// `broadcast_channel.postMessage` takes is ``PortOptions/broadcastRequestBytes``.)
+    /// Most bytes of encoded parameters that `platform.event`, `diagnostics.stream.*`, `broadcast_channel.subscribe`
+    /// and `.unsubscribe` read, at least 1 024: their handlers run on the host's thread. A request with more gets a
+    /// `RangeError`. (What `broadcast_channel.postMessage` takes is ``PortOptions/broadcastRequestBytes``.)
     public var builtInParameterBytes = 256 << 10
     /// What `platform.primordials` shows as the version: that of the program, where it has one.
     public var version = RuntimeVersion.library
@@ -108,8 +112,8 @@ public struct HostStatistics: Sendable, Hashable {
     public var loans = 0
     /// Bytes of shared memory for blocks.
     public var blockMemory = 0
-    /// Bytes of private memory with what clients have sent and what waits for them, besides the 64 KiB that each has of its own, of
-    /// ``HostOptions/receivedBytes``.
+    /// Bytes of private memory with what clients have sent and what waits for them, besides the 64 KiB that each has of
+    /// its own, of ``HostOptions/receivedBytes``.
     public var receivedBytes = 0
     /// Frames that were not taken because there was no room for them in that.
     public var refusedFrames = 0
@@ -117,12 +121,15 @@ public struct HostStatistics: Sendable, Hashable {
     public var ports = 0
     /// Requests dropped because their deadline had passed before they were looked at.
     public var expired = 0
-    /// Events and pushes that a client did not get: it is not known to listen and had no room, or they are too long for it.
+    /// Events and pushes that a client did not get: it is not known to listen and had no room, or they are too long for
+    /// it.
     public var droppedEvents = 0
-    /// Descriptors and mappings of this process that clients hold (``HostOptions/descriptors``, ``HostOptions/mappings``).
+    /// Descriptors and mappings of this process that clients hold (``HostOptions/descriptors``,
+    /// ``HostOptions/mappings``).
     public var descriptors = 0
     public var mappings = 0
-    /// Descriptors that came from peers of this process and are not closed yet, because closing them waits for somebody.
+    /// Descriptors that came from peers of this process and are not closed yet, because closing them waits for
+    /// somebody.
     public var closingDescriptors = 0
     /// Replies by seq (``ConnectedClient/reply(to:_:)``) for which no handler was at work.
     public var unmatchedReplies = 0

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 /// The end of a client: lets go of its handlers, streams, ports and subscriptions, and of what waited to be sent to it.

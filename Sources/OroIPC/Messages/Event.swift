@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -48,8 +50,9 @@ public struct Event: Sendable {
         }
     }
 
-    /// The detail as `type`; of an event that was received, decoded in place. No detail is read as `null`. With ``WithBytes`` and
-    /// ``Bytes`` the payload, too. Throws a `TypeError` that says where the detail is not of that type.
+    /// The detail as `type`; of an event that was received, decoded in place. No detail is read as `null`. With
+    /// ``WithBytes`` and ``Bytes`` the payload, too. Throws a `TypeError` that says where the detail is not of that
+    /// type.
     public func decode<T: Decodable>(_ type: T.Type) throws(IPCError) -> T {
         switch content {
         case .received(let storage):

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 // What a received frame keeps for the parts above it, which know more of it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
@@ -52,7 +54,8 @@ import OroLink
     /// What an object costs besides its room: itself, its fields, and what lies behind the room.
     private static let fixedCost = MemoryLayout<Fields>.stride + 192
 
-    /// For what comes from a peer. Where its account has no room there is none in here either, and a frame that comes is refused.
+    /// For what comes from a peer. Where its account has no room there is none in here either, and a frame that comes
+    /// is refused.
     init(_ account: ByteAccount?, _ sender: (any FrameSender)? = nil) {
         unsafe fields = .allocate(capacity: 1)
         let cost = FrameStorage.smallestRoom + FrameStorage.fixedCost
@@ -90,8 +93,8 @@ import OroLink
         try readHeader()
     }
 
-    /// A message that is made here, with no memory for a frame. `other`: the received one it comes from, whose route, sender
-    /// and body are its own then.
+    /// A message that is made here, with no memory for a frame. `other`: the received one it comes from, whose route,
+    /// sender and body are its own then.
     init(_ made: MadeMessage, from other: FrameStorage? = nil) {
         unsafe fields = .allocate(capacity: 1)
         let base = unsafe UnsafeMutableRawPointer(fields)
@@ -118,8 +121,8 @@ import OroLink
         unsafe fields.deallocate()
     }
 
-    /// Takes over what came: copies from a ring, or adopts memory that is ours already. Where the account has no room this holds
-    /// nothing, reading the header fails, and ``takeRefusal()`` says why.
+    /// Takes over what came: copies from a ring, or adopts memory that is ours already. Where the account has no room
+    /// this holds nothing, reading the header fails, and ``takeRefusal()`` says why.
     @inline(__always)
     func fill(_ incoming: Incoming) {
         unsafe fields.pointee.count = incoming.count
@@ -175,8 +178,8 @@ import OroLink
         }
     }
 
-    /// Lets another account pay, where that has room: what one peer sent is kept for others from now on. Not for what is small, which
-    /// costs less to keep than not to be used again. By the thread that received it.
+    /// Lets another account pay, where that has room: what one peer sent is kept for others from now on. Not for what
+    /// is small, which costs less to keep than not to be used again. By the thread that received it.
     func rebook(to other: ByteAccount) {
         let charged = unsafe fields.pointee.charged
         guard let account = unsafe fields.pointee.account, account !== other, charged > 4096, other.charge(charged)

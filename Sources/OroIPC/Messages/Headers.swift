@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// Headers of a result or an event, by the rules of Fetch: names without regard to case, values with theirs.
@@ -9,7 +11,8 @@ import OroFrame
 /// for (name, value) in headers { … }   // sorted by name, lower-case; values of one name joined with ", "
 /// ```
 ///
-/// Each `set-cookie` stays an entry of its own. Names and values that Fetch does not allow are refused with a `TypeError`.
+/// Each `set-cookie` stays an entry of its own. Names and values that Fetch does not allow are refused with a
+/// `TypeError`.
 public struct Headers: Sendable {
     /// Names in lower case, in the order they were added; one may stand there several times.
     private(set) var pairs: [(name: String, value: String)] = []
@@ -19,7 +22,8 @@ public struct Headers: Sendable {
     /// None.
     public init() {}
 
-    /// These pairs, in order; a name that stands there again adds a value. Throws a `TypeError` that says which one is wrong.
+    /// These pairs, in order; a name that stands there again adds a value. Throws a `TypeError` that says which one is
+    /// wrong.
     public init(_ pairs: some Sequence<(String, String)>) throws(IPCError) {
         for (name, value) in pairs { try append(name, value) }
     }
@@ -45,7 +49,8 @@ public struct Headers: Sendable {
     /// Each value of `set-cookie`, in order.
     public func getSetCookie() -> [String] { pairs.filter { $0.name == Headers.cookie }.map(\.value) }
 
-    /// What iterating gives: sorted by name, the values of one name joined with `, `, each `set-cookie` by itself. O(n log n).
+    /// What iterating gives: sorted by name, the values of one name joined with `, `, each `set-cookie` by itself. O(n
+    /// log n).
     public var entries: [(name: String, value: String)] {
         var merged: NamedValues<String> = [:]
         for (name, value) in pairs where name != Headers.cookie {
@@ -69,7 +74,8 @@ public struct Headers: Sendable {
     /// No entries.
     public var isEmpty: Bool { pairs.isEmpty }
 
-    /// The entries as an object. Of several `set-cookie` the last one counts, or with `cookiesAsArray` all, as an array.
+    /// The entries as an object. Of several `set-cookie` the last one counts, or with `cookiesAsArray` all, as an
+    /// array.
     public func json(cookiesAsArray: Bool = false) -> Value {
         var members: Value.Members = [:]
         for (name, value) in entries { members[name] = .string(value) }

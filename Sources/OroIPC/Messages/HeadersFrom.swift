@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import OrderedCollections
 import OroFrame
 
@@ -95,7 +97,8 @@ extension Headers {
         try? storage.view.forEachHeader { (name, value) in try? append(name, value) }
     }
 
-    /// UNTRUSTED: those of a frame; `nil` when it has none. Throws an `EncodingError` where they are not what headers can be.
+    /// UNTRUSTED: those of a frame; `nil` when it has none. Throws an `EncodingError` where they are not what headers
+    /// can be.
     init?(received storage: FrameStorage) throws(IPCError) {
         guard storage.header.flags.contains(.hasHeaders) else { return nil }
         var pairs: [(String, String)] = []

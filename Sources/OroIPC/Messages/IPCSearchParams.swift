@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroURI
 import Synchronization
@@ -9,8 +11,8 @@ import Synchronization
 /// IPCSearchParams("x y").description               // index=0&seq=R2&value=x%20y&runtime-frame-type=top-level
 /// ```
 ///
-/// A list of pairs of texts, in order; names may repeat. As text, a space is `%20`. The client does not need it to send a request;
-/// it is for those who write or compare URIs.
+/// A list of pairs of texts, in order; names may repeat. As text, a space is `%20`. The client does not need it to send
+/// a request; it is for those who write or compare URIs.
 public struct IPCSearchParams: Sendable {
     private var pairs: [(name: String, value: String)] = []
 

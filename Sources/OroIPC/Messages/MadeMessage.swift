@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroURI
 
-/// What a message says that was made or changed in this process, instead of a frame. It belongs to one ``FrameStorage``.
+/// What a message says that was made or changed in this process, instead of a frame. It belongs to one
+/// ``FrameStorage``.
 final class MadeMessage {
     /// Where its name comes from.
     enum Origin {
@@ -79,8 +82,8 @@ final class MadeMessage {
 }
 
 extension FrameStorage {
-    /// The header says of a made message what it would say of its frame: whether it has a value, and that its payload lies
-    /// elsewhere. So who asks a received message for these never has to ask which of the two it is.
+    /// The header says of a made message what it would say of its frame: whether it has a value, and that its payload
+    /// lies elsewhere. So who asks a received message for these never has to ask which of the two it is.
     func describe(_ made: MadeMessage) {
         unsafe fields.pointee.header.valueBytes = made.parameters == nil ? 0 : 1
         unsafe fields.pointee.header.payloadBytes = made.payload == nil ? 0 : 1

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -14,12 +16,13 @@ import OroLink
 /// }
 /// ```
 ///
-/// A message is a URI of the scheme `ipc:`, but its text is built only when somebody asks for it ([the guide](messages.md) says
-/// how values and text become each other). ``subscript(_:)``, ``wholeValue`` and ``string(_:)`` give values exactly as they were
-/// sent; ``get(_:default:)``, ``value`` and the lists of parameters read a text that is JSON as what it says, as `oro:ipc` does.
+/// A message is a URI of the scheme `ipc:`, but its text is built only when somebody asks for it ([the
+/// guide](messages.md) says how values and text become each other). ``subscript(_:)``, ``wholeValue`` and
+/// ``string(_:)`` give values exactly as they were sent; ``get(_:default:)``, ``value`` and the lists of parameters
+/// read a text that is JSON as what it says, as `oro:ipc` does.
 ///
-/// A received message is read from a private copy of what the client sent: it cannot change any more, and looking at one
-/// member of the value does not decode the others. Copies share their contents until one of them is changed.
+/// A received message is read from a private copy of what the client sent: it cannot change any more, and looking at
+/// one member of the value does not decode the others. Copies share their contents until one of them is changed.
 public struct Message: Sendable {
     @usableFromInline var storage: FrameStorage
 
@@ -29,8 +32,8 @@ public struct Message: Sendable {
     @inlinable
     init(_ storage: FrameStorage) { self.storage = storage }
 
-    /// The command's name: of a received message as the host spells it, else the host part of its URI, which stays as it is
-    /// encoded, or without one the path.
+    /// The command's name: of a received message as the host spells it, else the host part of its URI, which stays as
+    /// it is encoded, or without one the path.
     @inlinable public var name: String {
         unsafe storage.fields.pointee.label?._withUnsafeGuaranteedRef { $0.name } ?? storage.madeName
     }
@@ -50,12 +53,12 @@ public struct Message: Sendable {
         set { change { $0.headers = newValue } }
     }
 
-    /// A block of `count` bytes for the result, to be filled and returned without a copy. Does not wait; for a synchronous
-    /// handler.
+    /// A block of `count` bytes for the result, to be filled and returned without a copy. Does not wait; for a
+    /// synchronous handler.
     ///
     /// Throws `noBlocks`, which names the client, when it has as many bytes or blocks as it may and gives none back;
-    /// `tooLarge`; `overQuota` when all links together have as much memory for blocks as they may (``HostOptions/blockBytes``); and why
-    /// the link is over when it is.
+    /// `tooLarge`; `overQuota` when all links together have as much memory for blocks as they may
+    /// (``HostOptions/blockBytes``); and why the link is over when it is.
     public func loan(_ count: Int) throws(LinkError) -> Loan { Loan(try arena().take(count)) }
 
     /// The same, waiting at most `wait` for a block. The handler is suspended meanwhile.
@@ -74,11 +77,13 @@ public struct Message: Sendable {
     /// True when there is no value at all.
     @inlinable public var isValueless: Bool { unsafe storage.fields.pointee.header.valueBytes == 0 }
 
-    /// The value as it was sent, whole; `nil` when there is none. Throws when what the client sent is not a value. O(n).
+    /// The value as it was sent, whole; `nil` when there is none. Throws when what the client sent is not a value.
+    /// O(n).
     public func decodeValue() throws(FrameError) -> Value? { try storage.whole() }
 
-    /// The value as it was sent, whole: an object, whose members are the parameters, or any other value, which is the parameter
-    /// `value`. Of parameters with one name the last counts. `nil` when there is no value, or it is malformed. O(n).
+    /// The value as it was sent, whole: an object, whose members are the parameters, or any other value, which is the
+    /// parameter `value`. Of parameters with one name the last counts. `nil` when there is no value, or it is
+    /// malformed. O(n).
     public var wholeValue: Value? { try? decodeValue() }
 
     /// The first parameter of this name, exactly as it was sent; `nil` when there is none. Decodes nothing else.
@@ -93,7 +98,8 @@ public struct Message: Sendable {
         }
     }
 
-    /// The same for who wants no array and no object: of those that were received nothing is decoded, and what comes has no elements.
+    /// The same for who wants no array and no object: of those that were received nothing is decoded, and what comes
+    /// has no elements.
     func scalar(_ key: String) -> Value? {
         first(key) { (view) throws(FrameError) in
             switch view.kind {
@@ -115,7 +121,8 @@ public struct Message: Sendable {
         return value
     }
 
-    /// The first parameter of this name, by `decode` where it is encoded; `nil` without one, or where the bytes are damaged.
+    /// The first parameter of this name, by `decode` where it is encoded; `nil` without one, or where the bytes are
+    /// damaged.
     private func first(_ key: String, _ decode: (ValueView) throws(FrameError) -> Value) -> Value? {
         if isValueless { return nil }
         if let made = storage.made { return made.parameters?.first(key) }

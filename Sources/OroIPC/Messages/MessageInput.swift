@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroURI
 
-/// What ``Message/from(_:_:bytes:)-(_,Value?,_)`` makes a message of: a text, the bytes of one, a message, a ``Value``, and with
-/// `OroIPCFoundation` a `URL`.
+/// What ``Message/from(_:_:bytes:)-(_,Value?,_)`` makes a message of: a text, the bytes of one, a message, a ``Value``,
+/// and with `OroIPCFoundation` a `URL`.
 public protocol MessageInput {
     /// As a text: a URI, or a name with what may follow it in a URI.
     var messageText: String { get }
@@ -95,10 +97,12 @@ extension Message {
     /// try Message.from("sum", bytes: samples)
     /// ```
     ///
-    /// `params` is an object, an array of pairs, the text of a query with or without `?`, or bytes, which then are the message's
-    /// as if they were `bytes`. They replace those of the same names that `input` has. `null` and no `params` are the same.
+    /// `params` is an object, an array of pairs, the text of a query with or without `?`, or bytes, which then are the
+    /// message's as if they were `bytes`. They replace those of the same names that `input` has. `null` and no `params`
+    /// are the same.
     ///
-    /// Throws when the input is no URI of the scheme `ipc:` and cannot be made one, or the parameters are none of these.
+    /// Throws when the input is no URI of the scheme `ipc:` and cannot be made one, or the parameters are none of
+    /// these.
     public static func from(
         _ input: some MessageInput, _ params: Value? = nil, bytes: Bytes? = nil
     ) throws(MessageError) -> Message {
@@ -129,7 +133,8 @@ extension Message {
         return message
     }
 
-    /// The text of `input` starts like a message's URI: with `ipc://` and something behind it. It may be none all the same.
+    /// The text of `input` starts like a message's URI: with `ipc://` and something behind it. It may be none all the
+    /// same.
     public static func isValidInput(_ input: some MessageInput) -> Bool {
         let text = input.messageText.utf8
         return text.starts(with: "ipc://".utf8) && text.count > 6

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import OroFrame
 import OroURI
 
@@ -5,11 +7,12 @@ import OroURI
 extension Message {
     private var list: Parameters? { (try? storage.parameters()) ?? nil }
 
-    /// The first parameter of this name: a text that is JSON, other than `null`, as what it says, everything else as it is.
-    /// `fallback` when there is none of this name.
+    /// The first parameter of this name: a text that is JSON, other than `null`, as what it says, everything else as it
+    /// is. `fallback` when there is none of this name.
     public func get(_ key: String, default fallback: Value? = nil) -> Value? { self[key]?.parsed ?? fallback }
 
-    /// The text of the first parameter of this name as it stands in a query, decoded once; `fallback` when there is none.
+    /// The text of the first parameter of this name as it stands in a query, decoded once; `fallback` when there is
+    /// none.
     public func text(_ key: String, default fallback: String = "") -> String { self[key]?.parameterText ?? fallback }
 
     /// There is a parameter of this name.
@@ -71,7 +74,8 @@ extension Message {
     /// The values of all parameters, as they were sent.
     var exactValues: [Value] { ((try? storage.parameters()) ?? nil)?.pairs.map(\.value) ?? [] }
 
-    /// The parameter `value` as ``get(_:default:)`` gives it: of an object its member `value`, else the whole value; `nil` without one.
+    /// The parameter `value` as ``get(_:default:)`` gives it: of an object its member `value`, else the whole value;
+    /// `nil` without one.
     public var value: Value? { self.get("value") }
 
     /// What the text of the parameter `value` says as JSON; `nil` without one, or when it is not JSON.
@@ -83,7 +87,8 @@ extension Message {
     /// The text of the parameter `id`; `nil` without one.
     public var id: String? { self["id"]?.parameterText }
 
-    /// The number of the request. Of a message made here that of the parameter `seq`, written as a ``Seq``; `nil` without one.
+    /// The number of the request. Of a message made here that of the parameter `seq`, written as a ``Seq``; `nil`
+    /// without one.
     public var seq: Seq? {
         guard let made = storage.made else { return storage.seq }
         if let seq = made.seq { return seq }
@@ -93,7 +98,8 @@ extension Message {
 
     /// The window the message is for or from; -1 when it does not say, or says nothing that starts with a number.
     ///
-    /// A client has one window, 0, and cannot speak for another: a received message has this index, whatever its parameter `index` says.
+    /// A client has one window, 0, and cannot speak for another: a received message has this index, whatever its
+    /// parameter `index` says.
     public var index: Int {
         guard let made = storage.made, made.seq == nil else { return 0 }
         guard let parameter = get("index") else { return -1 }
@@ -103,7 +109,8 @@ extension Message {
         return number.isNaN ? -1 : Int(exactly: number) ?? -1
     }
 
-    /// What a log wants to know: `name`, `value`, `index`, `href`, `seq`, and all parameters as `data`. Without the bytes.
+    /// What a log wants to know: `name`, `value`, `index`, `href`, `seq`, and all parameters as `data`. Without the
+    /// bytes.
     public var summary: Value {
         [
             "name": .string(name), "value": value ?? .null, "index": .int(Int64(index)), "href": .string(href),

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
-// In JavaScript these are the buffers whose memory a message hands over. Swift hands nothing over: bytes are shared, or lent in
-// blocks. What is left of it is the question which bytes a value or a message carries, for somebody who wants to place them
-// elsewhere (in blocks, in files) or to know how many there are.
+// In JavaScript these are the buffers whose memory a message hands over. Swift hands nothing over: bytes are shared, or
+// lent in blocks. What is left of it is the question which bytes a value or a message carries, for somebody who wants
+// to place them elsewhere (in blocks, in files) or to know how many there are.
 
-/// `transfers`, followed by the bytes inside `value`, depth first and in order. Nothing is copied. Bytes that lie in the same
-/// memory, whole, are listed once, `transfers` included. O(n).
+/// `transfers`, followed by the bytes inside `value`, depth first and in order. Nothing is copied. Bytes that lie in
+/// the same memory, whole, are listed once, `transfers` included. O(n).
 public func findMessageTransfers(_ transfers: [Bytes], _ value: Value?) -> [Bytes] {
     var found = TransferList(transfers)
     value.map { found.add(inside: $0) }

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroURI
 
 // A message as the URI it is. Each of these builds it anew: O(n).
 extension Message {
-    /// The whole URI. Of a received message with the window and the number of the request, which its parameters do not have:
-    /// `ipc://fs.stat?path=%2Ftmp&index=0&seq=R5`.
+    /// The whole URI. Of a received message with the window and the number of the request, which its parameters do not
+    /// have: `ipc://fs.stat?path=%2Ftmp&index=0&seq=R5`.
     public var href: String { uri.href }
 
     var uri: URI {

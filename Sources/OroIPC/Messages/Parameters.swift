@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroURI
 
@@ -61,7 +63,8 @@ struct Parameters: Sendable {
         return pairs.count < count
     }
 
-    /// Takes over others: these replace those of the same names, and names that repeat among them go on doing so. O(n + m).
+    /// Takes over others: these replace those of the same names, and names that repeat among them go on doing so. O(n +
+    /// m).
     mutating func merge(_ others: Parameters) {
         var firsts: [TextKey: Value] = [:]
         for (name, value) in others.pairs where firsts[name] == nil { firsts[name] = value }
@@ -92,8 +95,9 @@ extension Parameters: Equatable {
 extension Value {
     /// As it stands in a query: a text as it is, everything else as JSON.
     ///
-    /// What JSON does not know: bytes are the text they are in UTF-8, with U+FFFD for what is none, and numbers that are none
-    /// or infinite have JavaScript's names. These do not come back as they were; bytes belong into ``Message/bytes``.
+    /// What JSON does not know: bytes are the text they are in UTF-8, with U+FFFD for what is none, and numbers that
+    /// are none or infinite have JavaScript's names. These do not come back as they were; bytes belong into
+    /// ``Message/bytes``.
     var parameterText: String {
         switch self {
         case .string(let text): text

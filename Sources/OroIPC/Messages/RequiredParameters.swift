@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 // Parameters that must be there, or must be right: the errors every route gives in the same words.
@@ -17,15 +19,15 @@ extension IPCError {
 }
 
 extension Message {
-    /// The integer of member `key`: a number, or a text that is one. Throws ``IPCError/expecting(_:)`` when it is missing,
-    /// ``IPCError/invalid(_:)`` when it is none.
+    /// The integer of member `key`: a number, or a text that is one. Throws ``IPCError/expecting(_:)`` when it is
+    /// missing, ``IPCError/invalid(_:)`` when it is none.
     public func int(_ key: String) throws(IPCError) -> Int {
         guard let value = scalar(key), !value.isNull, value != "" else { throw .expecting(key) }
         return try Message.int(value, key)
     }
 
-    /// The same with a range, and perhaps a number to take when it is missing. Throws ``IPCError/outOfRange(_:_:)`` when it is
-    /// not in the range.
+    /// The same with a range, and perhaps a number to take when it is missing. Throws ``IPCError/outOfRange(_:_:)``
+    /// when it is not in the range.
     public func int(_ key: String, in range: ClosedRange<Int>, default otherwise: Int? = nil) throws(IPCError) -> Int {
         if let otherwise, scalar(key)?.isNull ?? true { return otherwise }
         let number = try int(key)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A route's name. It is what a message keeps of its route: a handler may keep the message.
 @usableFromInline
 final class RouteLabel: Sendable {

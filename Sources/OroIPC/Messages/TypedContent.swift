@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// A value together with a message's bytes, as the type of a typed request or response.
@@ -8,8 +10,8 @@ import OroFrame
 /// print(file.value.size, file.bytes?.count ?? 0)
 /// ```
 ///
-/// The bytes are the message's payload: they are not encoded, nor copied where they lie in a block. Of a value that travels in
-/// any other way only ``value`` is encoded.
+/// The bytes are the message's payload: they are not encoded, nor copied where they lie in a block. Of a value that
+/// travels in any other way only ``value`` is encoded.
 public struct WithBytes<Value: Sendable>: Sendable {
     /// What is encoded.
     public var value: Value
@@ -102,7 +104,8 @@ struct TypedContent {
 }
 
 extension Message {
-    /// The value as `type`, decoded in place. No value is read as `null`. With ``WithBytes`` and ``Bytes`` the payload, too.
+    /// The value as `type`, decoded in place. No value is read as `null`. With ``WithBytes`` and ``Bytes`` the payload,
+    /// too.
     ///
     /// Throws a `TypeError` that says where the value is not of that type, or an `EncodingError` when it is none.
     public func decode<T: Decodable>(_ type: T.Type) throws(IPCError) -> T {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -60,8 +62,8 @@ public struct Binding: Sendable {
         try await dynamicallyCall(withArguments: arguments as [any BindingArgument])
     }
 
-    /// Sends the command: without arguments, with a value, with bytes, or with both. Throws the result's error, so that the
-    /// result has none; a `TypeError` for more arguments.
+    /// Sends the command: without arguments, with a value, with bytes, or with both. Throws the result's error, so that
+    /// the result has none; a `TypeError` for more arguments.
     @discardableResult @_disfavoredOverload
     public func dynamicallyCall(withArguments arguments: [any BindingArgument]) async throws(IPCError) -> Result {
         var content = Content(path)
@@ -146,7 +148,8 @@ public struct Binding: Sendable {
     }
 }
 
-/// What a ``Binding`` is called with: a ``Value``, a text, a number, a truth value, arrays and dictionaries of them, or ``Bytes``.
+/// What a ``Binding`` is called with: a ``Value``, a text, a number, a truth value, arrays and dictionaries of them, or
+/// ``Bytes``.
 public protocol BindingArgument: Sendable {
     /// As a value.
     var value: Value { get }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Logging
 
 /// The key of the switch in ``IPC/debug``.
@@ -12,8 +14,8 @@ extension IPC {
     /// IPC.debug.log("mine")
     /// ```
     ///
-    /// Until somebody switches it, the environment variable `ORO_DEBUG_IPC` says what it is: on, when it is neither empty
-    /// nor `0`.
+    /// Until somebody switches it, the environment variable `ORO_DEBUG_IPC` says what it is: on, when it is neither
+    /// empty nor `0`.
     public static let debug = Debug()
 
     /// The type of ``IPC/debug``.
@@ -31,7 +33,8 @@ extension IPC {
             nonmutating set { self[kDebugEnabled] = newValue }
         }
 
-        /// What somebody chose, under ``kDebugEnabled``; `nil`: nobody, and the environment decides. Other keys have no value.
+        /// What somebody chose, under ``kDebugEnabled``; `nil`: nobody, and the environment decides. Other keys have no
+        /// value.
         public subscript(key: String) -> Bool? {
             get { key == kDebugEnabled ? CallDebug.state.withLock { $0.chosen } : nil }
             nonmutating set {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What users of `import OroIPC` see of the modules below it.
 @_exported import struct OroFrame.FrameLimits
 @_exported import enum OroFrame.FrameError

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -8,16 +10,18 @@ import OroLink
 /// let pong = await IPC.send("ping")
 /// ```
 ///
-/// Each is a method of ``Client`` too. The first call connects, where ``connect(_:options:)`` was not called: to the host that the
-/// environment variable `ORO_IPC_HOST` names, or over the descriptor `N` that it gives as `fd:N`, which is taken over. When
-/// the link to a named host has ended, the next call connects again, once; what was pending has failed and is not repeated.
-/// A descriptor's link that has ended stays so. Where nobody can be reached, the result is a `NetworkError` without source.
+/// Each is a method of ``Client`` too. The first call connects, where ``connect(_:options:)`` was not called: to the
+/// host that the environment variable `ORO_IPC_HOST` names, or over the descriptor `N` that it gives as `fd:N`, which
+/// is taken over. When the link to a named host has ended, the next call connects again, once; what was pending has
+/// failed and is not repeated. A descriptor's link that has ended stays so. Where nobody can be reached, the result is
+/// a `NetworkError` without source.
 ///
 /// May be used from any thread. Connecting blocks the calling thread, for as long as the handshake may take at most.
 public enum IPC {
     private static let shared = DefaultClient()
 
-    /// Connects the shared client to the host of this name, in place of the one before, which goes on for those who have it.
+    /// Connects the shared client to the host of this name, in place of the one before, which goes on for those who
+    /// have it.
     @discardableResult
     public static func connect(
         _ name: String, options: ClientOptions = ClientOptions()
@@ -110,8 +114,8 @@ public enum IPC {
 
     /// Waits until the shared client is connected, at most `limit`.
     ///
-    /// Throws the error of the module, `Failed to resolve globalThis.__args`, whose `cause` says why; an `AbortError` in a
-    /// cancelled task.
+    /// Throws the error of the module, `Failed to resolve globalThis.__args`, whose `cause` says why; an `AbortError`
+    /// in a cancelled task.
     public static func ready(waitingAtMost limit: Duration = .seconds(10)) async throws(IPCError) {
         let clock = ContinuousClock()
         let end = clock.now + limit

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -24,8 +26,8 @@ import OroLink
     /// What keeps the memory alive. One reference, so that a copy costs one count.
     @usableFromInline let owner: AnyObject
     @usableFromInline let base: UnsafeRawPointer
-    /// The count, and above it what kind of memory it is. Private memory has no bits there: whoever compares this with what
-    /// fits into a frame finds that nothing else does.
+    /// The count, and above it what kind of memory it is. Private memory has no bits there: whoever compares this with
+    /// what fits into a frame finds that nothing else does.
     @usableFromInline let extent: Int
 
     @usableFromInline static var countBits: Int { 48 }
@@ -77,8 +79,8 @@ import OroLink
 
     /// Bytes that are already in an array; they are not copied.
     public init(_ array: [UInt8]) {
-        // An array is one reference to its storage, whose elements stay where they are and, as long as somebody else holds
-        // the storage too, do not change: a mutation of the array copies first.
+        // An array is one reference to its storage, whose elements stay where they are and, as long as somebody else
+        // holds the storage too, do not change: a mutation of the array copies first.
         let storage = unsafe unsafeBitCast(array, to: AnyObject.self)
         let base = unsafe array.withUnsafeBytes { elements in elements.baseAddress }
         unsafe self.init(
@@ -110,8 +112,8 @@ import OroLink
         }
     }
 
-    /// A part of these bytes, which is not copied. `range` must lie inside `0..<count`. The whole is given back when the last
-    /// part is gone.
+    /// A part of these bytes, which is not copied. `range` must lie inside `0..<count`. The whole is given back when
+    /// the last part is gone.
     public func extracting(_ range: Range<Int>) -> Bytes {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "the range is not inside the bytes")
         // Inside the memory: checked above.
@@ -121,7 +123,8 @@ import OroLink
     /// The bytes in private memory, where nobody else can change them; the peer's block is not held by the copy. O(n).
     public func copy() -> Bytes { Bytes([UInt8](self)) }
 
-    /// Nobody can change the bytes any more, no peer and nobody here: they are private, or in memory sealed against writing.
+    /// Nobody can change the bytes any more, no peer and nobody here: they are private, or in memory sealed against
+    /// writing.
     public var isImmutable: Bool {
         switch place {
         case .ours, .block, .leased: true

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
-/// With ``ValueEncoder`` and ``ValueDecoder`` bytes are bytes; other coders get an array of numbers. Either copies: what is large
-/// travels better beside the value, with ``WithBytes``.
+/// With ``ValueEncoder`` and ``ValueDecoder`` bytes are bytes; other coders get an array of numbers. Either copies:
+/// what is large travels better beside the value, with ``WithBytes``.
 extension Bytes: Codable {
     public func encode(to encoder: any Encoder) throws {
         if let element = encoder as? ElementEncoder {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Some buffers. Mostly there is none, or one: that takes no memory for a list.
 enum BytesList: Sendable {
     case none

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 // A frame and the payload behind it, as the bytes of a record.
 extension Frame {
-    /// Measures the frame with `payload` at its end. Throws `tooLarge` when whoever is at the other side of `link` takes no
-    /// message of that size, `overLimit`, and `unencodable`.
+    /// Measures the frame with `payload` at its end. Throws `tooLarge` when whoever is at the other side of `link`
+    /// takes no message of that size, `overLimit`, and `unencodable`.
     mutating func measure(with payload: Bytes?, for link: Link) throws(LinkError) -> FrameSize {
         payloadBytes = payload?.count ?? 0
         do throws(FrameError) {
@@ -20,7 +22,8 @@ extension Frame {
         }
     }
 
-    /// Writes the frame and `payload` to the start of `bytes`, which are `size.frameBytes` or more; it was measured with the payload.
+    /// Writes the frame and `payload` to the start of `bytes`, which are `size.frameBytes` or more; it was measured
+    /// with the payload.
     func write(_ size: FrameSize, _ payload: Bytes?, into bytes: UnsafeMutableRawBufferPointer) {
         let start = unsafe write(size, into: bytes)
         // The frame was measured with room for the payload at its end.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
@@ -39,8 +41,8 @@ import OroLink
         try unsafe body(UnsafeMutableRawBufferPointer(start: block.base, count: block.count))
     }
 
-    /// Reads a file straight into the block, from `position` on, until it is full or the file ends; answers how many bytes
-    /// that were. `descriptor` stays the caller's. Throws `system` when the file cannot be read.
+    /// Reads a file straight into the block, from `position` on, until it is full or the file ends; answers how many
+    /// bytes that were. `descriptor` stays the caller's. Throws `system` when the file cannot be read.
     public mutating func fill(from descriptor: Int32, at position: UInt64 = 0) throws(LinkError) -> Int {
         // As above.
         let got = unsafe oro_read_at(descriptor, block.base, block.count, position)
@@ -48,8 +50,8 @@ import OroLink
         return got
     }
 
-    /// The block, filled: to be sent once or often, and read here. Nobody writes to it any more. With `count` only that many
-    /// bytes of its start.
+    /// The block, filled: to be sent once or often, and read here. Nobody writes to it any more. With `count` only that
+    /// many bytes of its start.
     public consuming func bytes(_ count: Int? = nil) -> Bytes {
         precondition((0...block.count).contains(count ?? 0), "the block has not so many bytes")
         return unsafe Bytes(block, UnsafeRawPointer(block.base), count ?? block.count, in: .block)
@@ -57,8 +59,8 @@ import OroLink
 }
 
 extension Bytes {
-    /// Bytes in a memfd of their own that nobody can change once they are written, this process included: for receivers that
-    /// check them and then rely on them. Any number of peers can be sent them without a copy.
+    /// Bytes in a memfd of their own that nobody can change once they are written, this process included: for receivers
+    /// that check them and then rely on them. Any number of peers can be sent them without a copy.
     ///
     /// `fill` writes them, at least one. Throws `system` when the system has no memory.
     public static func sealed(
@@ -83,7 +85,8 @@ extension Bytes {
         return unsafe Bytes(memory, UnsafeRawPointer(memory.base), bytes.count, in: .memory)
     }
 
-    /// A copy in a memory of `pool`, which any number of peers can be sent; in one of its own, sealed, where the pool has none.
+    /// A copy in a memory of `pool`, which any number of peers can be sent; in one of its own, sealed, where the pool
+    /// has none.
     static func shared(_ bytes: Bytes, in pool: MemoryPool, for topic: String) throws(LinkError) -> Bytes {
         guard let lease = pool.take(bytes.count, for: topic) else {
             return try sealed(bytes.count) { span in
@@ -105,8 +108,8 @@ extension Bytes {
     /// The contents of an existing memfd, which is passed on without a copy. `descriptor` stays the caller's.
     ///
     /// The memfd is sealed for good: its size, and writing by anybody; where somebody has it mapped for writing, new
-    /// mappings for writing only, and ``isImmutable`` is false. Throws `badOptions` for what is not a memfd, is empty, has
-    /// holes, or cannot be sealed.
+    /// mappings for writing only, and ``isImmutable`` is false. Throws `badOptions` for what is not a memfd, is empty,
+    /// has holes, or cannot be sealed.
     public init(memfd descriptor: Int32) throws(LinkError) {
         let memory = try OwnMemory.adopt(descriptor)
         unsafe self.init(memory, UnsafeRawPointer(memory.base), memory.bytes, in: .memory)

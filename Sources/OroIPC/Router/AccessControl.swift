@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 /// Middleware that decides by who calls which routes may be called.
@@ -10,9 +12,9 @@ import OroLink
 /// ]))
 /// ```
 ///
-/// The last rule that is about a call decides; where none is, it is refused. Who is refused gets a `NotAllowedError`, and
-/// neither listeners nor handlers see the message. The host's own code may call everything. Who may connect at all is
-/// decided before, by ``HostOptions/policy``.
+/// The last rule that is about a call decides; where none is, it is refused. Who is refused gets a `NotAllowedError`,
+/// and neither listeners nor handlers see the message. The host's own code may call everything. Who may connect at all
+/// is decided before, by ``HostOptions/policy``.
 public struct AccessControl: Middleware {
     /// Who may, or may not, call which routes.
     public struct Rule: Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 import Synchronization
@@ -41,8 +43,8 @@ public final class ConnectedClient: Sendable {
         self.host = host
     }
 
-    /// Bytes of private memory that this host keeps for it, of ``HostOptions/receivedBytesPerLink``: what it sent and a handler or
-    /// another client still has, results that it does not read, names.
+    /// Bytes of private memory that this host keeps for it, of ``HostOptions/receivedBytesPerLink``: what it sent and a
+    /// handler or another client still has, results that it does not read, names.
     public var receivedBytes: Int { account.bytes }
 
     /// False once the link is over.
@@ -52,33 +54,35 @@ public final class ConnectedClient: Sendable {
 
     /// Sends it an event: ``Client/events`` hears `name` with `value` as its detail.
     ///
-    /// Events, pushes and the results of its requests reach it in the order in which they were sent; in a synchronous handler
-    /// that is before the handler's own result. `name` has 1 to 255 bytes of UTF-8. Does not wait. Throws a `NetworkError`
-    /// when the client is gone; a `RangeError` when the event is longer than a message may be; a `TypeError` when it has
-    /// no form on the wire; a `QuotaExceededError` when more than ``HostOptions/waitingBytesPerLink`` wait to be sent.
+    /// Events, pushes and the results of its requests reach it in the order in which they were sent; in a synchronous
+    /// handler that is before the handler's own result. `name` has 1 to 255 bytes of UTF-8. Does not wait. Throws a
+    /// `NetworkError` when the client is gone; a `RangeError` when the event is longer than a message may be; a
+    /// `TypeError` when it has no form on the wire; a `QuotaExceededError` when more than
+    /// ``HostOptions/waitingBytesPerLink`` wait to be sent.
     public func emit(
         _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
         try put(try Outgoing.event(name, value, bytes, headers, limit: messageBytes))
     }
 
-    /// Sends it a result that it has not asked for, with the seq -1: ``Client/events`` hears `data`, with `value` as its
-    /// detail. Throws as ``emit(_:_:bytes:headers:)``.
+    /// Sends it a result that it has not asked for, with the seq -1: ``Client/events`` hears `data`, with `value` as
+    /// its detail. Throws as ``emit(_:_:bytes:headers:)``.
     public func push(
         _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
         try put(try Outgoing.push(value, bytes, headers, limit: messageBytes))
     }
 
-    /// Answers its request of this seq (``Message/seq``) that a handler is at work on, in the handler's place: for hosts that
-    /// know requests by their numbers. From any thread; does not wait.
+    /// Answers its request of this seq (``Message/seq``) that a handler is at work on, in the handler's place: for
+    /// hosts that know requests by their numbers. From any thread; does not wait.
     ///
-    /// The handler goes on, and what it answers itself is dropped; a ``Reply`` throws an `InvalidStateError`. A seq that no
-    /// handler is at work on, or one that answers in chunks, changes nothing: ``HostStatistics/unmatchedReplies`` counts them.
-    /// With -1 (``Seq/unsolicited``) it is a ``push(_:bytes:headers:)`` of the result's data, bytes and headers.
+    /// The handler goes on, and what it answers itself is dropped; a ``Reply`` throws an `InvalidStateError`. A seq
+    /// that no handler is at work on, or one that answers in chunks, changes nothing:
+    /// ``HostStatistics/unmatchedReplies`` counts them. With -1 (``Seq/unsolicited``) it is a
+    /// ``push(_:bytes:headers:)`` of the result's data, bytes and headers.
     ///
-    /// Throws a `NetworkError` when the client is gone; with -1 also as ``push(_:bytes:headers:)``, or the result's error, since
-    /// a push has none.
+    /// Throws a `NetworkError` when the client is gone; with -1 also as ``push(_:bytes:headers:)``, or the result's
+    /// error, since a push has none.
     public func reply(to seq: Seq, _ result: Result) throws(IPCError) {
         if seq == .unsolicited {
             return try push(try result.get(), bytes: result.bytes, headers: result.headers)

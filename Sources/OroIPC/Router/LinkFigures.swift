@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What a host has done for one client. The host's thread adds, any may look: nothing is summed before somebody asks.
 final class LinkFigures: Sendable {
     /// Requests and posts that reached the router.

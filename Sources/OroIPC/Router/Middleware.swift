@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 /// Something that happens around the handlers of routes: access control, logs, metrics.
@@ -11,13 +13,13 @@ import OroLink
 /// host.router.use(Slow())
 /// ```
 ///
-/// Of several the first is outermost: its ``before(_:)`` runs first and its ``after(_:_:)`` last. They run where the handler
-/// runs, outside of all locks: for a synchronous route on the host's thread, so they must be quick.
+/// Of several the first is outermost: its ``before(_:)`` runs first and its ``after(_:_:)`` last. They run where the
+/// handler runs, outside of all locks: for a synchronous route on the host's thread, so they must be quick.
 public protocol Middleware: Sendable {
     /// Before the handler. A result answers in its place, an error likewise; `nil` lets the call go on.
     func before(_ call: RouteCall) throws -> Result?
-    /// After the handler, or whatever answered in its place; for those whose ``Middleware/before(_:)`` let the call go on. May change
-    /// the result. Of a stream it sees an empty result, or the error, when it ends.
+    /// After the handler, or whatever answered in its place; for those whose ``Middleware/before(_:)`` let the call go
+    /// on. May change the result. Of a stream it sees an empty result, or the error, when it ends.
     func after(_ call: RouteCall, _ result: inout Result)
 }
 

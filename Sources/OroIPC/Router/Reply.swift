@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 /// The answer to one request, to be given once: in the handler, or later from any thread or task.
@@ -9,8 +11,8 @@ import OroLink
 /// })
 /// ```
 ///
-/// When nobody has it any more and no answer was given, the client gets an `InternalError`: no request waits for ever for a
-/// reply that was lost.
+/// When nobody has it any more and no answer was given, the client gets an `InternalError`: no request waits for ever
+/// for a reply that was lost.
 public final class Reply: Sendable {
     private let pending: PendingReply
 
@@ -20,8 +22,8 @@ public final class Reply: Sendable {
 
     /// Answers the request.
     ///
-    /// Throws an `InvalidStateError` when it was answered before; an `AbortError` when the client has aborted, timed out or
-    /// gone away, or the host has stopped. In both cases nothing is sent.
+    /// Throws an `InvalidStateError` when it was answered before; an `AbortError` when the client has aborted, timed
+    /// out or gone away, or the host has stopped. In both cases nothing is sent.
     public func send(_ result: Result) throws(IPCError) { try pending.send(result) }
 
     /// Answers with a value and bytes. Throws as ``send(_:)-(Result)``.
@@ -32,8 +34,8 @@ public final class Reply: Sendable {
     /// Answers with an error. Throws as ``send(_:)-(Result)``.
     public func fail(_ error: IPCError) throws(IPCError) { try send(Result(err: error)) }
 
-    /// Calls `action` once when nobody waits for the answer any more because the client has aborted, timed out or gone away;
-    /// at once when that is so already. Never after an answer.
+    /// Calls `action` once when nobody waits for the answer any more because the client has aborted, timed out or gone
+    /// away; at once when that is so already. Never after an answer.
     public func onCancel(_ action: @escaping @Sendable () -> Void) { pending.onCancel(action) }
 
     /// Nobody waits for the answer any more, and none was given.

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Logging
 import OroLink
 
 /// What surrounds a route: middleware, and those who listen.
 ///
-/// ``around(_:)`` makes one route of all of it, when the name is looked up. So a route that has nothing around it runs as
-/// if there were no such thing.
+/// ``around(_:)`` makes one route of all of it, when the name is looked up. So a route that has nothing around it runs
+/// as if there were no such thing.
 struct RouteChain: Sendable {
     enum Step: Sendable {
         case sync(any Middleware)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Which routes something is for: one, all that begin alike, or all.
 ///
 /// `fs.stat` names one route, `fs.*` all that begin with `fs.`, `*` all. Case does not count.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Logging
 import OroFrame
 import OroLink
@@ -12,9 +14,9 @@ import Synchronization
 /// let token = host.router.listen("*") { message in print(message.name) }
 /// ```
 ///
-/// Built-in routes (``HostOptions/builtInRoutes``) can be neither replaced nor removed. Any thread may change the router
-/// while it serves; handlers run outside its lock. A route that nobody listens to and no middleware surrounds costs what
-/// it cost without either.
+/// Built-in routes (``HostOptions/builtInRoutes``) can be neither replaced nor removed. Any thread may change the
+/// router while it serves; handlers run outside its lock. A route that nobody listens to and no middleware surrounds
+/// costs what it cost without either.
 public final class Router: Sendable {
     private struct Tables {
         var builtIn: [TextKey: Route] = [:]
@@ -47,16 +49,16 @@ public final class Router: Sendable {
 
     // MARK: Routes
 
-    /// Answers the command `name` with `handler`, which runs on the host's thread. False: a built-in route has that name,
-    /// and keeps it.
+    /// Answers the command `name` with `handler`, which runs on the host's thread. False: a built-in route has that
+    /// name, and keeps it.
     @_disfavoredOverload
     @discardableResult
     public func map(_ name: String, _ handler: @escaping SyncHandler) -> Bool {
         set(name, SyncRoute(name, handler))
     }
 
-    /// Answers the command `name` with `handler`, which runs in a task; `on`: where, if not where ``HostOptions/handlers``
-    /// says. False as above.
+    /// Answers the command `name` with `handler`, which runs in a task; `on`: where, if not where
+    /// ``HostOptions/handlers`` says. False as above.
     @discardableResult
     public func map(
         _ name: String, on executor: HandlerExecutor? = nil, async handler: @escaping AsyncHandler
@@ -64,8 +66,8 @@ public final class Router: Sendable {
         set(name, AsyncRoute(name, on: executor, handler))
     }
 
-    /// Answers the command `name` with the chunks that `handler` sends; for ``Client/stream(_:_:bytes:options:window:)``.
-    /// False as above.
+    /// Answers the command `name` with the chunks that `handler` sends; for
+    /// ``Client/stream(_:_:bytes:options:window:)``. False as above.
     ///
     /// A request that takes no stream gets a `TypeError`: `IPC method 'name' must be invoked as a stream`.
     @discardableResult
@@ -75,8 +77,8 @@ public final class Router: Sendable {
         set(name, StreamRoute(name, on: executor, handler))
     }
 
-    /// Answers the command `name` with what `handler`, or whoever it passes its ``Reply`` to, sends: now, or later from any
-    /// thread. False as above.
+    /// Answers the command `name` with what `handler`, or whoever it passes its ``Reply`` to, sends: now, or later from
+    /// any thread. False as above.
     ///
     /// ```swift
     /// host.router.map("door.wait", reply: { message, reply in door.onOpen { try? reply.send(Result(data: "open")) } })
@@ -163,12 +165,12 @@ public final class Router: Sendable {
         let body: ListenerBody
     }
 
-    /// Calls `listener` with every message for the route `name`, or with `*` for any route, before it is answered. Answers
-    /// a token for ``unlisten(_:_:)``.
+    /// Calls `listener` with every message for the route `name`, or with `*` for any route, before it is answered.
+    /// Answers a token for ``unlisten(_:_:)``.
     ///
-    /// Only messages that have a route, and that no middleware has refused, are heard. Those who listen to the name come
-    /// first, then those who listen to `*`, each in the order they came; on the host's thread for a synchronous handler, in
-    /// the handler's task for another.
+    /// Only messages that have a route, and that no middleware has refused, are heard. Those who listen to the name
+    /// come first, then those who listen to `*`, each in the order they came; on the host's thread for a synchronous
+    /// handler, in the handler's task for another.
     @discardableResult
     public func listen(_ name: String, _ listener: @escaping ListenerBody) -> UInt64 {
         let key = name.lowercased()
@@ -194,8 +196,8 @@ public final class Router: Sendable {
 
     // MARK: Middleware
 
-    /// Puts `middleware` around the routes that `pattern` names: a route, or `fs.*` for all that begin with `fs.`, or `*`
-    /// for all. What was put first is outermost. See ``Middleware``.
+    /// Puts `middleware` around the routes that `pattern` names: a route, or `fs.*` for all that begin with `fs.`, or
+    /// `*` for all. What was put first is outermost. See ``Middleware``.
     public func use(_ middleware: some Middleware, for pattern: String = "*") {
         change { $0.middleware.append(Surrounding(pattern: RoutePattern(pattern), step: .sync(middleware))) }
     }

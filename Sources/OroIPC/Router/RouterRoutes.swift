@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 extension Router {
@@ -7,7 +9,8 @@ extension Router {
     public typealias AsyncHandler = @Sendable (Message) async throws -> Result
     /// Answers in chunks, from a task of its own, which is cancelled when the client gives the stream up or goes away.
     public typealias StreamHandler = @Sendable (Message, ReplyStream) async throws -> Void
-    /// Answers now or later, from wherever it likes; is called on the host's own thread. An error it throws is the answer.
+    /// Answers now or later, from wherever it likes; is called on the host's own thread. An error it throws is the
+    /// answer.
     public typealias ReplyHandler = @Sendable (Message, Reply) throws -> Void
 
     /// What answers a command: a ``SyncRoute``, an ``AsyncRoute``, a ``StreamRoute`` or a ``ReplyRoute``.

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 // Handlers with types of their own.
 //
-// A request that is not of the route's type never reaches the handler: the caller gets a `TypeError`, or an `EncodingError` when
-// the bytes are no value; both say where.
+// A request that is not of the route's type never reaches the handler: the caller gets a `TypeError`, or an
+// `EncodingError` when the bytes are no value; both say where.
 extension Router {
     /// Answers a route with `handler`, which runs on the host's thread: for what takes microseconds.
     @_disfavoredOverload

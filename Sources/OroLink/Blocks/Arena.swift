@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import Synchronization
 
@@ -74,8 +76,9 @@ import Synchronization
     /// A block of `count` bytes, at least one. Throws `noBlocks` when as many bytes are out as may be, or the peer
     /// maps as many memories as it does at once.
     ///
-    /// Also `busy` when the socket has no room, `system` when there is no memory or descriptor, and `overBudget` or `overQuota` when
-    /// the peer's share of this process's mappings, or the account that pays for memories, is used up: waiting does not help there.
+    /// Also `busy` when the socket has no room, `system` when there is no memory or descriptor, and `overBudget` or
+    /// `overQuota` when the peer's share of this process's mappings, or the account that pays for memories, is used up:
+    /// waiting does not help there.
     package func take(_ count: Int) throws(LinkError) -> OwnBlock {
         if generation != oro_generation() { throw .forked }
         guard count >= 0 else { throw .badOptions("a block has no \(count) bytes") }
@@ -128,7 +131,8 @@ import Synchronization
         }
     }
 
-    /// Lends a part of a block to the peer: what to write into the frame. It is followed by ``commit(_:)`` or ``takeBack(_:)``.
+    /// Lends a part of a block to the peer: what to write into the frame. It is followed by ``commit(_:)`` or
+    /// ``takeBack(_:)``.
     package func lend(_ block: OwnBlock, offset: Int, count: Int) throws(LinkError) -> Lent {
         try withArenaBooks { (books) throws(LinkError) in try books.lend(block.id, block.offset + offset, count) }
     }
@@ -143,8 +147,8 @@ import Synchronization
         try withArenaBooks { (books) throws(LinkError) in try books.lend(lease, offset, count) }
     }
 
-    /// The frame that names the loan is about to be seen by the peer: called when its last record has been filled, just before that is
-    /// committed. Until then the peer has nothing to give back.
+    /// The frame that names the loan is about to be seen by the peer: called when its last record has been filled, just
+    /// before that is committed. Until then the peer has nothing to give back.
     package func commit(_ lent: Lent) { books.withLock { $0.commit(lent.loan) } }
 
     /// What was lent has not been sent after all.
@@ -190,8 +194,8 @@ import Synchronization
     package var changes: Int { freed.load(ordering: .sequentiallyConsistent) }
 
     /// Calls `resume` once, soon after ``changes`` is not `seen` any more or the link is over; at once when that is so
-    /// already. The token takes it back. Whoever serves the link is told to look for returns, unless the caller does that
-    /// itself.
+    /// already. The token takes it back. Whoever serves the link is told to look for returns, unless the caller does
+    /// that itself.
     package func whenChanged(
         from seen: Int, isServed: Bool = false, _ resume: @escaping @Sendable () -> Void
     ) -> UInt64 {

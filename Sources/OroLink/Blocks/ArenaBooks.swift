@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 #if canImport(Glibc)
@@ -209,7 +211,8 @@ import CSupport
         }
         let key = ObjectIdentifier(memory)
         if let id = strangers[key] { return try lend(id, offset, count) }
-        // What the peer has given back makes room for it: whoever lends a new memory each time never runs out of loans first.
+        // What the peer has given back makes room for it: whoever lends a new memory each time never runs out of loans
+        // first.
         if slotsTaken >= peer.memories || bytesOut + memory.bytes > own.loanBytes { try collect() }
         guard bytesOut + memory.bytes <= own.loanBytes else {
             throw memory.bytes > own.loanBytes ? .tooLarge(bytes: memory.bytes, limit: own.loanBytes) : shortage
@@ -383,7 +386,8 @@ import CSupport
         }
     }
 
-    /// Tells the peer of memories that are gone, as far as the socket has room. Until then their slots are not used again.
+    /// Tells the peer of memories that are gone, as far as the socket has room. Until then their slots are not used
+    /// again.
     private mutating func tellUntold() {
         while let slot = untold.last {
             var packet = Packet(.forget)

@@ -1,17 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 
 /// Which stretches of which memories are taken, and which are free. Knows numbers only; counts in grains.
 ///
-/// A two-level segregated fit (Masmano, Ripoll, Crespo, Real, 2004): lists of free stretches by size, 16 for each power of
-/// two, and two levels of bits that say which lists are not empty. Taking and giving back are O(1), and neighbours that are
-/// free become one. The bookkeeping stands outside the memory, which a peer can read.
+/// A two-level segregated fit (Masmano, Ripoll, Crespo, Real, 2004): lists of free stretches by size, 16 for each power
+/// of two, and two levels of bits that say which lists are not empty. Taking and giving back are O(1), and neighbours
+/// that are free become one. The bookkeeping stands outside the memory, which a peer can read.
 ///
-/// What was given back waits a while as it is, before it joins its free neighbours, so that traffic of one size neither joins
-/// nor divides. Usually the newest is taken first: its lines are near. With ``rest`` the oldest is, and only after so much
-/// else was given back, that the peer's caches have let its lines go.
+/// What was given back waits a while as it is, before it joins its free neighbours, so that traffic of one size neither
+/// joins nor divides. Usually the newest is taken first: its lines are near. With ``rest`` the oldest is, and only
+/// after so much else was given back, that the peer's caches have let its lines go.
 ///
-/// What is wasted: a taken stretch is as long as was asked for. A free stretch is found when it is at least 1/16 longer than
-/// asked for, or the first of its list; so at most a sixteenth of it is passed over for being in the list below.
+/// What is wasted: a taken stretch is as long as was asked for. A free stretch is found when it is at least 1/16 longer
+/// than asked for, or the first of its list; so at most a sixteenth of it is passed over for being in the list below.
 struct BlockHeap {
     static let none: Int32 = -1
     private static let steps = 16
@@ -65,7 +67,8 @@ struct BlockHeap {
 
     // MARK: Stretches
 
-    /// A stretch of `count` grains, with one holder; `nil` when there is none, or, where it may grow, none that has rested.
+    /// A stretch of `count` grains, with one holder; `nil` when there is none, or, where it may grow, none that has
+    /// rested.
     mutating func take(_ count: Int, mayGrow: Bool = false) -> Int32? {
         if let id = takeRecent(count) { return id }
         if let id = find(count) { return cut(id, count) }

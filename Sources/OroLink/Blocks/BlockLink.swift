@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What the blocks of a link need of it.
 protocol BlockLink: AnyObject, Sendable {
     /// The process on the other side.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// The loans of one link: which block each is of, and how far it has come.
@@ -5,9 +7,9 @@ import CSupport
 ///     free ── take ──▶ taken ── lend ──▶ lent ── finish(by: .peer) ──▶ free
 ///                        └── finish(by: .sender) ──▶ free
 ///
-/// A loan is *taken* when its number is put into a frame, and *lent* just before the last record of that frame is committed: not
-/// sooner, so that a number which the peer guesses is refused, and not later, so that one which it has read never is.
-/// `tools/models/returns.pml` is the model.
+/// A loan is *taken* when its number is put into a frame, and *lent* just before the last record of that frame is
+/// committed: not sooner, so that a number which the peer guesses is refused, and not later, so that one which it has
+/// read never is. `tools/models/returns.pml` is the model.
 @safe struct Loans: ~Copyable {
     enum Party {
         /// This side, whose frame is not sent after all.

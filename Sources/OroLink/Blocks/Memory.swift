@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// A memfd with payloads, of this process: the blocks of an arena, or one payload that any link may carry.
@@ -40,8 +42,8 @@ import CSupport
         return (count + grain - 1) / grain * grain
     }
 
-    /// A new one of `bytes`, all of it allocated. Its size cannot change, and nobody but this process can write to it; with
-    /// `sealable` that is left for ``seal()``.
+    /// A new one of `bytes`, all of it allocated. Its size cannot change, and nobody but this process can write to it;
+    /// with `sealable` that is left for ``seal()``.
     package static func create(
         bytes: Int, huge: Bool = false, sealable: Bool = false, held: ResourceCharge? = nil
     ) throws(LinkError) -> OwnMemory {
@@ -60,8 +62,8 @@ import CSupport
         return OwnMemory(descriptor, mapping, bytes: bytes, isImmutable: false, held: held)
     }
 
-    /// An existing memfd, of which `number` stays the caller's. Seals whatever is not sealed yet: its size, and writing by
-    /// anybody when nobody has it mapped for writing, else new mappings for writing.
+    /// An existing memfd, of which `number` stays the caller's. Seals whatever is not sealed yet: its size, and writing
+    /// by anybody when nobody has it mapped for writing, else new mappings for writing.
     package static func adopt(_ number: Int32) throws(LinkError) -> OwnMemory {
         let size = oro_memfd_size(number)
         guard size > 0 else {
@@ -130,11 +132,12 @@ import CSupport
     /// What it counts for.
     private let charge: ResourceCharge?
 
-    /// A look costs some 10 to 50 ns for each page: so much is looked at before it is mapped, and the rest as it is used.
+    /// A look costs some 10 to 50 ns for each page: so much is looked at before it is mapped, and the rest as it is
+    /// used.
     private static let part = 4 << 20
 
-    /// UNTRUSTED: nothing is mapped before kind, seals and size have been seen, and nothing read before it is known that
-    /// its pages are there.
+    /// UNTRUSTED: nothing is mapped before kind, seals and size have been seen, and nothing read before it is known
+    /// that its pages are there.
     init(
         _ descriptor: consuming Descriptor, bytes: Int, isImmutable: Bool, charge: ResourceCharge? = nil
     ) throws(LinkError) {

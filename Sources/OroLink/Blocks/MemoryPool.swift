@@ -1,5 +1,7 @@
-/// Memories for payloads that many peers are shown, used for one payload after the other: a peer keeps a memory mapped that it
-/// knows, so the next payload in it costs neither side anything but the message.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Memories for payloads that many peers are shown, used for one payload after the other: a peer keeps a memory mapped
+/// that it knows, so the next payload in it costs neither side anything but the message.
 ///
 /// Those of one topic are never used for another: a peer sees everything that is written to a memory it was shown.
 // Sendable: everything is in `state`.
@@ -16,7 +18,8 @@ package final class MemoryPool: Sendable {
 
     package init(most: Int) { self.most = most }
 
-    /// A memory of at least `count` bytes, to be written by the caller alone. `nil`: the system has none, or too much is leased.
+    /// A memory of at least `count` bytes, to be written by the caller alone. `nil`: the system has none, or too much
+    /// is leased.
     package func take(_ count: Int, for topic: String) -> MemoryLease? {
         let bytes = OwnMemory.room(max(1, count), huge: false)
         let (found, mayMake) = state.withLock { state -> (OwnMemory?, Bool) in
@@ -44,7 +47,8 @@ package final class MemoryPool: Sendable {
     }
 }
 
-/// One payload in a memory of a pool. When nobody has this any more, no message here and no peer, the memory is free for the next.
+/// One payload in a memory of a pool. When nobody has this any more, no message here and no peer, the memory is free
+/// for the next.
 package final class MemoryLease: Sendable {
     package let memory: OwnMemory
     private let topic: String

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Bytes lent to the peer, as a frame says it.
 package struct Lent: Sendable {
     package let slot: UInt32

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 #if canImport(Glibc)
@@ -8,8 +10,8 @@ import CSupport
 
 /// The client's half of a handshake, in steps that never wait.
 ///
-/// Whoever drives it calls ``step()`` until that returns the link: first at once, then whenever ``descriptor`` is readable, and at
-/// ``nextStep`` at the latest.
+/// Whoever drives it calls ``step()`` until that returns the link: first at once, then whenever ``descriptor`` is
+/// readable, and at ``nextStep`` at the latest.
 // Sendable: used by one thread at a time, which hands it on whole.
 package final class ClientHandshake: @unchecked Sendable {
     private let limits: LinkLimits
@@ -40,8 +42,8 @@ package final class ClientHandshake: @unchecked Sendable {
         let start: UInt64
     }
 
-    /// With the host that listens under `name`. With `isIntroducible` the host may introduce the client to its other clients
-    /// (``Link/introductions``); with `takesDescriptors` it may pass on descriptors along with messages.
+    /// With the host that listens under `name`. With `isIntroducible` the host may introduce the client to its other
+    /// clients (``Link/introductions``); with `takesDescriptors` it may pass on descriptors along with messages.
     package init(
         _ name: String, folder: SocketFolder, limits: LinkLimits, isIntroducible: Bool = false,
         takesDescriptors: Bool = false, timeoutMilliseconds: Int32
@@ -80,8 +82,8 @@ package final class ClientHandshake: @unchecked Sendable {
         self.socket = consume socket
     }
 
-    /// Gets on as far as it can without waiting. `nil`: it is not the end yet. After an error it is over, and the socket is closed.
-    /// Throws `handshakeTimeout` after the deadline.
+    /// Gets on as far as it can without waiting. `nil`: it is not the end yet. After an error it is over, and the
+    /// socket is closed. Throws `handshakeTimeout` after the deadline.
     package func step() throws(LinkError) -> Link? {
         // What a forked child has is the parent's: nothing is said, read or closed here.
         if generation != oro_generation() { throw .forked }
@@ -101,8 +103,8 @@ package final class ClientHandshake: @unchecked Sendable {
                 takesDescriptors: takesDescriptors, watchesProcess: true, start: hello.start))
     }
 
-    /// The same until the end, in which it waits. Where the queue of the host is full the kernel keeps the order of those who
-    /// wait.
+    /// The same until the end, in which it waits. Where the queue of the host is full the kernel keeps the order of
+    /// those who wait.
     package func finish() throws(LinkError) -> Link {
         if let queue {
             take(try queue.folder.connect(queue.name, timeoutMilliseconds: milliseconds(until: deadline)))

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 #if canImport(Glibc)
@@ -93,8 +95,8 @@ package struct SocketFolder: Sendable {
         return ListeningSocket(socket: socket, file: file, name: name, process: oro_process_id())
     }
 
-    /// Whoever listens at the other end of `probe` has died. The kernel takes a process's io_uring down after the process,
-    /// and until then the ring's poll keeps the listening socket open.
+    /// Whoever listens at the other end of `probe` has died. The kernel takes a process's io_uring down after the
+    /// process, and until then the ring's poll keeps the listening socket open.
     private static func listenerIsDead(_ probe: Int32) -> Bool {
         var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
         guard unsafe oro_peer_credentials(probe, &pid, &uid, &gid) == 0 else { return false }
@@ -106,7 +108,8 @@ package struct SocketFolder: Sendable {
     }
 
     /// Removes the socket file of a host that stops, where it is still that host's: somebody may have removed it, and
-    /// another host have taken the name. The listening socket must still be open, so that its file's number is no other's.
+    /// another host have taken the name. The listening socket must still be open, so that its file's number is no
+    /// other's.
     package func remove(_ socket: borrowing ListeningSocket) {
         guard let path = try? socketPath(socket.name), let folder = try? open(create: false) else { return }
         _ = oro_lock_directory(folder.number)
@@ -170,8 +173,8 @@ package struct ListeningSocket: ~Copyable {
 
     package var number: Int32 { socket.number }
 
-    /// Nobody is accepted any more, in no process that has this socket: children that the host has forked have it too. In
-    /// such a child nothing.
+    /// Nobody is accepted any more, in no process that has this socket: children that the host has forked have it too.
+    /// In such a child nothing.
     package func shutDown() { if process == oro_process_id() { oro_socket_shutdown(socket.number) } }
 
     /// This process is the one that listens, and no child of it.

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// A message that comes in several records, as far as it has come. Belongs to the receiver's role.
 ///
-/// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing, unless memory for all of
-/// it is kept from another message, and is charged at once. Where the link's account has no room the rest of the message is dropped as it comes, and only its first bytes are handed over,
-/// so that whoever sent it can be told.
+/// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing, unless memory
+/// for all of it is kept from another message, and is charged at once. Where the link's account has no room the rest of
+/// the message is dropped as it comes, and only its first bytes are handed over, so that whoever sent it can be told.
 @safe package struct Assembly {
     private var memory: UnsafeMutableRawPointer?
     private var room = 0

@@ -1,13 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// Two clients of one host get a link of their own.
 ///
-/// The host *introduces* them: each is told who the other is. Each then makes its segment and a pair of sockets, and *offers*
-/// the segment and one end of the pair, by way of the host, which passes the packet on as it came. Whoever has the other's
-/// offer has the link. Nobody waits for anybody: what never comes is no link.
+/// The host *introduces* them: each is told who the other is. Each then makes its segment and a pair of sockets, and
+/// *offers* the segment and one end of the pair, by way of the host, which passes the packet on as it came. Whoever has
+/// the other's offer has the link. Nobody waits for anybody: what never comes is no link.
 ///
-/// Each reads, and polls, the end that it has made and never passed on: nobody else can hold its locks. To the other's it only
-/// sends, which waits for nothing, whoever else holds that end.
+/// Each reads, and polls, the end that it has made and never passed on: nobody else can hold its locks. To the other's
+/// it only sends, which waits for nothing, whoever else holds that end.
 ///
 /// All of it comes on the socket of a link, and belongs to the holder of its receiver's role.
 package protocol Introductions: AnyObject {
@@ -38,7 +40,8 @@ package struct IntroductionNews: ~Copyable {
 
 /// For the host.
 package enum Introduction {
-    /// Tells each of two peers of the other. False: it could not be done now, and whoever has heard of it hears of no offer.
+    /// Tells each of two peers of the other. False: it could not be done now, and whoever has heard of it hears of no
+    /// offer.
     package static func make(_ one: Link, _ other: Link, id: UInt64) throws(LinkError) -> Bool {
         guard try introduce(other.peer, to: one, id) else { return false }
         return try introduce(one.peer, to: other, id)
@@ -54,8 +57,8 @@ package enum Introduction {
         return try link.send(packet)
     }
 
-    /// Wakes whoever reads for the peer, also where that has armed nothing because it waits for nothing. A socket without room
-    /// has packets that wake it.
+    /// Wakes whoever reads for the peer, also where that has armed nothing because it waits for nothing. A socket
+    /// without room has packets that wake it.
     package static func nudge(_ link: Link) { _ = try? link.send(Packet(.nudge)) }
 
     /// Says that there will be no link.
@@ -86,8 +89,8 @@ package final class Introduced {
         var own: Segment.Own
     }
 
-    /// UNTRUSTED: what the host says. Throws `violation` for what no host of ours sends, and why memory or sockets could not be
-    /// made.
+    /// UNTRUSTED: what the host says. Throws `violation` for what no host of ours sends, and why memory or sockets
+    /// could not be made.
     package init(_ news: consuming IntroductionNews, limits: LinkLimits) throws(LinkError) {
         let packet = news.packet
         guard packet.bytes.count == 28, news.descriptors.count == 0 else {

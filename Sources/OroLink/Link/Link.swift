@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import Synchronization
 
 /// A connection of two processes: this side's segment and the peer's, the rings in both, and what wakes the peer.
 ///
-/// Sending: any thread (`LinkSending.swift`). Receiving, sleeping, and reading the socket: one thread at a time, the one
-/// that has the *receiver's role*; the owner of the link decides who that is (a host's reactor; a client's role lock).
-// Sendable: the immutable parts are constants; `outs[i]` belongs to whoever owns ring i (`owners`), `ins`, `sleeper` and
-// `ringMappings.in` to the holder of the receiver's role; the rest is atomic or in a mutex.
+/// Sending: any thread (`LinkSending.swift`). Receiving, sleeping, and reading the socket: one thread at a time, the
+/// one that has the *receiver's role*; the owner of the link decides who that is (a host's reactor; a client's role
+/// lock).
+// Sendable: the immutable parts are constants; `outs[i]` belongs to whoever owns ring i (`owners`), `ins`, `sleeper`
+// and `ringMappings.in` to the holder of the receiver's role; the rest is atomic or in a mutex.
 @usableFromInline
 @safe package final class Link: @unchecked Sendable {
     /// Random; the same on both sides. Not a number of the host's: nobody learns from it how many came before.
@@ -30,7 +33,8 @@ import Synchronization
     /// Those of the peer's; belongs to the receiver's role.
     var arrived = ArrivedDescriptors()
 
-    /// What pays for messages of the peer's that are kept. Set by the owner of the link before anything is read, and never again.
+    /// What pays for messages of the peer's that are kept. Set by the owner of the link before anything is read, and
+    /// never again.
     package var account = ByteAccount()
 
     /// The peer may be introduced to others.
@@ -219,8 +223,8 @@ import Synchronization
         unsafe UnsafeMutableRawPointer(waker).deallocate()
     }
 
-    /// A record may take a quarter of its ring: the reader gives room back in eighths, so it always comes to fit. And a message
-    /// of one record is no longer than any other may be.
+    /// A record may take a quarter of its ring: the reader gives room back in eighths, so it always comes to fit. And a
+    /// message of one record is no longer than any other may be.
     static func recordLimit(_ ringBytes: Int, _ messageBytes: Int) -> Int {
         min(ringBytes / 4 - Int(ORO_RECORD_HEADER_BYTES), messageBytes)
     }
@@ -241,8 +245,8 @@ extension Link {
     /// Why it is over.
     package var ending: LinkError? { isForeign ? .forked : reason.withLock { $0 } }
 
-    /// Ends the link, for the first reason given. The peer sees the socket close; own threads that sleep on it wake. Blocks
-    /// come back, and blocks of the peer's are given back no more.
+    /// Ends the link, for the first reason given. The peer sees the socket close; own threads that sleep on it wake.
+    /// Blocks come back, and blocks of the peer's are given back no more.
     package func end(_ why: LinkError) {
         if isForeign { return }
         halt(why)
@@ -292,9 +296,9 @@ extension Link {
         if unsafe oro_wake_wanted(waker, true) { unsafe oro_send_wake(outbox, attention) }
     }
 
-    /// Says this side sleeps. The caller then looks once more (``hasSomething(orRoomFor:in:)``), and disarms or waits for
-    /// the socket. False: this side has to stay awake, because the kernel could not do it now, or because it has to read
-    /// the socket first.
+    /// Says this side sleeps. The caller then looks once more (``hasSomething(orRoomFor:in:)``), and disarms or waits
+    /// for the socket. False: this side has to stay awake, because the kernel could not do it now, or because it has to
+    /// read the socket first.
     package func arm(room: Bool = false) -> Bool {
         guard readsSocketInTime() else { return false }
         // The sleeper belongs to the receiver's role, as does this call.

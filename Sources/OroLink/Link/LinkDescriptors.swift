@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 
-// Descriptors that go along with messages. They come over the socket, each with its number among all of its direction, before the
-// message that claims them by that number comes through a ring.
+// Descriptors that go along with messages. They come over the socket, each with its number among all of its direction,
+// before the message that claims them by that number comes through a ring.
 extension Link {
     /// Descriptors of one direction that were passed and are not known to have been let go by the other side.
     package static let descriptorsAtOnce = 64
@@ -14,8 +16,9 @@ extension Link {
         var end: UInt64 { first + UInt64(all.count) }
     }
 
-    /// Passes descriptors to the peer, of which this side keeps its own. Answers the number of the first; `nil`: the socket, or the
-    /// kernel, has no room for them now. The caller sees to it that messages claim them in the order of these calls.
+    /// Passes descriptors to the peer, of which this side keeps its own. Answers the number of the first; `nil`: the
+    /// socket, or the kernel, has no room for them now. The caller sees to it that messages claim them in the order of
+    /// these calls.
     package func pass(_ all: [PassedDescriptor]) throws(LinkError) -> UInt64? {
         try passed.withLock { (next) throws(LinkError) in
             let first = next
@@ -35,8 +38,8 @@ extension Link {
     /// How many were passed so far.
     package var passedDescriptors: UInt64 { passed.withLock { $0 } }
 
-    /// UNTRUSTED: the descriptors from number `first` on, which a message names. Those before them that no message has claimed are
-    /// closed: `skipped` is how many. With the receiver's role.
+    /// UNTRUSTED: the descriptors from number `first` on, which a message names. Those before them that no message has
+    /// claimed are closed: `skipped` is how many. With the receiver's role.
     package func claim(
         _ first: UInt64, count: Int
     ) throws(LinkError) -> (descriptors: [PassedDescriptor], skipped: Int) {

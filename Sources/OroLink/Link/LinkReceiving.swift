@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 // All of this belongs to the holder of the receiver's role.
 extension Link {
-    /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read. Ends early when the
-    /// clock (`oro_ticks`) has passed `end`; the next call begins with the next ring.
+    /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read. Ends early when
+    /// the clock (`oro_ticks`) has passed `end`; the next call begins with the next ring.
     ///
-    /// Throws when the peer broke the protocol, or when `body` throws; the link must then be ended. This is the path that
-    /// neither allocates nor calls the system (messages of one record).
+    /// Throws when the peer broke the protocol, or when `body` throws; the link must then be ended. This is the path
+    /// that neither allocates nor calls the system (messages of one record).
     @inlinable
     package func drain(
         limit: Int, until end: UInt64 = .max, _ body: (Incoming) throws(LinkError) -> Void
@@ -63,7 +65,8 @@ extension Link {
         return Int(most) / Int(ORO_RECORD_HEADER_BYTES) / limit + 1
     }
 
-    /// Polls for a message, `looks` times at most. The innermost loop of all waiting: every nanosecond in it is latency.
+    /// Polls for a message, `looks` times at most. The innermost loop of all waiting: every nanosecond in it is
+    /// latency.
     @inlinable
     package func linger(_ looks: Int) -> Bool {
         let rings = unsafe receiving.pointee.inCount
@@ -97,7 +100,8 @@ extension Link {
 
     /// Bytes of the peer's, to be read in place and given back.
     ///
-    /// UNTRUSTED: the numbers are those of a frame, copied. They must name bytes inside a memory that the peer has passed.
+    /// UNTRUSTED: the numbers are those of a frame, copied. They must name bytes inside a memory that the peer has
+    /// passed.
     package func borrow(_ lent: Lent) throws(LinkError) -> BorrowedBlock {
         let slot = Int(lent.slot)
         // Passed over the socket before the frame was written, but maybe not read yet.
@@ -115,7 +119,8 @@ extension Link {
         return BorrowedBlock(memory, returns, loan: lent.loan, offset: lent.offset, count: lent.count)
     }
 
-    /// The link is over: the peer's memories go, except for those somebody still reads in, and descriptors nobody has claimed.
+    /// The link is over: the peer's memories go, except for those somebody still reads in, and descriptors nobody has
+    /// claimed.
     package func forgetPeerMemories() {
         peerMemories = []
         arrived.all = []

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import Synchronization
 
@@ -130,8 +132,8 @@ extension Link {
 extension Link {
     /// Writes one record of `count` bytes that `fill` writes in place, the last bytes first, and wakes the peer.
     ///
-    /// `count` is at most ``recordLimit(of:)``. With `hold` the record, and all behind it, stay unseen until ``flush(_:)``.
-    /// Neither allocates nor, while the peer is awake, calls the system.
+    /// `count` is at most ``recordLimit(of:)``. With `hold` the record, and all behind it, stay unseen until
+    /// ``flush(_:)``. Neither allocates nor, while the peer is awake, calls the system.
     @inlinable
     package func write(
         _ ring: Int, count: Int, hold: Bool = false, _ fill: (UnsafeMutableRawPointer) -> Void

@@ -1,19 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import Synchronization
 
 // The socket of a link: wake packets, which say nothing but "look", and control packets, which announce something.
 //
-// To a poller every packet is an edge, read or not. So a wake packet need not be read when it wakes: those that have come are
-// read together, before they could fill the send buffer of the waker, whose next one would then be dropped. A peer counts in
-// its control page what it sends, before it sends it; the counts say when reading pays, and nothing depends on them
-// that is not the peer's own loss.
+// To a poller every packet is an edge, read or not. So a wake packet need not be read when it wakes: those that have
+// come are read together, before they could fill the send buffer of the waker, whose next one would then be dropped. A
+// peer counts in its control page what it sends, before it sends it; the counts say when reading pays, and nothing
+// depends on them that is not the peer's own loss.
 
 extension Link {
     /// Packets read in a turn; the others wait for the next.
     package static let packetsAtOnce = 32
     /// Most packets read for one thing that must be among them: more than a send buffer of the usual kind holds.
     private static let packetsAnnounced = 1024
-    /// Unread wake packets with which nobody goes to sleep. The smallest send buffer there is, 4 608 bytes, holds six packets.
+    /// Unread wake packets with which nobody goes to sleep. The smallest send buffer there is, 4 608 bytes, holds six
+    /// packets.
     static let wakesUnread: Int32 = 4
 
     // MARK: Sending. Any thread.
@@ -40,8 +43,8 @@ extension Link {
         unsafe oro_attention_control_messages(peerAttention) != receiving.pointee.controlsSeen
     }
 
-    /// The socket has told of something: reads it at the next look, unless it can only be a wake packet. Any thread may ask;
-    /// who does not have the receiver's role leaves the answer to its holder.
+    /// The socket has told of something: reads it at the next look, unless it can only be a wake packet. Any thread may
+    /// ask; who does not have the receiver's role leaves the answer to its holder.
     package func mustRead(hasHungUp: Bool) -> Bool {
         // SYNC: relaxed: the peer counts a packet before it is sent, and it was sent before the socket told of it.
         unsafe hasHungUp
@@ -60,8 +63,8 @@ extension Link {
         unsafe receiving.pointee.controlsSeen = oro_attention_control_messages(peerAttention) ^ 0x8000_0000
     }
 
-    /// Reads what the socket holds, at most `most` packets and one after `end` (`oro_ticks`): further rings, memories, wake
-    /// packets, or the end of the peer. What is left is news again.
+    /// Reads what the socket holds, at most `most` packets and one after `end` (`oro_ticks`): further rings, memories,
+    /// wake packets, or the end of the peer. What is left is news again.
     package func readSocket(most: Int = Link.packetsAtOnce, until end: UInt64 = .max) throws(LinkError) {
         // Before the packets: one that comes later is news again.
         let announced = unsafe oro_attention_control_messages(peerAttention)
@@ -98,8 +101,8 @@ extension Link {
 
     /// False: there are so many wake packets that they are to be read first.
     ///
-    /// UNTRUSTED: a count that cannot be costs a look at the socket for each sleep, and a peer that counts too few fills its
-    /// own send buffer.
+    /// UNTRUSTED: a count that cannot be costs a look at the socket for each sleep, and a peer that counts too few
+    /// fills its own send buffer.
     func readsSocketInTime() -> Bool {
         let unread = unsafe Int32(
             bitPattern: oro_attention_wake_packets(peerAttention) &- receiving.pointee.wakesRead)

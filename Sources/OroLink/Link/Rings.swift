@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// One ring this side writes. Belongs to one thread, or to a lock, at a time (``Link/withRing(shared:_:)``).
@@ -78,7 +80,8 @@ import CSupport
         case refused
     }
 
-    /// A message that did not come through a ring, in memory of 64 bytes more than `count`, which belongs to the receiver.
+    /// A message that did not come through a ring, in memory of 64 bytes more than `count`, which belongs to the
+    /// receiver.
     package init(owning memory: consuming PrivateMemory, count: Int) {
         unsafe self.init(ring: 0, bytes: UnsafeRawPointer(memory.release()), count: count, place: .owned)
     }

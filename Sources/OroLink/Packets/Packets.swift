@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 #if canImport(Glibc)
@@ -6,8 +8,8 @@ import CSupport
     import Musl
 #endif
 
-/// The packets that the socket carries: the handshake, and announcements of further rings and of memories. docs/wire-format.md has no
-/// part in them; all numbers are little-endian.
+/// The packets that the socket carries: the handshake, and announcements of further rings and of memories.
+/// docs/wire-format.md has no part in them; all numbers are little-endian.
 ///
 ///     hello    0 "OROI" · 4 u16 oldest version · 6 u16 newest version · 8 u64 features · 16 u64 ring key
 ///              24 u32 ring bytes · 28 u32 rings · 32 u64 message bytes
@@ -24,7 +26,8 @@ import CSupport
 ///     offer    0 "OROO" · 4 u32 0 · 8 to 56 as in hello · 56 u64 id         + segment, socket; neither: there is none
 ///     descriptors   0 "OROD" · 4 u32 0 · 8 u64 number of the first   + 1 to 4 descriptors for messages
 ///     nudge    0 "OROU": look at the rings, although nobody waits for anything
-///     wake     0 "OROY": look, you said that you sleep. One for each sleep; no control packet, and made in C (`oro_send_wake`)
+///     wake     0 "OROY": look, you said that you sleep. One for each sleep; no control packet, and made in C
+///              (`oro_send_wake`)
 struct Packet {
     static let capacity = 64
     static let mostDescriptors = Int(ORO_FDS_MAX)
@@ -75,9 +78,9 @@ extension Packet {
     /// UNTRUSTED: the next packet, with the descriptors it brought. More of them than belong to its kind, or too long a
     /// packet, is a violation.
     ///
-    /// It is looked at before it is taken. So no file is ever closed for good by the kernel on this thread, which could be
-    /// made to wait for that (`oro_closer.h`): what should not have come stays in the socket's queue, with which the closer
-    /// deals at the end of the link, and so does what there was no descriptor for.
+    /// It is looked at before it is taken. So no file is ever closed for good by the kernel on this thread, which could
+    /// be made to wait for that (`oro_closer.h`): what should not have come stays in the socket's queue, with which the
+    /// closer deals at the end of the link, and so does what there was no descriptor for.
     static func receive(from socket: borrowing Descriptor) throws(LinkError) -> Received {
         var bytes = [UInt8](repeating: 0, count: capacity)
         var descriptors = Descriptors()
@@ -116,8 +119,8 @@ extension Packet {
         }
     }
 
-    /// So many descriptors belong to a packet of this kind. Those of a handshake are looked at with the rest of it: another
-    /// version may have others.
+    /// So many descriptors belong to a packet of this kind. Those of a handshake are looked at with the rest of it:
+    /// another version may have others.
     private func mayBring(_ count: Int) -> Bool {
         switch kind {
         case .hello, .welcome: count <= Packet.mostDescriptors
@@ -284,8 +287,8 @@ package enum Ring {
         return nil
     }
 
-    /// What a side may accept as its longest message. Whatever the engine itself has to say fits into the least: an error with the
-    /// longest seq, the rows of as many ports as may go along. Lengths in frames have 32 bits.
+    /// What a side may accept as its longest message. Whatever the engine itself has to say fits into the least: an
+    /// error with the longest seq, the rows of as many ports as may go along. Lengths in frames have 32 bits.
     package static let messageBytes = 1 << 14...(1 << 32) - 1
 
     static let memories = 4...Int(ORO_MEMORIES_MAX)

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Deadlines of numbered things: setting, clearing and expiring one are O(1), and nothing is scanned.
 ///
-/// A hashed timing wheel (Varghese and Lauck, 1987, scheme 6) of 4 096 slots of one millisecond; a deadline further away
-/// is looked at once each turn of the wheel. Expires at most one millisecond late. Not thread-safe.
+/// A hashed timing wheel (Varghese and Lauck, 1987, scheme 6) of 4 096 slots of one millisecond; a deadline further
+/// away is looked at once each turn of the wheel. Expires at most one millisecond late. Not thread-safe.
 package struct DeadlineWheel {
     private static let slots = 4096
     private static let none = UInt32.max

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import Synchronization
 
@@ -174,15 +176,15 @@ package protocol ReactorService: AnyObject, Sendable {
     }
 
     /// One turn for a foreign event loop: does all there is to do, and leaves everything armed. Answers the nanoseconds
-    /// after which the next turn is due even if the descriptor stays silent; `nil` for never. Where there is more to do than
-    /// a turn takes, about a millisecond, it answers 0 and arms nothing.
+    /// after which the next turn is due even if the descriptor stays silent; `nil` for never. Where there is more to do
+    /// than a turn takes, about a millisecond, it answers 0 and arms nothing.
     package func turn() -> UInt64? {
         isForeign ? nil : running.withLock { _ in turnOnce() }
     }
 
-    /// One turn for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the idle
-    /// policy says and at most `nanoseconds`, and only then leaves everything armed, as ``turn()`` does. As soon as
-    /// something was done it answers 0, and nothing is armed: the caller sees what it was, and turns again.
+    /// One turn for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the
+    /// idle policy says and at most `nanoseconds`, and only then leaves everything armed, as ``turn()`` does. As soon
+    /// as something was done it answers 0, and nothing is armed: the caller sees what it was, and turns again.
     package func turn(lingering nanoseconds: UInt64) -> UInt64? {
         isForeign ? nil : running.withLock { _ in comes(within: nanoseconds) ? 0 : turnOnce() }
     }

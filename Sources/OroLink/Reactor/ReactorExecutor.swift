@@ -1,5 +1,7 @@
-/// Runs tasks on the thread that serves links: what a message brings goes on without another thread, a lock or a wake-up.
-/// Actors, too: ``serial``.
+// SPDX-License-Identifier: Apache-2.0
+
+/// Runs tasks on the thread that serves links: what a message brings goes on without another thread, a lock or a
+/// wake-up. Actors, too: ``serial``.
 ///
 /// ```swift
 /// await withTaskExecutorPreference(client.executor) {
@@ -7,8 +9,8 @@
 /// }
 /// ```
 ///
-/// Links are served between two jobs, not during one: what computes for long, or blocks, belongs elsewhere. Once the thread
-/// has ended, jobs run one after another on Swift's own threads; none is lost.
+/// Links are served between two jobs, not during one: what computes for long, or blocks, belongs elsewhere. Once the
+/// thread has ended, jobs run one after another on Swift's own threads; none is lost.
 public final class ReactorExecutor: TaskExecutor, Sendable {
     package let jobs: ReactorJobs
     /// For actors.
@@ -38,7 +40,8 @@ public final class ReactorExecutor: TaskExecutor, Sendable {
 /// host.router.map("sessions") { _ in Result(data: .int(Int64(sessions.assumeIsolated { $0.count }))) }
 /// ```
 ///
-/// A host's synchronous handlers run on that thread, so the state of such an actor is theirs without a lock or an `await`.
+/// A host's synchronous handlers run on that thread, so the state of such an actor is theirs without a lock or an
+/// `await`.
 public final class ReactorSerialExecutor: SerialExecutor, Sendable {
     private let jobs: ReactorJobs
 

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import DequeModule
 import Synchronization
 
 /// The jobs of tasks and actors that are to run on a reactor's thread.
-// Sendable: `state` belongs to the reactor's thread, and once that has ended to whoever closes; the rest is atomic or locked.
+// Sendable: `state` belongs to the reactor's thread, and once that has ended to whoever closes; the rest is atomic or
+// locked.
 @safe package final class ReactorJobs: @unchecked Sendable {
     /// A job, and whether it is an actor's: the runtime wants to know on which of the two executors it runs.
     private struct Entry {
@@ -95,8 +98,8 @@ import Synchronization
     /// Whether jobs wait for the thread that asks: whoever polls in one of them holds them up.
     package var hasOthers: Bool { hasHere || hasFar.load(ordering: .relaxed) }
 
-    /// Runs the jobs that are there now, until the clock (`oro_ticks`) has passed `end`; what is left, and what they add, is for
-    /// the next turn.
+    /// Runs the jobs that are there now, until the clock (`oro_ticks`) has passed `end`; what is left, and what they
+    /// add, is for the next turn.
     func run(until end: UInt64) {
         if unsafe state.pointee.current.isEmpty { take() }
         while unsafe state.pointee.ran < state.pointee.current.count {
@@ -123,8 +126,8 @@ import Synchronization
         unsafe swap(&state.pointee.current, &state.pointee.near)
     }
 
-    /// What `resume` puts on this executor, for the caller to ``run(_:)`` at once in place of the next turn; `nil` when it
-    /// put nothing there. On the thread.
+    /// What `resume` puts on this executor, for the caller to ``run(_:)`` at once in place of the next turn; `nil` when
+    /// it put nothing there. On the thread.
     @inline(__always)
     package func catchJob(_ resume: () -> Void) -> UnownedJob? {
         unsafe state.pointee.isCatching = true
@@ -147,7 +150,8 @@ import Synchronization
 
     // MARK: After the thread
 
-    /// The thread runs no more jobs: what is left, and what still comes, runs elsewhere. On the thread, or once it has ended.
+    /// The thread runs no more jobs: what is left, and what still comes, runs elsewhere. On the thread, or once it has
+    /// ended.
     func close() {
         isOpen.store(false, ordering: .sequentiallyConsistent)
         let left = unsafe state.pointee.current[state.pointee.ran...] + state.pointee.near

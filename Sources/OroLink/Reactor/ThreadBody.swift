@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 
 #if canImport(Glibc)
@@ -8,8 +10,8 @@ import Synchronization
 
 /// What a thread runs from its start to its end, as itself or inside a task.
 ///
-/// Inside a task it sees the task-local values of whoever made it, as the tasks that it makes do, and they have that task's
-/// priority.
+/// Inside a task it sees the task-local values of whoever made it, as the tasks that it makes do, and they have that
+/// task's priority.
 package final class ThreadBody: TaskExecutor, Sendable {
     private let body: @Sendable () -> Void
     /// The only job of the task, which runs `body`.

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Synchronization
 
-/// The private memory that one peer makes this process keep: messages that nobody has taken yet or that a handler holds, messages
-/// whose end has not come, names, and what waits because the peer does not read.
+/// The private memory that one peer makes this process keep: messages that nobody has taken yet or that a handler
+/// holds, messages whose end has not come, names, and what waits because the peer does not read.
 ///
-/// Memory is charged where it is made and released where it dies, on whatever thread, so every queue between the two is bounded
-/// without a limit of its own. The accounts of one host share a ``Total``. Each has a little of it for good, and takes more in
-/// portions: a charge is one addition to a number that belongs to this peer alone.
+/// Memory is charged where it is made and released where it dies, on whatever thread, so every queue between the two is
+/// bounded without a limit of its own. The accounts of one host share a ``Total``. Each has a little of it for good,
+/// and takes more in portions: a charge is one addition to a number that belongs to this peer alone.
 // Sendable: all that changes is atomic or in a mutex.
 package final class ByteAccount: Sendable {
     /// What all accounts of one host may hold together.
@@ -17,8 +19,8 @@ package final class ByteAccount: Sendable {
         private let shared: Int
         private let taken = Atomic<Int>(0)
 
-        /// `accounts` is how many there are at once, `own` what each is to have for good: less, where a quarter of the limit is not
-        /// enough for that.
+        /// `accounts` is how many there are at once, `own` what each is to have for good: less, where a quarter of the
+        /// limit is not enough for that.
         package init(limit: Int, own: Int, accounts: Int) {
             self.limit = limit
             self.own = min(own, limit / 4 / max(1, accounts))
@@ -30,8 +32,9 @@ package final class ByteAccount: Sendable {
 
         /// Takes `more` bytes for an account that then has `whole` of those that all share.
         ///
-        /// No account may have more than a quarter of what is left: so one alone gets a fifth, and of those who come one after
-        /// another, each takes all that it can get, and give nothing back, the tenth still finds an eighth of what the first did.
+        /// No account may have more than a quarter of what is left: so one alone gets a fifth, and of those who come
+        /// one after another, each takes all that it can get, and give nothing back, the tenth still finds an eighth of
+        /// what the first did.
         fileprivate func take(_ more: Int, whole: Int) -> Bool {
             var seen = taken.load(ordering: .relaxed)
             while true {
@@ -102,7 +105,8 @@ package final class ByteAccount: Sendable {
     package func tryCharge(_ bytes: Int) -> Bool { charge(bytes, isTrial: true) }
 
     private func charge(_ bytes: Int, isTrial: Bool) -> Bool {
-        // SYNC: relaxed: the number stands for itself. A charge that comes while the reserve shrinks is put right by the next.
+        // SYNC: relaxed: the number stands for itself. A charge that comes while the reserve shrinks is put right by
+        // the next.
         let now = used.add(bytes, ordering: .relaxed).newValue
         if now <= taken.load(ordering: .relaxed) { return true }
         return chargeSlowly(bytes, isTrial)
@@ -160,8 +164,8 @@ package final class ByteAccount: Sendable {
 
     /// Why the last charge was refused.
     ///
-    /// A peer that was told so and sends as much again as it may hold breaks the protocol. That is not so where the total is used
-    /// up, which others may have done.
+    /// A peer that was told so and sends as much again as it may hold breaks the protocol. That is not so where the
+    /// total is used up, which others may have done.
     package var refusal: LinkError {
         let bytes = lastRefused.load(ordering: .relaxed)
         guard isLimitReached.load(ordering: .relaxed) else {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What ended a link, or kept one from being made.
 public enum LinkError: Error, Hashable, Sendable {
     /// Nobody listens under this name. `path` is the socket that was tried.
@@ -20,8 +22,8 @@ public enum LinkError: Error, Hashable, Sendable {
     case goodbye(String)
     /// This side closed the link.
     case closed
-    /// The client or host was made by the process that this one was forked from, and is that process's alone. A child makes its
-    /// own.
+    /// The client or host was made by the process that this one was forked from, and is that process's alone. A child
+    /// makes its own.
     case forked
     /// A message of `bytes` is longer than the peer accepts.
     case tooLarge(bytes: Int, limit: Int)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Bounds of a link. Both sides have their own; the peer is told what concerns it.
 public struct LinkLimits: Sendable, Hashable {
     /// Bytes of each ring this side writes: a power of two from 4 096 to 67 108 864.
@@ -6,8 +8,8 @@ public struct LinkLimits: Sendable, Hashable {
     public var rings = 8
     /// Longest message in bytes, its value, headers and a payload that is copied together.
     public var messageBytes = (64 << 20) + (64 << 10)
-    /// Longest payload in bytes that the peer may lend instead: 4 096 to 2^46. It lies in the peer's memory, and costs this
-    /// side addresses.
+    /// Longest payload in bytes that the peer may lend instead: 4 096 to 2^46. It lies in the peer's memory, and costs
+    /// this side addresses.
     public var payloadBytes = 1 << 40
     /// Most blocks of the peer's that this side has at once: a power of two from 512 to 1 048 576.
     public var loans = 1 << 14

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import Synchronization
 
 /// A value that one thread at a time may use.
 ///
-/// A `Mutex`, whose hand-overs ThreadSanitizer can see: the library that `Mutex` comes in is not instrumented, and without
-/// this every locked value would look like a race. Outside the sanitizer it costs one branch.
+/// A `Mutex`, whose hand-overs ThreadSanitizer can see: the library that `Mutex` comes in is not instrumented, and
+/// without this every locked value would look like a race. Outside the sanitizer it costs one branch.
 @usableFromInline
 package struct Locked<Value: ~Copyable>: ~Copyable {
     @usableFromInline let mutex: Mutex<Value>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// A segment, or other shared memory, in this process's address space: unmapped when the owner goes.
@@ -126,8 +128,8 @@ package enum Segment {
         return try Mapping(fd, head: head, ring: ring, writable: false)
     }
 
-    /// UNTRUSTED: `fd` is a memfd of exactly `bytes`, and sealed: nobody can change its size, punch holes, or map it for
-    /// writing anew; with `isImmutable` nobody can write to it at all.
+    /// UNTRUSTED: `fd` is a memfd of exactly `bytes`, and sealed: nobody can change its size, punch holes, or map it
+    /// for writing anew; with `isImmutable` nobody can write to it at all.
     package static func verify(_ fd: borrowing Descriptor, bytes: Int, isImmutable: Bool) throws(LinkError) {
         switch oro_memfd_verify(fd.number, UInt64(bytes), isImmutable) {
         case Int32(ORO_FD_OK): return
@@ -138,8 +140,8 @@ package enum Segment {
         }
     }
 
-    /// UNTRUSTED: after ``verify(_:bytes:isImmutable:)``. Every page of this part is there: reading it takes no memory of
-    /// ours, now or later.
+    /// UNTRUSTED: after ``verify(_:bytes:isImmutable:)``. Every page of this part is there: reading it takes no memory
+    /// of ours, now or later.
     package static func lookForHoles(_ fd: borrowing Descriptor, from offset: Int, count: Int) throws(LinkError) {
         switch oro_memfd_present(fd.number, UInt64(offset), UInt64(count)) {
         case Int32(ORO_FD_OK): return

@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
-/// What a descriptor may be that goes along with a message: what can be read, written and closed, and gives no way to anything else.
+/// What a descriptor may be that goes along with a message: what can be read, written and closed, and gives no way to
+/// anything else.
 public enum DescriptorKind: Sendable, Hashable {
     /// A regular file; memory of `memfd_create` is one.
     case file
@@ -37,7 +40,8 @@ package struct DescriptorRefusal: Error, CustomStringConvertible {
     private let descriptor: Descriptor
     package let kind: DescriptorKind
 
-    /// Takes it over; one of a wrong kind is closed. Its file may be anybody's, so that it is closed where that may wait.
+    /// Takes it over; one of a wrong kind is closed. Its file may be anybody's, so that it is closed where that may
+    /// wait.
     package init(_ descriptor: consuming Descriptor, _ charge: ResourceCharge? = nil) throws(DescriptorRefusal) {
         let received = Descriptor(descriptor.release(), .received, charge)
         kind = try DescriptorKind.of(received.number)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// Who a peer is, as the kernel reports it for the socket (`SO_PEERCRED`).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 #if canImport(Glibc)
@@ -53,7 +55,8 @@ public enum WakeBackend: String, Sendable, Hashable, CaseIterable {
     /// Readable when there is something to wait for.
     package var descriptor: Int32 { unsafe oro_poller_descriptor(handle) }
 
-    /// Watches `fd` from now on: an edge each time something comes. Throws when the kernel, or memory, has no room for it.
+    /// Watches `fd` from now on: an edge each time something comes. Throws when the kernel, or memory, has no room for
+    /// it.
     package func add(_ fd: Int32, key: UInt64) throws(LinkError) {
         let status = unsafe oro_poller_add(handle, fd, key)
         if status < 0 { throw .system(call: "poll", errno: -status) }
@@ -68,8 +71,8 @@ public enum WakeBackend: String, Sendable, Hashable, CaseIterable {
     /// Events told in one call.
     private static let most = 64
 
-    /// Waits at most `nanoseconds` and calls `body` with what has happened. True: there may be more. `isCancellable`: the thread
-    /// may be cancelled meanwhile, with epoll; the caller has said what is to be done then.
+    /// Waits at most `nanoseconds` and calls `body` with what has happened. True: there may be more. `isCancellable`:
+    /// the thread may be cancelled meanwhile, with epoll; the caller has said what is to be done then.
     @discardableResult
     package func wait(_ nanoseconds: UInt64, isCancellable: Bool = false, _ body: (Event) -> Void) -> Bool {
         unsafe withUnsafeTemporaryAllocation(of: oro_poller_event.self, capacity: Poller.most) { events in

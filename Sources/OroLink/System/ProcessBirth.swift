@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 
 /// The process in which something was made. A forked child has a copy of it that must not be used: see `oro_fork.h`.

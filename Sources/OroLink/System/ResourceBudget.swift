@@ -1,4 +1,7 @@
-/// How much of what the system has little of the peers of a host may hold: descriptors, mappings, unfinished handshakes.
+// SPDX-License-Identifier: Apache-2.0
+
+/// How much of what the system has little of the peers of a host may hold: descriptors, mappings, unfinished
+/// handshakes.
 ///
 /// All of them together have a limit, and each user and each process has a share of it, so that none of them can take
 /// everything. What somebody holds is charged when it is made or received, and released when it is closed or unmapped.

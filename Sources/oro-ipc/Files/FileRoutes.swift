@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTool
 import Glibc
 import OroIPC
@@ -6,8 +8,8 @@ import OroTool
 /// The routes `fs.stat`, `fs.readdir` and `fs.readFile`, all below one folder.
 ///
 /// `path` is relative to that folder: a string, or bytes where a name is not UTF-8. `fs.stat` takes
-/// microseconds and answers on the host's thread. The others answer from tasks: a large directory or file, or one on a slow disk,
-/// must not keep the host from other clients.
+/// microseconds and answers on the host's thread. The others answer from tasks: a large directory or file, or one on a
+/// slow disk, must not keep the host from other clients.
 struct FileRoutes: Sendable {
     let root: RootFolder
 
@@ -23,7 +25,8 @@ struct FileRoutes: Sendable {
         router.map("fs.readFile", async: { try await readFile($0) })
     }
 
-    /// `{path, follow}`: the size, type, … of what `path` stands for, or with `follow: false` of a symbolic link itself.
+    /// `{path, follow}`: the size, type, … of what `path` stands for, or with `follow: false` of a symbolic link
+    /// itself.
     private func stat(_ message: Message) throws(IPCError) -> Result {
         let path = try path(message)
         let follow = message["follow"]?.bool ?? true

@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 import Foundation
 import OroIPC
 import Testing
 
-// The tables of errors, one row a case. Left out: stack traces and the `caller` argument (a Swift error has no stack), the
-// property `signal` of an AbortError (an error here is a value), subclassing (ModuleNotFoundError is a class of its own).
+// The tables of errors, one row a case. Left out: stack traces and the `caller` argument (a Swift error has no stack),
+// the property `signal` of an AbortError (an error here is a value), subclassing (ModuleNotFoundError is a class of its
+// own).
 struct ErrorTests {
     // MARK: Classes
 

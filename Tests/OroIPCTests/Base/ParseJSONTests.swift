@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroIPC
 import Testing
 
 // The table of the behaviour's section 2.2. Of JavaScript's conversions of other things to text before they are parsed
-// ("undefined", "[object Object]", "1,2,3") nothing is left in Swift, where the argument is a text. Integers are exact, where
-// JavaScript rounds them to a double.
+// ("undefined", "[object Object]", "1,2,3") nothing is left in Swift, where the argument is a text. Integers are exact,
+// where JavaScript rounds them to a double.
 @Suite("parseJSON")
 struct ParseJSONTests {
     struct Row: CustomTestStringConvertible, Sendable {

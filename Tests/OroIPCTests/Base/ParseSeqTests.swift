@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import BigInt
 import OroIPC
 import Testing
 
-// The table of the behaviour's section 4, both columns. Left out: `undefined`, which is the absence of a value in Swift, and
-// options that are not what they should be (`{bigint: 1}`): the two columns are two functions.
+// The table of the behaviour's section 4, both columns. Left out: `undefined`, which is the absence of a value in
+// Swift, and options that are not what they should be (`{bigint: 1}`): the two columns are two functions.
 @Suite("parseSeq")
 struct ParseSeqTests {
     struct Row: CustomTestStringConvertible, Sendable {

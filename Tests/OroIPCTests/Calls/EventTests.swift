@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
@@ -7,14 +9,14 @@ import Testing
 
 @testable import OroIPC
 
-// Events: rows of sections 11.11, 18.5 and 18.6 of the module's description, and what two honest sides cannot show. What goes between processes is in
-// the conformance suite.
+// Events: rows of sections 11.11, 18.5 and 18.6 of the module's description, and what two honest sides cannot show.
+// What goes between processes is in the conformance suite.
 //
 // Left out:
 // - 11.11 "returns a promise of undefined", "after ready": there is nothing to wait for, a client is connected.
 //   "passed by reference": a Value is a value. `options.detail`: Swift's `emit` has no options to override it with.
-// - 18.5: storing bytes under an id with a ttl, the route `queuedResponse` and its NotFoundError, workers: a push carries its
-//   bytes. "A failed fetch becomes an `error` event": there is nothing to fetch.
+// - 18.5: storing bytes under an id with a ttl, the route `queuedResponse` and its NotFoundError, workers: a push
+//   carries its bytes. "A failed fetch becomes an `error` event": there is nothing to fetch.
 // - 18.6: special cases of windows.
 @Suite("Events")
 final class EventTests {

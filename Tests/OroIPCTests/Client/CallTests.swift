@@ -1,14 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroConformance
 import OroIPC
 import Synchronization
 import Testing
 
-// Which call has what: sections 3, 11.1 and 11.5 of the module's description, every function of the module with every way to fail. Shapes of answers
-// (11.7), the cache (11.9), timeouts' texts and the seqs that failures use up are among the behaviours of the conformance suite.
+// Which call has what: sections 3, 11.1 and 11.5 of the module's description, every function of the module with every
+// way to fail. Shapes of answers (11.7), the cache (11.9), timeouts' texts and the seqs that failures use up are among
+// the behaviours of the conformance suite.
 //
-// Left out: what makes a call slow or different in a browser: `ready` first (a client is connected), the nonce, the extension handler
-// (11.8), the XHR patch (11.10), HTTP's statuses (11.7). `sendSync` repairs no arguments (11.6): types tell a body from options.
-// Without a value none is sent, where the module's `sendSync` sends an empty text.
+// Left out: what makes a call slow or different in a browser: `ready` first (a client is connected), the nonce, the
+// extension handler (11.8), the XHR patch (11.10), HTTP's statuses (11.7). `sendSync` repairs no arguments (11.6):
+// types tell a body from options. Without a value none is sent, where the module's `sendSync` sends an empty text.
 @Suite("Calls", .timeLimit(.minutes(1)))
 struct CallTests {
     enum Verb: String, CaseIterable { case send, sendSync, request, write }

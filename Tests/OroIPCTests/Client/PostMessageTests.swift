@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroConformance
 import OroIPC
 import Testing
 
-// `postMessage` of section 10.2 of the module's description. What an answer looks like, and the seq -1, is in ResolveTests.
+// `postMessage` of section 10.2 of the module's description. What an answer looks like, and the seq -1, is in
+// ResolveTests.
 //
-// Left out: targets 1 to 3, `top`, and the relay of workers (10.3), which are a browser's: there is one target, the host. "its
-// return value returned": it has none. A transfer list: Swift hands nothing over; bytes are shared. Without a target the error is a
-// `NetworkError`, as of every call, that says what to do.
+// Left out: targets 1 to 3, `top`, and the relay of workers (10.3), which are a browser's: there is one target, the
+// host. "its return value returned": it has none. A transfer list: Swift hands nothing over; bytes are shared. Without
+// a target the error is a `NetworkError`, as of every call, that says what to do.
 @Suite("postMessage", .timeLimit(.minutes(1)))
 struct PostMessageTests {
     /// What the host got of messages.

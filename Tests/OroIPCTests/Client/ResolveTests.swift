@@ -1,15 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroConformance
 import OroIPC
 import Synchronization
 import Testing
 
-// Replies by seq: `resolve` of sections 11.11, all of 11.12 and 18.4 of the module's description, one test or argument each.
+// Replies by seq: `resolve` of sections 11.11, all of 11.12 and 18.4 of the module's description, one test or argument
+// each.
 //
 // Left out:
-// - 11.12 "two in-flight `send`s with the same caller-given seq: the first reply completes both": a second request with a seq in
-//   flight is refused (below). "HTTP 404 with body", the inserted `/` before `?`: there is no HTTP here, the error is the same.
-// - 18.4 "seq '' is replaced by '-1'": a `Seq` is a number. "percent-decoded text": values travel as such. The state argument is
-//   the result's `status`. What a result without data gives follows Q 34, not the table.
+// - 11.12 "two in-flight `send`s with the same caller-given seq: the first reply completes both": a second request with
+//   a seq in flight is refused (below). "HTTP 404 with body", the inserted `/` before `?`: there is no HTTP here, the
+//   error is the same.
+// - 18.4 "seq '' is replaced by '-1'": a `Seq` is a number. "percent-decoded text": values travel as such. The state
+//   argument is the result's `status`. What a result without data gives follows Q 34, not the table.
 @Suite("Replies by seq", .timeLimit(.minutes(1)))
 struct ResolveTests {
     // MARK: 18.4

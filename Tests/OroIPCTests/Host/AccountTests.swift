@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
@@ -120,7 +122,8 @@ struct AccountTests {
         try await until("it is let go of") { host.statistics.receivedBytes == 0 }
     }
 
-    @Test("what gives back or says what a client listens to is taken, however full its account", .timeLimit(.minutes(1)))
+    @Test(
+        "what gives back or says what a client listens to is taken, however full its account", .timeLimit(.minutes(1)))
     func control() throws {
         let (host, _) = try makeHost(perLink: megabyte)
         defer { host.stop() }

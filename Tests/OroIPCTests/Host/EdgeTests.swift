@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import CTestSupport
 import Foundation
@@ -49,7 +51,8 @@ struct EdgeTests {
 
     // MARK: Closing what a peer has passed
 
-    /// A packet with a socket that lingers for a minute, whose last descriptor it has: `host` does not look at it before.
+    /// A packet with a socket that lingers for a minute, whose last descriptor it has: `host` does not look at it
+    /// before.
     private func sendLingering(
         _ socket: Int32, _ packet: [UInt8], behind other: [UInt8] = [], to host: Host? = nil, nobodyReads: Bool = false
     ) throws -> Int32 {
@@ -289,7 +292,8 @@ struct EdgeTests {
         let good = try connect()
         #expect(good.sendSync("ping").isOK)
         let limit = Int32(RLIMIT_NOFILE.rawValue)
-        // The lowest number that is free is the limit, as soon as what the handshake opened for itself is closed: not one more.
+        // The lowest number that is free is the limit, as soon as what the handshake opened for itself is closed: not
+        // one more.
         func lowestFree() -> Int {
             let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(host.pid)/fd")) ?? []
             let used = Set(numbers.compactMap { Int($0) })

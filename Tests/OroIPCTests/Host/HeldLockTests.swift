@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
@@ -5,8 +7,8 @@ import Testing
 
 @testable import OroIPC
 
-/// A peer that holds a lock of the kernel's for as long as it likes holds nobody but itself. A host that waits for it answers
-/// nobody any more, and these tests do not end.
+/// A peer that holds a lock of the kernel's for as long as it likes holds nobody but itself. A host that waits for it
+/// answers nobody any more, and these tests do not end.
 @Suite("Held locks", .serialized, .timeLimit(.minutes(1)))
 struct HeldLockTests {
     enum Held: CaseIterable {

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroIPC
 import Synchronization
 import Testing
 
-/// A host that answers nothing by itself, and a client of it. Its routes tell of each request that has come: `held`, to be answered
-/// with a `Reply`, `task` and `here`, whose handlers wait until they are cancelled, and `chunks`, which answers in chunks.
+/// A host that answers nothing by itself, and a client of it. Its routes tell of each request that has come: `held`, to
+/// be answered with a `Reply`, `task` and `here`, whose handlers wait until they are cancelled, and `chunks`, which
+/// answers in chunks.
 final class HeldRequests: Sendable {
     struct Arrival: Sendable {
         let client: ConnectedClient

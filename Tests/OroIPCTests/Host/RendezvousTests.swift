@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
@@ -233,7 +235,8 @@ struct RendezvousTests {
         for client in clients { #expect(client.sendSync("ping").err?.name == "NetworkError") }
     }
 
-    /// The turns of a loop whose clients post without pause. A turn that does not end before they do does not end at all.
+    /// The turns of a loop whose clients post without pause. A turn that does not end before they do does not end at
+    /// all.
     @Test(
         "a turn ends while clients flood, and says that there is more", .timeLimit(.minutes(1)),
         arguments: WakeBackend.allCases)

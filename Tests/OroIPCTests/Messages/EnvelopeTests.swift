@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Testing
 
 @testable import OroIPC
 
 // The rows of section 18.2 of the module's description.
 //
-// Left out: `seq` "-1" by default and `queuedResponse` (a push and its bytes have ways of their own); "response headers are
-// copied to the result headers" (`Result.headers` are those of the result); Err and Data are Swift's initializers.
+// Left out: `seq` "-1" by default and `queuedResponse` (a push and its bytes have ways of their own); "response headers
+// are copied to the result headers" (`Result.headers` are those of the result); Err and Data are Swift's initializers.
 @Suite("Envelopes")
 struct EnvelopeTests {
     private func error(_ message: String) -> Result { Result(err: IPCError(message: message)) }

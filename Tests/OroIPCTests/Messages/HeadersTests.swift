@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OrderedCollections
 import OroIPC
 import Testing
 
-// The table of `Headers`, one row a case. Left out, since Swift has no such thing: a fetch `Response`, an XHR (they give
-// their headers as a text), a `Map` and `URLSearchParams` (dictionaries and pairs do), functions. Bytes, which the module
-// would spread into an entry for each, are a text here.
+// The table of `Headers`, one row a case. Left out, since Swift has no such thing: a fetch `Response`, an XHR (they
+// give their headers as a text), a `Map` and `URLSearchParams` (dictionaries and pairs do), functions. Bytes, which the
+// module would spread into an entry for each, are a text here.
 struct HeadersTests {
     typealias Row = (input: Value?, entries: [String])
 

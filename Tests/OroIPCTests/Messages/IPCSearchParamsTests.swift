@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroConformance
 import OroIPC
 import Testing
 
-// The table of the behaviour's section 9. Left out: parameters of workers and of documents' meta tags, which only realms
-// with these have; class instances, Maps and symbols; keys that look like numbers, which JavaScript sorts. As its section 20 asks,
-// arrays and objects are JSON.
+// The table of the behaviour's section 9. Left out: parameters of workers and of documents' meta tags, which only
+// realms with these have; class instances, Maps and symbols; keys that look like numbers, which JavaScript sorts. As
+// its section 20 asks, arrays and objects are JSON.
 @Suite("IPCSearchParams", .serialized)
 struct IPCSearchParamsTests {
     struct Row: CustomTestStringConvertible, Sendable {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import OroConformance
 import OroIPC
@@ -5,9 +7,9 @@ import OroLink
 import TestGenerators
 import Testing
 
-// Messages through a link, and what a host reads of them: the behaviour's sections 7 and 18.1. Of the latter are left out: the
-// original host's own reading of queries (keys stay encoded, parts without `=` are dropped, the last of several counts), as one
-// rule for both sides holds here, and `isHTTP` and `cancel`, which belong to its web view.
+// Messages through a link, and what a host reads of them: the behaviour's sections 7 and 18.1. Of the latter are left
+// out: the original host's own reading of queries (keys stay encoded, parts without `=` are dropped, the last of
+// several counts), as one rule for both sides holds here, and `isHTTP` and `cancel`, which belong to its web view.
 @Suite("Messages through a link", .serialized)
 struct MessageLinkTests {
     /// A host that keeps the last message, and a client of it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import OroIPC
 import OroIPCFoundation
@@ -5,13 +7,14 @@ import Testing
 
 // The tables of the behaviour's section 7, with the corrections of its section 20.
 //
-// Left out, as Swift has nothing like it: enumerable properties, spreading and assignment to accessors (7.1; `summary` is the
-// snapshot), symbols and cyclic values (7.5), and inputs and parameters that are `undefined`, Maps, URLSearchParams of
-// another kind, or objects without a prototype (7.3). `{}` as input gives no message named `undefined` but an error.
+// Left out, as Swift has nothing like it: enumerable properties, spreading and assignment to accessors (7.1; `summary`
+// is the snapshot), symbols and cyclic values (7.5), and inputs and parameters that are `undefined`, Maps,
+// URLSearchParams of another kind, or objects without a prototype (7.3). `{}` as input gives no message named
+// `undefined` but an error.
 //
-// Otherwise than in the tables: parameters given with a message, a text that has a query, or a URL are taken, also as a text; of
-// some of these the original ignores them (7.3). Integers are exact where JavaScript rounds them, and numbers beyond every
-// double stay text (7.5).
+// Otherwise than in the tables: parameters given with a message, a text that has a query, or a URL are taken, also as a
+// text; of some of these the original ignores them (7.3). Integers are exact where JavaScript rounds them, and numbers
+// beyond every double stay text (7.5).
 @Suite("Message")
 struct MessageTests {
     struct Made: CustomTestStringConvertible, Sendable {

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroIPC
 import Testing
 
-// The table of the behaviour's section 10.1. Left out: DataViews, SharedArrayBuffers and Maps, which Swift does not have, and
-// cyclic objects, which a `Value` cannot be.
+// The table of the behaviour's section 10.1. Left out: DataViews, SharedArrayBuffers and Maps, which Swift does not
+// have, and cyclic objects, which a `Value` cannot be.
 @Suite("findMessageTransfers")
 struct MessageTransferTests {
     @Test("bytes are found in order, wherever they are, behind those that were there")

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroIPC
 import Testing
 
-// The tables of `Result`, one row a case. Left out, since Swift has no such thing: functions and symbols as data, a result
-// without data being one element shorter (`nil` is null here, not undefined), a number as `id` (ids are texts).
+// The tables of `Result`, one row a case. Left out, since Swift has no such thing: functions and symbols as data, a
+// result without data being one element shorter (`nil` is null here, not undefined), a number as `id` (ids are texts).
 struct ResultTests {
     struct Row: Sendable {
         var value: Value?

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CTestSupport
 import Foundation
 import OroConformance
@@ -6,8 +8,8 @@ import Testing
 @testable import OroIPC
 @testable import OroLink
 
-/// What can go along with a message of a port as a file descriptor, and who may say no. That they come, and are closed, is among the
-/// behaviours of `OroConformance`.
+/// What can go along with a message of a port as a file descriptor, and who may say no. That they come, and are closed,
+/// is among the behaviours of `OroConformance`.
 @Suite("File descriptors", .serialized)
 struct DescriptorTests {
     enum Thing: String, CaseIterable {

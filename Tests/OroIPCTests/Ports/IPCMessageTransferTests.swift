@@ -1,13 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Testing
 
 @testable import OroIPC
 
-// The tables of the behaviour's sections 14 and 15, with the fixes of section 20 (16: cycles, 24: the bytes a view shows, and empty
-// buffers, 30: the caller's object stays as it is).
+// The tables of the behaviour's sections 14 and 15, with the fixes of section 20 (16: cycles, 24: the bytes a view
+// shows, and empty buffers, 30: the caller's object stays as it is).
 //
-// Left out, because Swift has no such thing: what responds to the serialize symbol; ports of the platform and their bridge; a
-// type that is a class with `from` or a constructor, for which a function stands; a registered type that is no function; members
-// inherited by an object. The classes of section 15 that are not looked into are here maps, sets, dates and errors.
+// Left out, because Swift has no such thing: what responds to the serialize symbol; ports of the platform and their
+// bridge; a type that is a class with `from` or a constructor, for which a function stands; a registered type that is
+// no function; members inherited by an object. The classes of section 15 that are not looked into are here maps, sets,
+// dates and errors.
 @Suite("findIPCMessageTransfers and inflateIPCMessageTransfers")
 struct IPCMessageTransferTests {
     private static let tag: StructuredValue = ["__type__": "Buffer", "data": "aGk="]

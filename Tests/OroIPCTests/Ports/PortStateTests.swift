@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import TestGenerators
 import Testing
@@ -5,8 +7,8 @@ import Testing
 @testable import OroIPC
 @testable import OroLink
 
-/// The state machines behind frames of ports, driven in this process with every number a peer could say: what comes of it is a
-/// violation or nothing.
+/// The state machines behind frames of ports, driven in this process with every number a peer could say: what comes of
+/// it is a violation or nothing.
 @Suite("Ports and numbers that cannot be")
 struct PortStateTests {
     static let extremes: [UInt64] = [

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 import Logging
 import OroConformance
@@ -6,7 +8,8 @@ import Testing
 
 @testable import OroIPC
 
-// The rows of sections 18.3, 18.6, 18.9 and 18.12 of the module's description that are about a host's router, one test or argument each.
+// The rows of sections 18.3, 18.6, 18.9 and 18.12 of the module's description that are about a host's router, one test
+// or argument each.
 //
 // Left out:
 // - 18.3 map: "null handler ignored": Swift has no null handler. "[async = true]": which function maps says it.

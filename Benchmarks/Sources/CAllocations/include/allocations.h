@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef ORO_BENCH_ALLOCATIONS_H
 #define ORO_BENCH_ALLOCATIONS_H
 #include <stdint.h>

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 extension IPCError {
     /// Why `what`, such as `the request of 'fs.stat'`, cannot be encoded or decoded.
     ///
-    /// A `TypeError` when the value is not of the type; an `EncodingError` when the bytes are no value, or something is over a
-    /// limit. The message says where; the member `path` says it again (`options.modes[2]`).
+    /// A `TypeError` when the value is not of the type; an `EncodingError` when the bytes are no value, or something is
+    /// over a limit. The message says where; the member `path` says it again (`options.modes[2]`).
     init(coding error: any Error, _ what: String) {
         let context: (path: [any CodingKey], text: String, underlying: (any Error)?)
         switch error {

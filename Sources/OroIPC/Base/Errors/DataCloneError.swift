@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension IPCError {
     /// A value, or what goes with it, cannot be posted.
     static func dataClone(_ message: String) -> IPCError {

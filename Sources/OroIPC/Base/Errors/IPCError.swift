@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -18,14 +20,15 @@ public struct IPCError: Error, Hashable, Sendable {
     public var name: String
     /// What happened, for people.
     public var message: String
-    /// The code: a text such as `NOT_FOUND_ERR`, the number of an error of the system, or whatever a peer sent; `nil` when
-    /// there is none.
+    /// The code: a text such as `NOT_FOUND_ERR`, the number of an error of the system, or whatever a peer sent; `nil`
+    /// when there is none.
     public var code: Value?
-    /// Further members, by name, of which the order means nothing: `url`, …. A `type` here is what a peer called an error that is of no class known here.
+    /// Further members, by name, of which the order means nothing: `url`, …. A `type` here is what a peer called an
+    /// error that is of no class known here.
     public var extra: Value.Members
 
-    /// An error of any name. Where it is a class that has a code of its own, that is the code; only an `InternalError` may have
-    /// another.
+    /// An error of any name. Where it is a class that has a code of its own, that is the code; only an `InternalError`
+    /// may have another.
     public init(name: String = "Error", message: String, code: Value? = nil, extra: Value.Members = [:]) {
         self.name = name
         self.message = message

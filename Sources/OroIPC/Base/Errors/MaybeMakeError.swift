@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
-/// The error that a value of a peer's stands for; `nil` for what is none: nothing, `null`, `false`, zero, NaN, an empty text.
+/// The error that a value of a peer's stands for; `nil` for what is none: nothing, `null`, `false`, zero, NaN, an empty
+/// text.
 ///
-/// A text is the message of an `Error`. An object has `message`, `type` or `name`, `code`, and further members, which the
-/// error keeps as its ``IPCError/extra``. Its class is the first that fits:
+/// A text is the message of an `Error`. An object has `message`, `type` or `name`, `code`, and further members, which
+/// the error keeps as its ``IPCError/extra``. Its class is the first that fits:
 ///
 /// 1. a `code` that is a negative number of the system (-2, or "-2"): that error, here `ENOENT` with code 2;
 /// 2. a `type` that names a ``IPCError/Class`` that is sent so;
@@ -21,8 +24,8 @@ public func maybeMakeError(_ value: Value?) -> IPCError? {
     }
 }
 
-/// The error as it is, if it is an ``IPCError``; the end of a cancelled task as an `AbortError`, the end of a link as results
-/// tell it; any other by its description.
+/// The error as it is, if it is an ``IPCError``; the end of a cancelled task as an `AbortError`, the end of a link as
+/// results tell it; any other by its description.
 public func maybeMakeError(_ error: (any Error)?) -> IPCError? {
     switch error {
     case nil: nil

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 import Synchronization
 
@@ -9,8 +11,8 @@ import Synchronization
 /// }
 /// ```
 ///
-/// For one reader, once. Leaving the loop, or dropping the stream, ends it. Events are kept in a buffer from when the stream is
-/// made; nothing is lost that fits into it.
+/// For one reader, once. Leaving the loop, or dropping the stream, ends it. Events are kept in a buffer from when the
+/// stream is made; nothing is lost that fits into it.
 public struct EventStream: AsyncSequence, Sendable {
     public typealias Element = Event
     public typealias Failure = Never

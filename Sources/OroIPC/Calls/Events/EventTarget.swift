@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 import OroFrame
 import OroLink
@@ -11,8 +13,9 @@ import OroLink
 /// client.events.unlisten(token)
 /// ```
 ///
-/// Listeners are called one after the other, event by event in the order in which they came, in a task of their own: they may
-/// block, and call their client, without holding up anything but each other. Whoever begins to listen hears what comes after that.
+/// Listeners are called one after the other, event by event in the order in which they came, in a task of their own:
+/// they may block, and call their client, without holding up anything but each other. Whoever begins to listen hears
+/// what comes after that.
 public struct EventTarget: Sendable {
     let dispatcher: EventDispatcher
     /// The client, which a stream of its events keeps.
@@ -26,8 +29,8 @@ public struct EventTarget: Sendable {
         self.owner = owner
     }
 
-    /// Calls `listener` with every event of this name, or with `*` with every event; with `once` for the first only. Answers
-    /// a random token for ``unlisten(_:)``.
+    /// Calls `listener` with every event of this name, or with `*` with every event; with `once` for the first only.
+    /// Answers a random token for ``unlisten(_:)``.
     ///
     /// While its listeners are slow at most ``mostWaiting`` events wait for them; then the oldest is dropped, which
     /// ``dropped`` counts.
@@ -44,21 +47,21 @@ public struct EventTarget: Sendable {
 
     /// The events of this name, or with `*` all events, that come from now on. See ``EventStream``.
     ///
-    /// At most `buffer` of them, at least 1, wait here to be read; what happens then is said by `policy`. It ends when the
-    /// client's link does, after those that wait. It keeps its client.
+    /// At most `buffer` of them, at least 1, wait here to be read; what happens then is said by `policy`. It ends when
+    /// the client's link does, after those that wait. It keeps its client.
     public func stream(
         _ name: String, buffer: Int = 1024, policy: EventStream.Policy = .dropOldest
     ) -> EventStream {
         EventStream(dispatcher, name, buffer: max(1, buffer), policy, owner)
     }
 
-    /// Lets those hear of `event` who listen here, in this process; it goes nowhere else. False: nobody listens. Does not
-    /// wait for them.
+    /// Lets those hear of `event` who listen here, in this process; it goes nowhere else. False: nobody listens. Does
+    /// not wait for them.
     @discardableResult
     public func dispatch(_ event: Event) -> Bool { dispatcher.dispatch(event) }
 
-    /// Has listeners called by whoever runs what `run` is given, once, soon, and one at a time: the turn of a foreign event
-    /// loop, in place of a task.
+    /// Has listeners called by whoever runs what `run` is given, once, soon, and one at a time: the turn of a foreign
+    /// event loop, in place of a task.
     package func setScheduler(_ run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) {
         dispatcher.setScheduler(run)
     }
@@ -117,7 +120,8 @@ final class EventDispatcher: Sendable {
 
     func onListeningChanged(_ action: @escaping @Sendable () -> Void) { listeningChanged.withLock { $0 = action } }
 
-    /// Calls listeners by way of `scheduler`, which runs what it is given once, soon, and one at a time; in place of a task.
+    /// Calls listeners by way of `scheduler`, which runs what it is given once, soon, and one at a time; in place of a
+    /// task.
     func setScheduler(_ run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) {
         scheduler.withLock { $0 = run }
     }
@@ -159,8 +163,8 @@ final class EventDispatcher: Sendable {
 
     // MARK: Streams
 
-    /// Hands every event of this name to `body`, which must not call back, until ``removeStream(_:_:)``; calls `end` once
-    /// when no more comes.
+    /// Hands every event of this name to `body`, which must not call back, until ``removeStream(_:_:)``; calls `end`
+    /// once when no more comes.
     func addStream(
         _ name: String, _ body: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void
     ) -> UInt64 {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The body of a request, as its handler reads it: chunks in the order they were sent.
 ///
 /// ```swift
@@ -8,9 +10,9 @@
 /// })
 /// ```
 ///
-/// The client sends nothing before the first chunk is asked for, and at most 16 chunks more than were read. The sequence
-/// throws what the client's own sequence threw, and an `AbortError` when the client has given the request up or is gone.
-/// For one reader; a task that is cancelled while it reads gives the body up.
+/// The client sends nothing before the first chunk is asked for, and at most 16 chunks more than were read. The
+/// sequence throws what the client's own sequence threw, and an `AbortError` when the client has given the request up
+/// or is gone. For one reader; a task that is cancelled while it reads gives the body up.
 public struct MessageBody: AsyncSequence, Sendable {
     public typealias Element = StreamChunk
     public typealias Failure = IPCError

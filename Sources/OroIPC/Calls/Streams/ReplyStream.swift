@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -44,8 +46,8 @@ public final class ReplyStream: Sendable {
     /// Sends bytes.
     ///
     /// Suspends while the client has as many chunks as it wants. Throws an `AbortError` when the client has cancelled,
-    /// timed out or gone away (this task is cancelled then), or when the task is cancelled; a `RangeError` when the chunk
-    /// is too large for a message, which the stream survives.
+    /// timed out or gone away (this task is cancelled then), or when the task is cancelled; a `RangeError` when the
+    /// chunk is too large for a message, which the stream survives.
     public func send(_ bytes: Bytes) async throws(IPCError) { try await send(StreamChunk(bytes: bytes)) }
 
     /// Sends an event. Its name has at most 255 bytes of UTF-8. Suspends and throws as ``send(_:)-(Bytes)``.

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 import OroFrame
 import OroLink
 import Synchronization
 
-/// Chunks and ends of one client's streams that wait until what was written before is in the ring. Belongs to the host's thread.
+/// Chunks and ends of one client's streams that wait until what was written before is in the ring. Belongs to the
+/// host's thread.
 struct StreamOutbox {
     struct Entry {
         var frame: Frame

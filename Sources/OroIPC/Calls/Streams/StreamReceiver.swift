@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 import OroFrame
 import OroLink
@@ -151,7 +153,8 @@ final class StreamReceiver: Sendable {
         }
     }
 
-    /// Calls `action` once, on whatever thread, when ``poll()`` finds something. False: it does now, or somebody else waits.
+    /// Calls `action` once, on whatever thread, when ``poll()`` finds something. False: it does now, or somebody else
+    /// waits.
     func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool {
         state.withLock { state in
             if state.isReady || state.reader != nil { return false }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 /// The sending half of a stream: how many chunks it may send, and who waits for more. Used for the answer by the host,

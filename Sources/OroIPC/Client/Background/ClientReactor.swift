@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroLink
 import Synchronization
 
 /// The background thread that serves the asynchronous calls of a process's clients.
 ///
-/// There is one for each combination of backend and idle policy in use; it lives as long as the process, and sleeps in the
-/// kernel while nothing is pending.
+/// There is one for each combination of backend and idle policy in use; it lives as long as the process, and sleeps in
+/// the kernel while nothing is pending.
 // Sendable: `clients`, `active`, `keys` belong to the reactor's thread; the rest is atomic or in a mutex.
 final class ClientReactor: ReactorService, @unchecked Sendable {
     private struct Kind: Hashable {
@@ -62,8 +64,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
 
     /// One without a thread, for a single client: a foreign event loop calls ``turn()``.
     ///
-    /// With epoll: threads that block between two turns have the bell rung, and what io_uring reports of that while nobody takes
-    /// it would outgrow its queue.
+    /// With epoll: threads that block between two turns have the bell rung, and what io_uring reports of that while
+    /// nobody takes it would outgrow its queue.
     static func turned(_ options: ClientOptions) throws(LinkError) -> ClientReactor {
         try ClientReactor(.epoll, options.idle, isTurned: true)
     }
@@ -159,7 +161,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
 
     /// A deadline was set that may be earlier than all others.
     func noteDeadline(_ client: ClientCore) {
-        // SYNC: sequentially consistent on both sides: either the mark is found set, and taken away after this, or set here.
+        // SYNC: sequentially consistent on both sides: either the mark is found set, and taken away after this, or set
+        // here.
         if !client.hasDeadlines.exchange(true, ordering: .sequentiallyConsistent) {
             withDeadlines.withLock { $0[ObjectIdentifier(client)] = Timed(client) }
         }

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 // Bodies of requests for who is no task: a client pushes chunks, and a handler asks for them.
 
-/// What follows a request in chunks, where nobody asks its sender for them: it sends what the handler takes, and is told when
-/// that is more. It goes with one request.
+/// What follows a request in chunks, where nobody asks its sender for them: it sends what the handler takes, and is
+/// told when that is more. It goes with one request.
 package final class PushedBody: Sendable {
     private struct State {
         /// The request it follows; 0: it was not sent yet.
@@ -28,8 +30,8 @@ package final class PushedBody: Sendable {
         sender.onClose { [weak self] in self?.end(self?.sender.closed) }
     }
 
-    /// Sends a chunk if the handler takes one now; false: it does not. Throws a `RangeError` for a chunk that is too long, and
-    /// why nothing more is to be sent when the body has ended or the request is over.
+    /// Sends a chunk if the handler takes one now; false: it does not. Throws a `RangeError` for a chunk that is too
+    /// long, and why nothing more is to be sent when the body has ended or the request is over.
     package func trySend(_ bytes: Bytes) throws(IPCError) -> Bool {
         let (core, ticket, isEnded) = state.withLock { ($0.core, $0.ticket, $0.ending != nil) }
         if isEnded { throw sender.closed ?? IPCError(.invalidState, "the body has ended") }
@@ -44,7 +46,8 @@ package final class PushedBody: Sendable {
         return true
     }
 
-    /// Calls `action` once when ``trySend(_:)`` is worth another try, or there is nothing more to be sent. False: it is now.
+    /// Calls `action` once when ``trySend(_:)`` is worth another try, or there is nothing more to be sent. False: it is
+    /// now.
     package func whenRoom(_ action: @escaping @Sendable () -> Void) -> Bool {
         let isEarly = state.withLock { state in
             guard state.ticket == 0, state.ending == nil else { return false }

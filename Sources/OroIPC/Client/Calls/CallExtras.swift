@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
-/// What happens around a call that asks for more than its result: looks into the cache, debug output, another shape. Calls that do
-/// not, which are nearly all, never come here.
+/// What happens around a call that asks for more than its result: looks into the cache, debug output, another shape.
+/// Calls that do not, which are nearly all, never come here.
 struct CallExtras {
     private let command: String
     private let verb: CallVerb

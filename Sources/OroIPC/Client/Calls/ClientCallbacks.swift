@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 import Synchronization
@@ -44,11 +46,11 @@ final class PendingCallback: Sendable {
 
 // Calls whose results go to a function: for callers that are neither tasks nor willing to block a thread.
 extension Client {
-    /// Sends a command; `completion` gets its result exactly once, on whatever thread has it, maybe before this returns.
-    /// It must be short and must not call this client: it hands the result on.
+    /// Sends a command; `completion` gets its result exactly once, on whatever thread has it, maybe before this
+    /// returns. It must be short and must not call this client: it hands the result on.
     ///
-    /// `body`: what follows the command in chunks. Answers the ticket for ``abandon(_:_:)``; 0 when the command could not be
-    /// sent.
+    /// `body`: what follows the command in chunks. Answers the ticket for ``abandon(_:_:)``; 0 when the command could
+    /// not be sent.
     package func call(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
         body: PushedBody? = nil, completion: @escaping @Sendable (Result) -> Void
@@ -71,8 +73,8 @@ extension Client {
 }
 
 extension ClientCore {
-    /// Sends a command; `completion` gets its result, as of ``Client/call(_:_:_:_:encoded:completion:)``. Throws what keeps it
-    /// from being sent: then it is not called.
+    /// Sends a command; `completion` gets its result, as of ``Client/call(_:_:_:_:encoded:completion:)``. Throws what
+    /// keeps it from being sent: then it is not called.
     @discardableResult
     func call(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
@@ -139,8 +141,8 @@ extension Client {
 }
 
 extension StreamReceiver {
-    /// The next chunk or the end, for whoever is no task; `nil`: nothing yet. `grant` gets the credit for the sender, `giveUp` why a
-    /// chunk that is none ends the stream.
+    /// The next chunk or the end, for whoever is no task; `nil`: nothing yet. `grant` gets the credit for the sender,
+    /// `giveUp` why a chunk that is none ends the stream.
     func pollChunk(grant: (Int) -> Void, giveUp: (IPCError) -> Void) -> PolledStream.Item? {
         let (item, credit) = poll()
         if credit > 0 { grant(credit) }

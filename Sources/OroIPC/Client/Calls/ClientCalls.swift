@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
@@ -307,8 +309,8 @@ extension ClientCore {
         let isRing = Int(UInt32(truncatingIfNeeded: ticket)) < PendingTable.firstIndex
         link.sayProcessor()
         var looks = 0
-        // UNTRUSTED: a host, or another client, that sends without end does not keep this thread beyond its deadline. Once that
-        // has passed, what the rings can hold is still read.
+        // UNTRUSTED: a host, or another client, that sends without end does not keep this thread beyond its deadline.
+        // Once that has passed, what the rings can hold is still read.
         let end = left == .max ? .max : oro_ticks() &+ min(left, 1 << 40) / 1000 &* oro_ticks_per_us()
         var rounds = link.roundsToEmpty(limit: ClientCore.messagesAtOnce)
         while true {
@@ -355,8 +357,8 @@ extension ClientCore {
         }
     }
 
-    /// Tells the host that nobody waits for `ticket` any more. Best effort: a host that cannot be told sends a late result.
-    /// With `shared` it goes the way of the requests of tasks, so that it cannot come before one of those.
+    /// Tells the host that nobody waits for `ticket` any more. Best effort: a host that cannot be told sends a late
+    /// result. With `shared` it goes the way of the requests of tasks, so that it cannot come before one of those.
     func sendAbort(_ ticket: UInt64, _ why: IPCError, shared: Bool = false) {
         var frame = Frame(.abort)
         frame.ticket = ticket
@@ -364,8 +366,8 @@ extension ClientCore {
         sendBriefly(frame, shared: shared)
     }
 
-    /// Sends a frame of a few bytes. Best effort, and in order with the caller's own requests where there is room; also with
-    /// those that come after it where the thread has no ring yet, with `claiming`.
+    /// Sends a frame of a few bytes. Best effort, and in order with the caller's own requests where there is room; also
+    /// with those that come after it where the thread has no ring yet, with `claiming`.
     func sendBriefly(_ frame: Frame, shared: Bool = false, claiming: Bool = false) {
         if link.isOver { return }
         if claiming, !isInTask { try? link.withRing(shared: false) { _ in } }

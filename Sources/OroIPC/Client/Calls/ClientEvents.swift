@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import Logging
 import OroFrame
@@ -5,17 +7,18 @@ import OroLink
 import Synchronization
 
 extension Client {
-    /// What the host tells without being asked, and what ``emit(_:_:target:)`` and ``resolve(_:_:)-(String,_)`` dispatch
-    /// here.
+    /// What the host tells without being asked, and what ``emit(_:_:target:)`` and ``resolve(_:_:)-(String,_)``
+    /// dispatch here.
     ///
-    /// While somebody listens a background thread watches the link: events come also when no request waits. It sleeps while
-    /// nothing comes.
+    /// While somebody listens a background thread watches the link: events come also when no request waits. It sleeps
+    /// while nothing comes.
     public var events: EventTarget { EventTarget(core.events, owner: self) }
 
     /// Dispatches an event in this process, to ``events`` or `target`, as the module's `emit` does.
     ///
-    /// A text is percent-decoded and then parsed as JSON: what is no JSON is the detail as it is, and what cannot be decoded is
-    /// taken as it came. An empty text dispatches nothing, and is logged. False: nobody listens, or nothing was dispatched.
+    /// A text is percent-decoded and then parsed as JSON: what is no JSON is the detail as it is, and what cannot be
+    /// decoded is taken as it came. An empty text dispatches nothing, and is logged. False: nobody listens, or nothing
+    /// was dispatched.
     @discardableResult
     public func emit(_ name: String, _ value: Value? = nil, target: EventTarget? = nil) -> Bool {
         EmittedValue.dispatch(name, value, to: target ?? events, core.options.logger)
@@ -71,8 +74,8 @@ extension ClientCore {
     /// Where no result ends up: a ticket that no request has.
     static var nobody: UInt64 { .max }
 
-    /// Somebody has begun to listen to events, or the last has stopped. The host is told, so that it lets events wait for
-    /// us; and while somebody listens the background thread watches the link.
+    /// Somebody has begun to listen to events, or the last has stopped. The host is told, so that it lets events wait
+    /// for us; and while somebody listens the background thread watches the link.
     func listeningChanged() {
         listening.withLock { listening in
             let wanted = events.isListened && !link.isOver

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// What is sent of a message.
@@ -17,8 +19,8 @@ struct OutgoingMessage {
 extension Message {
     /// What is sent of it: name, parameters and bytes. A path, a fragment, credentials and a port are not.
     ///
-    /// Throws when the value of a received message is malformed, the parameter `seq` is no number, or one of several parameters
-    /// of one name cannot be encoded.
+    /// Throws when the value of a received message is malformed, the parameter `seq` is no number, or one of several
+    /// parameters of one name cannot be encoded.
     func outgoing() throws(IPCError) -> OutgoingMessage {
         var outgoing = OutgoingMessage(command: name, bytes: bytes)
         let headers = headers
@@ -69,7 +71,8 @@ extension Client {
         await call(message, options, verb: .send)
     }
 
-    /// Asks for the result of a message. Cancelling the task ends the wait with an `AbortError` and cancels the host's handler.
+    /// Asks for the result of a message. Cancelling the task ends the wait with an `AbortError` and cancels the host's
+    /// handler.
     public func request(_ message: Message, options: CallOptions? = nil) async -> Result {
         await call(message, options, verb: .request)
     }
@@ -79,8 +82,8 @@ extension Client {
         await call(message, options, verb: .write)
     }
 
-    /// Asks for the result of a message, and sends a body in chunks, as ``request(_:_:body:options:)``. The message must not have
-    /// bytes: the body is in their place.
+    /// Asks for the result of a message, and sends a body in chunks, as ``request(_:_:body:options:)``. The message
+    /// must not have bytes: the body is in their place.
     public func request<Body: AsyncSequence & Sendable>(
         _ message: Message, body: Body, options: CallOptions? = nil
     ) async -> Result where Body.Element == Bytes {
@@ -94,7 +97,8 @@ extension Client {
         }
     }
 
-    /// Sends a message that gets no result, as ``post(_:_:bytes:headers:)``; its handler sees its parameter `seq` as ``Message/seq``.
+    /// Sends a message that gets no result, as ``post(_:_:bytes:headers:)``; its handler sees its parameter `seq` as
+    /// ``Message/seq``.
     ///
     /// Throws why the link is over, or why it cannot be sent.
     public func post(_ message: Message) throws(IPCError) {
@@ -108,8 +112,8 @@ extension Client {
         }
     }
 
-    /// Sends a message whose answer comes in chunks, as ``stream(_:_:bytes:options:window:)``. What keeps it from being sent
-    /// is thrown by the sequence.
+    /// Sends a message whose answer comes in chunks, as ``stream(_:_:bytes:options:window:)``. What keeps it from being
+    /// sent is thrown by the sequence.
     public func stream(_ message: Message, options: CallOptions? = nil, window: Int = 16) -> ResultStream {
         do throws(IPCError) {
             let outgoing = try message.outgoing()

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 import Synchronization
@@ -176,8 +178,8 @@ extension ClientCore {
         return .waits(ticket)
     }
 
-    /// How often a task looks before it is suspended: an awake host answers sooner than a task is resumed. Once, where other
-    /// tasks wait for this very thread.
+    /// How often a task looks before it is suspended: an awake host answers sooner than a task is resumed. Once, where
+    /// other tasks wait for this very thread.
     private var looksBeforeSuspension: Int {
         guard let jobs = jobsHere, jobs.isCurrent else { return 16 }
         return jobs.hasOthers ? 1 : 16
@@ -235,8 +237,8 @@ extension ClientCore {
         return Result(outcome.of(verb), command, link: link.id)
     }
 
-    /// Nobody waits for `ticket` any more. The abort goes the way of the request, whichever thread this is, so that it cannot come
-    /// before it: then it would say nothing.
+    /// Nobody waits for `ticket` any more. The abort goes the way of the request, whichever thread this is, so that it
+    /// cannot come before it: then it would say nothing.
     func giveUp(_ ticket: UInt64, _ error: IPCError) {
         if takesStream(ticket) { return abandon(ticket, error) }
         complete(ticket, seq: nil, .error(error))

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 import Synchronization
@@ -89,8 +91,8 @@ struct PendingTable: ~Copyable {
         return index
     }
 
-    /// A ticket that stands for nothing yet. Whoever has it may use its place for one request after another, raising the
-    /// generation (``next(_:)``) for each, without the table; until one has to wait (``settle(_:seq:deadline:)``).
+    /// A ticket that stands for nothing yet. Whoever has it may use its place for one request after another, raising
+    /// the generation (``next(_:)``) for each, without the table; until one has to wait (``settle(_:seq:deadline:)``).
     mutating func reserve() -> UInt64 {
         ticket(at: takeIndex())
     }

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
-// `postMessage` of the module: a message goes to the host, and nobody waits. In a browser it is what `send` is made of. Its bytes
-// are not handed over, as they are there: those given beside the message are lent where they lie in a block, else copied; those
-// inside its value are a part of that.
+// `postMessage` of the module: a message goes to the host, and nobody waits. In a browser it is what `send` is made of.
+// Its bytes are not handed over, as they are there: those given beside the message are lent where they lie in a block,
+// else copied; those inside its value are a part of that.
 extension Client {
     /// Sends a message to the host, with `bytes` if there are any, else with its own, and does not wait.
     ///
@@ -13,9 +15,9 @@ extension Client {
     /// - With the seq -1 the answer comes as a push, the event `data`.
     /// - Without a seq there is no answer: it is a ``post(_:)``.
     ///
-    /// Throws what keeps it from being sent: a `TypeError` for a name that is no command, or a message that cannot be encoded; an
-    /// `InvalidAccessError` when a request of this seq is in flight; a `QuotaExceededError` when too many are; a `NetworkError` when
-    /// the link is over. What comes later, a failure of the link too, is the answer's `err`.
+    /// Throws what keeps it from being sent: a `TypeError` for a name that is no command, or a message that cannot be
+    /// encoded; an `InvalidAccessError` when a request of this seq is in flight; a `QuotaExceededError` when too many
+    /// are; a `NetworkError` when the link is over. What comes later, a failure of the link too, is the answer's `err`.
     public func postMessage(_ message: Message, _ bytes: Bytes? = nil) throws(IPCError) {
         var message = message
         if let bytes { message.bytes = bytes }
@@ -50,8 +52,8 @@ extension Client {
 }
 
 extension Result {
-    /// What an event says of a request that was answered: an error and nothing else; or an envelope that always has data, in
-    /// which no member of the data's own stands in the place of another.
+    /// What an event says of a request that was answered: an error and nothing else; or an envelope that always has
+    /// data, in which no member of the data's own stands in the place of another.
     var resolution: Value {
         if let err { return ["err": err.value] }
         return [

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 // Calls with types of one's own, which are encoded into the frame, and decoded from it, directly.
@@ -8,8 +10,8 @@ extension Client {
     /// let stat = try await client.request("fs.stat", StatRequest(path: "notes.txt"), as: Stat.self)
     /// ```
     ///
-    /// Throws the result's error; a `TypeError` or an `EncodingError`, which say where, when `value` cannot be encoded or the
-    /// result is not of `type`.
+    /// Throws the result's error; a `TypeError` or an `EncodingError`, which say where, when `value` cannot be encoded
+    /// or the result is not of `type`.
     public func request<T: Decodable>(
         _ command: String, _ value: some Encodable, as type: T.Type, options: CallOptions? = nil
     ) async throws(IPCError) -> T {

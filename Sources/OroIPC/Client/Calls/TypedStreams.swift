@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// What a ``StreamRoute`` answers, in order: see ``ResultStream`` for how it ends.
@@ -33,8 +35,8 @@ public struct TypedResultStream<Element: Decodable & Sendable>: AsyncSequence, S
 }
 
 extension Client {
-    /// Calls a route that answers with a stream. The request is on its way when this returns; `window` and `options` as in
-    /// ``stream(_:_:bytes:options:window:)``. Throws when the request cannot be encoded.
+    /// Calls a route that answers with a stream. The request is on its way when this returns; `window` and `options` as
+    /// in ``stream(_:_:bytes:options:window:)``. Throws when the request cannot be encoded.
     public func stream<Request: Encodable, Element: Decodable & Sendable>(
         _ route: StreamRoute<Request, Element>, _ request: Request, options: CallOptions? = nil, window: Int = 16
     ) throws(IPCError) -> TypedResultStream<Element> {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
@@ -37,10 +39,10 @@ extension ClientCore {
                     background.withLock { $0 }?.look(self)
                 }
             }
-            // Wanted: the background thread heard the bell while the role was held, and sleeps now. What the bell was for
-            // may have come after the link was armed here, and there is one signal for each sleep: disarm, look again.
-            // SYNC: or a task was suspended meanwhile and found the role held. It counts itself and then tries the role;
-            // the role is given up here and then the count is looked at, both sequentially consistent.
+            // Wanted: the background thread heard the bell while the role was held, and sleeps now. What the bell was
+            // for may have come after the link was armed here, and there is one signal for each sleep: disarm, look
+            // again. SYNC: or a task was suspended meanwhile and found the role held. It counts itself and then tries
+            // the role; the role is given up here and then the count is looked at, both sequentially consistent.
             guard role.release() || (!watching && needsWatch), takeRole() else { return }
         }
     }
@@ -58,8 +60,8 @@ extension ClientCore {
         }
     }
 
-    /// Reads what has come and hands each result to its waiter. The result for `mine` is left in `spare`. Not much longer than
-    /// until `end` (`oro_ticks`).
+    /// Reads what has come and hands each result to its waiter. The result for `mine` is left in `spare`. Not much
+    /// longer than until `end` (`oro_ticks`).
     @inline(__always)
     func receive(
         _ spare: inout FrameStorage, mine: UInt64, until end: UInt64 = .max
@@ -127,8 +129,8 @@ extension ClientCore {
         return unsafe storage.fields.pointee.header.kind == .result ? .result : .other
     }
 
-    /// UNTRUSTED: what came is malformed, or there is no memory for it: then whoever waits for it is told so, and only where nobody can
-    /// be told does the link end.
+    /// UNTRUSTED: what came is malformed, or there is no memory for it: then whoever waits for it is told so, and only
+    /// where nobody can be told does the link end.
     private func readRefused(
         _ storage: inout FrameStorage, _ incoming: Incoming, _ error: FrameError
     ) throws(LinkError) -> Read {
@@ -208,8 +210,8 @@ extension ClientCore {
         }
     }
 
-    /// Waits for the socket, or ``kick()``. Armed, with the role. `isCancellable`: the thread may be cancelled meanwhile; it is in
-    /// a ``ThreadWait``.
+    /// Waits for the socket, or ``kick()``. Armed, with the role. `isCancellable`: the thread may be cancelled
+    /// meanwhile; it is in a ``ThreadWait``.
     func sleepOnLink(nanoseconds: UInt64, isCancellable: Bool) throws(LinkError) {
         if sleepPoller == nil {
             // epoll: the role changes threads, and an io_uring's polls end with the thread that asked for them.
@@ -249,8 +251,8 @@ extension ClientCore {
         let error = IPCError(link.ending ?? why)
         failing.add(1, ordering: .sequentiallyConsistent)
         for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(error)) }
-        // SYNC: of several threads that see the end the last closes the events: what another is about to tell, the answer to a
-        // posted message, is among them.
+        // SYNC: of several threads that see the end the last closes the events: what another is about to tell, the
+        // answer to a posted message, is among them.
         if failing.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { events.close() }
         closeDirectLinks(.closed)
         ports.end(error)

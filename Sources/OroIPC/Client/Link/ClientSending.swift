@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
@@ -62,7 +64,8 @@ extension ClientCore {
         try sendInFull(request, ring: ring, mayBlock: mayBlock)
     }
 
-    /// A request whose payload lies where the host can be shown it, in one record. False: it does not, or there is no room.
+    /// A request whose payload lies where the host can be shown it, in one record. False: it does not, or there is no
+    /// room.
     @inline(__always)
     func writeLent(
         _ header: FrameHeader, _ payload: borrowing Bytes, ring: Int, hold: Bool = false
@@ -115,8 +118,8 @@ extension ClientCore {
         try write(frame, request.bytes, ring: ring, mayBlock: mayBlock)
     }
 
-    /// Writes a frame of any shape. A payload that lies in a block of this link, or in a memory of its own, is lent; another
-    /// is copied.
+    /// Writes a frame of any shape. A payload that lies in a block of this link, or in a memory of its own, is lent;
+    /// another is copied.
     func write(_ frame: Frame, _ payload: Bytes?, ring: Int, mayBlock: Bool) throws(LinkError) {
         let lent: Lent?
         do throws(LinkError) {
@@ -167,8 +170,8 @@ extension ClientCore {
         try waitForPeer(until: .max, ring) { link.roomCame(in: ring) }
     }
 
-    /// A block, after waiting for one until `limit` (`oro_now`), which is asked for when none is free. Blocks the calling
-    /// thread.
+    /// A block, after waiting for one until `limit` (`oro_now`), which is asked for when none is free. Blocks the
+    /// calling thread.
     func takeBlock(_ count: Int, until limit: @autoclosure () -> UInt64) throws(LinkError) -> OwnBlock {
         if link.isForeign { throw .forked }
         let arena = link.arena
@@ -197,8 +200,8 @@ extension ClientCore {
         }
     }
 
-    /// Waits until the peer has done something, or `deadline`, reading meanwhile. `ring`: the caller's, where it waits for
-    /// room in it.
+    /// Waits until the peer has done something, or `deadline`, reading meanwhile. `ring`: the caller's, where it waits
+    /// for room in it.
     private func waitForPeer(until deadline: UInt64, _ ring: Int?, _ came: () -> Bool) throws(LinkError) {
         // The host makes room in eighths of the ring: while it is awake, polling sees it soon.
         let began = oro_ticks()

@@ -1,16 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroLink
 
-/// The wait of a thread for a client, so that the others go on if the thread ends inside: cancelled (`pthread_cancel`), or by
-/// `pthread_exit` in a signal handler.
+/// The wait of a thread for a client, so that the others go on if the thread ends inside: cancelled (`pthread_cancel`),
+/// or by `pthread_exit` in a signal handler.
 ///
-/// Such a thread does not return from what it is in. What it would have done is done at its very end, from memory of its
-/// own: it gives up the receiver's role and its request. What its functions held references of stays.
+/// Such a thread does not return from what it is in. What it would have done is done at its very end, from memory of
+/// its own: it gives up the receiver's role and its request. What its functions held references of stays.
 @safe struct ThreadWait: ~Copyable {
     /// `nil`: none was begun, or there is no memory.
     private let wait: UnsafeMutablePointer<oro_wait>?
 
-    /// Begins a wait: for the result with this ticket where there is one; `ring` is the caller's, if it is part of that.
+    /// Begins a wait: for the result with this ticket where there is one; `ring` is the caller's, if it is part of
+    /// that.
     init(_ core: ClientCore, _ waiter: ThreadWaiter? = nil, ticket: UInt64 = 0, ring: Int? = nil) {
         guard let wait = unsafe oro_wait_here(), unsafe wait.pointee.abandoned == nil else {
             unsafe self.wait = nil
@@ -76,7 +79,8 @@ extension ClientCore {
             giveUpRole()
         }
         guard let waiter else {
-            // It waited for room, with a part of a message in its ring: what another thread put behind that would be another part.
+            // It waited for room, with a part of a message in its ring: what another thread put behind that would be
+            // another part.
             if let ring { link.retireRing(ring) }
             return
         }

@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
 import Synchronization
 
 /// The links of one client with other clients.
-// Sendable: `introduced` and `all` belong to the holder of the client's receiver's role; the rest is atomic or in a mutex.
+// Sendable: `introduced` and `all` belong to the holder of the client's receiver's role; the rest is atomic or in a
+// mutex.
 final class DirectLinks: @unchecked Sendable {
     /// Introductions whose other side has not offered yet.
     var introduced: [UInt64: Introduced] = [:]
@@ -30,8 +33,8 @@ final class DirectLinks: @unchecked Sendable {
     private func someWait() -> Bool {
         known.withLock { links in
             if links.values.contains(where: { $0.link.hasWaiting }) { return true }
-            // SYNC: sequentially consistent, as is who puts a message there and then says so: either that comes after this, or
-            // the second look sees the message.
+            // SYNC: sequentially consistent, as is who puts a message there and then says so: either that comes after
+            // this, or the second look sees the message.
             mayWait.store(false, ordering: .sequentiallyConsistent)
             let someDo = links.values.contains { $0.link.hasWaiting }
             if someDo { mayWait.store(true, ordering: .sequentiallyConsistent) }
@@ -162,7 +165,8 @@ extension ClientCore: Introductions {
         if let why = readToEnd(direct) { end(direct, why) }
     }
 
-    /// Reads what there is, and answers why the link is over, if it is. UNTRUSTED: a side that goes on writing does not hold us up.
+    /// Reads what there is, and answers why the link is over, if it is. UNTRUSTED: a side that goes on writing does not
+    /// hold us up.
     private func readToEnd(_ direct: DirectLink) -> LinkError? {
         for _ in 0...direct.link.roundsToEmpty(limit: ClientCore.messagesAtOnce) {
             do throws(LinkError) {
@@ -191,8 +195,8 @@ extension ClientCore: Introductions {
         return false
     }
 
-    /// Polling would keep from running whoever is waited for: another client where there are links with some, for the host
-    /// sleeps while those talk.
+    /// Polling would keep from running whoever is waited for: another client where there are links with some, for the
+    /// host sleeps while those talk.
     var sharesProcessor: Bool {
         directs.all.isEmpty ? link.sharesProcessor : directs.all.contains { $0.link.sharesProcessor }
     }

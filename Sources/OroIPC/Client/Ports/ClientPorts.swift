@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
 import Synchronization
 
-/// How the ports of a client reach the broker in its host: as frames on the ring that tasks share, so that they come in the
-/// order of the orders.
+/// How the ports of a client reach the broker in its host: as frames on the ring that tasks share, so that they come in
+/// the order of the orders.
 // Sendable: `core` is set once, before anybody but its client has this.
 @safe final class ClientPortRoute: PortRoute, @unchecked Sendable {
     private weak var core: ClientCore?
@@ -75,15 +77,16 @@ import Synchronization
             <= UInt64(Link.descriptorsAtOnce)
     }
 
-    /// `nil`: the message goes without them. Only one that was posted while its channel was known in this process alone comes here with
-    /// more than the host takes.
+    /// `nil`: the message goes without them. Only one that was posted while its channel was known in this process alone
+    /// comes here with more than the host takes.
     private func pass(_ descriptors: CarriedDescriptors, _ link: Link) throws(LinkError) -> UInt64? {
         guard link.peerTakesDescriptors, hasRoom(forDescriptors: descriptors.list.count) else { return nil }
         guard let first = try link.pass(descriptors.list) else { throw .busy }
         return first
     }
 
-    /// UNTRUSTED: the host has let go so many in all; a count that cannot be says nothing. Belongs to the receiver's role.
+    /// UNTRUSTED: the host has let go so many in all; a count that cannot be says nothing. Belongs to the receiver's
+    /// role.
     fileprivate func note(returned count: UInt64) {
         guard let core, count > returned.load(ordering: .relaxed), count <= core.link.passedDescriptors else { return }
         returned.store(count, ordering: .relaxed)
@@ -127,7 +130,8 @@ extension ClientCore {
             guard let news = try frame.news() else { return }
             if case .way(let way) = news {
                 if way.step == .drain, let direct = ports.link(ofWay: way.token) as? DirectLink { drain(direct) }
-                // Offers come over the socket, and before the way that goes over their link; but maybe they were not read yet.
+                // Offers come over the socket, and before the way that goes over their link; but maybe they were not
+                // read yet.
                 if way.step == .prepare, directLink(way.link) == nil { try link.readAnnounced() }
             }
             ports.take(news)

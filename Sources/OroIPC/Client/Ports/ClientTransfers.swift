@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 extension Client {
     /// Asks for a result, and gives `transfer`, ports, to the host along with the request: its handler finds them in
-    /// ``Message/ports``. Ports that come with the result are in ``Result/ports``; who wants only those gives an empty list.
+    /// ``Message/ports``. Ports that come with the result are in ``Result/ports``; who wants only those gives an empty
+    /// list.
     ///
     /// ```swift
     /// let channel = IPCMessageChannel()
@@ -11,11 +14,11 @@ extension Client {
     /// for await event in channel.port1.messages { … }
     /// ```
     ///
-    /// The ports come with everything that was posted to them before, in order, as those in messages of ports do. They are given
-    /// away as soon as this is called, and do nothing here any more. Ports that the handler does not keep are closed, and the
-    /// other ends told, when the request is over: answered, timed out, aborted, refused, or its client gone. Ports of a result
-    /// that came too late are closed, too. A port that is closed, given away or listed twice gives a `DataCloneError`, and nothing
-    /// is sent.
+    /// The ports come with everything that was posted to them before, in order, as those in messages of ports do. They
+    /// are given away as soon as this is called, and do nothing here any more. Ports that the handler does not keep are
+    /// closed, and the other ends told, when the request is over: answered, timed out, aborted, refused, or its client
+    /// gone. Ports of a result that came too late are closed, too. A port that is closed, given away or listed twice
+    /// gives a `DataCloneError`, and nothing is sent.
     public func request(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, transfer: [IPCMessagePort],
         options: CallOptions? = nil
@@ -51,8 +54,8 @@ extension Client {
 
     /// The same, blocking the calling thread. Not for tasks: it holds their thread.
     ///
-    /// The ports and the request go by way of the client's background thread, so this costs a change of threads more than
-    /// ``sendSync(_:_:bytes:options:)``.
+    /// The ports and the request go by way of the client's background thread, so this costs a change of threads more
+    /// than ``sendSync(_:_:bytes:options:)``.
     public func sendSync(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, transfer: [IPCMessagePort],
         options: CallOptions? = nil

@@ -1,22 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
 import Synchronization
 
-/// A link of this client with another client of the same host, over which messages of ports go without the host in between.
+/// A link of this client with another client of the same host, over which messages of ports go without the host in
+/// between.
 ///
-/// It carries nothing but messages of ports, and how many of these were taken. Who may say what is the broker's to decide: a
-/// token means nothing before the broker has laid its way over this link.
-// Sendable: `reader`, `spare` and `otherSpare` belong to the holder of the client's receiver's role, as the receiving half of `link` does; the rest is
-// constant or atomic.
+/// It carries nothing but messages of ports, and how many of these were taken. Who may say what is the broker's to
+/// decide: a token means nothing before the broker has laid its way over this link.
+// Sendable: `reader`, `spare` and `otherSpare` belong to the holder of the client's receiver's role, as the receiving
+// half of `link` does; the rest is constant or atomic.
 @safe final class DirectLink: DirectTransport, @unchecked Sendable {
     let link: Link
     /// Its place among the direct links of its client, for those who watch its descriptors.
     let slot: Int
     private weak var core: ClientCore?
     private var reader = PortReader(columns: 0)
-    /// Kept for the next frame, and for the one after it: who answers a message with what came in it keeps that until the
-    /// answer is known to be taken, which the next message says.
+    /// Kept for the next frame, and for the one after it: who answers a message with what came in it keeps that until
+    /// the answer is known to be taken, which the next message says.
     private var spare: FrameStorage
     private var otherSpare: FrameStorage
     private let sent: MessageCount
@@ -48,8 +51,8 @@ import Synchronization
         sent.add()
     }
 
-    /// Sends a message that is one small thing, where there is room for it: it is written where the other reads it, and nothing
-    /// is allocated. False: it is none, or there is no room.
+    /// Sends a message that is one small thing, where there is room for it: it is written where the other reads it, and
+    /// nothing is allocated. False: it is none, or there is no room.
     private func sendAtOnce(_ message: PortFrame.Message) throws(LinkError) -> Bool {
         guard case .short(let value) = message.content.form else { return false }
         let payload = message.content.buffers.first
@@ -139,8 +142,8 @@ import Synchronization
 
     // MARK: Receiving, with the role
 
-    /// Reads what has come, not much longer than until `end` (`oro_ticks`), and writes what waits for room. Answers how much it did.
-    /// What it throws ends this link alone.
+    /// Reads what has come, not much longer than until `end` (`oro_ticks`), and writes what waits for room. Answers how
+    /// much it did. What it throws ends this link alone.
     func poll(_ ports: PortHome, until end: UInt64) throws(LinkError) -> Int {
         link.sayProcessor()
         if link.socketHasNews { try link.readSocket() }

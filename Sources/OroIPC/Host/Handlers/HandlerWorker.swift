@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -111,7 +113,8 @@ import OroLink
     /// Puts its job on the executor.
     fileprivate func resume(_ priority: TaskPriority?) {
         if let continuation = unsafe state.pointee.continuation.take() { return unsafe continuation.resume() }
-        // One function to its end: each that is asynchronous, and each return of one, looks for the executor it belongs to.
+        // One function to its end: each that is asynchronous, and each return of one, looks for the executor it belongs
+        // to.
         unsafe state.pointee.task = Task(executorPreference: all.executor, priority: priority) { [self] in
             while hasWork {
                 let result: Result

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -45,7 +47,8 @@ extension HostLink {
         register(header, wideSeq, serial, task, sender)
     }
 
-    /// A number for a handler that will answer `storage` later. `nil`: the client has too many at work, and was told so.
+    /// A number for a handler that will answer `storage` later. `nil`: the client has too many at work, and was told
+    /// so.
     func admit(_ storage: FrameStorage) throws(LinkError) -> UInt64? {
         guard try mayBegin(storage) else { return nil }
         guard link.account.charge(Work.cost) else {
@@ -126,8 +129,8 @@ extension HostLink {
         }
     }
 
-    /// Runs the handler on this thread, and answers at once when it does not wait for anything. Then nothing is allocated
-    /// but what the handler itself needs.
+    /// Runs the handler on this thread, and answers at once when it does not wait for anything. Then nothing is
+    /// allocated but what the handler itself needs.
     private func answerHere(_ handler: @escaping Router.AsyncHandler, _ storage: FrameStorage) throws(LinkError) {
         let header = storage.header
         guard try mayBegin(storage), let (worker, job) = workers.begin(handler, Message(storage)) else { return }

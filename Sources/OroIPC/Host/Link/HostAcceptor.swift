@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import DequeModule
 import OroLink
@@ -10,8 +12,8 @@ import OroLink
 
 /// Accepts clients and shakes hands with them.
 ///
-/// The poller's events only note what there is to do. The work itself is done in slices between the work for clients, so that
-/// no number of connections delays those that are connected. Everything belongs to the host's thread.
+/// The poller's events only note what there is to do. The work itself is done in slices between the work for clients,
+/// so that no number of connections delays those that are connected. Everything belongs to the host's thread.
 final class HostAcceptor: SlicedWork {
     /// Connections that the kernel keeps for a host that has not accepted them yet.
     static let backlog = 512
@@ -160,8 +162,8 @@ final class HostAcceptor: SlicedWork {
         return true
     }
 
-    /// Begins the handshake with whoever holds the other end of `socket`. `mayBeSilent`: it was made here for a child, who may say
-    /// hello when it likes.
+    /// Begins the handshake with whoever holds the other end of `socket`. `mayBeSilent`: it was made here for a child,
+    /// who may say hello when it likes.
     func adopt(_ socket: consuming Descriptor, mayBeSilent: Bool = false) {
         if core.shutdown != nil { return refuse(socket, .busy) }
         // Who it is stands fast before anything that it sends is read.
@@ -267,8 +269,8 @@ final class HostAcceptor: SlicedWork {
         core.statistics.refused += 1
     }
 
-    /// Refuses the next client in the queue because there is no descriptor for it, by means of the reserved one. False: there
-    /// was none.
+    /// Refuses the next client in the queue because there is no descriptor for it, by means of the reserved one. False:
+    /// there was none.
     private func refuseForLack(_ listener: Int32, _ errno: Int32) -> Bool {
         reserve = nil
         let number = oro_socket_accept(listener)

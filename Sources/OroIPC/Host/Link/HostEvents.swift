@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -95,8 +97,8 @@ extension HostLink {
         listens = header.deadline == 1
     }
 
-    /// Sends an event or a push. False: it was dropped, because it does not fit into the ring and nobody is known to listen, or
-    /// because it is longer than this client accepts.
+    /// Sends an event or a push. False: it was dropped, because it does not fit into the ring and nobody is known to
+    /// listen, or because it is longer than this client accepts.
     ///
     /// Who does not listen may not read either, and is not to be kept from its work by what it does not want.
     func send(_ outgoing: Outgoing) throws(LinkError) -> Bool {

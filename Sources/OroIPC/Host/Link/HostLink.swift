@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
@@ -10,7 +12,8 @@ import OroLink
     /// Outlives its links.
     unowned(unsafe) let core: HostCore
     private let router: Router
-    /// Of the host, and kept here: others refer to the host weakly, so that each use of it counts references the slow way.
+    /// Of the host, and kept here: others refer to the host weakly, so that each use of it counts references the slow
+    /// way.
     let workers: HandlerWorkers
     let requestsAtOnce: Int
     let streamsAtOnce: Int
@@ -143,8 +146,8 @@ import OroLink
     /// What was done for this client.
     let figures: LinkFigures
 
-    /// Reads what has come, at most `limit` messages a ring, and not much longer than until `end` (`oro_ticks`). Answers how many
-    /// records there were.
+    /// Reads what has come, at most `limit` messages a ring, and not much longer than until `end` (`oro_ticks`).
+    /// Answers how many records there were.
     @inline(__always)
     func poll(limit: Int, until end: UInt64) throws(LinkError) -> Int {
         if link.socketHasNews { try readSocket(until: end) }
@@ -171,8 +174,8 @@ import OroLink
         }
     }
 
-    /// Reads what a client has written before it went, to the end. Where it leaves results unread that do not fit its ring, it has no
-    /// right to more work.
+    /// Reads what a client has written before it went, to the end. Where it leaves results unread that do not fit its
+    /// ring, it has no right to more work.
     @inline(never)
     private func pollLeaving(limit: Int, until end: UInt64) throws(LinkError) -> Int {
         if link.isBackedUp(0) { throw .peerGone }

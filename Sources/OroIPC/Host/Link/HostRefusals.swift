@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 // What a client sends that there is no memory for, and answers that do not fit.
 extension HostLink {
-    /// UNTRUSTED: a frame that is malformed, or that the client's account has no room for. Whoever waits for something is told so; only
-    /// where nobody can be told, and when the client sends on all the same, does the link end.
+    /// UNTRUSTED: a frame that is malformed, or that the client's account has no room for. Whoever waits for something
+    /// is told so; only where nobody can be told, and when the client sends on all the same, does the link end.
     @inline(never)
     func refuse(_ storage: FrameStorage, _ incoming: Incoming, _ error: FrameError) throws(LinkError) {
         guard storage.takeRefusal() else { throw .violation("a malformed frame: \(error)") }
@@ -67,7 +69,8 @@ extension HostLink {
     /// Most bytes of small frames that wait for room in the ring although the account of their client is full.
     static let mostBriefBytes = 1 << 20
 
-    /// The answer to a request that cannot be answered otherwise. It always fits: a link is not made with who takes less.
+    /// The answer to a request that cannot be answered otherwise. It always fits: a link is not made with who takes
+    /// less.
     func replyBriefly(_ request: FrameHeader, _ seq: Seq, _ error: IPCError) throws(LinkError) {
         var frame = Frame(.result)
         frame.ticket = request.ticket
@@ -99,8 +102,8 @@ extension FrameHead {
 }
 
 extension IPCError {
-    /// The same in a form that fits every message: name and message are cut, the code is a number or a short text, and there is
-    /// nothing else.
+    /// The same in a form that fits every message: name and message are cut, the code is a number or a short text, and
+    /// there is nothing else.
     var brief: IPCError {
         func cut(_ text: String, _ most: Int) -> String {
             text.utf8.count <= most ? text : String(decoding: text.utf8.prefix(most), as: UTF8.self)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -22,8 +24,8 @@ extension HostLink {
         Reply(pending).run(route, message)
     }
 
-    /// Answers the request of this seq that a handler is at work on, in the handler's place. False: there is none, or it
-    /// answers in chunks.
+    /// Answers the request of this seq that a handler is at work on, in the handler's place. False: there is none, or
+    /// it answers in chunks.
     func answer(_ seq: Seq, _ result: Result) throws(LinkError) -> Bool {
         // Of two with one seq, which only a client that breaks the rules has, the older.
         let mine = answering.values.filter { running[$0]?.seq == seq }.min()

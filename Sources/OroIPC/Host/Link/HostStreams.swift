@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -110,7 +112,8 @@ extension HostLink {
 
     // MARK: Giving up
 
-    /// Nobody waits for the answer to this request any more. A client that takes a stream is told that nothing more comes.
+    /// Nobody waits for the answer to this request any more. A client that takes a stream is told that nothing more
+    /// comes.
     func giveUp(_ ticket: UInt64, _ serial: UInt64, _ why: IPCError) throws(LinkError) {
         let work = running[serial]
         forget(ticket, serial)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 // What a host has done for its clients, summed up when somebody asks.

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
-/// Broadcasts for clients that speak only requests: they subscribe and post with these routes, and hear what others post as the
-/// event `broadcastchannelmessage`. They and the ports of ``IPCBroadcastChannel`` hear each other.
+/// Broadcasts for clients that speak only requests: they subscribe and post with these routes, and hear what others
+/// post as the event `broadcastchannelmessage`. They and the ports of ``IPCBroadcastChannel`` hear each other.
 enum BroadcastRoutes {
     /// They answer on the host's thread, where broadcasts are known, in the order they came.
     static func all(of core: HostCore) -> [Router.Route] {
@@ -92,8 +94,8 @@ enum BroadcastRoutes {
         return listener.value
     }
 
-    /// `{name, origin, token, data}`: answers the message as others hear it, when it has gone to all of them. `data` is a text of
-    /// JSON, or any value.
+    /// `{name, origin, token, data}`: answers the message as others hear it, when it has gone to all of them. `data` is
+    /// a text of JSON, or any value.
     private static func post(
         _ core: HostCore, _ message: Message, _ reply: @escaping (Swift.Result<Value, IPCError>) -> Void
     ) {
@@ -129,7 +131,8 @@ enum BroadcastRoutes {
         return name
     }
 
-    /// What a client calls itself: any value of at most 255 bytes, encoded. It is kept with each subscription, and compared.
+    /// What a client calls itself: any value of at most 255 bytes, encoded. It is kept with each subscription, and
+    /// compared.
     private static func token(_ message: Message) throws(IPCError) -> Value? {
         guard let token = try message.short("token", most: 255), !token.isNull else { return nil }
         // Of a message that was made here nothing is encoded.

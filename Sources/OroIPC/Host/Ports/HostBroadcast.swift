@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension IPCBroadcastChannel {
     /// Subscribes to `name` for a host's own part in a conversation of its clients.
     public convenience init(

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 extension Host {
-    /// Takes conversations that clients open under `name` with ``Client/openPort(_:)``: `accept` gets the other end, and who
-    /// opened it, in a task. `nil` takes none any more. Of two for one name the later counts.
+    /// Takes conversations that clients open under `name` with ``Client/openPort(_:)``: `accept` gets the other end,
+    /// and who opened it, in a task. `nil` takes none any more. Of two for one name the later counts.
     ///
     /// ```swift
     /// host.acceptPorts("chat") { port, client in
@@ -113,7 +115,8 @@ final class LinkPorts: PortMember {
             }
             try write()
             guard failure != nil else {
-                // Also for a port that it has no more: they are to be closed there, although nobody may be waiting for anything.
+                // Also for a port that it has no more: they are to be closed there, although nobody may be waiting for
+                // anything.
                 if message.firstDescriptor != nil { Introduction.nudge(host.link) }
                 return
             }
@@ -159,8 +162,8 @@ final class LinkPorts: PortMember {
         core.broker.descriptors += count
         let id = host.key
         return CarriedDescriptors(list) { [weak core] list in
-            // On whatever thread the last one lets go of them. The client is told before they are closed: whoever sees them closed
-            // finds that there is room for others.
+            // On whatever thread the last one lets go of them. The client is told before they are closed: whoever sees
+            // them closed finds that there is room for others.
             _ = core?.reactor.submit { [weak core] in
                 guard let core else { return }
                 core.broker.descriptors -= count

@@ -1,17 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// What a caller wants an answer to be; ``CallOptions/responseType``.
 ///
-/// A result's data and its bytes are two things, and an error is a third: none is ever mistaken for another, and an error
-/// stays as it is whatever was asked for.
+/// A result's data and its bytes are two things, and an error is a third: none is ever mistaken for another, and an
+/// error stays as it is whatever was asked for.
 public enum ResponseType: Sendable, Hashable {
     /// As the host sent it.
     case any
-    /// `data` is a text: the bytes as UTF-8, where malformed parts become U+FFFD; without bytes the data, as JSON unless it is a text.
+    /// `data` is a text: the bytes as UTF-8, where malformed parts become U+FFFD; without bytes the data, as JSON
+    /// unless it is a text.
     case text
-    /// `data` is what the bytes say as JSON; bytes that are no JSON are an `EncodingError`. Without bytes the data as it is.
+    /// `data` is what the bytes say as JSON; bytes that are no JSON are an `EncodingError`. Without bytes the data as
+    /// it is.
     case json
-    /// `bytes` are there: those the host sent, or else those of the data, a text as UTF-8, other values as JSON; perhaps none.
+    /// `bytes` are there: those the host sent, or else those of the data, a text as UTF-8, other values as JSON;
+    /// perhaps none.
     case bytes
 }
 

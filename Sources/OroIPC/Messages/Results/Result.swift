@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -59,8 +61,8 @@ import OroLink
         set { content = Content(content, headers: newValue, id: content?.id) }
     }
 
-    /// The result's number, an unsigned integer of 64 bits as decimal text: the same on both sides, and no other's. `nil` for
-    /// a result that was made here without one.
+    /// The result's number, an unsigned integer of 64 bits as decimal text: the same on both sides, and no other's.
+    /// `nil` for a result that was made here without one.
     public var id: String? {
         get { content?.id ?? (idSeed == 0 ? nil : ResultID.text(ResultID.number(idSeed))) }
         set {
@@ -113,7 +115,8 @@ import OroLink
         self.init(err: IPCError(catching: error))
     }
 
-    /// What a host sent in answer to `command`, on the link of this id. What cannot be decoded is an error of the result.
+    /// What a host sent in answer to `command`, on the link of this id. What cannot be decoded is an error of the
+    /// result.
     @inline(__always)
     init(_ storage: FrameStorage, _ command: String, link: UInt64) {
         self.init(storage.takePayload(), command)
@@ -165,8 +168,8 @@ import OroLink
     @inline(__always)
     borrowing func isPlain() -> Bool { content == nil && source == nil }
 
-    /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references. Bytes in shared memory
-    /// seem to be more than any frame holds (``Bytes/extent``).
+    /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references. Bytes in shared
+    /// memory seem to be more than any frame holds (``Bytes/extent``).
     @inline(__always)
     borrowing func unguardedPayload() -> UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(start: base, count: extent)

@@ -1,14 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
-// A result as one value, for those who pass results on as such: behaviour of `oro:ipc` hosts. On a link error, data, source
-// and bytes are fields of their own, and nothing is guessed from what a value looks like.
+// A result as one value, for those who pass results on as such: behaviour of `oro:ipc` hosts. On a link error, data,
+// source and bytes are fields of their own, and nothing is guessed from what a value looks like.
 extension Result {
     /// `{source, token, id}` with `err` or `data`: the error if there is one, else the data if there is any.
     ///
     /// - `source` is the command, `token` the caller's own (`null` without one), `id` a decimal text.
-    /// - An error, or data that is an object, with members named `source`, `token` or `id`, has these stand in the place of
-    ///   the envelope's own.
+    /// - An error, or data that is an object, with members named `source`, `token` or `id`, has these stand in the
+    ///   place of the envelope's own.
     public func envelope(
         source: String? = nil, token: String? = nil, id: UInt64 = .random(in: 0 ... .max)
     ) -> Value {
@@ -24,8 +26,8 @@ extension Result {
         return .object(members)
     }
 
-    /// A whole value that a handler has made itself: an object with `source`, and `data` or `err`, gets `source`, `token` and
-    /// `id` set; any other value stays as it is.
+    /// A whole value that a handler has made itself: an object with `source`, and `data` or `err`, gets `source`,
+    /// `token` and `id` set; any other value stays as it is.
     public static func addressed(
         _ value: Value, source: String, token: String? = nil, id: UInt64 = .random(in: 0 ... .max)
     ) -> Value {

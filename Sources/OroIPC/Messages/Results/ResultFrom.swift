@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 // `Result.from` of the module: results out of whatever somebody has.
 extension Result {
     /// A result of `value`, or of an error.
     ///
-    /// An object that has `data` or `err` is an envelope: `{err?, data?, source?, id?, headers?}`. Any other value is the data
-    /// itself. An error excludes data. `err`, `source` and `headers` count where the envelope has none of its own. Headers that
-    /// none can have are a `TypeError` of the result.
+    /// An object that has `data` or `err` is an envelope: `{err?, data?, source?, id?, headers?}`. Any other value is
+    /// the data itself. An error excludes data. `err`, `source` and `headers` count where the envelope has none of its
+    /// own. Headers that none can have are a `TypeError` of the result.
     public static func from(
         _ value: Value?, err: (any Error)? = nil, source: String? = nil, headers: Headers? = nil
     ) -> Result {
@@ -67,7 +69,8 @@ extension Result: Sequence {
         (err, data, source, headers)
     }
 
-    /// Error, data, source and headers as values, `null` for what is not there. The error and the headers are as in ``json``.
+    /// Error, data, source and headers as values, `null` for what is not there. The error and the headers are as in
+    /// ``json``.
     public subscript(index: Int) -> Value {
         switch index {
         case 0: err?.json ?? .null

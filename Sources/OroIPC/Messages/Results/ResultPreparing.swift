@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
-// What takes long is done by whoever has made an answer, on its own thread, and not on the host's: a large payload is copied
-// into a block, and a value of many parts is encoded.
+// What takes long is done by whoever has made an answer, on its own thread, and not on the host's: a large payload is
+// copied into a block, and a value of many parts is encoded.
 extension Result {
     mutating func prepare(for arena: Arena) {
         if let placed = try? arena.placed(bytes) { bytes = placed }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension Result {
     /// Success, with anything `Encodable`. With ``WithBytes`` and ``Bytes`` the payload, too. Throws as
     /// ``Message/decode(_:)``, where the value is over a limit.
@@ -7,8 +9,8 @@ extension Result {
         if let encoded = content.encoded { self.content = Content(encoded) }
     }
 
-    /// The data as `type`; of a result that was received, decoded in place. No data is read as `null`. With ``WithBytes`` and
-    /// ``Bytes`` the payload, too.
+    /// The data as `type`; of a result that was received, decoded in place. No data is read as `null`. With
+    /// ``WithBytes`` and ``Bytes`` the payload, too.
     ///
     /// Throws the error where the request has failed; a `TypeError` that says where the data is not of that type, or an
     /// `EncodingError` when it is no value.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// What is said at a subscription: `[origin, data]`, or `[null, count]` for messages that were missed.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -10,8 +12,8 @@ import OroLink
 /// ```
 ///
 /// Messages of one sender come in the order he posted them. A large payload is written once, however many subscribe. A
-/// subscriber that does not take its messages keeps nobody waiting: ``BroadcastKeeping`` says what it gets. A channel lives
-/// until it is closed, or nobody refers to it and it has no listeners.
+/// subscriber that does not take its messages keeps nobody waiting: ``BroadcastKeeping`` says what it gets. A channel
+/// lives until it is closed, or nobody refers to it and it has no listeners.
 public final class IPCBroadcastChannel: Sendable {
     /// The name it shares with the others.
     public let name: String
@@ -68,8 +70,9 @@ public final class IPCBroadcastChannel: Sendable {
         set { port.onmessageerror = newValue }
     }
 
-    /// Calls `handler` with each event of this type: `missed`, whose data is how many messages did not come, `messageerror`, and
-    /// `close`, when the link is over. (`message` is for ``onmessage``.) The token is for ``removeEventListener(_:)``.
+    /// Calls `handler` with each event of this type: `missed`, whose data is how many messages did not come,
+    /// `messageerror`, and `close`, when the link is over. (`message` is for ``onmessage``.) The token is for
+    /// ``removeEventListener(_:)``.
     @discardableResult
     public func addEventListener(_ type: String, once: Bool = false, _ handler: @escaping Handler) -> UInt64? {
         port.addEventListener(type, once: once, handler)

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 public import OroLink
 
-/// A file descriptor that a structured value has in it, to go along with a message of a port: a regular file (memory of `memfd_create` is
-/// one), a pipe or a socket.
+/// A file descriptor that a structured value has in it, to go along with a message of a port: a regular file (memory of
+/// `memfd_create` is one), a pipe or a socket.
 ///
 /// ```swift
 /// let pipe = try IPCFileDescriptor(duplicating: readEnd)
@@ -13,8 +15,9 @@ public import OroLink
 /// try log?.withNumber { number in read(number, …) }
 /// ```
 ///
-/// It is closed when nobody refers to it any more. Posting it gives the other end a descriptor of its own for the same open file, as `dup`
-/// does, with one position for both; this one stays as it is. Copies of this value are the same descriptor.
+/// It is closed when nobody refers to it any more. Posting it gives the other end a descriptor of its own for the same
+/// open file, as `dup` does, with one position for both; this one stays as it is. Copies of this value are the same
+/// descriptor.
 public struct IPCFileDescriptor: Sendable {
     package let passed: PassedDescriptor
 
@@ -25,8 +28,8 @@ public struct IPCFileDescriptor: Sendable {
 
     /// A descriptor of its own, close-on-exec, for what `number` stands for; `number` stays the caller's.
     ///
-    /// Throws a `DataCloneError` that says what it is, when it is none of these kinds: a directory, device, epoll or io_uring, one
-    /// opened with `O_PATH`, …; and when it is none at all, or the process may have no more.
+    /// Throws a `DataCloneError` that says what it is, when it is none of these kinds: a directory, device, epoll or
+    /// io_uring, one opened with `O_PATH`, …; and when it is none at all, or the process may have no more.
     public init(duplicating number: Int32) throws(IPCError) {
         let own: Descriptor
         do throws(LinkError) {
@@ -37,8 +40,8 @@ public struct IPCFileDescriptor: Sendable {
         try self.init(checking: number, own)
     }
 
-    /// Takes `number` over, which belongs to this value from now on, also when this throws: it is closed then. Throws as
-    /// ``init(duplicating:)``.
+    /// Takes `number` over, which belongs to this value from now on, also when this throws: it is closed then. Throws
+    /// as ``init(duplicating:)``.
     public init(taking number: Int32) throws(IPCError) { try self.init(checking: number, Descriptor(number)) }
 
     private init(checking number: Int32, _ descriptor: consuming Descriptor) throws(IPCError) {
@@ -55,7 +58,8 @@ public struct IPCFileDescriptor: Sendable {
         return try body(passed.number)
     }
 
-    /// A further descriptor for the same open file, close-on-exec, which the caller closes. Throws when the process may have no more.
+    /// A further descriptor for the same open file, close-on-exec, which the caller closes. Throws when the process may
+    /// have no more.
     public func duplicate() throws(IPCError) -> Int32 {
         do throws(LinkError) {
             return try PassedDescriptor.duplicate(passed.number).release()

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -60,8 +62,8 @@ extension IPCMessagePort {
     /// The same as ``create(id:)``.
     public static func from(id: String? = nil) -> IPCMessagePort { create(id: id) }
 
-    /// Takes its end away from `port`, which does nothing any more, and gives it to the port that is returned, not started
-    /// and without listeners. One that is closed, or given away already, is returned as it is.
+    /// Takes its end away from `port`, which does nothing any more, and gives it to the port that is returned, not
+    /// started and without listeners. One that is closed, or given away already, is returned as it is.
     public static func transfer(_ port: IPCMessagePort) -> IPCMessagePort {
         let endpoint = port.endpoint
         return endpoint.withLock { _ in

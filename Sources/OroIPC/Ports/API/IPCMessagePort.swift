@@ -1,21 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
 
-/// A live end of a conversation. What is posted at one end comes out at the other, in order, wherever the two are: in one
-/// process, in a client and its host, in two clients. A port can be sent along with a message, over any number of hops, and
-/// loses nothing on the way.
+/// A live end of a conversation. What is posted at one end comes out at the other, in order, wherever the two are: in
+/// one process, in a client and its host, in two clients. A port can be sent along with a message, over any number of
+/// hops, and loses nothing on the way.
 ///
 /// ```swift
-/// let chat = try client.openPort("chat")                       // the host: host.acceptPorts("chat") { port, client in … }
+/// let chat = try client.openPort("chat")           // the host: host.acceptPorts("chat") { port, client in … }
 /// try chat.postMessage(["text": "hello"])
 /// for await event in chat.messages { print(event.data["text"]?.string ?? "") }
 /// ```
 ///
-/// A port that was closed, or given away, does nothing any more and says nothing about it: its methods return at once. What
-/// came and was not taken goes with a port that is given away. A port that nobody refers to is closed, unless it has
-/// listeners: then it lives until it is closed, given away, or its other end is gone. A port that a client opened, or that came to
-/// it, keeps the client's link until then, unless the client is closed.
+/// A port that was closed, or given away, does nothing any more and says nothing about it: its methods return at once.
+/// What came and was not taken goes with a port that is given away. A port that nobody refers to is closed, unless it
+/// has listeners: then it lives until it is closed, given away, or its other end is gone. A port that a client opened,
+/// or that came to it, keeps the client's link until then, unless the client is closed.
 // Sendable: constant; what changes is in the endpoint.
 public final class IPCMessagePort: Sendable {
     let endpoint: PortEndpoint
@@ -45,8 +47,8 @@ public final class IPCMessagePort: Sendable {
 
     // MARK: What it is
 
-    /// Its name in this process: a random number of 64 bits in decimal digits. It travels with the port, and gives nobody
-    /// access to it.
+    /// Its name in this process: a random number of 64 bits in decimal digits. It travels with the port, and gives
+    /// nobody access to it.
     public var id: String { "\(endpoint.id)" }
 
     /// Messages are delivered to listeners.
@@ -59,11 +61,13 @@ public final class IPCMessagePort: Sendable {
 
     /// Posts a message to the other end.
     ///
-    /// Ports in `value` must be in `transfer`, which may have further ones: all of them belong to whoever takes the message.
-    /// Throws a `DataCloneError` for a port that is not in the list, in it twice, closed or given away, this port itself
-    /// or its other end, and for more than 16 file descriptors, or a host that passes none on; and a `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the
-    /// other end (a file descriptor counts for 64 KiB), or 64 of this client's descriptors in all. For room for descriptors, which is told of
-    /// after they are taken, it waits for up to 100 ms. Nothing else fails: a message to an end that is closed goes nowhere.
+    /// Ports in `value` must be in `transfer`, which may have further ones: all of them belong to whoever takes the
+    /// message. Throws a `DataCloneError` for a port that is not in the list, in it twice, closed or given away, this
+    /// port itself or its other end, and for more than 16 file descriptors, or a host that passes none on; and a
+    /// `QuotaExceededError`, with nothing posted, while 1 024 messages or 4 MiB wait to be taken at the other end (a
+    /// file descriptor counts for 64 KiB), or 64 of this client's descriptors in all. For room for descriptors, which
+    /// is told of after they are taken, it waits for up to 100 ms. Nothing else fails: a message to an end that is
+    /// closed goes nowhere.
     public func postMessage(_ value: StructuredValue, transfer: [IPCMessagePort] = []) throws(IPCError) {
         guard let content = try content(value, transfer) else { return }
         if try post(content, transfer) { return }
@@ -80,7 +84,8 @@ public final class IPCMessagePort: Sendable {
         }
     }
 
-    /// Posts a message with descriptors as soon as those that were taken are known to be, if that is in a moment. False: it was not.
+    /// Posts a message with descriptors as soon as those that were taken are known to be, if that is in a moment.
+    /// False: it was not.
     private func postAfterMoment(_ content: PortContent, _ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
         guard let descriptors = content.descriptors else { return false }
         let end = oro_now() + PortLimits.descriptorMoment
@@ -137,7 +142,8 @@ public final class IPCMessagePort: Sendable {
         let home = endpoint.home
         if !home.isLocal {
             if !home.isLocal, transfer.contains(where: { $0.isOf(anotherThan: home) }) {
-                // Room may be gone again when it is looked at below: then these are closed with what would have carried them.
+                // Room may be gone again when it is looked at below: then these are closed with what would have carried
+                // them.
                 if endpoint.withLock({ _ in endpoint.isFull }) { return false }
                 return try post(
                     content,
@@ -177,7 +183,8 @@ public final class IPCMessagePort: Sendable {
         var carried: [PortPosting.Carried] = []
         for port in transfer {
             guard port.endpoint.home === home else {
-                // It may have gone there by another thread meanwhile: then its channel is known somewhere else for good.
+                // It may have gone there by another thread meanwhile: then its channel is known somewhere else for
+                // good.
                 throw .dataClone("port \(port.id) belongs to another link, or is closed or given away")
             }
             guard port.endpoint.isOwned(by: port) else { throw .dataClone("port \(port.id) is closed or given away") }
@@ -277,8 +284,8 @@ public final class IPCMessagePort: Sendable {
         _ = before
     }
 
-    /// Calls `handler` with each event of this type (`message`, `messageerror`, `close`, or one of your own); does not start the
-    /// port. `nil` when it was closed or given away; else what ``removeEventListener(_:)`` takes.
+    /// Calls `handler` with each event of this type (`message`, `messageerror`, `close`, or one of your own); does not
+    /// start the port. `nil` when it was closed or given away; else what ``removeEventListener(_:)`` takes.
     @discardableResult
     public func addEventListener(_ type: String, once: Bool = false, _ handler: @escaping Handler) -> UInt64? {
         owned { endpoint in
@@ -299,7 +306,8 @@ public final class IPCMessagePort: Sendable {
         return (removed ?? nil) != nil
     }
 
-    /// Tells the listeners at this end, before this returns. False when the port was closed or given away, or nobody listens.
+    /// Tells the listeners at this end, before this returns. False when the port was closed or given away, or nobody
+    /// listens.
     @discardableResult
     public func dispatchEvent(_ event: IPCMessageEvent) -> Bool {
         if closed { return false }
@@ -314,8 +322,8 @@ public final class IPCMessagePort: Sendable {
 
     // MARK: Reading
 
-    /// The messages, as they come; ends when the port is closed on either side. One loop at a time, and not together with
-    /// listeners for `message`. An element is a `message`, or a `messageerror` for one that could not be read.
+    /// The messages, as they come; ends when the port is closed on either side. One loop at a time, and not together
+    /// with listeners for `message`. An element is a `message`, or a `messageerror` for one that could not be read.
     public var messages: Messages { Messages(port: self) }
 
     /// See ``IPCMessagePort/messages``.
@@ -356,8 +364,8 @@ public final class IPCMessagePort: Sendable {
         }
     }
 
-    /// The next message, or `close` event, for a thread, which is blocked meanwhile: at most so long, without limit for ever.
-    /// `nil`: nothing came in time, or the port was closed or given away. Not for tasks: it holds their thread.
+    /// The next message, or `close` event, for a thread, which is blocked meanwhile: at most so long, without limit for
+    /// ever. `nil`: nothing came in time, or the port was closed or given away. Not for tasks: it holds their thread.
     public func receive(waitingAtMost limit: Duration? = nil) -> IPCMessageEvent? {
         let deadline = limit.map { oro_now() + $0.nanoseconds } ?? .max
         var known: Word?

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
-// How buffers and ports travel in a text: as objects with a member `__type__`. Messages of ports need none of this, they carry both
-// as they are; it is for what goes another way, such as the routes `broadcast_channel.*`, and for peers that expect it.
+// How buffers and ports travel in a text: as objects with a member `__type__`. Messages of ports need none of this,
+// they carry both as they are; it is for what goes another way, such as the routes `broadcast_channel.*`, and for peers
+// that expect it.
 
 /// Something in a value that is handed over with it rather than written into it.
 public enum IPCTransfer: Sendable {
@@ -29,11 +32,12 @@ public enum IPCTransfer: Sendable {
     }
 }
 
-/// `object` with each buffer in it, and each view of one, replaced by `{"__type__": "Buffer", "data": …}`: its bytes, those that
-/// the view shows, in base64. Buffers and ports it has are added to `transfers`, in order and once each.
+/// `object` with each buffer in it, and each view of one, replaced by `{"__type__": "Buffer", "data": …}`: its bytes,
+/// those that the view shows, in base64. Buffers and ports it has are added to `transfers`, in order and once each.
 ///
-/// Looked at are arrays and plain objects, depth first and also in cycles; what is in maps, sets and errors stays as it is. Ports
-/// stay, too. `object` itself is not changed. O(n) for n things and the bytes that are shown: views of one buffer show its bytes once each.
+/// Looked at are arrays and plain objects, depth first and also in cycles; what is in maps, sets and errors stays as it
+/// is. Ports stay, too. `object` itself is not changed. O(n) for n things and the bytes that are shown: views of one
+/// buffer show its bytes once each.
 public func findIPCMessageTransfers(
     _ transfers: inout [IPCTransfer], _ object: StructuredValue
 ) -> StructuredValue {
@@ -57,15 +61,16 @@ public func findIPCMessageTransfers(
     }
 }
 
-/// `object` with each object in it that has a member `__type__` replaced by what that names: `Buffer` by a Node `Buffer` of the
-/// bytes in `data`, `IPCMessagePort` by the port of this process with that `id` (``IPCMessagePort/create(id:)``), and what is
-/// in `types` by what that function makes of the object. `types` comes first.
+/// `object` with each object in it that has a member `__type__` replaced by what that names: `Buffer` by a Node
+/// `Buffer` of the bytes in `data`, `IPCMessagePort` by the port of this process with that `id`
+/// (``IPCMessagePort/create(id:)``), and what is in `types` by what that function makes of the object. `types` comes
+/// first.
 ///
-/// An object that says too little, or of a type nobody knows, stays as it is. Looked at are arrays and plain objects, also in
-/// cycles; what an object was replaced by is not looked at again. `object` itself is not changed. O(n).
+/// An object that says too little, or of a type nobody knows, stays as it is. Looked at are arrays and plain objects,
+/// also in cycles; what an object was replaced by is not looked at again. `object` itself is not changed. O(n).
 ///
-/// An `id` is only a name. In what another process has said it names a port of this one, which that process need not have been
-/// given: there use the ports a message came with.
+/// An `id` is only a name. In what another process has said it names a port of this one, which that process need not
+/// have been given: there use the ports a message came with.
 public func inflateIPCMessageTransfers(
     _ object: StructuredValue, _ types: [String: (StructuredValue) -> StructuredValue] = [:]
 ) -> StructuredValue {
@@ -101,9 +106,9 @@ extension StructuredValue {
         if case .view(_, let buffer, _, _) = node { part(buffer).bytes } else { bytes }
     }
 
-    /// The same value, in which what `replacement` answers for has been replaced. Asked is the value, and for everything it does not
-    /// replace the elements and members, depth first and in order, for each thing once. Not by recursion: a value made in
-    /// this process may be of any depth.
+    /// The same value, in which what `replacement` answers for has been replaced. Asked is the value, and for
+    /// everything it does not replace the elements and members, depth first and in order, for each thing once. Not by
+    /// recursion: a value made in this process may be of any depth.
     fileprivate func replacing(_ replacement: (StructuredValue) -> StructuredValue?) -> StructuredValue {
         var builder = StructuredBuilder(self)
         var replaced: [StructuredGraph.Reference: StructuredGraph.Reference] = [:]

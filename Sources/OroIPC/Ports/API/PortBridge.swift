@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// A port of one link that is sent over another: this process stays between the two, and passes on what comes.
 enum PortBridge {
-    /// The port that is sent in place of `port`, which does nothing any more. Throws when that was closed or given away.
+    /// The port that is sent in place of `port`, which does nothing any more. Throws when that was closed or given
+    /// away.
     static func cross(_ port: IPCMessagePort) throws(IPCError) -> IPCMessagePort {
         let inner = IPCMessagePort.transfer(port)
         guard inner !== port else { throw .dataClone("port \(port.id) is closed or given away") }

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 // Ports and subscriptions for who is no task: it asks for what has come, and is told when to ask again.
 
-/// What a message of a port says, as it is encoded (`docs/structured-values.md`), until somebody wants to see it as a value.
+/// What a message of a port says, as it is encoded (`docs/structured-values.md`), until somebody wants to see it as a
+/// value.
 package struct PortMessage: Sendable {
     let content: PortContent
     /// The ports that came, or go, with it, in the order of their numbers.
@@ -76,13 +79,14 @@ extension IPCMessagePort {
         }
     }
 
-    /// Calls `action` once, on whatever thread, when ``poll()`` finds something, or never will. False: it does now, or the
-    /// port is closed. One at a time: a later one takes the place of an earlier one.
+    /// Calls `action` once, on whatever thread, when ``poll()`` finds something, or never will. False: it does now, or
+    /// the port is closed. One at a time: a later one takes the place of an earlier one.
     package func whenNews(_ action: @escaping @Sendable () -> Void) -> Bool {
         owned { $0.wait(.callback(action)) } ?? false
     }
 
-    /// Calls `action` once, on whatever thread, when there is room for a message, or nobody to post to. False: there is now.
+    /// Calls `action` once, on whatever thread, when there is room for a message, or nobody to post to. False: there is
+    /// now.
     package func whenRoom(_ action: @escaping @Sendable () -> Void) -> Bool {
         owned { $0.waitForRoom(.callback(action)) != nil } ?? false
     }

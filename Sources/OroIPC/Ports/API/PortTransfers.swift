@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 /// Ports that go along with requests and results of one link, on one of its sides.
 ///
-/// They travel in messages of a port that the client opens for that, each under the number of the call they belong to, which a
-/// header of the request and of the result says: so their order, room and death are those of ports. A request comes behind
-/// its ports, on the same ring. A call whose ports nobody took is over when its client says so, or is gone: then they are closed.
+/// They travel in messages of a port that the client opens for that, each under the number of the call they belong to,
+/// which a header of the request and of the result says: so their order, room and death are those of ports. A request
+/// comes behind its ports, on the same ring. A call whose ports nobody took is over when its client says so, or is
+/// gone: then they are closed.
 // `state` is taken before the lock of the port's home, never with it.
 final class PortTransfers: PortDrain {
     /// The name a client opens it under.
@@ -81,7 +84,8 @@ final class PortTransfers: PortDrain {
 
     // MARK: A client
 
-    /// A call begins, to which `ports` belong. Throws when they cannot be given away, or not before it is over; then none was.
+    /// A call begins, to which `ports` belong. Throws when they cannot be given away, or not before it is over; then
+    /// none was.
     func begin(_ ports: [IPCMessagePort], within limit: CallLimit) async throws(IPCError) -> Int64 {
         let number = state.withLock { state in
             state.lastNumber += 1
@@ -126,8 +130,8 @@ final class PortTransfers: PortDrain {
         if hadPorts { try? port.postMessage(.int(number)) }
     }
 
-    /// The ports of the result, which says that it has some. They may come behind it. None, when the link is over; throws when the call is,
-    /// or the task is cancelled.
+    /// The ports of the result, which says that it has some. They may come behind it. None, when the link is over;
+    /// throws when the call is, or the task is cancelled.
     func awaitPorts(of number: Int64, within limit: CallLimit) async throws(IPCError) -> [IPCMessagePort] {
         // Whoever waits must be heard of what comes.
         port.endpoint.withLock { $0.countWatched(1) }
@@ -164,9 +168,9 @@ final class PortTransfers: PortDrain {
 }
 
 extension Message {
-    /// The ports that came with the request, in the order of its transfer list. They belong to whoever takes them from here: a port
-    /// that is kept lives on when the request is answered, and all others are closed then. None once the client has given the
-    /// request up, or is gone.
+    /// The ports that came with the request, in the order of its transfer list. They belong to whoever takes them from
+    /// here: a port that is kept lives on when the request is answered, and all others are closed then. None once the
+    /// client has given the request up, or is gone.
     public var ports: [IPCMessagePort] {
         guard let number = PortTransfers.number(headers) else { return [] }
         return client?.transfers?.ports(of: number) ?? []
@@ -179,8 +183,8 @@ extension Result {
 
     mutating func setPorts(_ ports: [IPCMessagePort]) { content = Content(content, ports: ports) }
 
-    /// A result for the client that sent `message`, with ports, which belong to that client from now on. It must be what the handler
-    /// answers; when it is not, or the client waits no more, they are closed.
+    /// A result for the client that sent `message`, with ports, which belong to that client from now on. It must be
+    /// what the handler answers; when it is not, or the client waits no more, they are closed.
     ///
     /// ```swift
     /// host.router.map("room.join") { message in
@@ -191,8 +195,9 @@ extension Result {
     /// ```
     ///
     /// Throws a `NotSupportedError` when the caller takes no ports: it has to call with
-    /// ``Client/request(_:_:bytes:transfer:options:)``. A `DataCloneError` for a port that is closed, given away or listed twice;
-    /// a `QuotaExceededError` when a thousand results with ports wait to be taken there. In all these cases no port was given away.
+    /// ``Client/request(_:_:bytes:transfer:options:)``. A `DataCloneError` for a port that is closed, given away or
+    /// listed twice; a `QuotaExceededError` when a thousand results with ports wait to be taken there. In all these
+    /// cases no port was given away.
     public init(
         answering message: Message, data: Value? = nil, bytes: Bytes? = nil, ports: [IPCMessagePort]
     ) throws(IPCError) {

@@ -1,25 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 extension StructuredValue {
-    /// The same as a value of messages and results; `nil` when it has no form there: dates, maps, sets, errors, ports, cycles, and
-    /// `undefined` other than as a member, which is left out. Buffers and views become their bytes. A thing that is shared is
-    /// written wherever it is met; `nil` when that is more than 16 times as many things, or 4 times as many bytes, as there are
-    /// (256 and 64 KiB are always allowed), or more than a value may have. O(n), whatever is shared.
+    /// The same as a value of messages and results; `nil` when it has no form there: dates, maps, sets, errors, ports,
+    /// cycles, and `undefined` other than as a member, which is left out. Buffers and views become their bytes. A thing
+    /// that is shared is written wherever it is met; `nil` when that is more than 16 times as many things, or 4 times
+    /// as many bytes, as there are (256 and 64 KiB are always allowed), or more than a value may have. O(n), whatever
+    /// is shared.
     public var value: OroFrame.Value? {
         var plain = PlainValue(whole: self, rule: .exactly)
         return plain.value(root)
     }
 
-    /// What `JSON.stringify` would say of it, after ``findIPCMessageTransfers(_:_:)``: dates are texts, maps, sets and regular
-    /// expressions are empty objects, `undefined` is left out, or is null. `nil` for cycles, and for more than ``value`` may have.
+    /// What `JSON.stringify` would say of it, after ``findIPCMessageTransfers(_:_:)``: dates are texts, maps, sets and
+    /// regular expressions are empty objects, `undefined` is left out, or is null. `nil` for cycles, and for more than
+    /// ``value`` may have.
     var jsonValue: OroFrame.Value? {
         var plain = PlainValue(whole: self, rule: .asJSON)
         return plain.value(root)
     }
 }
 
-/// Makes a plain value of a graph. UNTRUSTED: a graph from a peer has few levels, but what is shared on each of them would be
-/// written twice as often on the next: what is written is counted, and bounded by what came.
+/// Makes a plain value of a graph. UNTRUSTED: a graph from a peer has few levels, but what is shared on each of them
+/// would be written twice as often on the next: what is written is counted, and bounded by what came.
 private struct PlainValue {
     enum Rule { case exactly, asJSON }
 
@@ -137,8 +141,8 @@ enum ISODate {
         return String(repeating: "0", count: max(0, count - text.count)) + text
     }
 
-    /// The day of the Gregorian calendar that is so many days after 1970-01-01. Howard Hinnant's `civil_from_days`: years are
-    /// counted from March, in eras of 400.
+    /// The day of the Gregorian calendar that is so many days after 1970-01-01. Howard Hinnant's `civil_from_days`:
+    /// years are counted from March, in eras of 400.
     private static func date(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097

@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 public import BigInt
 public import OroFrame
 
-/// What a message of a port or a broadcast says: any value JavaScript's structured clone knows, with bytes and ports in it.
+/// What a message of a port or a broadcast says: any value JavaScript's structured clone knows, with bytes and ports in
+/// it.
 ///
 /// ```swift
 /// port.postMessage(["kind": "frame", "pixels": .bytes(loan.bytes()), "at": .date(milliseconds)])
@@ -12,8 +15,8 @@ public import OroFrame
 /// }
 /// ```
 ///
-/// It may hold shared references and cycles: those are made with a ``StructuredBuilder``. A part of a value is a value of its
-/// own that shares everything with the whole.
+/// It may hold shared references and cycles: those are made with a ``StructuredBuilder``. A part of a value is a value
+/// of its own that shares everything with the whole.
 public struct StructuredValue: Sendable {
     /// The things it consists of.
     public let graph: StructuredGraph
@@ -73,8 +76,8 @@ extension StructuredValue {
         StructuredValue(node: .error(.init(name: error.name, message: error.message)))
     }
 
-    /// Bytes: a `Uint8Array` over all of them in JavaScript. They are not copied: those of a ``Loan``, and sealed ones, reach the
-    /// peer where they lie.
+    /// Bytes: a `Uint8Array` over all of them in JavaScript. They are not copied: those of a ``Loan``, and sealed ones,
+    /// reach the peer where they lie.
     public static func bytes(_ bytes: Bytes) -> StructuredValue {
         StructuredValue.view(.uint8, of: bytes)
     }
@@ -85,8 +88,8 @@ extension StructuredValue {
             graph: StructuredGraph(single: .buffer(0, count: bytes.count)), root: .init(0), held: .one(bytes))
     }
 
-    /// A typed array, or `DataView`, of `length` elements from byte `offset` of `bytes` on; without `length` of all that follow.
-    /// They must lie inside, and `offset` be a multiple of the element's length.
+    /// A typed array, or `DataView`, of `length` elements from byte `offset` of `bytes` on; without `length` of all
+    /// that follow. They must lie inside, and `offset` be a multiple of the element's length.
     public static func view(
         _ kind: StructuredGraph.ViewKind, of bytes: Bytes, offset: Int = 0, length: Int? = nil
     ) -> StructuredValue {
@@ -335,8 +338,8 @@ public struct StructuredBuilder: Sendable {
         return (.port(ports.count - 1), ports.count - 1)
     }
 
-    /// The value that `root` is. (It changes nothing; but were it not `mutating`, `finish(builder.add(…))` would compile, and leave
-    /// out what was added.)
+    /// The value that `root` is. (It changes nothing; but were it not `mutating`, `finish(builder.add(…))` would
+    /// compile, and leave out what was added.)
     public mutating func finish(_ root: StructuredGraph.Reference) -> StructuredValue {
         StructuredValue(graph: graph, root: root, buffers: buffers, ports: ports, descriptors: descriptors)
     }

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
 /// One message on its way to all who subscribe to its name: those that did when it was posted, in the order they came.
 ///
-/// It is encoded once, and not before somebody has room for it. Of one client a later message goes behind it, because that is
-/// behind it in the client's work.
+/// It is encoded once, and not before somebody has room for it. Of one client a later message goes behind it, because
+/// that is behind it in the client's work.
 final class BroadcastDelivery: SlicedWork {
     private unowned let hub: BroadcastHub
     /// `nil`: what was posted is no broadcast, and goes to nobody.

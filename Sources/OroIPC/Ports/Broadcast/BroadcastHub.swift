@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 import OroFrame
 import OroLink
 
 /// The other end of every broadcast channel: what is posted at one is posted to all others of the same name.
 ///
-/// A subscription is a port that is opened in a way of its own, so order, room, large buffers and death are those of ports. What is
-/// posted is delivered in slices (``BroadcastDelivery``), and counts as taken once it is. Belongs to the host's thread.
+/// A subscription is a port that is opened in a way of its own, so order, room, large buffers and death are those of
+/// ports. What is posted is delivered in slices (``BroadcastDelivery``), and counts as taken once it is. Belongs to the
+/// host's thread.
 final class BroadcastHub: PortMember, BroadcastEnds {
     /// Has this object.
     private unowned let broker: PortBroker
@@ -51,7 +54,8 @@ final class BroadcastHub: PortMember, BroadcastEnds {
         }
     }
 
-    /// Somebody without a subscription posts, for whom it counts as work; `done` is told for how many subscribers it was.
+    /// Somebody without a subscription posts, for whom it counts as work; `done` is told for how many subscribers it
+    /// was.
     func post(_ message: BroadcastMessage, for owner: UInt64, _ done: @escaping (Int) -> Void) {
         start(message, from: nil, for: owner, done)
     }
@@ -170,7 +174,8 @@ extension PortContent {
         }
     }
 
-    /// What is to be sent to many: encoded, and large buffers copied once, into memory that any number of links can be lent.
+    /// What is to be sent to many: encoded, and large buffers copied once, into memory that any number of links can be
+    /// lent.
     func shared(in pool: MemoryPool, for name: String) -> PortContent {
         let buffers = allBuffers
         var content = self

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -15,7 +17,8 @@ struct BroadcastMessage {
     var token: Value = .null
     let id = Result.freshID()
 
-    /// Who is shown memory with a payload of this topic is shown all that is written to it later: those it is for, and nobody else.
+    /// Who is shown memory with a payload of this topic is shown all that is written to it later: those it is for, and
+    /// nobody else.
     var topic: String { "\(origin.utf8.count) \(origin)\(name)" }
 
     func isFor(_ origin: String) -> Bool {
@@ -69,8 +72,8 @@ struct BroadcastListeners {
 
         var value: Value { ["origin": .string(origin), "name": .string(name), "id": .string(id)] }
 
-        /// Nobody hears what he has posted himself. Where he has said no token, that is everything his client posts without
-        /// one; what is posted with one comes, and says whose it is.
+        /// Nobody hears what he has posted himself. Where he has said no token, that is everything his client posts
+        /// without one; what is posted with one comes, and says whose it is.
         func hears(_ message: BroadcastMessage) -> Bool {
             guard message.isFor(origin) else { return false }
             if client.id != message.client { return true }

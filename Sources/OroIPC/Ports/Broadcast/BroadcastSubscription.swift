@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 import OroLink
 
@@ -93,8 +95,8 @@ final class BroadcastSubscription {
 
 /// What waits for all subscriptions of one client, those included that it has given away.
 ///
-/// The messages themselves are there once for all subscribers. Where each of them stands in the queue of a subscription is memory
-/// of this client's alone, which its ``ByteAccount`` pays for.
+/// The messages themselves are there once for all subscribers. Where each of them stands in the queue of a subscription
+/// is memory of this client's alone, which its ``ByteAccount`` pays for.
 final class BroadcastAccount {
     /// Most bytes: ``PortOptions/broadcastBytesPerLink``.
     var most = Int.max

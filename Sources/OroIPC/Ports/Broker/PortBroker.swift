@@ -1,13 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 import OroFrame
 import OroLink
 
 /// Where all ports of a host and its clients are known: who has which end, and what was posted and not taken yet.
 ///
-/// Everything that moves a port passes through the broker, so there is one order of all transfers; and so do all messages but those that two
-/// clients exchange over a link of their own (`PortBrokerWays.swift`). It keeps each message until the port's owner says that it was taken. When an owner gives a port away it says how many it has
-/// taken, and everything behind that cut, including what had been passed on to it already, goes to the next owner. Nobody
-/// reaches an end that was not given to him: numbers mean something in the table of their owner only. See
+/// Everything that moves a port passes through the broker, so there is one order of all transfers; and so do all
+/// messages but those that two clients exchange over a link of their own (`PortBrokerWays.swift`). It keeps each
+/// message until the port's owner says that it was taken. When an owner gives a port away it says how many it has
+/// taken, and everything behind that cut, including what had been passed on to it already, goes to the next owner.
+/// Nobody reaches an end that was not given to him: numbers mean something in the table of their owner only. See
 /// `docs/decisions/013-port-transfer.md`.
 ///
 /// Belongs to the host's thread.
@@ -204,8 +207,8 @@ final class PortBroker {
         append(posting, carried, to: target)
     }
 
-    /// A message of an owner that is gone, from the other one, to which it came by their direct way. UNTRUSTED: that one
-    /// could as well have taken it.
+    /// A message of an owner that is gone, from the other one, to which it came by their direct way. UNTRUSTED: that
+    /// one could as well have taken it.
     private func postForPeer(_ posting: PortPosting, _ member: PortMember) throws(LinkError) {
         guard posting.carried.isEmpty else { throw .violation("a port that came by a direct way") }
         // What the owner had posted here before it was gone is known.
@@ -260,8 +263,8 @@ final class PortBroker {
 
     // MARK: Passing on
 
-    /// Gives the owner of a port what is there for it, as long as the owner's link has room; a part of it now and the rest in
-    /// slices where it is much.
+    /// Gives the owner of a port what is there for it, as long as the owner's link has room; a part of it now and the
+    /// rest in slices where it is much.
     func pump(_ first: PortEnd) {
         var waiting = [first]
         var budget = PortBroker.passedAtOnce
@@ -318,8 +321,8 @@ final class PortBroker {
         slices.add(PortPumping(self, member), for: member.sliceOwner)
     }
 
-    /// A port is on its way: its owner knows it no more. What it was given and has not taken, and the ports in that, are as
-    /// if they had never been passed on.
+    /// A port is on its way: its owner knows it no more. What it was given and has not taken, and the ports in that,
+    /// are as if they had never been passed on.
     private func leave(_ first: PortEnd) {
         var waiting = [first]
         while let end = waiting.popLast() {

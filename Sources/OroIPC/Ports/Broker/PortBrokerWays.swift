@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroLink
 
@@ -37,8 +39,8 @@ final class PortPair {
 
 /// The direct way of a channel, as the broker knows it: from its preparation until nothing more can come of it.
 ///
-/// The broker does not see what goes over it. It learns where each end stands when that posts through the broker again, which
-/// it does before its port goes anywhere else.
+/// The broker does not see what goes over it. It learns where each end stands when that posts through the broker again,
+/// which it does before its port goes anywhere else.
 final class DirectWay {
     let token: UInt64
     var sides: [Side]
@@ -104,7 +106,8 @@ extension PortBroker {
         if !one.introduce(to: other, as: pair.id) { pair.fail() }
     }
 
-    /// UNTRUSTED: one of two offers the other its half of their link; `pass` passes the offer on, and says whether it did.
+    /// UNTRUSTED: one of two offers the other its half of their link; `pass` passes the offer on, and says whether it
+    /// did.
     func hear(offerFor id: UInt64, isRefusal: Bool, from member: PortMember, pass: (PortMember) -> Bool)
         throws(LinkError)
     {
@@ -242,8 +245,8 @@ extension PortBroker {
     /// When to look for owners that do not say what the dead had sent them; `.max`: nobody waits for that.
     var nextDrain: UInt64 { drains.first?.deadline ?? .max }
 
-    /// Whoever had a port before, and is silent (stopped, say), does not keep its new owner from the end of the conversation. Where
-    /// it has the port itself nobody else waits. A few at a time: the rest is due at once again.
+    /// Whoever had a port before, and is silent (stopped, say), does not keep its new owner from the end of the
+    /// conversation. Where it has the port itself nobody else waits. A few at a time: the rest is due at once again.
     func giveUpDrains(_ now: UInt64) {
         for _ in 0..<PortBroker.drainsAtOnce {
             guard let first = drains.first, first.deadline <= now else { return }

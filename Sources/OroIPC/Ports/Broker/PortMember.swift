@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 import OroFrame
 import OroLink
@@ -42,8 +44,8 @@ final class PortEnd {
 
     /// Its direct way, until that is over.
     var way: DirectWay?
-    /// Messages that were passed on to its owner since it last had a way, and how many of both ends' it takes at least for the
-    /// next: more each time, until the port moves.
+    /// Messages that were passed on to its owner since it last had a way, and how many of both ends' it takes at least
+    /// for the next: more each time, until the port moves.
     var passedSinceWay: UInt64 = 0
     /// Its owner has posted or taken something: it has the port in its hands.
     var isInUse = false

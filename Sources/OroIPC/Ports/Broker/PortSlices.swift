@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the broker does in slices.
 
 /// Passes messages on to an owner whose link has room again, or who has more of them than go at once.

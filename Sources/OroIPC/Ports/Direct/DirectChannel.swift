@@ -1,14 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import DequeModule
 import OroFrame
 import OroLink
 
-/// The direct way of a channel, as an owner of one of its ends knows it: messages without ports go over a link of the two
-/// owners' own, without the host in between.
+/// The direct way of a channel, as an owner of one of its ends knows it: messages without ports go over a link of the
+/// two owners' own, without the host in between.
 ///
-/// Each message keeps its number among all of its direction, so whoever receives puts the two ways together by counting. Each
-/// is kept here until it is known to have been taken; so nothing is lost when the way ends: what is not known to have been
-/// taken is posted through the broker, before anything else is. And what has come over the way is kept for the other owner,
-/// should that be gone before it has done so. See `docs/decisions/015-direct-links.md`.
+/// Each message keeps its number among all of its direction, so whoever receives puts the two ways together by
+/// counting. Each is kept here until it is known to have been taken; so nothing is lost when the way ends: what is not
+/// known to have been taken is posted through the broker, before anything else is. And what has come over the way is
+/// kept for the other owner, should that be gone before it has done so. See `docs/decisions/015-direct-links.md`.
 ///
 /// All of it belongs to whoever has the lock of the home.
 final class DirectChannel: PortWay {
@@ -87,12 +89,12 @@ final class DirectChannel: PortWay {
         while firstRetained < count, retained.popFirst() != nil { firstRetained += 1 }
     }
 
-    /// A message has to go through the broker: so has what was sent before it. Throws when that cannot be posted now; then the
-    /// message must not be, either.
+    /// A message has to go through the broker: so has what was sent before it. Throws when that cannot be posted now;
+    /// then the message must not be, either.
     func yield() throws(IPCError) { if hasBegun { try postAgain() } }
 
-    /// Posts through the broker again. What cannot be posted now, because the link's queue is full, is by whoever posts next, or when
-    /// there is room.
+    /// Posts through the broker again. What cannot be posted now, because the link's queue is full, is by whoever posts
+    /// next, or when there is room.
     func stop() {
         do throws(IPCError) { try postAgain() } catch { sayLater(.stop) }
     }
@@ -202,7 +204,8 @@ final class DirectChannel: PortWay {
     /// A message was taken.
     func noteTaken(_ arrival: PortEndpoint.Arrival) { if arrival.isDirect { waitingCost -= arrival.content.cost } }
 
-    /// Whether the other owner is told over the way that messages were taken. The broker is told of those that came by it.
+    /// Whether the other owner is told over the way that messages were taken. The broker is told of those that came by
+    /// it.
     func saysConsumed(_ count: UInt64) -> Bool {
         guard isSending, count > brokered else { return false }
         if !isBrokerTold {
@@ -235,8 +238,8 @@ final class DirectChannel: PortWay {
         return all + early
     }
 
-    /// The other owner is gone: what it had sent over the way, and nobody has taken, is posted in its stead. What had come
-    /// through the broker that knows by itself.
+    /// The other owner is gone: what it had sent over the way, and nobody has taken, is posted in its stead. What had
+    /// come through the broker that knows by itself.
     func drain() {
         let all = port.map { directArrivals($0) } ?? kept
         let number = token | PortWayFrame.peerBit

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
-/// What the direct ways of ports need of a link between two owners of ports: ``DirectLink`` is the one that there is, and fuzzers have
-/// another.
+/// What the direct ways of ports need of a link between two owners of ports: ``DirectLink`` is the one that there is,
+/// and fuzzers have another.
 // Sendable: nothing is stored here.
 class DirectTransport: @unchecked Sendable {
     /// Nothing goes over it any more.

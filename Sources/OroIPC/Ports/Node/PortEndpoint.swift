@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import DequeModule
 import OroFrame
@@ -371,7 +373,8 @@ import Synchronization
     private func dispatch() {
         while true {
             let next = withLock { _ -> (Taken, any PortAudience)? in
-                guard isOwned, isStarted || inbox.isEmpty, let audience, !audience.isEmpty, let taken = takeNext() else {
+                guard isOwned, isStarted || inbox.isEmpty, let audience, !audience.isEmpty, let taken = takeNext()
+                else {
                     isDispatching = false
                     return nil
                 }

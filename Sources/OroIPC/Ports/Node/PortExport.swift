@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 
 /// Makes a channel that only this process knows known to a broker.
 enum PortExport {
-    /// Both ends of the channel of `port` belong to `home` afterwards, and what was on its way between them goes through the
-    /// broker: so its order is that of all that is posted later, wherever the two ends then are.
+    /// Both ends of the channel of `port` belong to `home` afterwards, and what was on its way between them goes
+    /// through the broker: so its order is that of all that is posted later, wherever the two ends then are.
     static func export(_ port: PortEndpoint, to home: PortHome) throws(IPCError) {
         try PortHome.local.withLock { () throws(IPCError) in
             try home.withLock { () throws(IPCError) in try move(port, home) }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What users have of a port, as its end knows it: `IPCMessagePort` is the one there is.
 protocol PortHandle: AnyObject, Sendable {
     /// It may not use its end any more. With the lock.

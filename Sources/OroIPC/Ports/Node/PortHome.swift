@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CSupport
 import OroFrame
 import OroLink
@@ -8,11 +10,13 @@ protocol PortRoute: AnyObject, Sendable {
     func send(_ order: PortOrder) throws(LinkError)
     /// Somebody waits for what comes to a port, or nobody does any more. Without the lock.
     func watch(_ isWanted: Bool)
-    /// Reads for a moment what comes, on the calling thread; until `came`, which is asked all the time. Without the lock.
+    /// Reads for a moment what comes, on the calling thread; until `came`, which is asked all the time. Without the
+    /// lock.
     func read(until came: () -> Bool)
     /// Sees to it that orders of the broker are heard, although nobody waits for messages. Without the lock.
     func hearOrders()
-    /// The direct way that the broker asks to be prepared; `nil`: there is no link for it, or not any more. With the lock.
+    /// The direct way that the broker asks to be prepared; `nil`: there is no link for it, or not any more. With the
+    /// lock.
     func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)?
     /// The broker takes descriptors along with messages.
     var takesDescriptors: Bool { get }
@@ -24,8 +28,8 @@ protocol PortRoute: AnyObject, Sendable {
 
 /// All ports of one owner: of one client, of one host, or those of this process that no link knows.
 ///
-/// One lock for all of them, because a message may move several at once, and what one port sends before another is moved
-/// has to leave before it.
+/// One lock for all of them, because a message may move several at once, and what one port sends before another is
+/// moved has to leave before it.
 // Sendable: everything that changes, here and in its ports, belongs to whoever has `lock`.
 @safe final class PortHome: @unchecked Sendable {
     private let lock = Locked(true)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
 // Direct ways of ports, as broker and other owners speak of them.

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroLink
 
-/// The direct way of a channel, as one of its owners knows it: messages without ports go over a link of the two owners' own. All of it
-/// with the lock of the home. `DirectChannel` is the one there is.
+/// The direct way of a channel, as one of its owners knows it: messages without ports go over a link of the two owners'
+/// own. All of it with the lock of the home. `DirectChannel` is the one there is.
 protocol PortWay: AnyObject {
     var token: UInt64 { get }
     var link: DirectTransport { get }
@@ -15,8 +17,8 @@ protocol PortWay: AnyObject {
     func send(_ content: PortContent, from port: PortEndpoint) -> Bool
     /// The other end has taken so many messages in all.
     func acknowledge(_ count: UInt64)
-    /// A message has to go through the broker: so has what was sent before it. Throws when that cannot be posted now; then the
-    /// message must not be, either.
+    /// A message has to go through the broker: so has what was sent before it. Throws when that cannot be posted now;
+    /// then the message must not be, either.
     func yield() throws(IPCError)
     /// Posts through the broker again; what cannot be posted now is by whoever posts next, or when there is room.
     func stop()

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
@@ -16,7 +18,8 @@ enum PortOperation: UInt32 {
     case way = 8
     /// Descriptors that go with the next message.
     case descriptors = 9
-    /// How many of the other side's descriptors have been let go: a client's that were posted, or a host's that were passed on.
+    /// How many of the other side's descriptors have been let go: a client's that were posted, or a host's that were
+    /// passed on.
     case returned = 10
 
     /// The low bits of that field: a count, modulo this.
@@ -58,7 +61,8 @@ enum PortFrame {
         var content: PortContent
         /// One row of numbers for each port that goes along.
         var carried: [[UInt64]]
-        /// Where its descriptors were passed to the receiver: the number of the first. `nil`: those it has do not come along.
+        /// Where its descriptors were passed to the receiver: the number of the first. `nil`: those it has do not come
+        /// along.
         var firstDescriptor: UInt64?
     }
 }
@@ -95,8 +99,8 @@ enum PortWriter {
         try send(frame, buffers.last)
     }
 
-    /// Names descriptors that were passed; with `nil` says that they do not come along. On its own, without a message, it lets them go
-    /// at the other side.
+    /// Names descriptors that were passed; with `nil` says that they do not come along. On its own, without a message,
+    /// it lets them go at the other side.
     static func claim(_ first: UInt64?, _ descriptors: CarriedDescriptors, for number: UInt64) -> Frame {
         guard let first else { return PortOperation.descriptors.frame(number) }
         var frame = PortOperation.descriptors.frame(number, count: UInt32(descriptors.list.count))
@@ -114,7 +118,8 @@ extension FrameStorage {
 }
 
 extension FrameStorage {
-    /// UNTRUSTED: the value, of a frame whose value is never long: what is longer is refused before it is decoded. `nil`: there is none.
+    /// UNTRUSTED: the value, of a frame whose value is never long: what is longer is refused before it is decoded.
+    /// `nil`: there is none.
     fileprivate func shortValue(most: Int) throws(FrameError) -> Value? {
         let count = Int(header.valueBytes)
         guard count <= most else { throw .overLimit(.frameBytes, value: count, limit: most) }
@@ -138,7 +143,8 @@ struct PortReader {
 
     init(columns: Int) { self.columns = columns }
 
-    /// UNTRUSTED: every field is checked for its form; what numbers stand for is for the caller to know. `nil`: more is to come.
+    /// UNTRUSTED: every field is checked for its form; what numbers stand for is for the caller to know. `nil`: more is
+    /// to come.
     mutating func read(_ storage: FrameStorage) throws(LinkError) -> PortFrame? {
         let header = storage.header
         guard let operation = PortOperation(header) else { throw .violation("an unknown operation of ports") }

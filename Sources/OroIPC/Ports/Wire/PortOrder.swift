@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 public import OroLink
 
@@ -63,8 +65,8 @@ struct PortPosting: Sendable {
 
     struct Carried: Sendable {
         var number: UInt64
-        /// How many messages that came to that port were taken: what comes after goes to its new owner. This is the cut at
-        /// which a transfer divides what is on its way.
+        /// How many messages that came to that port were taken: what comes after goes to its new owner. This is the cut
+        /// at which a transfer divides what is on its way.
         var consumed: SequenceNumber
         var id: UInt64
     }

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import OroFrame
 import OroLink
 
-/// What broker and owner tell each other about the *direct way* of a channel: a stretch of its messages that goes over a
-/// link of the two owners' own. `docs/decisions/015-direct-links.md` has the whole of it.
+/// What broker and owner tell each other about the *direct way* of a channel: a stretch of its messages that goes over
+/// a link of the two owners' own. `docs/decisions/015-direct-links.md` has the whole of it.
 struct PortWayFrame: Sendable {
     /// Names the way, at this host, for ever.
     var token: UInt64
