@@ -54,6 +54,9 @@ host.acceptPorts('who', (port, client) => {
   port.close()
 })
 host.acceptPorts('never', () => {}).acceptPorts('never', null)
+const { rows } = require('../values/table.js')
+// As data, whatever it is: a handler's own promise or stream would be waited for.
+host.map('row', ({ value }) => new Reply({ data: rows.find(({ name }) => name === value).make() }))
 host.map('exit', () => { setImmediate(() => host.close()) })
 
 console.log('ready')

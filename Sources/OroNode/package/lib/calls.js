@@ -69,7 +69,7 @@ class Call {
     try {
       // What headers and bytes say is no part of a key.
       const isKept = options.cache === true && !options.headers && this.body === null && this.verb !== 'write'
-      if (isKept) this.key = keyOf(command, this.value)
+      if (isKept) ({ key: this.key, sent: this.value } = keyOf(command, this.value))
     } catch (error) {
       return failed(error, command)
     }

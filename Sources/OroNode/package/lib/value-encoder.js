@@ -8,13 +8,17 @@
  */
 
 const { types } = require('node:util')
+const { bytesOfView } = require('./intrinsics.js')
 const { isError } = require('./kinds.js')
 const { isKnownType } = require('./make-error.js')
+const { opaqueName } = require('./opaque.js')
 
 const DEPTH = 64
 const BIGINT_BYTES = 16 * 1024
 // Longer texts are written by the engine in one go; shorter ones are cheaper here.
 const SHORT = 24
+// Holes that an array may have, each of which costs as much as an element: it is not its `length` that says how long it is.
+const MOST_HOLES = 1_000_000
 
 let memory = Buffer.allocUnsafeSlow(64 * 1024)
 let doubles = new DataView(memory.buffer)
@@ -24,6 +28,8 @@ let isEncoding = false
 let finished = memory
 /** Errors that are being written: one that is inside itself is left out there. */
 let openErrors = []
+/** Whether values are asked what they are by `toJSON`. */
+let asks = true
 
 /** The memory that holds the value encoded last. */
 const encoded = () => finished
@@ -156,10 +162,20 @@ function putContainer (tag, put) {
   memory.writeUIntLE(count, start + 1 + (1 << width), 1 << width)
 }
 
+/** How many elements an array has; of a proxy a program says so. */
+function lengthOf (array) {
+  const length = Number(array.length)
+  if (!(length >= 0 && length <= 0xffffffff)) throw new TypeError('an array has an impossible length')
+  if (length > MOST_HOLES && length - Object.keys(array).length > MOST_HOLES) {
+    throw new TypeError(`an array of the length ${length} is mostly holes, of which at most ${MOST_HOLES} can be sent`)
+  }
+  return Math.floor(length)
+}
+
 function putArray (array, depth) {
   putContainer(0xd8, () => {
     // Neither an iterator of the program's nor a change meanwhile makes the count a wrong one.
-    const { length } = array
+    const length = lengthOf(array)
     for (let index = 0; index < length; index++) {
       const element = said(array[index], index)
       put(isUnsayable(element) ? null : element, depth)
@@ -184,7 +200,7 @@ function putMembers (pairs, depth) {
 
 /** What a value says of itself by `toJSON`, asked once, as JSON does; bytes are bytes, whatever they say. */
 function said (value, key) {
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return value
+  if (!asks || value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return value
   const { toJSON } = value
   return typeof toJSON === 'function' ? toJSON.call(value, String(key)) : value
 }
@@ -210,7 +226,7 @@ function attempt (read) {
 function errorMembers (error) {
   const [name, message, code] = ['name', 'message', 'code'].map(key => attempt(() => error[key]))
   const members = new Map()
-  if (isKnownType(name)) members.set('type', name)
+  if (typeof name === 'string' && isKnownType(name)) members.set('type', name)
   else if (name !== 'Error' && typeof name === 'string') members.set('name', name)
   members.set('message', message ?? '')
   if (code) members.set('code', code)
@@ -261,18 +277,29 @@ function putBytes (bytes) {
 
 function putObject (value, depth) {
   if (depth > DEPTH) throw new TypeError(`the value is nested deeper than ${DEPTH}, or refers to itself`)
-  if (ArrayBuffer.isView(value)) return putBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  if (ArrayBuffer.isView(value)) return putBytes(bytesOfView(value))
   if (types.isAnyArrayBuffer(value)) return putBytes(new Uint8Array(value))
   if (Array.isArray(value)) return putArray(value, depth + 1)
   if (value instanceof Double) return putDouble(value.value)
   if (isError(value)) return putError(value, depth + 1)
-  if (types.isMap(value)) return putMembers([...value].map(([key, member]) => [String(key), member]), depth + 1)
-  if (types.isSet(value)) return putArray([...value], depth + 1)
-  if (types.isBoxedPrimitive(value)) {
-    const primitive = primitiveOf(value)
-    return put(typeof primitive === 'symbol' ? {} : primitive, depth + 1)
-  }
-  putMembers(Object.entries(value), depth + 1)
+  if (types.isMap(value)) return putMembers(new Map([...mapEntries.call(value)].map(([key, member]) => [String(key), member])), depth + 1)
+  if (types.isSet(value)) return putArray([...setValues.call(value)], depth + 1)
+  if (types.isBoxedPrimitive(value)) return put(primitiveOf(value), depth + 1)
+  if (value instanceof URLSearchParams) return putText(String(value))
+  const members = Object.entries(value)
+  const prototype = Object.getPrototypeOf(value)
+  if (members.length === 0 || (prototype !== Object.prototype && prototype !== null)) checkOpen(value)
+  putMembers(members, depth + 1)
+}
+
+const mapEntries = Map.prototype.entries
+const setValues = Set.prototype.values
+
+/** An object of no members, or of a class, which may have more in it than members. */
+function checkOpen (value) {
+  const isOpaque = types.isDate(value) || types.isRegExp(value) || types.isExternal(value) || value instanceof MessagePort
+  const name = isOpaque ? Object.prototype.toString.call(value).slice(8, -1) : opaqueName(value)
+  if (name !== null) throw new TypeError(`what a ${name} holds cannot be sent`)
 }
 
 function put (value, depth) {
@@ -294,6 +321,14 @@ function put (value, depth) {
   }
 }
 
+/** Writes a value, which is asked first what it is. */
+function putTop (value) {
+  const top = said(value, '')
+  if (top !== undefined) put(top, 0)
+  finished = memory
+  return end
+}
+
 /**
  * Writes a value to the start of the memory. Members and elements that are functions or symbols are left out as in JSON.
  * @param {any} value
@@ -305,10 +340,7 @@ function encodeValue (value) {
   isEncoding = true
   end = 0
   try {
-    const top = said(value, '')
-    if (top !== undefined) put(top, 0)
-    finished = memory
-    return end
+    return putTop(value)
   } finally {
     isEncoding = false
     if (openErrors.length > 0) openErrors = []
@@ -323,13 +355,21 @@ function encodeInside (value) {
   end = 0
   openErrors = []
   try {
-    const top = said(value, '')
-    if (top !== undefined) put(top, 0)
-    finished = memory
-    return end
+    return putTop(value)
   } finally {
     [memory, doubles, end, openErrors] = outer
   }
 }
 
-module.exports = { Double, encodeValue, encoded }
+/** Writes a value that is made of nothing but what the encoder knows: no code of a program's runs meanwhile. */
+function encodeTree (value) {
+  const before = asks
+  asks = false
+  try {
+    return encodeValue(value)
+  } finally {
+    asks = before
+  }
+}
+
+module.exports = { Double, encodeTree, encodeValue, encoded, primitiveOf }
