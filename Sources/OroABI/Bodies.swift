@@ -126,15 +126,18 @@ public func oroipc_message_read_body(
     private let whenReady: @Sendable (@escaping @Sendable () -> Void) -> Bool
     private let thread: CallbackThread
     private let callback: Callback<oroipc_receiver>
+    /// How many chunks C takes, where it says so.
+    private let demand: StreamDemand?
 
     init(
         poll: @escaping @Sendable () -> PolledStream.Item?,
         whenReady: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool, thread: CallbackThread,
-        _ callback: Callback<oroipc_receiver>
+        demand: StreamDemand? = nil, _ callback: Callback<oroipc_receiver>
     ) {
         self.poll = poll
         self.whenReady = whenReady
         self.thread = thread
+        self.demand = demand
         unsafe self.callback = unsafe callback
     }
 
@@ -145,6 +148,8 @@ public func oroipc_message_read_body(
 
     private func read() {
         for _ in 0..<ChunksToC.mostAtOnce {
+            // Keeps this until C takes more.
+            if let demand, !demand.use(self) { return }
             switch poll() {
             case .chunk(let chunk)?:
                 let handle = MessageHandle(.chunk(chunk))
@@ -152,10 +157,12 @@ public func oroipc_message_read_body(
                 withExtendedLifetime(handle) {}
             case .end(let error)?:
                 let handle = ResultHandle(error.map { Result(err: $0) } ?? Result())
+                demand?.end()
                 unsafe callback.function(nil, handle.lent, callback.context)
                 withExtendedLifetime(handle) {}
                 return
             case nil:
+                demand?.giveBack()
                 if whenReady({ [self] in begin() }) { return }
             }
         }

@@ -16,6 +16,7 @@ final class ClientHandle: Handle, Sendable {
     let isTurned: Bool
     let commands = CommandNames()
     let ending = Locked(Ending())
+    let demands = StreamDemands()
     private let isTurning = Atomic(false)
 
     init(_ client: Client, isTurned: Bool) throws(Failure) {

@@ -78,7 +78,8 @@ import Synchronization
         switch content {
         case .message(let message): message.headers
         case .event(let event): event.headers
-        case .nothing, .chunk: Headers()
+        case .chunk(let chunk): chunk.headers ?? Headers()
+        case .nothing: Headers()
         }
     }
 
@@ -250,4 +251,9 @@ func loan(of size: Int, _ take: (Int) throws(LinkError) -> Loan) throws(Failure)
     } catch {
         throw Failure(error)
     }
+}
+
+@c @implementation
+public func oroipc_message_takes_stream(_ message: OpaquePointer?) -> Int32 {
+    unsafe MessageHandle.at(message)?.message?.takesStream == true ? 1 : 0
 }

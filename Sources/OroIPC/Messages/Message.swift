@@ -44,6 +44,9 @@ public struct Message: Sendable {
         set { change { $0.payload = newValue.flatMap { $0.isEmpty ? nil : $0 } } }
     }
 
+    /// Whoever asked takes an answer in chunks.
+    package var takesStream: Bool { storage.made == nil && storage.header.flags.contains(.takesStream) }
+
     /// The headers that go with the command; of a received one those that can be headers. O(n).
     public var headers: Headers {
         get { storage.made?.headers ?? Headers(possibleOf: storage) }

@@ -9,11 +9,13 @@
 
 #include "port.h"
 
-/* What has come and was not handed over: the result of a slot, or an event. */
+/* What has come and was not handed over: the result of a slot, which may be the end of a stream, a chunk of one, or an event. */
 typedef struct arrival {
     oroipc_result *result;
+    /* An event, or a chunk. */
     oroipc_message *event;
     uint32_t slot;
+    bool is_chunk;
 } arrival;
 
 typedef struct client {
@@ -44,6 +46,12 @@ static void on_completion(oroipc_result *result, void *slot) {
     queue(self, (arrival){.result = oroipc_result_retain(result), .slot = (uint32_t)(uintptr_t)slot});
 }
 
+static void on_chunk(oroipc_message *chunk, oroipc_result *end, void *slot) {
+    client *self = (client *)oro_turned;
+    if (end != NULL) return on_completion(end, slot);
+    queue(self, (arrival){.event = oroipc_message_retain(chunk), .slot = (uint32_t)(uintptr_t)slot, .is_chunk = true});
+}
+
 static void on_event(oroipc_message *event, void *context) {
     queue(context, (arrival){.event = oroipc_message_retain(event)});
 }
@@ -62,14 +70,16 @@ static void deliver_results(client *self) {
     oro_room_call(&self->room, ORO_ROOM_DELIVER, 2, arguments);
 }
 
-static void deliver_event(client *self, const oroipc_message *event) {
-    napi_value arguments[2];
+static void deliver_event(client *self, const oroipc_message *event, bool is_chunk, uint32_t slot) {
+    napi_env env = self->room.env;
+    napi_value arguments[3];
     const char *name = oroipc_message_name(event);
     oro_records_clear(&self->room.records);
-    oro_records_add_message(self->room.env, &self->room.records, 0, 0, event);
-    if (napi_create_string_utf8(self->room.env, name == NULL ? "" : name, NAPI_AUTO_LENGTH, &arguments[0]) != napi_ok) return;
-    arguments[1] = oro_records_extras(self->room.env, &self->room.records);
-    oro_room_call(&self->room, ORO_ROOM_HEAR, 2, arguments);
+    oro_records_add_message(env, &self->room.records, slot, 0, event);
+    if (napi_create_string_utf8(env, name == NULL ? "" : name, NAPI_AUTO_LENGTH, &arguments[0]) != napi_ok) return;
+    arguments[1] = oro_records_extras(env, &self->room.records);
+    if (is_chunk && napi_create_uint32(env, slot, &arguments[2]) != napi_ok) return;
+    oro_room_call(&self->room, ORO_ROOM_HEAR, is_chunk ? 3 : 2, arguments);
 }
 
 /* Hands over as many results as fit; answers how many. */
@@ -93,10 +103,11 @@ static void deliver_all(client *self) {
     for (size_t i = 0; i < self->arrival_count;) {
         napi_handle_scope scope;
         if (napi_open_handle_scope(self->room.env, &scope) != napi_ok) return;
-        oroipc_message *event = self->arrivals[i].event;
+        const arrival next = self->arrivals[i];
+        oroipc_message *event = next.event;
         if (event != NULL) {
             self->arrivals[i].event = NULL;
-            deliver_event(self, event);
+            deliver_event(self, event, next.is_chunk, next.slot);
             oroipc_message_release(event);
             i += 1;
         } else {
@@ -301,32 +312,58 @@ static bool read_call(napi_env env, const napi_value *arguments, call_texts *tex
     return true;
 }
 
-/* call(client, slot, command, value, valueSize, body, timeout, seq, headers) */
+/* Room for the ticket of a slot. */
+static uint64_t *ticket_at(client *self, uint32_t slot) {
+    if (slot >= self->ticket_count) {
+        self->ticket_count = slot < 64 ? 64 : (size_t)slot * 2;
+        self->tickets = oro_grow(self->tickets, self->ticket_count, sizeof *self->tickets);
+    }
+    return &self->tickets[slot];
+}
+
+/* call(client, slot, command, value, valueSize, body, timeout, seq, headers, window): with a window the answer comes in chunks,
+ * of which none come before they are taken. */
 static napi_value client_call(napi_env env, napi_callback_info info) {
-    napi_value arguments[9];
-    size_t count = 9;
-    uint32_t slot;
+    napi_value arguments[10];
+    size_t count = 10;
+    uint32_t slot, window = 0;
     call_texts texts;
     oroipc_call call;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     client *self = client_argument(env, arguments[0]);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
+    if (count > 9) ORO_TRY(env, napi_get_value_uint32(env, arguments[9], &window));
     if (!read_call(env, arguments + 2, &texts, &call)) {
         oro_headers_free(&texts.headers);
         return NULL;
     }
-    if (slot >= self->ticket_count) {
-        self->ticket_count = slot < 64 ? 64 : (size_t)slot * 2;
-        self->tickets = oro_grow(self->tickets, self->ticket_count, sizeof *self->tickets);
-    }
-    oroipc_status status = oroipc_client_call_async(
-        self->room.client, &call, on_completion, (void *)(uintptr_t)slot, &self->tickets[slot]);
+    uint64_t *ticket = ticket_at(self, slot);
+    void *context = (void *)(uintptr_t)slot;
+    oroipc_status status =
+        window == 0
+            ? oroipc_client_call_async(self->room.client, &call, on_completion, context, ticket)
+            : oroipc_client_stream(self->room.client, &call, window | OROIPC_STREAM_TAKEN, on_chunk, context, ticket);
     oro_headers_free(&texts.headers);
     if (status == OROIPC_OK) self->pending += 1;
     else oro_throw_status(env, status);
-    /* It may be due before all others. */
-    if (call.timeout_ms > 0) oro_watch_poke(self->room.watch);
+    /* It may be due before all others; and an end may be there already. */
+    if (call.timeout_ms > 0 || window > 0) oro_watch_poke(self->room.watch);
+    return NULL;
+}
+
+/* take(client, slot, chunks): so many more of this stream are wanted. */
+static napi_value client_take(napi_env env, napi_callback_info info) {
+    napi_value arguments[3];
+    size_t count = 3;
+    uint32_t slot, chunks;
+    ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
+    client *self = client_argument(env, arguments[0]);
+    if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &chunks));
+    if (slot < self->ticket_count) oroipc_client_stream_take(self->room.client, self->tickets[slot], chunks);
+    oro_watch_poke(self->room.watch);
     return NULL;
 }
 
@@ -383,7 +420,7 @@ bool oro_add_client(napi_env env, napi_value exports) {
         {"connect", client_connect}, {"release", client_release},       {"close", client_close},
         {"keep", client_keep},       {"ending", client_ending},         {"statistics", client_statistics},
         {"call", client_call},       {"callSync", client_call_sync},    {"abort", client_abort},
-        {"listen", client_listen},
+        {"listen", client_listen},   {"take", client_take},
     };
     return oro_add_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

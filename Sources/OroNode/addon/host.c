@@ -253,21 +253,18 @@ static napi_value host_peer(napi_env env, napi_callback_info info) {
 
 /* -------------------------------------------------------------------------------------------------------------- routes */
 
-/* hostMap(host, name, tag, isStream) */
+/* hostMap(host, name, tag) */
 static napi_value host_map(napi_env env, napi_callback_info info) {
-    napi_value arguments[4];
+    napi_value arguments[3];
     char name[257];
     uint32_t tag;
-    bool is_stream;
-    host *self = host_arguments(env, info, 4, arguments);
+    host *self = host_arguments(env, info, 3, arguments);
     if (self == NULL || !oro_text_argument(env, arguments[1], name, sizeof name)) return NULL;
     ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &tag));
-    ORO_TRY(env, napi_get_value_bool(env, arguments[3], &is_stream));
     route *to = oro_grow(NULL, 1, sizeof *to);
     *to = (route){self, tag};
-    /* Also a handler that answers at once does so after the turn. */
-    int32_t kind = is_stream ? OROIPC_ROUTE_STREAM : OROIPC_ROUTE_LATER;
-    oroipc_status status = oroipc_host_map(self->room.host, name, kind, on_request, to, free);
+    /* Also a handler that answers at once does so after the turn, and only its answer shows whether it is a stream. */
+    oroipc_status status = oroipc_host_map(self->room.host, name, OROIPC_ROUTE_EITHER, on_request, to, free);
     if (status != OROIPC_OK) oro_throw_status(env, status);
     return NULL;
 }
@@ -385,16 +382,16 @@ static napi_value host_reply(napi_env env, napi_callback_info info) {
     return answer;
 }
 
-/* hostChunk(host, slot, name, value, valueSize, body) → 1 sent, 0 not now: tell(slot, true) is called when there is room,
+/* hostChunk(host, slot, name, value, valueSize, body, headers) → 1 sent, 0 not now: tell(slot, true) is called when there is room,
  * -1 nobody reads any more */
 static napi_value host_chunk(napi_env env, napi_callback_info info) {
-    napi_value arguments[6], answer;
+    napi_value arguments[7], answer;
     uint32_t slot;
     oroipc_value value;
     const void *body;
     size_t size;
     char name[257];
-    host *self = host_arguments(env, info, 6, arguments);
+    host *self = host_arguments(env, info, 7, arguments);
     const request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
     if (asked == NULL) return NULL;
     bool has_name = !oro_is_nothing(env, arguments[2]);
@@ -402,8 +399,13 @@ static napi_value host_chunk(napi_env env, napi_callback_info info) {
         !oro_value_argument(env, arguments[3], arguments[4], &value) || !oro_bytes_argument(env, arguments[5], &body, &size)) {
         return NULL;
     }
+    oro_headers headers;
+    bool has_headers = oro_headers_argument(env, arguments[6], &headers);
+    oroipc_status status = has_headers ? set_headers(asked->result, &headers) : OROIPC_OK;
+    oro_headers_free(&headers);
+    if (!has_headers) return NULL;
     oroipc_bytes *payload = NULL;
-    oroipc_status status = make_payload(asked, body, size, &payload);
+    if (status == OROIPC_OK) status = make_payload(asked, body, size, &payload);
     if (status == OROIPC_OK) {
         status = oroipc_result_send_event(asked->result, has_name ? name : NULL, &value, payload);
     }

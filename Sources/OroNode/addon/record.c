@@ -156,6 +156,7 @@ bool oro_records_add_message(
     napi_env env, oro_records *records, uint32_t slot, uint32_t tag, const oroipc_message *message) {
     source from = {
         .message = message, .bytes = oroipc_message_bytes(message), .size = oroipc_message_bytes_size(message)};
+    if (oroipc_message_takes_stream(message)) from.flags |= ORO_RECORD_TAKES_STREAM;
     note(oroipc_message_value(message, NULL, OROIPC_ENCODED, &from.value), &from);
     return add(env, records, slot, tag, &from);
 }
