@@ -1,6 +1,7 @@
 'use strict'
 /** The calls: `send`, `request`, `write`, `sendSync`. Whatever goes wrong with one is the `err` of its result. */
 
+const { types } = require('node:util')
 const { args } = require('./args.js')
 const { bodyLater, bodyNow, isLater, withType } = require('./bodies.js')
 const { cached, keep, keyOf } = require('./cache.js')
@@ -12,7 +13,7 @@ const { waiting } = require('./events.js')
 const { askExtension, askExtensionSync, extensionFor } = require('./extension.js')
 const { onAbort } = require('./on-abort.js')
 const { flatHeaders } = require('./headers.js')
-const { isBufferLike, isPlainObject } = require('./kinds.js')
+const { isPlainObject } = require('./kinds.js')
 const { dataOf, errorOf } = require('./reply.js')
 const { Result } = require('./result.js')
 const { IPCSearchParams } = require('./search-params.js')
@@ -152,7 +153,11 @@ function begin (call, settle, bytesOf) {
   const { signal } = options
   const handler = extensionFor(command, options, false)
   if (handler) return settle(askExtension(handler, call.url, call.body ?? null, command))
-  if (signal?.aborted) return settle(failed(abortError(signal), command))
+  try {
+    if (signal?.aborted) return settle(failed(abortError(signal), command))
+  } catch (error) {
+    return settle(failed(error, command))
+  }
   const { link, problem } = openLink()
   if (!link) return settle(failed(problem, command))
   const kept = call.on(link)
@@ -195,9 +200,9 @@ function begin (call, settle, bytesOf) {
 /** A call with the `responseType` 'stream': its data is a stream of bytes, and it is settled when the first have come. */
 async function startStream (call) {
   const { command, options, body } = call
-  if (options.signal?.aborted) return failed(abortError(options.signal), command)
-  const stream = new CommandStream(command, call.value, { ...options, bytes: body })
   try {
+    if (options.signal?.aborted) return failed(abortError(options.signal), command)
+    const stream = new CommandStream(command, call.value, { ...options, bytes: body })
     const { done, value: first } = await stream.next()
     const data = byteStream(stream, done ? [] : [first], formOf(done ? { name: null, value: undefined } : first))
     return new Result(null, null, data, command, await stream.headers)
@@ -242,7 +247,7 @@ function write (command, value = undefined, buffer = null, options = undefined) 
   return start(new Call('write', command, value, buffer ?? null, options ?? {}))
 }
 
-const isBody = value => isBufferLike(value) || typeof value === 'string' || Array.isArray(value)
+const isBody = value => ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) || typeof value === 'string' || Array.isArray(value) || value instanceof URLSearchParams || isLater(value)
 
 /**
  * Sends a command and blocks this thread until its result is there.

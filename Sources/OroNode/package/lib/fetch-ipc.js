@@ -6,18 +6,14 @@ const { ErrorEvent } = require('./events.js')
 const { Headers, flatHeaders } = require('./headers.js')
 const { Message } = require('./message.js')
 const { CommandStream } = require('./stream.js')
-const { byteStream, formOf } = require('./stream-body.js')
+const { byteStream, formOf, jsonOf } = require('./stream-body.js')
 
 const JSON_TYPE = 'application/json'
 
 /** What an envelope says of an error. */
-function describe (error) {
-  const { name, message, code, url, type } = error
-  const said = { type: type ?? name, message, ...(code === undefined ? {} : { code }), ...(url === undefined ? {} : { url }) }
-  return said
+function describe ({ name, message, code, url, type }) {
+  return { type: type ?? name, message, ...(code === undefined ? {} : { code }), ...(url === undefined ? {} : { url }) }
 }
-
-const jsonOf = (key, value) => typeof value === 'bigint' ? String(value) : value
 
 /** A response of one envelope. */
 function envelope (source, content, status, headers = null) {
@@ -27,11 +23,11 @@ function envelope (source, content, status, headers = null) {
 }
 
 /** The response of an error that came before anything else; what is none of the host's answers is thrown, as `fetch` throws it. */
-function responseOfError (error, command) {
+function responseOfError (error, command, url) {
   if (error.name === 'NetworkError') throw new TypeError('fetch failed', { cause: error })
   const isUnknown = error.name === 'NotFoundError' && typeof error.url === 'string' && error.url.startsWith(`ipc://${command}`)
   const status = isUnknown ? 404 : error.name === 'TimeoutError' ? 504 : 200
-  return envelope(command, { err: describe(error) }, status)
+  return envelope(command, { err: { ...describe(error), ...(isUnknown ? { url } : {}) } }, status)
 }
 
 /** The status that a host has sent as a header. */
@@ -74,7 +70,7 @@ async function fetchIPC (input, init = {}) {
   } catch (error) {
     stream.cancel()
     if (signal?.aborted) throw signal.reason
-    return responseOfError(error, command)
+    return responseOfError(error, command, url)
   }
 }
 

@@ -4,15 +4,17 @@
  * of JSON each. The first chunk says which it is.
  */
 
+/** JSON has no bigints: they are their digits. */
+const jsonOf = (key, value) => typeof value === 'bigint' ? String(value) : value
+
 /** An event as a page's EventSource reads it: a line for each line of its data. */
 function eventText ({ name, data }) {
-  const text = Buffer.isBuffer(data) ? data.toString() : typeof data === 'string' ? data : JSON.stringify(data) ?? ''
+  const text = Buffer.isBuffer(data) ? data.toString() : typeof data === 'string' ? data : JSON.stringify(data, jsonOf) ?? ''
   const lines = text.split(/\r\n|\r|\n/).map(line => `data: ${line}\n`).join('')
   return `${name ? `event: ${name}\n` : ''}${lines}\n`
 }
 
 const lineText = ({ data }) => `${JSON.stringify(data, jsonOf)}\n`
-const jsonOf = (key, value) => typeof value === 'bigint' ? String(value) : value
 
 const forms = {
   bytes: { type: 'application/octet-stream', write: ({ bytes, value }) => bytes ?? Buffer.from(typeof value === 'string' ? value : JSON.stringify(value, jsonOf)) },
@@ -23,7 +25,7 @@ const forms = {
 /** What a stream that begins with this chunk is. */
 function formOf (chunk) {
   if (chunk.name !== null) return forms.events
-  return chunk.value === undefined ? forms.bytes : forms.values
+  return chunk.value === undefined || chunk.bytes ? forms.bytes : forms.values
 }
 
 /**
@@ -59,4 +61,4 @@ function byteStream (stream, first, form) {
   }, { highWaterMark: 0 })
 }
 
-module.exports = { byteStream, eventText, formOf, forms }
+module.exports = { byteStream, formOf, jsonOf }

@@ -12,8 +12,9 @@ const SMALL = 1024
 const MOST_BUFFERS = 64
 /** Levels of nesting; the encoding has as many again for its forms, and then says itself that it is too deep. */
 const MOST_DEPTH = 200
-/** Holes that arrays of one message may have: each costs as much as an element. */
-const MOST_HOLES = 1_000_000
+/** Holes that arrays of one message may have, and elements of one array: the encoding refuses more, and they are not walked before. */
+const MOST_HOLES = 500_000
+const MOST_ELEMENTS = 1 << 20
 
 const ERRORS = new Set(['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'])
 
@@ -122,8 +123,9 @@ class Encoder {
   }
 
   #encodeArray (array) {
-    const keys = Object.keys(array)
     const { length } = array
+    const keys = Object.keys(array)
+    if (keys.length > MOST_ELEMENTS) refuse(`an array of more than ${MOST_ELEMENTS} elements`)
     // Names come after all indices.
     if (keys.length > 0 && !isIndex(keys.at(-1))) refuse('an array with members that are no elements cannot be posted')
     this.#holes += length - keys.length

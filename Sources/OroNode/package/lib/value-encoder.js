@@ -17,8 +17,8 @@ const DEPTH = 64
 const BIGINT_BYTES = 16 * 1024
 // Longer texts are written by the engine in one go; shorter ones are cheaper here.
 const SHORT = 24
-// Holes that an array may have, each of which costs as much as an element: it is not its `length` that says how long it is.
-const MOST_HOLES = 1_000_000
+// Elements and members of one value, at all depths.
+const MOST_ITEMS = 1 << 20
 
 let memory = Buffer.allocUnsafeSlow(64 * 1024)
 let doubles = new DataView(memory.buffer)
@@ -28,6 +28,8 @@ let isEncoding = false
 let finished = memory
 /** Errors that are being written: one that is inside itself is left out there. */
 let openErrors = []
+/** Elements and members so far. */
+let items = 0
 /** Whether values are asked what they are by `toJSON`. */
 let asks = true
 
@@ -148,6 +150,8 @@ function putContainer (tag, put) {
   const start = end
   end += 3
   const count = put()
+  checkItems(count)
+  items += count
   const length = end - start - 3
   const width = length < 0x100 ? 0 : length < 0x10000 ? 1 : 2
   if (width > 0) {
@@ -162,13 +166,16 @@ function putContainer (tag, put) {
   memory.writeUIntLE(count, start + 1 + (1 << width), 1 << width)
 }
 
+function checkItems (count) {
+  if (items + count > MOST_ITEMS) throw new TypeError(`the value has more than ${MOST_ITEMS} elements and members`)
+}
+
 /** How many elements an array has; of a proxy a program says so. */
 function lengthOf (array) {
   const length = Number(array.length)
-  if (!(length >= 0 && length <= 0xffffffff)) throw new TypeError('an array has an impossible length')
-  if (length > MOST_HOLES && length - Object.keys(array).length > MOST_HOLES) {
-    throw new TypeError(`an array of the length ${length} is mostly holes, of which at most ${MOST_HOLES} can be sent`)
-  }
+  if (!(length >= 0)) throw new TypeError('an array has an impossible length')
+  // Also holes are elements: they are not walked before it is known that they fit.
+  checkItems(length)
   return Math.floor(length)
 }
 
@@ -339,6 +346,7 @@ function encodeValue (value) {
   if (isEncoding) return encodeInside(value)
   isEncoding = true
   end = 0
+  items = 0
   try {
     return putTop(value)
   } finally {
@@ -349,15 +357,16 @@ function encodeValue (value) {
 
 /** The same while another value is being written, which then goes on in its own memory. */
 function encodeInside (value) {
-  const outer = [memory, doubles, end, openErrors]
+  const outer = [memory, doubles, end, openErrors, items]
   memory = Buffer.allocUnsafeSlow(1024)
   doubles = new DataView(memory.buffer)
   end = 0
   openErrors = []
+  items = 0
   try {
     return putTop(value)
   } finally {
-    [memory, doubles, end, openErrors] = outer
+    [memory, doubles, end, openErrors, items] = outer
   }
 }
 

@@ -1,0 +1,171 @@
+'use strict'
+// What `fetch` takes as a body, in calls and in answers; and what is none.
+
+const assert = require('node:assert/strict')
+const { Readable, PassThrough } = require('node:stream')
+const { test } = require('node:test')
+const { load } = require('./package.js')
+const { nodeHost, swiftHost } = require('./processes.js')
+const { request, send, sendSync, write } = load('ipc.js')
+const { connect, disconnect } = load('index.js')
+
+const bytes = Buffer.from('a body of bytes!')
+const buffer = new Uint8Array(bytes).buffer
+
+/** Made anew for each call: a stream can be read once. */
+const now = {
+  Buffer: () => Buffer.from(bytes),
+  ArrayBuffer: () => buffer,
+  SharedArrayBuffer: () => {
+    const shared = new SharedArrayBuffer(bytes.length)
+    new Uint8Array(shared).set(bytes)
+    return shared
+  },
+  text: () => 'a body of bytes!',
+  array: () => [...bytes],
+  ...Object.fromEntries([Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView]
+    .map(View => [View.name, () => new View(buffer)])),
+  'a view of a part': () => new Uint8Array(new Uint8Array([0, ...bytes, 0]).buffer, 1, bytes.length)
+}
+const stream = chunks => new ReadableStream({
+  start (controller) {
+    for (const chunk of chunks) controller.enqueue(chunk)
+    controller.close()
+  }
+})
+const parts = () => [bytes.subarray(0, 3), bytes.subarray(3)]
+const later = {
+  Blob: () => new Blob(parts()),
+  File: () => new (require('node:buffer').File ?? Blob)(parts(), 'name'),
+  ReadableStream: () => stream(parts()),
+  'a ReadableStream of bytes': () => new Blob(parts()).stream(),
+  'a ReadableStream of texts': () => stream(['a body ', 'of bytes!']),
+  Response: () => new Response(bytes),
+  'an async generator': () => (async function * () { yield * parts() })(),
+  'a generator': () => (function * () { yield * parts() })(),
+  'an async iterable': () => ({ async * [Symbol.asyncIterator] () { yield * parts() } }),
+  'an iterator that answers at once': () => {
+    const chunks = parts()
+    return { [Symbol.asyncIterator]: () => ({ next: () => chunks.length ? { done: false, value: chunks.shift() } : { done: true } }) }
+  },
+  'a stream of Node': () => Readable.from(parts(), { objectMode: false }),
+  'a stream of Node of texts': () => Readable.from(['a body ', 'of bytes!']),
+  'a PassThrough': () => new PassThrough().end(bytes)
+}
+
+for (const [who, start] of [['a Node host', nodeHost], ['a Swift host', swiftHost]]) {
+  test(`bodies to ${who}`, async t => {
+    connect((await start(t)).hostName)
+    t.after(disconnect)
+    const calls = {
+      write: body => write('echo', undefined, body),
+      request: body => request('echo', undefined, { bytes: body }),
+      send: body => send('echo', undefined, { bytes: body })
+    }
+    for (const [name, make] of Object.entries({ ...now, ...later })) {
+      await t.test(name, async () => {
+        for (const [verb, call] of Object.entries(calls)) {
+          const { err, data } = await call(make())
+          assert.ifError(err)
+          assert.equal(Buffer.from(data).toString(), bytes.toString(), verb)
+        }
+        for (const { err, data } of [sendSync('echo', undefined, { responseType: 'arraybuffer' }, make()), sendSync('echo', undefined, make(), { responseType: 'arraybuffer' })]) {
+          if (name in later) assert.equal(err?.name, 'TypeError')
+          else assert.deepEqual([err, data && data.toString()], [null, bytes.toString()])
+        }
+      })
+    }
+  })
+}
+
+test('bodies that say what they are', async t => {
+  connect((await nodeHost(t)).hostName)
+  t.after(disconnect)
+  const form = new FormData()
+  form.set('a', 'b')
+  form.set('file', new Blob(['content'], { type: 'text/x' }), 'name.x')
+  const { data, headers } = await request('headers.back', null, { bytes: form })
+  assert.equal(data, null)
+  assert.match(headers.get('content-type'), /^multipart\/form-data; boundary=/)
+  const sent = await write('stream.bodyless', null, form, { responseType: 'arraybuffer' })
+  const again = await new Response(sent.data, { headers: { 'content-type': (await write('stream.bodyless', null, form)).data } }).formData().catch(() => null)
+  // Each encoding has a boundary of its own.
+  assert.ok(again === null || again.get('a') === 'b')
+  assert.ok(sent.data.includes('name="a"') && sent.data.includes('content'))
+  assert.equal((await write('headers.back', null, new URLSearchParams('a=b'))).headers.get('content-type'), 'application/x-www-form-urlencoded;charset=UTF-8')
+  assert.equal((await write('headers.back', null, new Blob(['x'], { type: 'text/x' }))).headers.get('content-type'), 'text/x')
+  assert.equal((await write('headers.back', null, new Blob(['x'], { type: 'text/x' }), { headers: { 'content-type': 'mine' } })).headers.get('content-type'), 'mine')
+  assert.equal((await write('headers.back', null, 'text')).headers, null)
+  assert.equal((await write('bytes', null, new URLSearchParams([['a', 'b c'], ['d', 'é']]), { responseType: 'text' })).data, 'a=b+c&d=%C3%A9')
+})
+
+test('a body that is none is a TypeError, and nothing is sent', async t => {
+  connect((await nodeHost(t)).hostName)
+  t.after(disconnect)
+  const locked = stream([bytes])
+  locked.getReader()
+  const wrong = [
+    ...[{ a: 1 }, [new Uint8Array(3)], ['x'], [1, , 3], [256], [1.5], 5, 0, true, false, 1n, Symbol('x'), () => {}, new Map(), new Set([1]), new Date(), Promise.resolve('x'), new URL('a:b'), locked].map(body => () => body), // eslint-disable-line no-sparse-arrays
+    () => stream([{ a: 1 }]), () => stream([5]), () => (async function * () { yield [1] })(), () => (async function * () { yield null })(), () => Readable.from([{ a: 1 }])
+  ]
+  const before = (await request('count')).data
+  for (const make of wrong) {
+    const body = make()
+    for (const { err } of [await write('count', null, body), await request('count', null, { bytes: make() }), await send('count', null, { bytes: make() })]) assert.equal(err?.name, 'TypeError', String(body?.constructor?.name))
+    if (!(body instanceof Array) || typeof body[0] !== 'object') assert.equal(sendSync('count', null, {}, body).err?.name, 'TypeError', `sendSync ${String(body?.constructor?.name)}`)
+  }
+  assert.equal((await request('count')).data, before + 1)
+})
+
+test('a stream that fails, or is too long, or is given up, ends its call and is ended', async t => {
+  connect((await nodeHost(t)).hostName)
+  t.after(disconnect)
+  const fails = async function * () { yield 'x'; throw new RangeError('no more') }
+  assert.equal((await write('bytes', null, fails())).err.message, 'no more')
+  let isOver = false
+  const endless = async function * () {
+    try {
+      for (;;) yield Buffer.alloc(1 << 20)
+    } finally {
+      isOver = true
+    }
+  }
+  assert.equal((await write('bytes', null, endless())).err.name, 'RangeError')
+  assert.ok(isOver)
+  const controller = new AbortController()
+  const silent = new ReadableStream({ cancel () { isOver = 'cancelled' } })
+  const pending = write('bytes', null, silent, { signal: controller.signal })
+  controller.abort('enough')
+  const { err } = await pending
+  assert.deepEqual([err.name, err.cause, isOver], ['AbortError', 'enough', 'cancelled'])
+})
+
+test('a signal whose methods throw ends its call alone', async t => {
+  connect((await nodeHost(t)).hostName)
+  t.after(disconnect)
+  const bad = { aborted: false, addEventListener () { throw new RangeError('no listener') }, removeEventListener () {} }
+  assert.equal((await request('wait', { ms: 60_000 }, { signal: bad })).err.message, 'no listener')
+  const worse = { aborted: false, addEventListener () {}, removeEventListener () { throw new RangeError('stays') } }
+  assert.equal((await request('ping', null, { signal: worse })).data, 'pong')
+  assert.equal((await request('ping', null, { signal: 5 })).err?.name, 'TypeError')
+  assert.equal((await request('ping', null, { signal: { get aborted () { throw new RangeError('hidden') } } })).err?.message, 'hidden')
+  assert.equal((await request('ping')).data, 'pong')
+})
+
+test("a signal's own reason is the cause", async t => {
+  connect((await nodeHost(t)).hostName)
+  t.after(disconnect)
+  const reason = { why: 'mine' }
+  for (const call of [(command, value, options) => write(command, value, null, options), request, send]) {
+    for (const given of [reason, new RangeError('r'), 'text', 0]) {
+      const controller = new AbortController()
+      const pending = call('wait', { ms: 60_000 }, { signal: controller.signal })
+      setImmediate(() => controller.abort(given))
+      const { err } = await pending
+      assert.deepEqual([err.name, err.cause, err.signal], ['AbortError', given, controller.signal])
+    }
+    const { err } = await call('wait', { ms: 60_000 }, { signal: AbortSignal.timeout(20) })
+    assert.deepEqual([err.name, err.code, err.cause.name], ['TimeoutError', 'TIMEOUT_ERR', 'TimeoutError'])
+    assert.equal((await call('ping', null, { signal: AbortSignal.abort(reason) })).err.cause, reason)
+  }
+})
