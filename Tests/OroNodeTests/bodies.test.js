@@ -3,11 +3,14 @@
 
 const assert = require('node:assert/strict')
 const { Readable, PassThrough } = require('node:stream')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
 const { test } = require('node:test')
-const { load } = require('./package.js')
-const { nodeHost, swiftHost } = require('./processes.js')
+const { load, root } = require('./package.js')
+const { Process, newName, nodeHost, swiftHost } = require('./processes.js')
 const { request, send, sendSync, write } = load('ipc.js')
-const { connect, disconnect } = load('index.js')
+const { connect, disconnect, events, stream: streamOf } = load('index.js')
 
 const bytes = Buffer.from('a body of bytes!')
 const buffer = new Uint8Array(bytes).buffer
@@ -168,4 +171,54 @@ test("a signal's own reason is the cause", async t => {
     assert.deepEqual([err.name, err.code, err.cause.name], ['TimeoutError', 'TIMEOUT_ERR', 'TimeoutError'])
     assert.equal((await call('ping', null, { signal: AbortSignal.abort(reason) })).err.cause, reason)
   }
+})
+
+const tool = process.env.ORO_TOOL ?? path.join(root, '.build', 'release', 'oro-ipc')
+
+for (const [who, start] of [['a Node host', nodeHost], ['a Swift host', swiftHost]]) {
+  test(`no bytes at all are a payload to ${who}`, async t => {
+    connect((await start(t)).hostName)
+    t.after(disconnect)
+    for (const body of [Buffer.alloc(0), new ArrayBuffer(0), new DataView(new ArrayBuffer(0)), '', [], new URLSearchParams(), new Uint8Array(5).subarray(5)]) {
+      const results = [
+        await write('echo', undefined, body), await request('echo', undefined, { bytes: body }), await send('echo', undefined, { bytes: body }),
+        sendSync('echo', undefined, { responseType: 'arraybuffer' }, body)
+      ]
+      for (const { err, data } of results) assert.deepEqual([err, data], [null, Buffer.alloc(0)])
+    }
+    for (const body of [new Blob([]), (async function * () {})(), new Response(null)]) {
+      assert.deepEqual((await write('echo', undefined, body)).data, Buffer.alloc(0))
+    }
+    // None is none.
+    for (const body of [null, undefined]) assert.equal((await write('echo', undefined, body)).data, null)
+    // Beside a value both are there.
+    assert.deepEqual((await write('echo', { a: 1 }, '', { responseType: 'arraybuffer' })).data, Buffer.alloc(0))
+    assert.deepEqual((await write('echo', { a: 1 }, '')).data, { a: 1 })
+    const [chunk] = await (async () => { const all = []; for await (const each of streamOf('echo', undefined, { bytes: '' })) all.push(each); return all })()
+    assert.deepEqual([chunk.value, chunk.bytes], [undefined, Buffer.alloc(0)])
+  })
+}
+
+test('an event of no bytes has them', async t => {
+  connect((await nodeHost(t)).hostName)
+  t.after(disconnect)
+  const heard = new Promise(resolve => events.addEventListener('empty', resolve, { once: true }))
+  await write('emit', { name: 'empty' }, Buffer.alloc(0))
+  assert.deepEqual((await heard).detail, Buffer.alloc(0))
+})
+
+test('an empty file is no bytes', async t => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'oro-node-'))
+  t.after(() => fs.rmSync(folder, { recursive: true }))
+  fs.writeFileSync(path.join(folder, 'empty'), '')
+  fs.writeFileSync(path.join(folder, 'one'), 'x')
+  const hostName = newName()
+  await new Process(t, tool, ['serve', '--name', hostName, '--root', folder]).line()
+  connect(hostName)
+  t.after(disconnect)
+  for (const responseType of ['', 'arraybuffer']) {
+    assert.deepEqual((await request('fs.readFile', { path: 'empty' }, { responseType })).data, Buffer.alloc(0))
+    assert.deepEqual((await request('fs.readFile', { path: 'one' }, { responseType })).data, Buffer.from('x'))
+  }
+  assert.deepEqual((await request('fs.readFile', { path: 'one', offset: 1 })).data, { size: 1 })
 })

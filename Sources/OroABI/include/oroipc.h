@@ -252,7 +252,8 @@ typedef struct oroipc_bytes oroipc_bytes;
 /* Called once, on any thread, when the library needs the memory no more. */
 typedef void (*oroipc_done)(void *context);
 
-/* A copy of `size` bytes. `bytes` may be NULL where `size` is 0.
+/* A copy of `size` bytes. `bytes` may be NULL where `size` is 0: that is a payload of no bytes, which travels as one, so that whoever gets
+ * it has a pointer that is not NULL, and a size of 0.
  * Any thread. Fails with OROIPC_INVALID, OROIPC_TOO_LARGE. */
 OROIPC_API oroipc_status oroipc_bytes_create(const void *bytes, size_t size, oroipc_bytes **out);
 

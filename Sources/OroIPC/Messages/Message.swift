@@ -41,7 +41,7 @@ public struct Message: Sendable {
     /// The bytes that go with the command, `nil` when there are none.
     public var bytes: Bytes? {
         @inlinable get { storage.payload }
-        set { change { $0.payload = newValue.flatMap { $0.isEmpty ? nil : $0 } } }
+        set { change { $0.payload = newValue.flatMap { $0.isEmpty && !$0.isEmptyPayload ? nil : $0 } } }
     }
 
     /// Whoever asked takes an answer in chunks.

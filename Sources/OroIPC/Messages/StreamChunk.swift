@@ -56,7 +56,7 @@ public struct StreamChunk: Sendable, Hashable {
         frame.value = value
         frame.encoded = encoded
         frame.headers = headers?.pairs
-        frame.payloadBytes = bytes?.count ?? 0
+        frame.setInline(bytes)
         return frame
     }
 }

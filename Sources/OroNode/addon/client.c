@@ -291,6 +291,17 @@ typedef struct call_texts {
     oro_headers headers;
 } call_texts;
 
+/* A payload of no bytes, which is one; it is kept for the life of the process. */
+static oroipc_bytes *empty_payload(void) {
+    static _Atomic(oroipc_bytes *) kept;
+    oroipc_bytes *payload = atomic_load(&kept), *none = NULL;
+    if (payload != NULL || oroipc_bytes_create(NULL, 0, &payload) != OROIPC_OK) return payload;
+    if (atomic_compare_exchange_strong(&kept, &none, payload)) return payload;
+    /* A worker was faster. */
+    oroipc_bytes_release(payload);
+    return none;
+}
+
 /* Reads (command, value, valueSize, body, timeout, seq, headers). The headers have to be freed, also when this fails. */
 static bool read_call(napi_env env, const napi_value *arguments, call_texts *texts, oroipc_call *call) {
     texts->headers = (oro_headers){0};
@@ -298,6 +309,7 @@ static bool read_call(napi_env env, const napi_value *arguments, call_texts *tex
     *call = (oroipc_call)OROIPC_CALL(texts->command);
     if (!oro_value_argument(env, arguments[1], arguments[2], &call->value)) return false;
     if (!oro_bytes_argument(env, arguments[3], &call->bytes, &call->bytes_size)) return false;
+    if (call->bytes != NULL && call->bytes_size == 0) call->payload = empty_payload();
     if (napi_get_value_uint32(env, arguments[4], &call->timeout_ms) != napi_ok) {
         oro_throw_pending(env);
         return false;

@@ -321,10 +321,10 @@ static napi_value host_watch(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
-/* The bytes in a block of the client's link, copied once; in a message where there is no block. NULL for none. */
+/* The bytes in a block of the client's link, copied once; in a message where there is no block. NULL for NULL. */
 static oroipc_status make_payload(const request *asked, const void *bytes, size_t size, oroipc_bytes **out) {
     *out = NULL;
-    if (size == 0) return OROIPC_OK;
+    if (bytes == NULL) return OROIPC_OK;
     oroipc_loan *loan = NULL;
     if (size <= ORO_RECORD_SHORT_BYTES || oroipc_message_loan(asked->message, size, &loan) != OROIPC_OK) {
         return oroipc_bytes_create(bytes, size, out);
@@ -436,7 +436,7 @@ static napi_value host_emit(napi_env env, napi_callback_info info) {
         return NULL;
     }
     oroipc_bytes *payload = NULL;
-    oroipc_status status = size == 0 ? OROIPC_OK : oroipc_bytes_create(body, size, &payload);
+    oroipc_status status = body == NULL ? OROIPC_OK : oroipc_bytes_create(body, size, &payload);
     if (status == OROIPC_OK) status = oroipc_host_emit(self->room.host, to, name, &value, payload);
     oroipc_bytes_release(payload);
     if (status != OROIPC_OK) oro_throw_status(env, status);

@@ -16,7 +16,9 @@ function isStreaming (value) {
 }
 
 /** Whether the platform has to be asked for the bytes, and they come later. */
-const isLater = body => body instanceof Blob || body instanceof FormData || body instanceof Response || isStreaming(body)
+const isLater = body =>
+  body !== null && typeof body === 'object' && !ArrayBuffer.isView(body) &&
+  (body instanceof Blob || body instanceof FormData || body instanceof Response || isStreaming(body))
 
 /** What `fetch` says a body is, where that is not said otherwise: with FormData a body cannot be read without it. */
 function typeOf (body) {

@@ -146,6 +146,8 @@ function start (call) {
     error => failed(options.signal?.aborted ? abortError(options.signal) : error, command))
 }
 
+const NO_BODY = { bytes: null, type: null }
+
 /** Sends a call whose body `bytesOf` has now. */
 function begin (call, settle, bytesOf) {
   const { command, options } = call
@@ -176,8 +178,9 @@ function begin (call, settle, bytesOf) {
     end(failed(error, command))
   }
   try {
-    const { bytes, type } = bytesOf(call.body)
-    const headers = withType(flatHeaders(options.headers), type)
+    const { bytes, type } = call.body === null ? NO_BODY : bytesOf(call.body)
+    const flat = options.headers ? flatHeaders(options.headers) : null
+    const headers = type === null ? flat : withType(flat, type)
     ticket = link.call(command, call.value, bytes, timeoutOf(options), call.ownSeq, headers, reply => end(finished(call, reply)))
   } catch (error) {
     return settle(failed(error, command))
@@ -272,7 +275,7 @@ function sendSync (command, value = '', options = null, buffer = null) {
   if (kept) return kept
   try {
     if (options.responseType === 'stream') throw new TypeError('sendSync waits for all of an answer: a stream is for request()')
-    const { bytes, type } = bodyNow(call.body)
+    const { bytes, type } = call.body === null ? NO_BODY : bodyNow(call.body)
     return call.finish(link.callSync(command, call.value, bytes, timeoutOf(options), call.ownSeq, withType(flatHeaders(options.headers), type)))
   } catch (error) {
     return failed(error, command)

@@ -90,6 +90,10 @@ const FORM = 'application/x-www-form-urlencoded;charset=UTF-8'
 
 /** What an answer streams, where it is one that is waited for: a stream, a generator, a Blob, a Response, or a Reply or Result of one. */
 function streamOf (answer) {
+  if (answer === null || typeof answer !== 'object') return null
+  // Most are plain, and need not be asked what else they could be.
+  const prototype = Object.getPrototypeOf(answer)
+  if ((prototype === Object.prototype && answer[Symbol.asyncIterator] === undefined) || prototype === Array.prototype) return null
   if (answer instanceof Reply) return isLater(answer.bytes) ? { of: answer.bytes, headers: answer.headers } : null
   if (answer instanceof Result) return !answer.err && isLater(answer.data) ? { of: answer.data, headers: answer.headers } : null
   if (!isLater(answer)) return null

@@ -207,9 +207,10 @@ function putMembers (pairs, depth) {
 
 /** What a value says of itself by `toJSON`, asked once, as JSON does; bytes are bytes, whatever they say. */
 function said (value, key) {
-  if (!asks || value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return value
+  if (!asks || value === null || typeof value !== 'object') return value
   const { toJSON } = value
-  return typeof toJSON === 'function' ? toJSON.call(value, String(key)) : value
+  if (typeof toJSON !== 'function' || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return value
+  return toJSON.call(value, String(key))
 }
 
 /** A number that is written as a double, also when it is whole. */
@@ -284,6 +285,10 @@ function putBytes (bytes) {
 
 function putObject (value, depth) {
   if (depth > DEPTH) throw new TypeError(`the value is nested deeper than ${DEPTH}, or refers to itself`)
+  // Most are one of these two, and need not be asked what else they could be.
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype) return putPlain(value, depth + 1)
+  if (prototype === Array.prototype && Array.isArray(value)) return putArray(value, depth + 1)
   if (ArrayBuffer.isView(value)) return putBytes(bytesOfView(value))
   if (types.isAnyArrayBuffer(value)) return putBytes(new Uint8Array(value))
   if (Array.isArray(value)) return putArray(value, depth + 1)
@@ -293,10 +298,25 @@ function putObject (value, depth) {
   if (types.isSet(value)) return putArray([...setValues.call(value)], depth + 1)
   if (types.isBoxedPrimitive(value)) return put(primitiveOf(value), depth + 1)
   if (value instanceof URLSearchParams) return putText(String(value))
-  const members = Object.entries(value)
-  const prototype = Object.getPrototypeOf(value)
-  if (members.length === 0 || (prototype !== Object.prototype && prototype !== null)) checkOpen(value)
-  putMembers(members, depth + 1)
+  if (prototype !== null) checkOpen(value)
+  putPlain(value, depth + 1)
+}
+
+/** An object of nothing but its members, each read when its turn comes. */
+function putPlain (value, depth) {
+  const keys = Object.keys(value)
+  if (keys.length === 0) checkOpen(value)
+  putContainer(0xdc, () => {
+    let count = 0
+    for (const key of keys) {
+      const member = said(value[key], key)
+      if (isUnsayable(member)) continue
+      putKey(key)
+      put(member, depth)
+      count += 1
+    }
+    return count
+  })
 }
 
 const mapEntries = Map.prototype.entries
