@@ -100,9 +100,9 @@ public func oroipc_body_on_room(
     }
 }
 
-@c @implementation
-public func oroipc_message_read_body(
-    _ pointer: OpaquePointer?, _ receiver: oroipc_receiver?, _ context: UnsafeMutableRawPointer?
+/// Begins to read the body of the message at `pointer`; `isTaken`: as C takes it.
+private func readBody(
+    _ pointer: OpaquePointer?, _ receiver: oroipc_receiver?, _ context: UnsafeMutableRawPointer?, isTaken: Bool
 ) -> oroipc_status {
     status { () throws(Failure) in
         guard let handle = unsafe MessageHandle.at(pointer) else { throw .null("message") }
@@ -111,11 +111,38 @@ public func oroipc_message_read_body(
             throw Failure(OROIPC_NOT_FOUND, "no body follows this message")
         }
         guard handle.claimBody() else { throw .state("the body is being read") }
+        let demand = isTaken ? StreamDemand() : nil
+        if let demand { handle.bodyDemand.withLock { $0 = demand } }
         // A host that has stopped reads nothing more: its links are over, and with them the body.
         unsafe ChunksToC(
             poll: { body.poll() }, whenReady: { body.whenReady($0) },
-            thread: CallbackThread(host), Callback(function: receiver, context: context)
+            thread: CallbackThread(host), demand: demand, Callback(function: receiver, context: context)
         ).begin()
+    }
+}
+
+@c @implementation
+public func oroipc_message_read_body(
+    _ pointer: OpaquePointer?, _ receiver: oroipc_receiver?, _ context: UnsafeMutableRawPointer?
+) -> oroipc_status {
+    unsafe readBody(pointer, receiver, context, isTaken: false)
+}
+
+@c @implementation
+public func oroipc_message_read_body_taken(
+    _ pointer: OpaquePointer?, _ receiver: oroipc_receiver?, _ context: UnsafeMutableRawPointer?
+) -> oroipc_status {
+    unsafe readBody(pointer, receiver, context, isTaken: true)
+}
+
+@c @implementation
+public func oroipc_message_take_body(_ pointer: OpaquePointer?, _ chunks: UInt32) -> oroipc_status {
+    status { () throws(Failure) in
+        guard let handle = unsafe MessageHandle.at(pointer) else { throw .null("message") }
+        guard let demand = handle.bodyDemand.withLock({ $0 }) else {
+            throw Failure(OROIPC_NOT_FOUND, "no body of this message is taken chunk by chunk")
+        }
+        demand.add(Int(chunks))
     }
 }
 

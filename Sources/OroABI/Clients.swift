@@ -29,6 +29,7 @@ final class ClientHandle: Handle, Sendable {
     }
 
     deinit {
+        demands.drop()
         if client.isForeign { return }
         deliveries.close()
         client.close()

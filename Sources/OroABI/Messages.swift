@@ -1,6 +1,7 @@
 import COroIPC
 import OroFrame
 import OroIPC
+import OroLink
 import Synchronization
 
 /// What came from the other side, as C reads it.
@@ -32,6 +33,10 @@ import Synchronization
     }
 
     private let isBodyRead = Atomic(false)
+    /// How many chunks of its body C takes, where it says so.
+    let bodyDemand = Locked<StreamDemand?>(nil)
+
+    deinit { bodyDemand.withLock { $0 }?.drop() }
 
     /// True once: for who reads its body.
     func claimBody() -> Bool { !isBodyRead.exchange(true, ordering: .relaxed) }
@@ -254,6 +259,7 @@ func loan(of size: Int, _ take: (Int) throws(LinkError) -> Loan) throws(Failure)
 }
 
 @c @implementation
-public func oroipc_message_takes_stream(_ message: OpaquePointer?) -> Int32 {
-    unsafe MessageHandle.at(message)?.message?.takesStream == true ? 1 : 0
+public func oroipc_message_streams(_ message: OpaquePointer?) -> Int32 {
+    guard let message = unsafe MessageHandle.at(message)?.message else { return 0 }
+    return Int32((message.takesStream ? OROIPC_TAKES_STREAM : 0) | (message.hasBody ? OROIPC_HAS_BODY : 0))
 }

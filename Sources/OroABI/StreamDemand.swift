@@ -1,7 +1,7 @@
 import OroIPC
 import OroLink
 
-/// How many more chunks of a stream C takes.
+/// How many more chunks of a stream or a body C takes.
 final class StreamDemand: Sendable {
     private struct State {
         var count = 0
@@ -11,20 +11,16 @@ final class StreamDemand: Sendable {
     }
 
     private let state = Locked(State())
-    /// The streams of the client that this is one of.
-    private let streams: StreamDemands
-    private let ticket: UInt64
+    /// Called when the last has been handed over.
+    private let whenOver: @Sendable () -> Void
 
-    init(_ streams: StreamDemands, _ ticket: UInt64) {
-        self.streams = streams
-        self.ticket = ticket
-    }
+    init(whenOver: @escaping @Sendable () -> Void = {}) { self.whenOver = whenOver }
 
     /// Takes one. False: there is none, and `reader` begins again when there is.
     func use(_ reader: ChunksToC) -> Bool {
         state.withLock { state in
             guard state.count > 0 else {
-                state.waiting = reader
+                if !state.isOver { state.waiting = reader }
                 return false
             }
             if state.count != .max { state.count -= 1 }
@@ -47,8 +43,18 @@ final class StreamDemand: Sendable {
 
     /// The last has been handed over.
     func end() {
-        state.withLock { $0.isOver = true }
-        streams.forget(ticket)
+        drop()
+        whenOver()
+    }
+
+    /// Nobody takes any more: whoever waits here is not kept.
+    func drop() {
+        let reader = state.withLock { state -> ChunksToC? in
+            state.isOver = true
+            defer { state.waiting = nil }
+            return state.waiting
+        }
+        withExtendedLifetime(reader) {}
     }
 }
 
@@ -57,12 +63,21 @@ final class StreamDemands: Sendable {
     private let open = Locked<[UInt64: StreamDemand]>([:])
 
     func begin(_ ticket: UInt64) -> StreamDemand {
-        let demand = StreamDemand(self, ticket)
+        let demand = StreamDemand { [weak self] in self?.forget(ticket) }
         open.withLock { $0[ticket] = demand }
         return demand
     }
 
     func of(_ ticket: UInt64) -> StreamDemand? { open.withLock { $0[ticket] } }
+
+    /// The client goes, and with it all of them.
+    func drop() {
+        let all = open.withLock { open in
+            defer { open = [:] }
+            return open
+        }
+        for demand in all.values { demand.drop() }
+    }
 
     func forget(_ ticket: UInt64) { _ = open.withLock { $0.removeValue(forKey: ticket) } }
 }

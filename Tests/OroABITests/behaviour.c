@@ -726,7 +726,7 @@ static void either(oroipc_message *message, oroipc_result *result, void *context
     (void)context;
     const oroipc_value one = oroipc_integer(1);
     OK(oroipc_result_set_header(result, "x-head", "h"));
-    if (!oroipc_message_takes_stream(message)) {
+    if (!(oroipc_message_streams(message) & OROIPC_TAKES_STREAM)) {
         OK(oroipc_result_set_data(result, &one));
     } else {
         OK(oroipc_result_send_event(result, NULL, NULL, NULL));

@@ -65,7 +65,9 @@ static void messages(void) {
     CHECK(value.kind == OROIPC_NONE);
     CHECK(oroipc_message_bytes(NULL) == NULL);
     CHECK(oroipc_message_bytes_size(NULL) == 0);
-    CHECK(oroipc_message_takes_stream(NULL) == 0);
+    CHECK(oroipc_message_streams(NULL) == 0);
+    INVALID(oroipc_message_read_body_taken(NULL, NULL, NULL));
+    INVALID(oroipc_message_take_body(NULL, 1));
     OUT(oroipc_bytes, oroipc_message_take_bytes(NULL, &out));
     CHECK(oroipc_message_header(NULL, NULL) == NULL);
     const char *name = "", *text = "";

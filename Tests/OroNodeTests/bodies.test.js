@@ -10,7 +10,7 @@ const { test } = require('node:test')
 const { load, root } = require('./package.js')
 const { Process, newName, nodeHost, swiftHost } = require('./processes.js')
 const { request, send, sendSync, write } = load('ipc.js')
-const { connect, disconnect, events, stream: streamOf } = load('index.js')
+const { connect, disconnect, events, fetchIPC, stream: streamOf } = load('index.js')
 
 const bytes = Buffer.from('a body of bytes!')
 const buffer = new Uint8Array(bytes).buffer
@@ -221,4 +221,87 @@ test('an empty file is no bytes', async t => {
     assert.deepEqual((await request('fs.readFile', { path: 'one' }, { responseType })).data, Buffer.from('x'))
   }
   assert.deepEqual((await request('fs.readFile', { path: 'one', offset: 1 })).data, { size: 1 })
+})
+
+test('bodies that are sent while they are read', async t => {
+  const host = await nodeHost(t)
+  const link = connect(host.hostName)
+  t.after(disconnect)
+  const half = { duplex: 'half' }
+  let made = 0
+  let isOver = false
+  const endless = async function * () {
+    try {
+      for (;;) {
+        made++
+        yield Buffer.alloc(10_000, 1)
+      }
+    } finally {
+      isOver = true
+    }
+  }
+
+  await t.test('whatever can be streamed arrives whole, and in order', async () => {
+    for (const [name, make] of Object.entries(later)) {
+      const { err, data } = await write('body.count', null, make(), half)
+      assert.ifError(err)
+      assert.equal(data.count, bytes.length, name)
+      assert.equal((await request('body.back', null, { bytes: make(), ...half, responseType: 'text' })).data, bytes.toString(), name)
+    }
+    const large = Buffer.alloc(5_000_000, 3)
+    const { data } = await write('body.count', null, stream([large, Buffer.from([1]), Buffer.alloc(0), large]), half)
+    assert.deepEqual([data.count, data.sum], [10_000_001, (30_000_001) % 65536])
+    // Whoever does not say so sends all of it together.
+    assert.deepEqual((await write('body.count', null, stream([large]))).data, { bytes: 5_000_000 })
+    assert.equal((await write('body.back', null, new Blob(['x'], { type: 'text/x' }), { ...half, responseType: 'text' })).headers.get('content-type'), 'text/x')
+    assert.equal((await write('body.count', null, stream([]), half)).data.count, 0)
+  })
+
+  await t.test('a handler that does not read holds the body, and its answer ends it', async () => {
+    assert.equal((await write('body.ignore', null, endless(), half)).data, 'not read')
+    while (!isOver) await new Promise(resolve => setImmediate(resolve))
+    isOver = false
+    made = 0
+    const controller = new AbortController()
+    const pending = write('body.hold', null, endless(), { ...half, signal: controller.signal })
+    for (let i = 0; i < 50; i++) await request('ping')
+    assert.ok(made < 100, `${made} chunks made`)
+    const { data: before } = await request('given.up')
+    controller.abort('enough')
+    assert.equal((await pending).err.cause, 'enough')
+    while (!isOver || (await request('given.up')).data === before) await new Promise(resolve => setImmediate(resolve))
+  })
+
+  await t.test('an error of either side is the error of the call', async () => {
+    isOver = false
+    assert.equal((await write('body.fail', null, endless(), half)).err.message, 'enough')
+    while (!isOver) await new Promise(resolve => setImmediate(resolve))
+    const fails = async function * () { yield 'x'; throw new RangeError('mine') }
+    assert.equal((await write('body.count', null, fails(), half)).err.message, 'mine')
+    assert.equal((await write('body.count', null, stream([5]), half)).err.name, 'TypeError')
+    assert.equal((await write('not.there', null, endless(), half)).err.name, 'NotFoundError')
+  })
+
+  await t.test('up and down at once', async () => {
+    const heard = []
+    for await (const { bytes: chunk } of streamOf('body.back', null, { bytes: (async function * () { for (let i = 0; i < 50; i++) yield String(i) + ' ' })(), ...half })) heard.push(chunk)
+    assert.equal(Buffer.concat(heard).toString(), Array.from({ length: 50 }, (_, i) => `${i} `).join(''))
+    const response = await fetchIPC('ipc://body.back', { method: 'POST', body: stream(parts()), ...half })
+    assert.equal(await response.text(), bytes.toString())
+  })
+
+  await t.test('many at once, and nothing stays', async () => {
+    const results = await Promise.all(Array.from({ length: 100 }, (_, i) => write('body.count', null, stream(Array(20).fill(Buffer.alloc(100, i))), half)))
+    results.forEach(({ data }) => assert.equal(data.count, 2000))
+    while (link.pending > 0) await request('ping')
+  })
+
+  await t.test('a body ends with its link', async () => {
+    isOver = false
+    const pending = write('body.hold', null, endless(), half)
+    await request('ping')
+    await host.kill()
+    assert.equal((await pending).err.name, 'NetworkError')
+    while (!isOver) await new Promise(resolve => setImmediate(resolve))
+  })
 })

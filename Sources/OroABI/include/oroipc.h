@@ -364,8 +364,16 @@ OROIPC_API const void *oroipc_message_bytes(const oroipc_message *message);
 /* How many bytes came along. */
 OROIPC_API size_t oroipc_message_bytes_size(const oroipc_message *message);
 
-/* 1 when whoever asked takes an answer in chunks, else 0: see OROIPC_ROUTE_EITHER. */
-OROIPC_API int32_t oroipc_message_takes_stream(const oroipc_message *message);
+/* What oroipc_message_streams says of a request. */
+enum {
+    /* Whoever asked takes an answer in chunks: see OROIPC_ROUTE_EITHER. */
+    OROIPC_TAKES_STREAM = 1,
+    /* A body follows in chunks: see oroipc_message_read_body. */
+    OROIPC_HAS_BODY = 2
+};
+
+/* Which of these are so, added up. */
+OROIPC_API int32_t oroipc_message_streams(const oroipc_message *message);
 
 /* The bytes alone, to be kept without the message. Fails with OROIPC_NOT_FOUND when there are none. */
 OROIPC_API oroipc_status oroipc_message_take_bytes(const oroipc_message *message, oroipc_bytes **out);
@@ -829,7 +837,7 @@ enum {
     OROIPC_ROUTE_LATER = 1,
     /* With chunks and events, until oroipc_result_send ends the stream. */
     OROIPC_ROUTE_STREAM = 2,
-    /* As OROIPC_ROUTE_STREAM where oroipc_message_takes_stream says 1, else as OROIPC_ROUTE_LATER. */
+    /* As OROIPC_ROUTE_STREAM where oroipc_message_streams says OROIPC_TAKES_STREAM, else as OROIPC_ROUTE_LATER. */
     OROIPC_ROUTE_EITHER = 3
 };
 
@@ -853,6 +861,12 @@ typedef void (*oroipc_receiver)(oroipc_message *chunk, oroipc_result *end, void 
  * Fails with OROIPC_NOT_FOUND when no body follows, OROIPC_STATE when it is read already; `receiver` is not called
  * then. */
 OROIPC_API oroipc_status oroipc_message_read_body(oroipc_message *message, oroipc_receiver receiver, void *context);
+
+/* The same, but the receiver is called for as many chunks as oroipc_message_take_body takes, the end being one of them. */
+OROIPC_API oroipc_status oroipc_message_read_body_taken(oroipc_message *message, oroipc_receiver receiver, void *context);
+
+/* Takes `chunks` more of a body that oroipc_message_read_body_taken reads. Any thread. Fails with OROIPC_NOT_FOUND when none is read so. */
+OROIPC_API oroipc_status oroipc_message_take_body(oroipc_message *message, uint32_t chunks);
 
 /* Answers the command `name` with `handler`; `kind` is one of OROIPC_ROUTE_…. Replaces what answered it before,
  * except a route of the host's own. Any thread. Fails with OROIPC_INVALID. */

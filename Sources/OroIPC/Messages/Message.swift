@@ -44,6 +44,9 @@ public struct Message: Sendable {
         set { change { $0.payload = newValue.flatMap { $0.isEmpty && !$0.isEmptyPayload ? nil : $0 } } }
     }
 
+    /// A body follows in chunks.
+    package var hasBody: Bool { storage.made == nil && storage.header.flags.contains(.hasBody) }
+
     /// Whoever asked takes an answer in chunks.
     package var takesStream: Bool { storage.made == nil && storage.header.flags.contains(.takesStream) }
 

@@ -16,12 +16,16 @@ typedef struct arrival {
     oroipc_message *event;
     uint32_t slot;
     bool is_chunk;
+    /* Of neither: the body of this slot's call takes more. */
+    bool is_room;
 } arrival;
 
 typedef struct client {
     oro_room room;
     /* By slot: how a call is aborted. */
     uint64_t *tickets;
+    /* Bodies in chunks, whose end was not said; NULL for most. */
+    oroipc_body **bodies;
     size_t ticket_count;
     arrival *arrivals;
     size_t arrival_count, arrival_capacity;
@@ -61,6 +65,11 @@ static void on_end(oroipc_client *ended, void *context) {
     ((client *)context)->is_over = true;
 }
 
+static void on_body_room(oroipc_body *body, void *slot) {
+    (void)body;
+    queue((client *)oro_turned, (arrival){.slot = (uint32_t)(uintptr_t)slot, .is_room = true});
+}
+
 /* ------------------------------------------------------------------------------------------------- to JavaScript */
 
 static void deliver_results(client *self) {
@@ -80,6 +89,14 @@ static void deliver_event(client *self, const oroipc_message *event, bool is_chu
     arguments[1] = oro_records_extras(env, &self->room.records);
     if (is_chunk && napi_create_uint32(env, slot, &arguments[2]) != napi_ok) return;
     oro_room_call(&self->room, ORO_ROOM_HEAR, is_chunk ? 3 : 2, arguments);
+}
+
+/* hear(undefined, undefined, slot): a body takes more. */
+static void deliver_room(client *self, uint32_t slot) {
+    napi_value arguments[3];
+    if (napi_get_undefined(self->room.env, &arguments[0]) != napi_ok || napi_create_uint32(self->room.env, slot, &arguments[2]) != napi_ok) return;
+    arguments[1] = arguments[0];
+    oro_room_call(&self->room, ORO_ROOM_HEAR, 3, arguments);
 }
 
 /* Hands over as many results as fit; answers how many. */
@@ -109,6 +126,9 @@ static void deliver_all(client *self) {
             self->arrivals[i].event = NULL;
             deliver_event(self, event, next.is_chunk, next.slot);
             oroipc_message_release(event);
+            i += 1;
+        } else if (next.is_room) {
+            deliver_room(self, next.slot);
             i += 1;
         } else {
             i += deliver_some(self, self->arrivals + i, self->arrival_count - i);
@@ -161,6 +181,8 @@ static void leave(oro_room *room) {
 
 static void discard(oro_room *room) {
     client *self = (client *)room;
+    for (size_t i = 0; i < self->ticket_count; i++) oroipc_body_release(self->bodies[i]);
+    free(self->bodies);
     oroipc_result_release(self->result);
     free(self->tickets);
     free(self->arrivals);
@@ -327,18 +349,22 @@ static bool read_call(napi_env env, const napi_value *arguments, call_texts *tex
 /* Room for the ticket of a slot. */
 static uint64_t *ticket_at(client *self, uint32_t slot) {
     if (slot >= self->ticket_count) {
-        self->ticket_count = slot < 64 ? 64 : (size_t)slot * 2;
-        self->tickets = oro_grow(self->tickets, self->ticket_count, sizeof *self->tickets);
+        size_t count = slot < 64 ? 64 : (size_t)slot * 2;
+        self->tickets = oro_grow(self->tickets, count, sizeof *self->tickets);
+        self->bodies = oro_grow(self->bodies, count, sizeof *self->bodies);
+        memset(self->bodies + self->ticket_count, 0, (count - self->ticket_count) * sizeof *self->bodies);
+        self->ticket_count = count;
     }
     return &self->tickets[slot];
 }
 
-/* call(client, slot, command, value, valueSize, body, timeout, seq, headers, window): with a window the answer comes in chunks,
- * of which none come before they are taken. */
+/* call(client, slot, command, value, valueSize, body, timeout, seq, headers, window, hasChunks): with a window the answer comes in
+ * chunks, of which none come before they are taken; hasChunks says that a body follows in chunks. */
 static napi_value client_call(napi_env env, napi_callback_info info) {
-    napi_value arguments[10];
-    size_t count = 10;
+    napi_value arguments[11];
+    size_t count = 11;
     uint32_t slot, window = 0;
+    bool has_chunks = false;
     call_texts texts;
     oroipc_call call;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
@@ -346,16 +372,23 @@ static napi_value client_call(napi_env env, napi_callback_info info) {
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
     if (count > 9) ORO_TRY(env, napi_get_value_uint32(env, arguments[9], &window));
+    if (count > 10) ORO_TRY(env, napi_get_value_bool(env, arguments[10], &has_chunks));
     if (!read_call(env, arguments + 2, &texts, &call)) {
         oro_headers_free(&texts.headers);
         return NULL;
     }
     uint64_t *ticket = ticket_at(self, slot);
     void *context = (void *)(uintptr_t)slot;
-    oroipc_status status =
-        window == 0
+    /* That of an earlier call ended with it. */
+    oroipc_body_release(self->bodies[slot]);
+    self->bodies[slot] = NULL;
+    oroipc_status status = has_chunks ? oroipc_body_create(&self->bodies[slot]) : OROIPC_OK;
+    call.body = self->bodies[slot];
+    if (status == OROIPC_OK) {
+        status = window == 0
             ? oroipc_client_call_async(self->room.client, &call, on_completion, context, ticket)
             : oroipc_client_stream(self->room.client, &call, window | OROIPC_STREAM_TAKEN, on_chunk, context, ticket);
+    }
     oro_headers_free(&texts.headers);
     if (status == OROIPC_OK) self->pending += 1;
     else oro_throw_status(env, status);
@@ -375,6 +408,46 @@ static napi_value client_take(napi_env env, napi_callback_info info) {
     ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
     ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &chunks));
     if (slot < self->ticket_count) oroipc_client_stream_take(self->room.client, self->tickets[slot], chunks);
+    oro_watch_poke(self->room.watch);
+    return NULL;
+}
+
+/* bodySend(client, slot, bytes) → 1 sent, 0 not now: hear(undefined, undefined, slot) is called when there is room, -1 nobody wants more */
+static napi_value client_body_send(napi_env env, napi_callback_info info) {
+    napi_value arguments[3], answer;
+    size_t count = 3, size;
+    uint32_t slot;
+    const void *bytes;
+    ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
+    client *self = client_argument(env, arguments[0]);
+    if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
+    if (!oro_bytes_argument(env, arguments[2], &bytes, &size)) return NULL;
+    oroipc_body *body = slot < self->ticket_count ? self->bodies[slot] : NULL;
+    oroipc_status status = body == NULL ? OROIPC_ABORTED : oroipc_body_send(body, bytes, size);
+    if (status == OROIPC_BUSY) oroipc_body_on_room(body, on_body_room, (void *)(uintptr_t)slot);
+    if (status != OROIPC_OK && status != OROIPC_BUSY && status != OROIPC_ABORTED && status != OROIPC_STATE) {
+        oro_throw_status(env, status);
+        return NULL;
+    }
+    if (status == OROIPC_OK) oro_watch_poke(self->room.watch);
+    ORO_TRY(env, napi_create_int32(env, status == OROIPC_OK ? 1 : status == OROIPC_BUSY ? 0 : -1, &answer));
+    return answer;
+}
+
+/* bodyEnd(client, slot): nothing more follows. */
+static napi_value client_body_end(napi_env env, napi_callback_info info) {
+    napi_value arguments[2];
+    size_t count = 2;
+    uint32_t slot;
+    ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
+    client *self = client_argument(env, arguments[0]);
+    if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
+    if (slot >= self->ticket_count || self->bodies[slot] == NULL) return NULL;
+    oroipc_body_end(self->bodies[slot], NULL, NULL);
+    oroipc_body_release(self->bodies[slot]);
+    self->bodies[slot] = NULL;
     oro_watch_poke(self->room.watch);
     return NULL;
 }
@@ -433,6 +506,7 @@ bool oro_add_client(napi_env env, napi_value exports) {
         {"keep", client_keep},       {"ending", client_ending},         {"statistics", client_statistics},
         {"call", client_call},       {"callSync", client_call_sync},    {"abort", client_abort},
         {"listen", client_listen},   {"take", client_take},
+        {"bodySend", client_body_send}, {"bodyEnd", client_body_end},
     };
     return oro_add_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

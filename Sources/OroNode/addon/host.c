@@ -12,11 +12,14 @@
 enum { ORO_NO_SLOT = UINT32_MAX };
 
 /* What happens to a request besides that it comes. */
-typedef enum arrival_kind { ARRIVED, CANCELLED, ROOM } arrival_kind;
+typedef enum arrival_kind { ARRIVED, CANCELLED, ROOM, BODY } arrival_kind;
 
 typedef struct arrival {
     arrival_kind kind;
     uint32_t slot;
+    /* Of a body: a chunk, or the end. */
+    oroipc_message *chunk;
+    oroipc_result *end;
 } arrival;
 
 typedef struct host host;
@@ -33,6 +36,8 @@ typedef struct request {
     oroipc_result *result;
     uint32_t tag;
     uint32_t next;
+    /* Of the slot: what comes for an earlier request in it is nobody's. */
+    uint32_t generation;
 } request;
 
 struct host {
@@ -46,12 +51,16 @@ struct host {
 
 /* ------------------------------------------------------------------------------------------------------ what comes */
 
-static void queue(host *self, arrival_kind kind, uint32_t slot) {
+static void queue_arrival(host *self, arrival arrived) {
     if (self->arrival_count == self->arrival_capacity) {
         self->arrival_capacity = self->arrival_capacity == 0 ? 64 : self->arrival_capacity * 2;
         self->arrivals = oro_grow(self->arrivals, self->arrival_capacity, sizeof *self->arrivals);
     }
-    self->arrivals[self->arrival_count++] = (arrival){kind, slot};
+    self->arrivals[self->arrival_count++] = arrived;
+}
+
+static void queue(host *self, arrival_kind kind, uint32_t slot) {
+    queue_arrival(self, (arrival){.kind = kind, .slot = slot});
 }
 
 static uint32_t take_slot(host *self) {
@@ -73,7 +82,12 @@ static void on_request(oroipc_message *message, oroipc_result *result, void *con
     const route *to = context;
     uint32_t slot = take_slot(to->host);
     to->host->requests[slot] =
-        (request){.message = oroipc_message_retain(message), .result = result, .tag = to->tag, .next = ORO_NO_SLOT};
+        (request){
+            .message = oroipc_message_retain(message),
+            .result = result,
+            .tag = to->tag,
+            .next = ORO_NO_SLOT,
+            .generation = to->host->requests[slot].generation + 1};
     queue(to->host, ARRIVED, slot);
 }
 
@@ -86,6 +100,18 @@ static void on_cancel(oroipc_result *result, void *slot) {
 static void on_room(oroipc_result *result, void *slot) {
     (void)result;
     queue((host *)oro_turned, ROOM, (uint32_t)(uintptr_t)slot);
+}
+
+/* The context is a slot and its generation. */
+static void on_body(oroipc_message *chunk, oroipc_result *end, void *context) {
+    host *self = (host *)oro_turned;
+    uint32_t slot = (uint32_t)(uintptr_t)context;
+    if (self == NULL || self->requests[slot].generation != (uint32_t)((uintptr_t)context >> 32)) return;
+    queue_arrival(self, (arrival){
+        .kind = BODY,
+        .slot = slot,
+        .chunk = chunk == NULL ? NULL : oroipc_message_retain(chunk),
+        .end = end == NULL ? NULL : oroipc_result_retain(end)});
 }
 
 /* --------------------------------------------------------------------------------------------------- to JavaScript */
@@ -116,6 +142,28 @@ static void tell(host *self, const arrival *what) {
     oro_room_call(&self->room, ORO_ROOM_TELL, 2, arguments);
 }
 
+/* hear(slot, whether it is the end, extras): a record of a body is there. */
+static void deliver_body(host *self, const arrival *what) {
+    napi_env env = self->room.env;
+    napi_value arguments[3];
+    oro_records_clear(&self->room.records);
+    if (what->chunk != NULL) oro_records_add_message(env, &self->room.records, what->slot, 0, what->chunk);
+    else oro_records_add_result(env, &self->room.records, what->slot, 0, what->end);
+    if (napi_create_uint32(env, what->slot, &arguments[0]) != napi_ok ||
+        napi_get_boolean(env, what->end != NULL, &arguments[1]) != napi_ok) {
+        return;
+    }
+    arguments[2] = oro_records_extras(env, &self->room.records);
+    oro_room_call(&self->room, ORO_ROOM_HEAR, 3, arguments);
+}
+
+static void release_body(arrival *what) {
+    oroipc_message_release(what->chunk);
+    oroipc_result_release(what->end);
+    what->chunk = NULL;
+    what->end = NULL;
+}
+
 static void deliver_all(host *self) {
     /* JavaScript that is called may close the host, and with it the queue. */
     for (size_t i = 0; i < self->arrival_count;) {
@@ -124,8 +172,11 @@ static void deliver_all(host *self) {
         if (self->arrivals[i].kind == ARRIVED) {
             i += deliver_requests(self, self->arrivals + i, self->arrival_count - i);
         } else {
-            arrival what = self->arrivals[i++];
-            tell(self, &what);
+            arrival what = self->arrivals[i];
+            self->arrivals[i++] = (arrival){.kind = what.kind, .slot = what.slot};
+            if (what.kind == BODY) deliver_body(self, &what);
+            else tell(self, &what);
+            release_body(&what);
         }
         napi_close_handle_scope(self->room.env, scope);
     }
@@ -152,8 +203,9 @@ static void drop_requests(host *self) {
     for (size_t i = 0; i < self->request_count; i++) {
         oroipc_message_release(self->requests[i].message);
         oroipc_result_release(self->requests[i].result);
-        self->requests[i] = (request){0};
+        self->requests[i] = (request){.generation = self->requests[i].generation};
     }
+    for (size_t i = 0; i < self->arrival_count; i++) release_body(&self->arrivals[i]);
     self->arrival_count = 0;
 }
 
@@ -173,10 +225,10 @@ static void discard(oro_room *room) {
     free(self);
 }
 
-/* hostOpen(name, folder, copies, numbers, inbox, deliver, tell, port) → host */
+/* hostOpen(name, folder, copies, numbers, inbox, deliver, tell, port, hear) → host */
 static napi_value host_open(napi_env env, napi_callback_info info) {
-    napi_value arguments[8], given[ORO_ROOM_REFERENCES] = {0};
-    size_t count = 8;
+    napi_value arguments[9], given[ORO_ROOM_REFERENCES] = {0};
+    size_t count = 9;
     char name[256], folder[4096];
     bool copies = false;
     oroipc_host_options options = OROIPC_HOST_OPTIONS_INIT;
@@ -190,7 +242,7 @@ static napi_value host_open(napi_env env, napi_callback_info info) {
     }
     if (has_folder) options.folder = folder;
     ORO_TRY(env, napi_get_value_bool(env, arguments[2], &copies));
-    for (int i = ORO_ROOM_NUMBERS; i <= ORO_ROOM_PORT; i++) given[i] = arguments[3 + i];
+    for (int i = ORO_ROOM_NUMBERS; i <= ORO_ROOM_HEAR; i++) given[i] = arguments[3 + i];
 
     oroipc_host *opened = NULL;
     oroipc_status status = oroipc_host_create(has_name ? name : NULL, &options, &opened);
@@ -309,6 +361,32 @@ static napi_value host_describe(napi_env env, napi_callback_info info) {
     return array;
 }
 
+/* hostBody(host, slot): begins to read the body that follows the request, of which nothing comes before it is taken. */
+static napi_value host_body(napi_env env, napi_callback_info info) {
+    napi_value arguments[2];
+    uint32_t slot;
+    host *self = host_arguments(env, info, 2, arguments);
+    const request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
+    if (asked == NULL) return NULL;
+    void *context = (void *)((uintptr_t)asked->generation << 32 | slot);
+    oroipc_status status = oroipc_message_read_body_taken(asked->message, on_body, context);
+    if (status != OROIPC_OK) oro_throw_status(env, status);
+    return NULL;
+}
+
+/* hostTake(host, slot, chunks): so many more of the body are wanted. */
+static napi_value host_take(napi_env env, napi_callback_info info) {
+    napi_value arguments[3];
+    uint32_t slot, chunks;
+    host *self = host_arguments(env, info, 3, arguments);
+    const request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
+    if (asked == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &chunks));
+    oroipc_message_take_body(asked->message, chunks);
+    oro_watch_poke(self->room.watch);
+    return NULL;
+}
+
 /* hostWatch(host, slot): tell(slot, false) is called when nobody waits for the answer any more. */
 static napi_value host_watch(napi_env env, napi_callback_info info) {
     napi_value arguments[2];
@@ -334,7 +412,7 @@ static oroipc_status make_payload(const request *asked, const void *bytes, size_
 
 static void free_request(host *self, uint32_t slot) {
     oroipc_message_release(self->requests[slot].message);
-    self->requests[slot] = (request){.next = self->free_slot};
+    self->requests[slot] = (request){.next = self->free_slot, .generation = self->requests[slot].generation + 1};
     self->free_slot = slot;
 }
 
@@ -449,7 +527,8 @@ bool oro_add_host(napi_env env, napi_value exports) {
         {"hostOpen", host_open},         {"hostClose", host_close}, {"hostKeep", host_keep},
         {"hostPeer", host_peer},         {"hostMap", host_map},     {"hostUnmap", host_unmap},
         {"hostDescribe", host_describe}, {"hostWatch", host_watch}, {"hostReply", host_reply},
-        {"hostChunk", host_chunk},       {"hostEmit", host_emit},
+        {"hostChunk", host_chunk},       {"hostEmit", host_emit},   {"hostBody", host_body},
+        {"hostTake", host_take},
     };
     return oro_add_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

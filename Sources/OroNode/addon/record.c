@@ -156,7 +156,9 @@ bool oro_records_add_message(
     napi_env env, oro_records *records, uint32_t slot, uint32_t tag, const oroipc_message *message) {
     source from = {
         .message = message, .bytes = oroipc_message_bytes(message), .size = oroipc_message_bytes_size(message)};
-    if (oroipc_message_takes_stream(message)) from.flags |= ORO_RECORD_TAKES_STREAM;
+    int32_t streams = oroipc_message_streams(message);
+    if (streams & OROIPC_TAKES_STREAM) from.flags |= ORO_RECORD_TAKES_STREAM;
+    if (streams & OROIPC_HAS_BODY) from.flags |= ORO_RECORD_HAS_BODY;
     note(oroipc_message_value(message, NULL, OROIPC_ENCODED, &from.value), &from);
     return add(env, records, slot, tag, &from);
 }

@@ -50,6 +50,8 @@ declare module 'oro:ipc' {
     /** `stream`: the data is a `ReadableStream` of bytes. */
     responseType?: '' | 'text' | 'json' | 'arraybuffer' | 'stream' | (string & {})
     useExtensionIPCIfAvailable?: boolean
+    /** A body that is a stream is sent while it is read, as fast as the host's handler reads it: `Request.body` there. */
+    duplex?: 'half'
   }
 
   export type RequestOptions = Omit<SendOptions, 'bytes'>
@@ -328,6 +330,7 @@ declare module 'oro-ipc' {
     signal?: AbortSignal
     /** Chunks that are on their way or wait here, 1 to 1024; 16 by default. */
     window?: number
+    duplex?: 'half'
   }
 
   /** What a command answers in chunks. It is asked when the first is wanted. */
@@ -351,6 +354,7 @@ declare module 'oro-ipc' {
     signal?: AbortSignal | null
     timeout?: number | boolean
     window?: number
+    duplex?: 'half'
   }
 
   /** `fetch` of an `ipc://` URL, whose query are the command's parameters: a Response, as soon as its head is there. */
@@ -395,6 +399,8 @@ declare module 'oro-ipc/host' {
     readonly value: Value
     readonly bytes: Uint8Array | null
     readonly headers: Headers
+    /** A body that follows in chunks (`duplex: 'half'`), which the client sends as it is read; `null` for none. */
+    readonly body: ReadableStream<Uint8Array> | null
     /** Whether whoever asked takes an answer in chunks. */
     readonly takesStream: boolean
     /** Like `seq` and `client`, to be asked for before it is answered. */

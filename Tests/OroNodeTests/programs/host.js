@@ -111,6 +111,30 @@ host.map('stream.step', async function * ({ value, signal }) {
 })
 host.map('stream.go', ({ value }) => { resumed.get(value.id)?.() })
 host.map('stream.bodyless', ({ bytes, headers }) => new Reply({ data: headers.get('content-type'), bytes }))
+// Bodies that come in chunks.
+host.map('body.count', async ({ body, bytes }) => {
+  if (!body) return { bytes: bytes?.length ?? null }
+  let [count, chunks, sum] = [0, 0, 0]
+  for await (const chunk of body) {
+    count += chunk.length
+    chunks++
+    for (const byte of chunk) sum = (sum + byte) % 65536
+  }
+  return { count, chunks, sum }
+})
+host.map('body.ignore', () => 'not read')
+host.map('body.hold', async ({ body, signal }) => {
+  const reader = body.getReader()
+  await reader.read()
+  await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+  given += 1
+})
+host.map('body.back', ({ body, headers }) => new Reply({ bytes: body, headers: { 'content-type': headers.get('content-type') ?? 'none' } }))
+host.map('body.fail', async ({ body }) => {
+  const reader = body.getReader()
+  await reader.read()
+  throw new RangeError('enough')
+})
 host.acceptPorts('echo', port => { port.onmessage = ({ data, ports }) => port.postMessage(data, ports) })
 host.acceptPorts('count', port => {
   let count = 0

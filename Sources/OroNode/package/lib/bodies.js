@@ -23,6 +23,7 @@ const isLater = body =>
 /** What `fetch` says a body is, where that is not said otherwise: with FormData a body cannot be read without it. */
 function typeOf (body) {
   if (body instanceof URLSearchParams) return 'application/x-www-form-urlencoded;charset=UTF-8'
+  if (body instanceof Response) return body.headers.get('content-type')
   return body instanceof Blob ? body.type || null : null
 }
 
@@ -118,4 +119,39 @@ function withType (flat, type) {
   return [...flat ?? [], 'content-type', type]
 }
 
-module.exports = { Source, bodyLater, bodyNow, isLater, isStreaming, withType }
+/** Most bytes of a chunk that is sent. */
+const MOST_CHUNK = 1 << 20
+
+/**
+ * Sends a body chunk by chunk behind its call, as fast as the host's handler reads it. Throws what the body throws.
+ * @param {Link} link
+ * @param {number} slot the call
+ * @param {BodyChunks} chunks what stands for the body in the call
+ * @param {any} body
+ */
+async function pump (link, slot, chunks, body) {
+  const source = new Source(body instanceof Blob ? body.stream() : body instanceof Response ? body.body ?? new Blob([]).stream() : body)
+  let isOver = false
+  chunks.over = () => {
+    isOver = true
+    source.cancel()
+  }
+  try {
+    while (!isOver) {
+      const { done, value } = await source.next()
+      if (done) return link.endBody(slot, chunks)
+      const bytes = chunkBytes(value)
+      for (let start = 0; start < bytes.length && !isOver; start += MOST_CHUNK) {
+        if (!await link.sendBody(slot, chunks, bytes.subarray(start, start + MOST_CHUNK))) return source.cancel()
+      }
+    }
+  } catch (error) {
+    source.cancel(error)
+    if (!isOver) throw error
+  }
+}
+
+/** Whether a body is sent while it is read: as `fetch` has it, by the option `duplex: 'half'`. */
+const isPumped = (body, { duplex }) => duplex === 'half' && isLater(body) && !(body instanceof FormData)
+
+module.exports = { Source, bodyLater, bodyNow, isLater, isPumped, isStreaming, pump, typeOf, withType }

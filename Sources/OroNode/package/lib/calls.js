@@ -3,7 +3,7 @@
 
 const { types } = require('node:util')
 const { args } = require('./args.js')
-const { bodyLater, bodyNow, isLater, withType } = require('./bodies.js')
+const { bodyLater, bodyNow, isLater, isPumped, pump, typeOf, withType } = require('./bodies.js')
 const { cached, keep, keyOf } = require('./cache.js')
 const connection = require('./connection.js')
 const { problemOf, timeoutOf } = require('./call-options.js')
@@ -11,6 +11,7 @@ const { debug } = require('./debug.js')
 const { TimeoutError, abortError } = require('./errors.js')
 const { waiting } = require('./events.js')
 const { askExtension, askExtensionSync, extensionFor } = require('./extension.js')
+const { BodyChunks } = require('./link.js')
 const { onAbort } = require('./on-abort.js')
 const { flatHeaders } = require('./headers.js')
 const { isPlainObject } = require('./kinds.js')
@@ -141,6 +142,7 @@ function start (call) {
   if (early) return Promise.resolve(early)
   if (options.responseType === 'stream') return startStream(call)
   if (!isLater(body)) return new Promise(settle => begin(call, settle, bodyNow))
+  if (isPumped(body, options)) return new Promise(settle => begin(call, settle, () => ({ bytes: new BodyChunks(), type: typeOf(body) })))
   return bodyLater(body, options.signal).then(
     given => new Promise(settle => begin(call, settle, () => given)),
     error => failed(options.signal?.aborted ? abortError(options.signal) : error, command))
@@ -182,6 +184,7 @@ function begin (call, settle, bytesOf) {
     const flat = options.headers ? flatHeaders(options.headers) : null
     const headers = type === null ? flat : withType(flat, type)
     ticket = link.call(command, call.value, bytes, timeoutOf(options), call.ownSeq, headers, reply => end(finished(call, reply)))
+    if (bytes instanceof BodyChunks) pump(link, ticket, bytes, call.body).catch(giveUp)
   } catch (error) {
     return settle(failed(error, command))
   }

@@ -1,7 +1,7 @@
 'use strict'
 /** What pages of a web view do: `fetch` of an `ipc://` URL, and an EventSource of one. */
 
-const { bodyLater, bodyNow, isLater, withType } = require('./bodies.js')
+const { bodyLater, bodyNow, isLater, isPumped, withType } = require('./bodies.js')
 const { ErrorEvent } = require('./events.js')
 const { Headers, flatHeaders } = require('./headers.js')
 const { Message } = require('./message.js')
@@ -60,11 +60,11 @@ async function fetchIPC (input, init = {}) {
   const signal = init.signal ?? (isRequest ? input.signal : null)
   signal?.throwIfAborted()
 
-  const { bytes, type } = isLater(body) ? await bodyLater(body, signal) : bodyNow(body)
+  const { bytes, type } = isPumped(body, init) ? { bytes: body, type: null } : isLater(body) ? await bodyLater(body, signal) : bodyNow(body)
   const headers = withType(flatHeaders(init.headers ?? (isRequest ? input.headers : null)), type)
   const pairs = headers && headers.flatMap((name, index) => index % 2 ? [] : [[name, headers[index + 1]]])
   const params = [...message.searchParams].length === 0 ? undefined : message.params
-  const stream = new CommandStream(command, params, { bytes, headers: pairs, timeout: init.timeout, signal, window: init.window ?? 16 })
+  const stream = new CommandStream(command, params, { bytes, headers: pairs, timeout: init.timeout, signal, window: init.window ?? 16, duplex: init.duplex })
   try {
     return await respond(stream, command)
   } catch (error) {

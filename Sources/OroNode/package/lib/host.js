@@ -7,7 +7,8 @@ const { Headers, flatHeaders } = require('./headers.js')
 const { types } = require('node:util')
 const { errorOf, isBufferLike } = require('./kinds.js')
 const { native } = require('./native.js')
-const { NetworkError } = require('./errors.js')
+const { AbortError, NetworkError } = require('./errors.js')
+const { maybeMakeError } = require('./make-error.js')
 const { Records } = require('./records.js')
 const { PortTable } = require('./remote-port.js')
 const { Result } = require('./result.js')
@@ -24,6 +25,59 @@ class Reply {
   }
 }
 
+/** Chunks of a body that are fetched before anybody wants them. */
+const AHEAD = 8
+
+/** The body of a request that follows it in chunks. The client sends nothing before it is read. */
+class RequestBody {
+  #host
+  #slot
+  #stream = null
+  #controller = null
+  #asked = 0
+  #isOver = false
+
+  constructor (host, slot) {
+    this.#host = host
+    this.#slot = slot
+  }
+
+  get stream () {
+    if (this.#stream) return this.#stream
+    this.#stream = new ReadableStream({
+      start: controller => { this.#controller = controller },
+      pull: () => this.#ask(),
+      cancel: () => { this.#isOver = true }
+    }, { highWaterMark: AHEAD })
+    if (this.#isOver) this.#controller.error(new AbortError('the request is over'))
+    else native().hostBody(this.#host, this.#slot)
+    return this.#stream
+  }
+
+  #ask () {
+    const missing = this.#controller.desiredSize - this.#asked
+    if (this.#isOver || missing <= 0) return
+    this.#asked += missing
+    native().hostTake(this.#host, this.#slot, missing)
+  }
+
+  take ({ bytes, failed, value }, isEnd) {
+    this.#asked -= 1
+    if (this.#isOver) return
+    if (isEnd) return this.end(failed ? maybeMakeError(value) : null)
+    if (bytes !== null) this.#controller.enqueue(bytes)
+    this.#ask()
+  }
+
+  /** Nothing more comes. */
+  end (error) {
+    if (this.#isOver) return
+    this.#isOver = true
+    if (error) this.#controller?.error(error)
+    else this.#controller?.close()
+  }
+}
+
 /** A command as a handler receives it. */
 class Request {
   #host
@@ -32,8 +86,11 @@ class Request {
   #controller = null
   #headers
 
-  constructor (host, slot, value, bytes, headers, takesStream = false) {
+  #body = null
+
+  constructor (host, slot, value, bytes, headers, takesStream = false, hasBody = false) {
     this.#host = host
+    if (hasBody) this.#body = new RequestBody(host, slot)
     /** Whether whoever asked takes an answer in chunks. */
     this.takesStream = takesStream
     this.#slot = slot
@@ -43,6 +100,12 @@ class Request {
     /** The bytes that came along, or `null`. */
     this.bytes = bytes
   }
+
+  /** A body that follows in chunks: a stream of its bytes, which the client sends as it is read; `null` for none. */
+  get body () { return this.#body && this.#body.stream }
+
+  /** @internal A chunk of the body, or its end. */
+  takeBody (record, isEnd) { this.#body?.take(record, isEnd) }
 
   /** The headers that came along. */
   get headers () {
@@ -68,8 +131,14 @@ class Request {
     return this.#controller.signal
   }
 
+  /** @internal It is answered: nobody reads its body any more. */
+  over () { this.#body?.end(new AbortError('the request is over')) }
+
   /** @internal */
-  cancel () { this.#controller?.abort() }
+  cancel () {
+    this.#body?.end(new AbortError('nobody waits for the answer any more'))
+    this.#controller?.abort()
+  }
 }
 
 /** What a handler's answer consists of. */
@@ -141,7 +210,7 @@ class Host {
       this.#host = native().hostOpen(
         name, options.folder ?? null, Boolean(options.copy), this.#records.numbers, this.#records.inbox,
         (count, extras) => this.#deliver(count, extras), (slot, hasRoom) => this.#tell(slot, hasRoom),
-        (...told) => this.#ports.hear(...told))
+        (...told) => this.#ports.hear(...told), (slot, isEnd, extras) => this.#hearBody(slot, isEnd, extras))
     } catch (cause) {
       if (!cause.status) throw cause
       throw Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
@@ -216,14 +285,20 @@ class Host {
     for (const goOn of this.#rooms.values()) goOn()
   }
 
+  #hearBody (slot, isEnd, extras) {
+    this.#records.begin(extras)
+    const record = this.#records.take()
+    this.#requests.get(slot)?.takeBody(record, isEnd)
+  }
+
   #deliver (count, extras) {
     const arrived = []
     this.#records.begin(extras)
     for (let i = 0; i < count; i++) arrived.push(this.#records.take())
-    for (const { slot, tag, value, bytes, headers, takesStream, problem } of arrived) {
+    for (const { slot, tag, value, bytes, headers, takesStream, hasBody, problem } of arrived) {
       // A handler before may have closed the host.
       if (this.#isClosed) return
-      const request = new Request(this.#host, slot, value, bytes, headers, takesStream)
+      const request = new Request(this.#host, slot, value, bytes, headers, takesStream, hasBody)
       this.#requests.set(slot, request)
       if (problem) this.#answer(slot, new Result(null, problem))
       else this.#run(slot, request, this.#routes[tag])
@@ -264,7 +339,9 @@ class Host {
 
   /** Sends the answer; what of it cannot be sent, whatever the reason, is told to the client that waits. */
   #answer (slot, answer) {
+    const request = this.#requests.get(slot)
     if (!this.#requests.delete(slot)) return
+    request.over()
     const attempts = [() => partsOf(answer), problem => ({ failed: true, value: errorOf(problem), bytes: null }), unsendable]
     let problem
     for (const parts of attempts) {

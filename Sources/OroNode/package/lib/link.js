@@ -19,6 +19,8 @@ class Link {
   #count = 0
   /** By slot: who hears the chunks of a stream. */
   #streams = new Map()
+  /** By slot: bodies that are being sent. */
+  #bodies = new Map()
   #ports
   /** Ports that keep the process alive. */
   #portCount = 0
@@ -67,15 +69,17 @@ class Link {
   }
 
   #send (command, value, body, timeout, seq, headers, done, window) {
+    const chunks = body instanceof BodyChunks ? body : null
     const size = encodeValue(value)
     const slot = this.#free.pop() ?? this.#waiting.length
     try {
-      native().call(this.#client, slot, command, encoded(), size, body, timeout, seq, headers, window)
+      native().call(this.#client, slot, command, encoded(), size, chunks ? null : body, timeout, seq, headers, window, chunks !== null)
     } catch (error) {
       this.#free.push(slot)
       throw error
     }
     this.#waiting[slot] = done
+    if (chunks) this.#bodies.set(slot, chunks)
     this.#count += 1
     if (this.#count === 1) this.#keep()
     return slot
@@ -89,6 +93,23 @@ class Link {
     const slot = this.#send(command, value, body, timeout, null, headers, done, window)
     this.#streams.set(slot, heard)
     return slot
+  }
+
+  /** Sends the next chunk of a call's body, when the host's handler takes it; false when nobody wants more. */
+  async sendBody (slot, chunks, bytes) {
+    while (this.#bodies.get(slot) === chunks && !this.#isReleased) {
+      const outcome = native().bodySend(this.#client, slot, bytes)
+      if (outcome !== 0) return outcome > 0
+      await new Promise(resolve => { chunks.wake = resolve })
+    }
+    return false
+  }
+
+  /** The body of a call has ended. */
+  endBody (slot, chunks) {
+    if (this.#bodies.get(slot) !== chunks || this.#isReleased) return
+    this.#bodies.delete(slot)
+    native().bodyEnd(this.#client, slot)
   }
 
   /** Asks for so many chunks more of a stream. */
@@ -167,13 +188,24 @@ class Link {
       this.#waiting[reply.slot] = undefined
       this.#free.push(reply.slot)
       if (this.#streams.size > 0) this.#streams.delete(reply.slot)
+      if (this.#bodies.size > 0) this.#stopBody(reply.slot)
       this.#count -= 1
       done(reply)
     }
     if (this.#count === 0) this.#rest()
   }
 
+  /** The call is over, and with it its body. */
+  #stopBody (slot) {
+    const chunks = this.#bodies.get(slot)
+    if (!chunks) return
+    this.#bodies.delete(slot)
+    chunks.wake()
+    chunks.over()
+  }
+
   #hear (name, extras, slot) {
+    if (name === undefined) return this.#bodies.get(slot)?.wake()
     this.#records.begin(extras)
     const { value, bytes, headers, problem } = this.#records.take()
     if (slot !== undefined) return this.#streams.get(slot)?.({ name, value, bytes, headers, problem })
@@ -200,7 +232,15 @@ class Link {
 
 const ignore = () => {}
 
+/** A body that follows its call in chunks. */
+class BodyChunks {
+  /** Tells whoever waits for room. */
+  wake = ignore
+  /** Tells that nobody wants more. */
+  over = ignore
+}
+
 /** As many chunks as there are. */
 const ALL = 0xffffffff
 
-module.exports = { Link }
+module.exports = { BodyChunks, Link }

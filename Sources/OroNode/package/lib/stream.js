@@ -1,11 +1,12 @@
 'use strict'
 /** Answers in chunks: one after another, as fast as they are taken. */
 
-const { bodyLater, bodyNow, isLater, withType } = require('./bodies.js')
+const { bodyLater, bodyNow, isLater, isPumped, pump, typeOf, withType } = require('./bodies.js')
 const { problemOf, timeoutOf } = require('./call-options.js')
 const connection = require('./connection.js')
 const { abortError, TimeoutError } = require('./errors.js')
 const { Headers, flatHeaders } = require('./headers.js')
+const { BodyChunks } = require('./link.js')
 const { onAbort } = require('./on-abort.js')
 const { Queue } = require('./queue.js')
 const { errorOf } = require('./reply.js')
@@ -119,13 +120,14 @@ class CommandStream {
     if (problem) throw problem
     if (signal?.aborted) throw abortError(signal)
     if (signal) this.#stopListening = onAbort(signal, () => this.#finish(abortError(signal)))
-    const { bytes, type } = isLater(body) ? await bodyLater(body, signal) : bodyNow(body)
+    const { bytes, type } = isPumped(body, this.#options) ? { bytes: new BodyChunks(), type: typeOf(body) } : isLater(body) ? await bodyLater(body, signal) : bodyNow(body)
     if (this.#isOver) return
     const link = connection.open()
     this.#slot = link.stream(
       this.#command, this.#value, bytes, timeoutOf(this.#options), withType(flatHeaders(headers), type), this.#window - this.#ahead,
       chunk => this.#take(chunk), reply => this.#close(reply))
     this.#link = link
+    if (bytes instanceof BodyChunks) pump(link, this.#slot, bytes, body).catch(error => this.#finish(error))
     this.#ask()
   }
 
