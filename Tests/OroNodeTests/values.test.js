@@ -24,13 +24,17 @@ function outcome (body) {
 
 const isEmpty = value => value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype && Object.keys(value).length === 0
 
+/** Whether this version of Node clones the cause of an error. */
+const clonesCauses = Object.hasOwn(structuredClone(new Error('m', { cause: 1 })), 'cause')
+
 /** Posts every row, each followed by a mark: what comes between two marks is what has come of a row. */
 async function overPorts (post, messages, { isPlatforms = false, inflates = false } = {}) {
   const rowsLeft = new Map()
   let same = 0
   let refused = 0
   for (const { name, make, left: why } of rows) {
-    const left = why ?? (inflates && name.includes('__type__') ? 'descriptions become what they describe, as the module does in broadcasts' : null)
+    const drops = !clonesCauses && /cause/.test(name) ? 'Node 18 drops the cause of an error, and this does not' : null
+    const left = why ?? drops ?? (inflates && name.includes('__type__') ? 'descriptions become what they describe, as the module does in broadcasts' : null)
     // Node 18 and 20 write it, and cannot read it again: a `messageerror`.
     if (isPlatforms && why?.includes('cannot read a cycle')) continue
     const expected = outcome(() => structuredClone(make()))
@@ -187,8 +191,9 @@ const places = [
   ['an array of a Map of a Set', port => [new Map([[1, new Set([port])]])], data => [...data[0].get(1)][0]], ['beside a cycle', port => { const o = { port }; o.o = o; return o }, data => data.o.port]
 ]
 
-async function carriesPorts (t, post, target, make) {
+async function carriesPorts (post, target, make, isPlatforms) {
   for (const [name, hold, find] of places) {
+    if (isPlatforms && !clonesCauses && name.includes('cause')) continue
     const { mine, theirs } = make()
     const event = next(target)
     target.start()
@@ -213,8 +218,8 @@ test('a port goes along wherever it stands in a message', async t => {
   connect((await nodeHost(t)).hostName)
   t.after(disconnect)
   const [port, { port1, port2 }] = [openPort('echo'), new ipc.IPCMessageChannel()]
-  await t.test('over a channel', () => carriesPorts(t, (value, list) => port1.postMessage(value, list), port2, channelOf))
-  await t.test('over a port to a host and back', () => carriesPorts(t, (value, list) => port.postMessage(value, list), port, channelOf))
+  await t.test('over a channel', () => carriesPorts((value, list) => port1.postMessage(value, list), port2, channelOf, true))
+  await t.test('over a port to a host and back', () => carriesPorts((value, list) => port.postMessage(value, list), port, channelOf, false))
   port.close()
   port1.close()
 })

@@ -98,7 +98,9 @@ private struct Invocation: Sendable {
         guard CommandName.isValid(command) else { throw CommandName.refusal(command) }
         guard var route = router.route(command) else { throw .notFound(url: "ipc://\(command)") }
         if let stream = route as? Router.StreamRoute {
-            guard let other = stream.otherwise else { throw .type("IPC method '\(route.name)' must be invoked as a stream") }
+            guard let other = stream.otherwise else {
+                throw .type("IPC method '\(route.name)' must be invoked as a stream")
+            }
             route = other
         }
         self.route = route

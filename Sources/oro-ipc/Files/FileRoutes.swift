@@ -95,7 +95,9 @@ struct FileRoutes: Sendable {
             // What the file has, not what the caller asks for. Files of /proc say 0 and have contents nevertheless.
             let count =
                 size > 0 ? Int(min(UInt64(length ?? Int.max), rest)) : min(length ?? Int.max, FileRoutes.unsized)
-            let nothing = size == 0 && offset == 0 ? Result(bytes: Bytes.empty) : Result(data: ["size": .int(Int64(clamping: size))])
+            let nothing =
+                size == 0 && offset == 0
+                ? Result(bytes: Bytes.empty) : Result(data: ["size": .int(Int64(clamping: size))])
             if count == 0 { return nothing }
             guard let bytes = try await load(count, of: file, at: offset, for: message) else { return nothing }
             return Result(bytes: bytes)
