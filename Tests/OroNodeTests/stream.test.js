@@ -232,6 +232,13 @@ withHost('what handlers stream', nodeHost, async (t, link) => {
     const headed = await fetchIPC('ipc://headers.back?a=1', { headers: { accept: 'x' } })
     assert.equal(headed.headers.get('accept'), 'x')
     await assert.rejects(fetchIPC('ipc://ping', { body: 'x' }), TypeError)
+    const head = await fetchIPC(`ipc://stream.count?id=head&count=1000000`, { method: 'HEAD' })
+    assert.deepEqual([head.status, head.body, head.headers.get('content-type')], [200, null, 'application/x-ndjson'])
+    await until('stream.counts', { id: 'head' }, data => data.ended)
+    assert.equal((await fetchIPC('ipc://ping', null)).status, 200)
+    const request = new Request('ipc://stream.bodyless', { method: 'POST', body: 'of a Request' })
+    assert.equal(await (await fetchIPC(request)).text(), 'of a Request')
+    await assert.rejects(fetchIPC('ipc://stream.error'), TypeError)
     await assert.rejects(fetchIPC('http://ping'), TypeError)
   })
 

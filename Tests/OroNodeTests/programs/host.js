@@ -64,6 +64,7 @@ const streams = {
   blob: () => new Blob(texts, { type: 'text/x-blob' }),
   response: () => new Response(texts.join(''), { headers: { 'x-a': 'b' } }),
   notFound: () => new Response('gone', { status: 410, statusText: 'Gone', headers: { 'content-type': 'text/x-gone' } }),
+  error: () => Response.error(),
   emptyResponse: () => new Response(null, { status: 204 }),
   replyOfStream: () => new Reply({ bytes: streams.readableStream(), headers: { 'x-a': 'b' } }),
   resultOfStream: () => new Result(null, null, streams.readableStream()),

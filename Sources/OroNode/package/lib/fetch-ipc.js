@@ -49,6 +49,7 @@ const NO_BODY = new Set([204, 205, 304])
  * @returns {Promise<Response>} rejected as `fetch` is: with the signal's reason, and with a TypeError where no host is reached
  */
 async function fetchIPC (input, init = {}) {
+  init ??= {}
   const isRequest = typeof Request === 'function' && input instanceof Request
   const url = String(isRequest ? input.url : input)
   if (!/^ipc:/i.test(url)) throw new TypeError(`fetchIPC() takes an ipc:// URL, not '${url}'`)
@@ -66,7 +67,12 @@ async function fetchIPC (input, init = {}) {
   const params = [...message.searchParams].length === 0 ? undefined : message.params
   const stream = new CommandStream(command, params, { bytes, headers: pairs, timeout: init.timeout, signal, window: init.window ?? 16, duplex: init.duplex })
   try {
-    return await respond(stream, command)
+    const response = await respond(stream, command)
+    if (method !== 'HEAD') return response
+    // The head alone.
+    await response.body?.cancel()
+    const { status, statusText, headers: given } = response
+    return new Response(null, { status, statusText, headers: given })
   } catch (error) {
     stream.cancel()
     if (signal?.aborted) throw signal.reason

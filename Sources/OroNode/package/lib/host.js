@@ -171,6 +171,7 @@ function streamOf (answer) {
 
 /** A Response's headers, with its status where that is not the usual one: it has no other place. */
 function headersOf (response) {
+  if (response.type === 'error') throw new NetworkError('the handler has answered with a network error')
   const headers = Headers.from(response.headers)
   if (response.status !== 200) headers.set('status', `${response.status} ${response.statusText}`.trim())
   return headers
