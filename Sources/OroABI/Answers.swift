@@ -156,8 +156,15 @@ private func stream(_ pointer: OpaquePointer?) throws(Failure) -> ReplyStream {
 
 private func send(_ chunk: StreamChunk, _ pointer: OpaquePointer?) throws(Failure) {
     let stream = try unsafe stream(pointer)
+    let handle = try unsafe ResultHandle.toFill(pointer)
+    var chunk = chunk
+    // What was set before the first chunk goes with it.
+    chunk.headers = handle.hasBegun ? nil : handle.result.headers
     do throws(IPCError) {
-        if try stream.trySend(chunk) { return }
+        if try stream.trySend(chunk) {
+            handle.hasBegun = true
+            return
+        }
     } catch {
         throw Failure(sending: error)
     }

@@ -102,9 +102,9 @@ public func oroipc_body_on_room(
     }
 }
 
-@c @implementation
-public func oroipc_message_read_body(
-    _ pointer: OpaquePointer?, _ receiver: oroipc_receiver?, _ context: UnsafeMutableRawPointer?
+/// Begins to read the body of the message at `pointer`; `isTaken`: as C takes it.
+private func readBody(
+    _ pointer: OpaquePointer?, _ receiver: oroipc_receiver?, _ context: UnsafeMutableRawPointer?, isTaken: Bool
 ) -> oroipc_status {
     status { () throws(Failure) in
         guard let handle = unsafe MessageHandle.at(pointer) else { throw .null("message") }
@@ -113,11 +113,38 @@ public func oroipc_message_read_body(
             throw Failure(OROIPC_NOT_FOUND, "no body follows this message")
         }
         guard handle.claimBody() else { throw .state("the body is being read") }
+        let demand = isTaken ? StreamDemand() : nil
+        if let demand { handle.bodyDemand.withLock { $0 = demand } }
         // A host that has stopped reads nothing more: its links are over, and with them the body.
         unsafe ChunksToC(
             poll: { body.poll() }, whenReady: { body.whenReady($0) },
-            thread: CallbackThread(host), Callback(function: receiver, context: context)
+            thread: CallbackThread(host), demand: demand, Callback(function: receiver, context: context)
         ).begin()
+    }
+}
+
+@c @implementation
+public func oroipc_message_read_body(
+    _ pointer: OpaquePointer?, _ receiver: oroipc_receiver?, _ context: UnsafeMutableRawPointer?
+) -> oroipc_status {
+    unsafe readBody(pointer, receiver, context, isTaken: false)
+}
+
+@c @implementation
+public func oroipc_message_read_body_taken(
+    _ pointer: OpaquePointer?, _ receiver: oroipc_receiver?, _ context: UnsafeMutableRawPointer?
+) -> oroipc_status {
+    unsafe readBody(pointer, receiver, context, isTaken: true)
+}
+
+@c @implementation
+public func oroipc_message_take_body(_ pointer: OpaquePointer?, _ chunks: UInt32) -> oroipc_status {
+    status { () throws(Failure) in
+        guard let handle = unsafe MessageHandle.at(pointer) else { throw .null("message") }
+        guard let demand = handle.bodyDemand.withLock({ $0 }) else {
+            throw Failure(OROIPC_NOT_FOUND, "no body of this message is taken chunk by chunk")
+        }
+        demand.add(Int(chunks))
     }
 }
 
@@ -128,15 +155,18 @@ public func oroipc_message_read_body(
     private let whenReady: @Sendable (@escaping @Sendable () -> Void) -> Bool
     private let thread: CallbackThread
     private let callback: Callback<oroipc_receiver>
+    /// How many chunks C takes, where it says so.
+    private let demand: StreamDemand?
 
     init(
         poll: @escaping @Sendable () -> PolledStream.Item?,
         whenReady: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool, thread: CallbackThread,
-        _ callback: Callback<oroipc_receiver>
+        demand: StreamDemand? = nil, _ callback: Callback<oroipc_receiver>
     ) {
         self.poll = poll
         self.whenReady = whenReady
         self.thread = thread
+        self.demand = demand
         unsafe self.callback = unsafe callback
     }
 
@@ -147,6 +177,8 @@ public func oroipc_message_read_body(
 
     private func read() {
         for _ in 0..<ChunksToC.mostAtOnce {
+            // Keeps this until C takes more.
+            if let demand, !demand.use(self) { return }
             switch poll() {
             case .chunk(let chunk)?:
                 let handle = MessageHandle(.chunk(chunk))
@@ -154,10 +186,12 @@ public func oroipc_message_read_body(
                 withExtendedLifetime(handle) {}
             case .end(let error)?:
                 let handle = ResultHandle(error.map { Result(err: $0) } ?? Result())
+                demand?.end()
                 unsafe callback.function(nil, handle.lent, callback.context)
                 withExtendedLifetime(handle) {}
                 return
             case nil:
+                demand?.giveBack()
                 if whenReady({ [self] in begin() }) { return }
             }
         }

@@ -199,11 +199,12 @@ public func oroipc_client_abort(_ pointer: OpaquePointer?, _ ticket: UInt64, _ r
     -> oroipc_status
 {
     status { () throws(Failure) in
-        let client = try unsafe client(pointer).client
+        let handle = try unsafe client(pointer)
         let reason = try unsafe text(reason, "reason")
-        guard client.abandon(ticket, reason.map { .abort($0) } ?? .abort()) else {
-            throw Failure(OROIPC_NOT_FOUND, "no call or stream with ticket \(ticket) waits")
-        }
+        let isAbandoned = handle.client.abandon(ticket, reason.map { .abort($0) } ?? .abort())
+        // Its end is not waited for.
+        handle.demands.of(ticket)?.add(.max)
+        guard isAbandoned else { throw Failure(OROIPC_NOT_FOUND, "no call or stream with ticket \(ticket) waits") }
     }
 }
 
@@ -231,6 +232,8 @@ public func oroipc_client_stream(
         let handle = try unsafe client(pointer)
         let given = try unsafe GivenCall(call, handle.commands)
         guard let receiver = unsafe receiver else { throw .null("receiver") }
+        let isTaken = window & UInt32(OROIPC_STREAM_TAKEN) != 0
+        let window = window & ~UInt32(OROIPC_STREAM_TAKEN)
         guard window <= 1024 else { throw .invalid("'window' must be between 1 and 1024, or 0 for 16") }
         try given.useBody(handle)
         let stream = handle.client.polledStream(
@@ -239,7 +242,19 @@ public func oroipc_client_stream(
         if let ticket = unsafe ticket { unsafe ticket.pointee = stream.ticket }
         unsafe ChunksToC(
             poll: { stream.poll() }, whenReady: { stream.whenReady($0) }, thread: handle.thread,
+            // One that could not be sent has only an end.
+            demand: isTaken && stream.ticket != 0 ? handle.demands.begin(stream.ticket) : nil,
             Callback(function: receiver, context: context)
         ).begin()
+    }
+}
+
+@c @implementation
+public func oroipc_client_stream_take(_ pointer: OpaquePointer?, _ ticket: UInt64, _ chunks: UInt32) -> oroipc_status {
+    status { () throws(Failure) in
+        guard let demand = try unsafe client(pointer).demands.of(ticket) else {
+            throw Failure(OROIPC_NOT_FOUND, "no stream with ticket \(ticket) is taken chunk by chunk")
+        }
+        demand.add(Int(chunks))
     }
 }

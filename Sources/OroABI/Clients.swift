@@ -18,6 +18,7 @@ final class ClientHandle: Handle, Sendable {
     let isTurned: Bool
     let commands = CommandNames()
     let ending = Locked(Ending())
+    let demands = StreamDemands()
     private let isTurning = Atomic(false)
 
     init(_ client: Client, isTurned: Bool) throws(Failure) {
@@ -30,6 +31,7 @@ final class ClientHandle: Handle, Sendable {
     }
 
     deinit {
+        demands.drop()
         if client.isForeign { return }
         deliveries.close()
         client.close()

@@ -104,6 +104,7 @@ public func oroipc_result_set_header(
 ) -> oroipc_status {
     unsafe fill(result) { handle throws(Failure) in
         let name = try unsafe required(name, "name")
+        if handle.hasBegun { throw .state("the headers of the stream went with its first chunk") }
         var headers = handle.result.headers ?? Headers()
         if let value = try unsafe text(value, "value") {
             try headers.change { headers throws(IPCError) in try headers.setKeepingCookies(name, value) }

@@ -3,6 +3,7 @@
 import COroIPC
 import OroFrame
 import OroIPC
+import OroLink
 import Synchronization
 
 /// What came from the other side, as C reads it.
@@ -34,6 +35,10 @@ import Synchronization
     }
 
     private let isBodyRead = Atomic(false)
+    /// How many chunks of its body C takes, where it says so.
+    let bodyDemand = Locked<StreamDemand?>(nil)
+
+    deinit { bodyDemand.withLock { $0 }?.drop() }
 
     /// True once: for who reads its body.
     func claimBody() -> Bool { !isBodyRead.exchange(true, ordering: .relaxed) }
@@ -80,7 +85,8 @@ import Synchronization
         switch content {
         case .message(let message): message.headers
         case .event(let event): event.headers
-        case .nothing, .chunk: Headers()
+        case .chunk(let chunk): chunk.headers ?? Headers()
+        case .nothing: Headers()
         }
     }
 
@@ -252,4 +258,10 @@ func loan(of size: Int, _ take: (Int) throws(LinkError) -> Loan) throws(Failure)
     } catch {
         throw Failure(error)
     }
+}
+
+@c @implementation
+public func oroipc_message_streams(_ message: OpaquePointer?) -> Int32 {
+    guard let message = unsafe MessageHandle.at(message)?.message else { return 0 }
+    return Int32((message.takesStream ? OROIPC_TAKES_STREAM : 0) | (message.hasBody ? OROIPC_HAS_BODY : 0))
 }

@@ -33,7 +33,8 @@ func copied(_ base: UnsafeRawPointer?, _ size: Int) throws(Failure) -> Bytes {
 public func oroipc_bytes_create(_ bytes: UnsafeRawPointer?, _ size: Int, _ out: UnsafeMutablePointer<OpaquePointer?>?)
     -> oroipc_status
 {
-    unsafe put(out) { () throws(Failure) in BytesHandle(try unsafe copied(bytes, size)) }
+    // Whoever makes bytes means a payload, also where there are none.
+    unsafe put(out) { () throws(Failure) in BytesHandle(size == 0 ? .empty : try unsafe copied(bytes, size)) }
 }
 
 @c @implementation
@@ -84,7 +85,7 @@ public func oroipc_bytes_is_immutable(_ bytes: OpaquePointer?) -> Int32 {
 
 /// Where bytes lie, for as long as somebody holds them; `nil` where there are none.
 func start(of bytes: Bytes?) -> UnsafeRawPointer? {
-    guard let bytes, !bytes.isEmpty else { return nil }
+    guard let bytes, !bytes.isEmpty || bytes.isEmptyPayload else { return nil }
     return unsafe bytes.withUnsafeBytes { buffer in buffer.baseAddress }
 }
 

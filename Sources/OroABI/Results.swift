@@ -31,6 +31,8 @@ import Synchronization
     private let sent = Atomic(false)
     /// It belongs to a handler: nobody else fills it.
     var isHandlers = false
+    /// The first chunk of the stream that it ends has been sent, and with it the headers.
+    var hasBegun = false
 
     /// One that C fills, and that `answer` sends.
     init(_ answer: (any Answer)? = nil) {

@@ -82,6 +82,16 @@ public func oroipc_host_map(
                         throw error
                     }
                 })
+        case OROIPC_ROUTE_EITHER:
+            host.router.map(
+                name,
+                stream: { [weak host] message, stream in
+                    let answer = StreamAnswer(stream, host)
+                    if let error = await answer.run({ answer.host?.onThread { route.begin(message, answer) } }).err {
+                        throw error
+                    }
+                },
+                orReply: { [weak host] message, reply in route.begin(message, LaterAnswer(reply, host)) })
         default: throw .invalid("\(kind) is no kind of route")
         }
     }

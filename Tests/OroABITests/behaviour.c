@@ -723,6 +723,78 @@ static void streams_come_in_order_and_end_once(void) {
     STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, NULL));
 }
 
+/* Answers with a header, and with a chunk of it before all others where a stream is taken. */
+static void either(oroipc_message *message, oroipc_result *result, void *context) {
+    (void)context;
+    const oroipc_value one = oroipc_integer(1);
+    OK(oroipc_result_set_header(result, "x-head", "h"));
+    if (!(oroipc_message_streams(message) & OROIPC_TAKES_STREAM)) {
+        OK(oroipc_result_set_data(result, &one));
+    } else {
+        OK(oroipc_result_send_event(result, NULL, NULL, NULL));
+        STATUS(OROIPC_STATE, oroipc_result_set_header(result, "x-late", "l"));
+        for (int chunk = 0; chunk < 3; chunk++) OK(oroipc_result_send_event(result, "one", &one, NULL));
+    }
+    OK(oroipc_result_send(result));
+}
+
+struct headed {
+    int chunks, heads, ends;
+};
+
+static void on_headed(oroipc_message *chunk, oroipc_result *end, void *context) {
+    struct headed *seen = context;
+    if (end != NULL) {
+        CHECK(oroipc_result_is_ok(end));
+        seen->ends++;
+        return;
+    }
+    int has_head = same(oroipc_message_header(chunk, "X-Head"), "h");
+    CHECK(has_head == (seen->chunks == 0) && (has_head || same(oroipc_message_name(chunk), "one")));
+    seen->heads += has_head;
+    seen->chunks++;
+}
+
+static void turn_often(void) {
+    // A call there and back: what was on its way before has come.
+    for (int times = 0; times < 5; times++) {
+        OK(oroipc_client_call(client, &(oroipc_call)OROIPC_CALL("echo"), NULL));
+        OK(oroipc_client_turn(client, NULL));
+    }
+}
+
+static void a_stream_comes_as_it_is_taken(void) {
+    struct headed seen = {0};
+    uint64_t ticket;
+    oroipc_call call = OROIPC_CALL("either");
+    OK(oroipc_client_stream(client, &call, 4 | OROIPC_STREAM_TAKEN, on_headed, &seen, &ticket));
+    for (int taken = 0; taken < 4; taken++) {
+        turn_often();
+        CHECK(seen.chunks == taken && seen.ends == 0);
+        OK(oroipc_client_stream_take(client, ticket, 1));
+        turn_until(client, &seen.chunks, taken + 1);
+    }
+    turn_often();
+    CHECK(seen.heads == 1 && seen.ends == 0);
+    OK(oroipc_client_stream_take(client, ticket, 1));
+    turn_until(client, &seen.ends, 1);
+    STATUS(OROIPC_NOT_FOUND, oroipc_client_stream_take(client, ticket, 1));
+    // Nobody takes the end of one that was given up.
+    struct stream_seen given_up = {0};
+    call.command = "waits.stream";
+    OK(oroipc_client_stream(client, &call, 1 | OROIPC_STREAM_TAKEN, on_chunk, &given_up, &ticket));
+    turn_often();
+    OK(oroipc_client_abort(client, ticket, NULL));
+    turn_until(client, &given_up.ends, 1);
+    CHECK(given_up.errors == 1);
+    // Who takes no stream gets a result.
+    oroipc_result *result = NULL;
+    call.command = "either";
+    OK(oroipc_client_call(client, &call, &result));
+    CHECK(same(oroipc_result_json(result), "1") && same(oroipc_result_header(result, "x-head"), "h"));
+    oroipc_result_release(result);
+}
+
 static void *calls_often(void *context) {
     oroipc_result *result = NULL;
     oroipc_call call = OROIPC_CALL("echo");
@@ -911,6 +983,7 @@ int main(void) {
     OK(oroipc_host_map(host, "drops", OROIPC_ROUTE_LATER, drops, NULL, NULL));
     OK(oroipc_host_map(host, "later", OROIPC_ROUTE_LATER, later, NULL, NULL));
     OK(oroipc_host_map(host, "counts", OROIPC_ROUTE_STREAM, counts, NULL, NULL));
+    OK(oroipc_host_map(host, "either", OROIPC_ROUTE_EITHER, either, NULL, NULL));
     OK(oroipc_host_map(host, "gone", OROIPC_ROUTE_SYNC, echo, NULL, destroy));
     int before = destroyed;
     OK(oroipc_host_map(host, "gone", OROIPC_ROUTE_SYNC, echo, NULL, destroy));
@@ -928,6 +1001,7 @@ int main(void) {
     calls_end_once_whatever_happens();
     a_client_that_lingers_gets_its_results();
     streams_come_in_order_and_end_once();
+    a_stream_comes_as_it_is_taken();
     many_threads_call_one_client();
     a_client_may_be_called_back_by_the_library();
     posts_get_no_result();

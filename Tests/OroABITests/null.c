@@ -68,6 +68,9 @@ static void messages(void) {
     CHECK(value.kind == OROIPC_NONE);
     CHECK(oroipc_message_bytes(NULL) == NULL);
     CHECK(oroipc_message_bytes_size(NULL) == 0);
+    CHECK(oroipc_message_streams(NULL) == 0);
+    INVALID(oroipc_message_read_body_taken(NULL, NULL, NULL));
+    INVALID(oroipc_message_take_body(NULL, 1));
     OUT(oroipc_bytes, oroipc_message_take_bytes(NULL, &out));
     CHECK(oroipc_message_header(NULL, NULL) == NULL);
     const char *name = "", *text = "";
@@ -396,6 +399,7 @@ static void clients(void) {
     INVALID(oroipc_client_abort(NULL, 1, NULL));
     INVALID(oroipc_client_post(NULL, NULL));
     INVALID(oroipc_client_stream(NULL, NULL, 0, NULL, NULL, NULL));
+    INVALID(oroipc_client_stream_take(NULL, 1, 1));
     INVALID(oroipc_client_listen(NULL, NULL, NULL, &destroyed, destroy, NULL));
     CHECK(destroyed == 1);
     INVALID(oroipc_client_unlisten(NULL, 1));

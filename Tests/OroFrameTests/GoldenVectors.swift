@@ -91,6 +91,7 @@ extension Frame {
                     let halves = header.split(separator: ":").map(String.init)
                     return (halves[0], halves[1])
                 }
+            case "empty": frame.hasEmptyPayload = true
             case "payload": payload = Array(pair[1].utf8)
             case "flags": frame.requestFlags = FrameFlags(rawValue: UInt8(pair[1].dropFirst(2), radix: 16)!)
             case "block":

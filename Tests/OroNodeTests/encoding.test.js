@@ -135,17 +135,6 @@ withHost('40 000 posts at once cost no more each than a few', async () => {
   port.close()
 })
 
-withHost('a body that is none is a TypeError, and nothing is sent', async () => {
-  const bodies = [new Blob(['x']), new ReadableStream(), (async function * () {})(), new URLSearchParams('a=b'), { a: 1 }, [new Uint8Array(3)], ['x'], 5, () => {}]
-  for (const body of bodies) {
-    assert.equal((await write('bytes', null, body)).err?.name, 'TypeError')
-    assert.equal((await request('bytes', null, { bytes: body })).err?.name, 'TypeError')
-    assert.equal((await send('bytes', null, { bytes: body })).err?.name, 'TypeError')
-    assert.equal(sendSync('bytes', null, null, body).err?.name, 'TypeError')
-  }
-  assert.deepEqual((await request('bytes', null, { bytes: [1, 2, 255] })).data, Buffer.from([1, 2, 255]))
-})
-
 withHost('a text with a zero character is a TypeError', async () => {
   assert.throws(() => openPort('room\0one'), TypeError)
   assert.equal((await request('ping', null, { headers: { a: 'b\0c' } })).err?.name, 'TypeError')
@@ -200,4 +189,29 @@ withHost('an answer that came in time is the answer, however late the program lo
   const { hrtime } = process
   for (const end = hrtime.bigint() + 300_000_000n; hrtime.bigint() < end;) { /* busy */ }
   assert.equal((await answer).data, 'in time')
+})
+
+test('a decoder takes no more than an encoder may write', () => {
+  const many = count => {
+    const bytes = Buffer.alloc(9 + count, 0x05)
+    bytes[0] = 0xda
+    bytes.writeUInt32LE(count, 1)
+    bytes.writeUInt32LE(count, 5)
+    return bytes
+  }
+  assert.equal(decodeValue(many(1 << 20)).length, 1 << 20)
+  assert.throws(() => decodeValue(many((1 << 20) + 1)), { name: 'EncodingError' })
+  assert.throws(() => decodeValue(Buffer.concat([Buffer.from([0xc9, 0x01, 0x40]), Buffer.alloc(0x4001, 1)])), { name: 'EncodingError' })
+  assert.throws(() => encodeValue(new Array((1 << 20) + 1)), TypeError)
+  assert.throws(() => encodeValue([new Array(1 << 20)]), TypeError)
+  const size = encodeValue(new Array(1 << 20).fill(1))
+  assert.equal(decodeValue(encoded(), 0, size).length, 1 << 20)
+  for (const length of [Infinity, -1, NaN, 5e9]) {
+    assert.throws(() => encodeValue(new Proxy([1], { get: (target, key) => key === 'length' ? length : target[key] })), TypeError)
+  }
+})
+
+test('what can be no host is refused at once', () => {
+  const wrong = [{ fd: 0 }, { fd: 1 }, { fd: 2 }, { fd: -1 }, { fd: 1.5 }, { fd: '3' }, {}, { name: '' }, { name: 5 }, { name: 'a/b' }, { name: 'x'.repeat(65) }, '', 'fd:0', 'fd:x', null, undefined, 5, { name: 'a', fd: 3 }]
+  for (const host of wrong) assert.throws(() => connect(host), TypeError, JSON.stringify(host))
 })

@@ -31,5 +31,8 @@ test('a program for the package itself compiles', () => {
 })
 
 test('a program with a wrong type does not compile', () => {
-  assert.match(complaints(own, 'wrong.ts'), /wrong\.ts\(4,\d+\): error TS2322/)
+  const said = complaints(own, 'wrong.ts')
+  assert.match(said, /wrong\.ts\(4,\d+\): error TS2322/)
+  const lines = [...said.matchAll(/wrong\.ts\((\d+),/g)].map(([, line]) => Number(line))
+  for (const line of [12, 13, 14]) assert.ok(lines.includes(line), `line ${line} compiles: ${said}`)
 })

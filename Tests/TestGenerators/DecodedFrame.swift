@@ -29,6 +29,10 @@ extension Frame {
             frame.requestFlags.insert(.pairs)
             _ = try view.pairs()
         }
+        if view.header.flags.contains(.lent), payload.isEmpty {
+            frame.hasEmptyPayload = true
+            return (frame, [])
+        }
         if view.header.flags.contains(.lent) {
             // As above.
             frame.block = unsafe payload.withUnsafeBytes { unsafe BlockReference($0) }

@@ -258,8 +258,9 @@ typedef struct oroipc_bytes oroipc_bytes;
 /* Called once, on any thread, when the library needs the memory no more. */
 typedef void (*oroipc_done)(void *context);
 
-/* A copy of `size` bytes. `bytes` may be NULL where `size` is 0.
- * Any thread. Fails with OROIPC_INVALID, OROIPC_TOO_LARGE. */
+/* A copy of `size` bytes. `bytes` may be NULL where `size` is 0: that is a payload of no bytes, which travels as
+ * one, so that whoever gets it has a pointer that is not NULL, and a size of 0. Any thread. Fails with
+ * OROIPC_INVALID, OROIPC_TOO_LARGE. */
 OROIPC_API oroipc_status oroipc_bytes_create(const void *bytes, size_t size, oroipc_bytes **out);
 
 /* `size` bytes of the caller's, which are not copied here. They must not change or go before `done` is called with
@@ -369,6 +370,17 @@ OROIPC_API const void *oroipc_message_bytes(const oroipc_message *message);
 /* How many bytes came along. */
 OROIPC_API size_t oroipc_message_bytes_size(const oroipc_message *message);
 
+/* What oroipc_message_streams says of a request. */
+enum {
+    /* Whoever asked takes an answer in chunks: see OROIPC_ROUTE_EITHER. */
+    OROIPC_TAKES_STREAM = 1,
+    /* A body follows in chunks: see oroipc_message_read_body. */
+    OROIPC_HAS_BODY = 2
+};
+
+/* Which of these are so, added up. */
+OROIPC_API int32_t oroipc_message_streams(const oroipc_message *message);
+
 /* The bytes alone, to be kept without the message. Fails with OROIPC_NOT_FOUND when there are none. */
 OROIPC_API oroipc_status oroipc_message_take_bytes(const oroipc_message *message, oroipc_bytes **out);
 
@@ -455,9 +467,9 @@ OROIPC_API oroipc_status oroipc_result_set_bytes(oroipc_result *result, const vo
 OROIPC_API oroipc_status oroipc_result_set_payload(oroipc_result *result, oroipc_bytes *payload);
 
 /* A header, in place of an earlier one of this name; a further "set-cookie" is added. `value` NULL takes all of this
- * name away. Data, errors and bytes that are set later leave headers as they are; oroipc_result_clear does not. The end
- * of a stream carries none.
- * Fails with OROIPC_INVALID for what HTTP does not allow. */
+ * name away. Data, errors and bytes that are set later leave headers as they are; oroipc_result_clear does not. The
+ * end of a stream carries none: those of a stream go with its first chunk, and are set before it, or this fails with
+ * OROIPC_STATE. Fails with OROIPC_INVALID for what HTTP does not allow. */
 OROIPC_API oroipc_status oroipc_result_set_header(oroipc_result *result, const char *name, const char *value);
 
 /* Reading. --------------------------------------------------------------------------------------------------------- */
@@ -835,7 +847,9 @@ enum {
     /* When oroipc_result_send is called, from any thread. */
     OROIPC_ROUTE_LATER = 1,
     /* With chunks and events, until oroipc_result_send ends the stream. */
-    OROIPC_ROUTE_STREAM = 2
+    OROIPC_ROUTE_STREAM = 2,
+    /* As OROIPC_ROUTE_STREAM where oroipc_message_streams says OROIPC_TAKES_STREAM, else as OROIPC_ROUTE_LATER. */
+    OROIPC_ROUTE_EITHER = 3
 };
 
 /* Answers a command. On the host's thread. `message` is borrowed. `result` is empty; with OROIPC_ROUTE_SYNC it is
@@ -858,6 +872,15 @@ typedef void (*oroipc_receiver)(oroipc_message *chunk, oroipc_result *end, void 
  * end. Any thread. Fails with OROIPC_NOT_FOUND when no body follows, OROIPC_STATE when it is read already; `receiver`
  * is not called then. */
 OROIPC_API oroipc_status oroipc_message_read_body(oroipc_message *message, oroipc_receiver receiver, void *context);
+
+/* The same, but the receiver is called for as many chunks as oroipc_message_take_body takes, the end being one of
+ * them. */
+OROIPC_API oroipc_status oroipc_message_read_body_taken(
+    oroipc_message *message, oroipc_receiver receiver, void *context);
+
+/* Takes `chunks` more of a body that oroipc_message_read_body_taken reads. Any thread. Fails with OROIPC_NOT_FOUND
+ * when none is read so. */
+OROIPC_API oroipc_status oroipc_message_take_body(oroipc_message *message, uint32_t chunks);
 
 /* Answers the command `name` with `handler`; `kind` is one of OROIPC_ROUTE_…. Replaces what answered it before,
  * except a route of the host's own. Any thread. Fails with OROIPC_INVALID. */
@@ -1051,6 +1074,9 @@ OROIPC_API oroipc_status oroipc_client_abort(oroipc_client *client, uint64_t tic
  * Fails with OROIPC_INVALID, OROIPC_MALFORMED, OROIPC_TOO_LARGE, OROIPC_BUSY, and why the link is over. */
 OROIPC_API oroipc_status oroipc_client_post(oroipc_client *client, const oroipc_call *call);
 
+/* With the `window` of oroipc_client_stream: chunks come as they are taken by oroipc_client_stream_take. */
+enum { OROIPC_STREAM_TAKEN = 0x10000 };
+
 /* Sends a command whose answer comes in chunks. `receiver` is called for each, and exactly once with an end. At most
  * `window` chunks, 1 to 1024, 0 for 16, are on their way or wait here: the host waits meanwhile, so that a program that
  * stops calling oroipc_client_turn stops the host's handler too. The timeout of `call` is for the first chunk. `ticket`
@@ -1058,6 +1084,11 @@ OROIPC_API oroipc_status oroipc_client_post(oroipc_client *client, const oroipc_
  * Fails with OROIPC_INVALID, OROIPC_MALFORMED; `receiver` is not called then. */
 OROIPC_API oroipc_status oroipc_client_stream(oroipc_client *client, const oroipc_call *call, uint32_t window,
     oroipc_receiver receiver, void *context, uint64_t *ticket);
+
+/* Takes `chunks` more of a stream that was begun with OROIPC_STREAM_TAKEN: the receiver is called for as many as
+ * were taken, and no more; the end is one of them. So each stream of a client holds its handler by itself. A stream
+ * that is aborted is taken to its end. Any thread. Fails with OROIPC_NOT_FOUND when it is over, or is none of those. */
+OROIPC_API oroipc_status oroipc_client_stream_take(oroipc_client *client, uint64_t ticket, uint32_t chunks);
 
 /* Hears of the host's events named `name`, or with "*" of all. `token` is for oroipc_client_unlisten. Any thread.
  * Fails with OROIPC_INVALID. */

@@ -21,6 +21,8 @@
 #ifndef OROIPC_HPP
 #define OROIPC_HPP
 
+#include <atomic>
+#include <cstdio>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -51,6 +53,37 @@ public:
 private:
     oroipc_status status_;
 };
+
+/// Hears what a callback has thrown that has no result to say it in: a listener, an acceptor, a notice of room. On that
+/// callback's thread. `what` is its text, or what it is.
+using ExceptionHandler = void (*)(const char *callback, const char *what) noexcept;
+
+namespace detail {
+
+inline void print_exception(const char *callback, const char *what) noexcept {
+    std::fprintf(stderr, "oroipc: %s has thrown: %s\n", callback, what);
+}
+
+inline std::atomic<ExceptionHandler> exception_handler{print_exception};
+
+/// Calls `body`: nothing that it throws gets into the library's thread.
+template <typename Body> void shielded(const char *callback, Body &&body) noexcept {
+    try {
+        body();
+    } catch (const std::exception &error) {
+        exception_handler.load()(callback, error.what());
+    } catch (...) {
+        exception_handler.load()(callback, "an exception that is no std::exception");
+    }
+}
+
+}  // namespace detail
+
+/// Has `handler` hear of what callbacks throw; nullptr: it is printed to the standard error again, as it is at first.
+/// Returns the earlier one.
+inline ExceptionHandler set_exception_handler(ExceptionHandler handler) noexcept {
+    return detail::exception_handler.exchange(handler ? handler : detail::print_exception);
+}
 
 namespace detail {
 
@@ -195,7 +228,7 @@ public:
             body_.get(),
             [](oroipc_body *, void *context) noexcept {
                 std::unique_ptr<Function> function(static_cast<Function *>(context));
-                (*function)();
+                detail::shielded("a notice of room in a body", [&] { (*function)(); });
             },
             function.get()));
         function.release();
@@ -262,9 +295,13 @@ public:
             message_,
             [](oroipc_message *chunk, oroipc_result *end, void *context) noexcept {
                 auto *reading = static_cast<Reading *>(context);
-                if (chunk) return reading->function(MessageView(chunk).bytes(), std::nullopt);
-                std::unique_ptr<Reading> last(reading);
-                last->function(std::nullopt, detail::text(oroipc_result_error_message(end)));
+                std::unique_ptr<Reading> last(chunk ? nullptr : reading);
+                detail::shielded("the reader of a body", [&] {
+                    if (chunk)
+                        reading->function(MessageView(chunk).bytes(), std::nullopt);
+                    else
+                        reading->function(std::nullopt, detail::text(oroipc_result_error_message(end)));
+                });
             },
             reading.get());
         if (status == OROIPC_NOT_FOUND) return false;
@@ -494,9 +531,11 @@ public:
             port_,
             [](oroipc_port *port, int32_t what, oroipc_structured *message, void *context) noexcept {
                 auto *listening = static_cast<Listening *>(context);
-                if (what == OROIPC_PORT_CLOSED && listening->closed) listening->closed(PortView(port));
-                if (what == OROIPC_PORT_MESSAGE)
-                    listening->message(PortView(port), Structured(oroipc_structured_retain(message)));
+                detail::shielded("a port's listener", [&] {
+                    if (what == OROIPC_PORT_CLOSED && listening->closed) listening->closed(PortView(port));
+                    if (what == OROIPC_PORT_MESSAGE)
+                        listening->message(PortView(port), Structured(oroipc_structured_retain(message)));
+                });
             },
             detail::given(Listening{std::move(message), std::move(closed)}), detail::destroy<Listening>));
     }
@@ -527,7 +566,7 @@ public:
             port_,
             [](oroipc_port *port, void *context) noexcept {
                 std::unique_ptr<Function> function(static_cast<Function *>(context));
-                (*function)(PortView(port));
+                detail::shielded("a notice of room at a port", [&] { (*function)(PortView(port)); });
             },
             function.get()));
         function.release();
@@ -591,7 +630,7 @@ public:
             client_.get(), call.get(),
             [](oroipc_result *result, void *context) noexcept {
                 std::unique_ptr<Function> function(static_cast<Function *>(context));
-                (*function)(ResultView(result));
+                detail::shielded("the function of a call", [&] { (*function)(ResultView(result)); });
             },
             function.get(), &ticket));
         function.release();
@@ -607,7 +646,7 @@ public:
         Error::check(oroipc_client_listen(
             client_.get(), detail::whole(name),
             [](oroipc_message *message, void *context) noexcept {
-                (*static_cast<Function *>(context))(MessageView(message));
+                detail::shielded("a listener", [&] { (*static_cast<Function *>(context))(MessageView(message)); });
             },
             detail::given(std::move(then)), detail::destroy<Function>, &token));
         return token;
@@ -701,7 +740,8 @@ public:
         Error::check(oroipc_host_accept_ports(
             host_.get(), detail::whole(name),
             [](oroipc_port *port, uint64_t client, void *context) noexcept {
-                (*static_cast<Acceptor *>(context))(PortView(port), client);
+                detail::shielded(
+                    "an acceptor of ports", [&] { (*static_cast<Acceptor *>(context))(PortView(port), client); });
             },
             detail::given(std::move(then)), detail::destroy<Acceptor>));
     }

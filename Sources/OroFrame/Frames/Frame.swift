@@ -34,6 +34,8 @@ package struct Frame: Sendable {
     @usableFromInline package var headers: [(name: String, value: String)]?
     /// Length of the inline payload, not negative; its bytes are written by the caller.
     @usableFromInline package var payloadBytes: Int
+    /// There is a payload, and it has no bytes.
+    @usableFromInline package var hasEmptyPayload = false
     /// Where the payload lies when it is not in the frame; there is no inline payload then.
     @usableFromInline package var block: BlockReference?
     /// Flags that only a request can have.

@@ -41,6 +41,8 @@ extension Frame {
         if block != nil {
             flags.insert(.lent)
             payloadBytes = BlockReference.byteCount
+        } else if hasEmptyPayload {
+            flags.insert(.lent)
         }
         try Frame.check(payloadBytes, .frameBytes, limits.frameBytes)
         let frameBytes = FrameHeader.byteCount + partBytes + valueBytes + payloadBytes

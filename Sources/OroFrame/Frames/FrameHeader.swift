@@ -108,7 +108,7 @@ extension FrameHeader {
         }
         let ofRequests = flags.intersection(.ofRequests)
         if !ofRequests.isEmpty && kind != .request { throw .misplacedFlag(ofRequests.rawValue, kind: kind.byte) }
-        if flags.contains(.lent) && Int(payloadBytes) != BlockReference.byteCount {
+        if flags.contains(.lent) && payloadBytes != 0 && Int(payloadBytes) != BlockReference.byteCount {
             throw .notAReference(payloadBytes: Int(payloadBytes))
         }
         if kind == .name {

@@ -98,8 +98,13 @@ private struct Invocation: Sendable {
         _ router: Router, _ command: String, _ value: Value?, _ bytes: Bytes?, _ headers: Headers? = nil
     ) throws(IPCError) {
         guard CommandName.isValid(command) else { throw CommandName.refusal(command) }
-        guard let route = router.route(command) else { throw .notFound(url: "ipc://\(command)") }
-        if route is Router.StreamRoute { throw .type("IPC method '\(route.name)' must be invoked as a stream") }
+        guard var route = router.route(command) else { throw .notFound(url: "ipc://\(command)") }
+        if let stream = route as? Router.StreamRoute {
+            guard let other = stream.otherwise else {
+                throw .type("IPC method '\(route.name)' must be invoked as a stream")
+            }
+            route = other
+        }
         self.route = route
         let storage: FrameStorage
         do throws(FrameError) {

@@ -77,7 +77,7 @@ import OroLink
     /// A frame of this process's own, as if it had come.
     convenience init(_ plain: Frame, _ payload: Bytes?) throws(FrameError) {
         var frame = plain
-        frame.payloadBytes = payload?.count ?? 0
+        frame.setInline(payload)
         var limits = FrameStorage.limits
         limits.maxFrameBytes = Int(UInt32.max)
         let size = try frame.measure(limits: limits)
@@ -235,11 +235,13 @@ import OroLink
     @inlinable
     var payload: Bytes? {
         let count = unsafe Int(fields.pointee.header.payloadBytes)
-        if count == 0 { return nil }
+        if count == 0 { return unsafe fields.pointee.header.flags.contains(.lent) ? emptyPayload : nil }
         if unsafe fields.pointee.header.flags.contains(.lent) { return lentPayload() }
         // The header was checked against the frame's length; the memory is as old as this object.
         return unsafe Bytes(owner: self, base: fields.pointee.base + fields.pointee.payloadStart, count: count)
     }
+
+    @usableFromInline var emptyPayload: Bytes { .empty }
 
     /// `nil` after ``dropPayload()``.
     @usableFromInline
@@ -258,6 +260,8 @@ import OroLink
 
     /// UNTRUSTED: the payload was lent: finds it. The frame's header was read.
     func borrow(from link: Link) throws(LinkError) {
+        // Of an empty payload there is nothing to be found.
+        if unsafe fields.pointee.header.payloadBytes == 0 { return }
         // The header's lengths were checked against the frame's.
         let payload = unsafe UnsafeRawBufferPointer(rebasing: buffer[fields.pointee.payloadStart...])
         guard let reference = unsafe BlockReference(payload), let offset = Int(exactly: reference.offset),

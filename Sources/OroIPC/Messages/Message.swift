@@ -44,8 +44,14 @@ public struct Message: Sendable {
     /// The bytes that go with the command, `nil` when there are none.
     public var bytes: Bytes? {
         @inlinable get { storage.payload }
-        set { change { $0.payload = newValue.flatMap { $0.isEmpty ? nil : $0 } } }
+        set { change { $0.payload = newValue.flatMap { $0.isEmpty && !$0.isEmptyPayload ? nil : $0 } } }
     }
+
+    /// A body follows in chunks.
+    package var hasBody: Bool { storage.made == nil && storage.header.flags.contains(.hasBody) }
+
+    /// Whoever asked takes an answer in chunks.
+    package var takesStream: Bool { storage.made == nil && storage.header.flags.contains(.takesStream) }
 
     /// The headers that go with the command; of a received one those that can be headers. O(n).
     public var headers: Headers {

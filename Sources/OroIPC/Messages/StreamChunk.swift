@@ -11,14 +11,18 @@ public struct StreamChunk: Sendable, Hashable {
     public var value: Value?
     /// The bytes; `nil` when there are none. A chunk without name and value always has bytes, perhaps none of them.
     public var bytes: Bytes?
+    /// The headers of the answer, which the first chunk may have; one that has nothing else says only these. `nil` when
+    /// there are none.
+    public var headers: Headers?
 
     /// The value, where it is encoded already.
     private var encoded: EncodedValue?
 
-    public init(name: String? = nil, value: Value? = nil, bytes: Bytes? = nil) {
+    public init(name: String? = nil, value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil) {
         self.name = name
         self.value = value
         self.bytes = bytes
+        self.headers = headers
     }
 
     /// What carries a typed element.
@@ -30,6 +34,7 @@ public struct StreamChunk: Sendable, Hashable {
     /// What a peer sent. Throws an `EncodingError` where it is not what a chunk can be.
     init(_ storage: FrameStorage) throws(IPCError) {
         bytes = storage.payload
+        if storage.header.flags.contains(.hasHeaders) { headers = Headers(possibleOf: storage) }
         do throws(FrameError) {
             let view = try storage.view
             name = try view.name()
@@ -53,7 +58,8 @@ public struct StreamChunk: Sendable, Hashable {
         frame.name = name
         frame.value = value
         frame.encoded = encoded
-        frame.payloadBytes = bytes?.count ?? 0
+        frame.headers = headers?.pairs
+        frame.setInline(bytes)
         return frame
     }
 }

@@ -44,6 +44,8 @@ import OroLink
         case borrowed
         /// A memory that was used before, and is shown to many: `MemoryLease`.
         case leased
+        /// Nowhere: ``Bytes/empty``.
+        case nowhere
     }
 
     @inlinable
@@ -88,6 +90,19 @@ import OroLink
             count: array.count)
     }
 
+    /// A payload of no bytes, which travels as one: whoever gets it sees that there is one, and that it is empty. Other
+    /// bytes of which there are none are no payload.
+    public static let empty: Bytes = {
+        let owner = NoBytes()
+        // Never read: there are no bytes.
+        return unsafe Bytes(owner, UnsafeRawPointer(Unmanaged.passUnretained(owner).toOpaque()), 0, in: .nowhere)
+    }()
+
+    private final class NoBytes: Sendable {}
+
+    /// It is ``empty``.
+    package var isEmptyPayload: Bool { place == .nowhere }
+
     /// A copy of any other bytes.
     public init(copying bytes: some Sequence<UInt8>) { self.init([UInt8](bytes)) }
 
@@ -127,7 +142,7 @@ import OroLink
     /// writing.
     public var isImmutable: Bool {
         switch place {
-        case .ours, .block, .leased: true
+        case .ours, .block, .leased, .nowhere: true
         // As `place` says.
         case .memory: unsafe unsafeDowncast(owner, to: OwnMemory.self).isImmutable
         case .borrowed: unsafe unsafeDowncast(owner, to: BorrowedBlock.self).isImmutable

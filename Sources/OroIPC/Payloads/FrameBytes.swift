@@ -8,7 +8,7 @@ extension Frame {
     /// Measures the frame with `payload` at its end. Throws `tooLarge` when whoever is at the other side of `link`
     /// takes no message of that size, `overLimit`, and `unencodable`.
     mutating func measure(with payload: Bytes?, for link: Link) throws(LinkError) -> FrameSize {
-        payloadBytes = payload?.count ?? 0
+        setInline(payload)
         do throws(FrameError) {
             var limits = FrameLimits.default
             limits.maxFrameBytes = link.peerMessageBytes
@@ -20,6 +20,12 @@ extension Frame {
             default: throw .unencodable(error.description)
             }
         }
+    }
+
+    /// `payload` is going to stand at the end of the frame, which says so where it has no bytes.
+    mutating func setInline(_ payload: Bytes?) {
+        payloadBytes = payload?.count ?? 0
+        hasEmptyPayload = payload?.isEmptyPayload == true
     }
 
     /// Writes the frame and `payload` to the start of `bytes`, which are `size.frameBytes` or more; it was measured

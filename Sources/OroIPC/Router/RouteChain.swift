@@ -47,7 +47,8 @@ struct RouteChain: Sendable {
                 await run(RouteCall(name, message), route.handler)
             }
         case let route as Router.StreamRoute:
-            return Router.StreamRoute(name, on: route.executor) { message, stream in
+            return Router.StreamRoute(name, on: route.executor, otherwise: route.otherwise.map(around)) {
+                message, stream in
                 let result = await run(RouteCall(name, message)) { message in
                     try await route.handler(message, stream)
                     return Result()

@@ -77,6 +77,15 @@ public final class Router: Sendable {
         set(name, StreamRoute(name, on: executor, handler))
     }
 
+    /// Answers a request that takes a stream with the chunks that `handler` sends, and every other with what `reply`
+    /// sends. False as above.
+    @discardableResult
+    public func map(
+        _ name: String, stream handler: @escaping StreamHandler, orReply reply: @escaping ReplyHandler
+    ) -> Bool {
+        set(name, StreamRoute(name, otherwise: ReplyRoute(name, reply), handler))
+    }
+
     /// Answers the command `name` with what `handler`, or whoever it passes its ``Reply`` to, sends: now, or later from
     /// any thread. False as above.
     ///

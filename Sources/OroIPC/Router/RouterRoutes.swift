@@ -50,9 +50,15 @@ extension Router {
 
     final class StreamRoute: Route, @unchecked Sendable {
         let handler: StreamHandler
+        /// What answers a request that takes no stream; `nil`: it is refused.
+        let otherwise: Route?
 
-        init(_ name: String, on executor: HandlerExecutor? = nil, _ handler: @escaping StreamHandler) {
+        init(
+            _ name: String, on executor: HandlerExecutor? = nil, otherwise: Route? = nil,
+            _ handler: @escaping StreamHandler
+        ) {
             self.handler = handler
+            self.otherwise = otherwise
             super.init(name, isSync: false, on: executor)
         }
     }

@@ -63,7 +63,8 @@ bool oro_bytes_argument(napi_env env, napi_value value, const void **bytes, size
         napi_throw_type_error(env, NULL, "a Buffer is expected");
         return false;
     }
-    *bytes = data;
+    /* Of no bytes there may be no pointer; that there are bytes is said by one. */
+    *bytes = data == NULL ? "" : data;
     return true;
 }
 

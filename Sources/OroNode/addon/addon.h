@@ -40,7 +40,7 @@ bool oro_text_argument(napi_env env, napi_value value, char *text, size_t room);
 /* Whether a text of so many bytes ends at its first zero byte; else there is an exception. */
 bool oro_text_is_whole(napi_env env, const char *text, size_t length);
 
-/* The bytes of a Buffer argument; none for null. False, with an exception, when it is neither. */
+/* The bytes of a Buffer argument, which are not NULL; NULL for null. False, with an exception, when it is neither. */
 bool oro_bytes_argument(napi_env env, napi_value value, const void **bytes, size_t *size);
 
 /* A value of `size` encoded bytes at the front of a Buffer; OROIPC_NONE for a size of 0. False, with an exception, when they

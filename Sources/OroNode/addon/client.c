@@ -9,17 +9,23 @@
 
 #include "port.h"
 
-/* What has come and was not handed over: the result of a slot, or an event. */
+/* What has come and was not handed over: the result of a slot, which may be the end of a stream, a chunk of one, or an event. */
 typedef struct arrival {
     oroipc_result *result;
+    /* An event, or a chunk. */
     oroipc_message *event;
     uint32_t slot;
+    bool is_chunk;
+    /* Of neither: the body of this slot's call takes more. */
+    bool is_room;
 } arrival;
 
 typedef struct client {
     oro_room room;
     /* By slot: how a call is aborted. */
     uint64_t *tickets;
+    /* Bodies in chunks, whose end was not said; NULL for most. */
+    oroipc_body **bodies;
     size_t ticket_count;
     arrival *arrivals;
     size_t arrival_count, arrival_capacity;
@@ -44,6 +50,12 @@ static void on_completion(oroipc_result *result, void *slot) {
     queue(self, (arrival){.result = oroipc_result_retain(result), .slot = (uint32_t)(uintptr_t)slot});
 }
 
+static void on_chunk(oroipc_message *chunk, oroipc_result *end, void *slot) {
+    client *self = (client *)oro_turned;
+    if (end != NULL) return on_completion(end, slot);
+    queue(self, (arrival){.event = oroipc_message_retain(chunk), .slot = (uint32_t)(uintptr_t)slot, .is_chunk = true});
+}
+
 static void on_event(oroipc_message *event, void *context) {
     queue(context, (arrival){.event = oroipc_message_retain(event)});
 }
@@ -51,6 +63,11 @@ static void on_event(oroipc_message *event, void *context) {
 static void on_end(oroipc_client *ended, void *context) {
     (void)ended;
     ((client *)context)->is_over = true;
+}
+
+static void on_body_room(oroipc_body *body, void *slot) {
+    (void)body;
+    queue((client *)oro_turned, (arrival){.slot = (uint32_t)(uintptr_t)slot, .is_room = true});
 }
 
 /* ------------------------------------------------------------------------------------------------- to JavaScript */
@@ -62,14 +79,24 @@ static void deliver_results(client *self) {
     oro_room_call(&self->room, ORO_ROOM_DELIVER, 2, arguments);
 }
 
-static void deliver_event(client *self, const oroipc_message *event) {
-    napi_value arguments[2];
+static void deliver_event(client *self, const oroipc_message *event, bool is_chunk, uint32_t slot) {
+    napi_env env = self->room.env;
+    napi_value arguments[3];
     const char *name = oroipc_message_name(event);
     oro_records_clear(&self->room.records);
-    oro_records_add_message(self->room.env, &self->room.records, 0, 0, event);
-    if (napi_create_string_utf8(self->room.env, name == NULL ? "" : name, NAPI_AUTO_LENGTH, &arguments[0]) != napi_ok) return;
-    arguments[1] = oro_records_extras(self->room.env, &self->room.records);
-    oro_room_call(&self->room, ORO_ROOM_HEAR, 2, arguments);
+    oro_records_add_message(env, &self->room.records, slot, 0, event);
+    if (napi_create_string_utf8(env, name == NULL ? "" : name, NAPI_AUTO_LENGTH, &arguments[0]) != napi_ok) return;
+    arguments[1] = oro_records_extras(env, &self->room.records);
+    if (is_chunk && napi_create_uint32(env, slot, &arguments[2]) != napi_ok) return;
+    oro_room_call(&self->room, ORO_ROOM_HEAR, is_chunk ? 3 : 2, arguments);
+}
+
+/* hear(undefined, undefined, slot): a body takes more. */
+static void deliver_room(client *self, uint32_t slot) {
+    napi_value arguments[3];
+    if (napi_get_undefined(self->room.env, &arguments[0]) != napi_ok || napi_create_uint32(self->room.env, slot, &arguments[2]) != napi_ok) return;
+    arguments[1] = arguments[0];
+    oro_room_call(&self->room, ORO_ROOM_HEAR, 3, arguments);
 }
 
 /* Hands over as many results as fit; answers how many. */
@@ -93,11 +120,15 @@ static void deliver_all(client *self) {
     for (size_t i = 0; i < self->arrival_count;) {
         napi_handle_scope scope;
         if (napi_open_handle_scope(self->room.env, &scope) != napi_ok) return;
-        oroipc_message *event = self->arrivals[i].event;
+        const arrival next = self->arrivals[i];
+        oroipc_message *event = next.event;
         if (event != NULL) {
             self->arrivals[i].event = NULL;
-            deliver_event(self, event);
+            deliver_event(self, event, next.is_chunk, next.slot);
             oroipc_message_release(event);
+            i += 1;
+        } else if (next.is_room) {
+            deliver_room(self, next.slot);
             i += 1;
         } else {
             i += deliver_some(self, self->arrivals + i, self->arrival_count - i);
@@ -150,6 +181,8 @@ static void leave(oro_room *room) {
 
 static void discard(oro_room *room) {
     client *self = (client *)room;
+    for (size_t i = 0; i < self->ticket_count; i++) oroipc_body_release(self->bodies[i]);
+    free(self->bodies);
     oroipc_result_release(self->result);
     free(self->tickets);
     free(self->arrivals);
@@ -280,6 +313,17 @@ typedef struct call_texts {
     oro_headers headers;
 } call_texts;
 
+/* A payload of no bytes, which is one; it is kept for the life of the process. */
+static oroipc_bytes *empty_payload(void) {
+    static _Atomic(oroipc_bytes *) kept;
+    oroipc_bytes *payload = atomic_load(&kept), *none = NULL;
+    if (payload != NULL || oroipc_bytes_create(NULL, 0, &payload) != OROIPC_OK) return payload;
+    if (atomic_compare_exchange_strong(&kept, &none, payload)) return payload;
+    /* A worker was faster. */
+    oroipc_bytes_release(payload);
+    return none;
+}
+
 /* Reads (command, value, valueSize, body, timeout, seq, headers). The headers have to be freed, also when this fails. */
 static bool read_call(napi_env env, const napi_value *arguments, call_texts *texts, oroipc_call *call) {
     texts->headers = (oro_headers){0};
@@ -287,6 +331,7 @@ static bool read_call(napi_env env, const napi_value *arguments, call_texts *tex
     *call = (oroipc_call)OROIPC_CALL(texts->command);
     if (!oro_value_argument(env, arguments[1], arguments[2], &call->value)) return false;
     if (!oro_bytes_argument(env, arguments[3], &call->bytes, &call->bytes_size)) return false;
+    if (call->bytes != NULL && call->bytes_size == 0) call->payload = empty_payload();
     if (napi_get_value_uint32(env, arguments[4], &call->timeout_ms) != napi_ok) {
         oro_throw_pending(env);
         return false;
@@ -301,32 +346,109 @@ static bool read_call(napi_env env, const napi_value *arguments, call_texts *tex
     return true;
 }
 
-/* call(client, slot, command, value, valueSize, body, timeout, seq, headers) */
+/* Room for the ticket of a slot. */
+static uint64_t *ticket_at(client *self, uint32_t slot) {
+    if (slot >= self->ticket_count) {
+        size_t count = slot < 64 ? 64 : (size_t)slot * 2;
+        self->tickets = oro_grow(self->tickets, count, sizeof *self->tickets);
+        self->bodies = oro_grow(self->bodies, count, sizeof *self->bodies);
+        memset(self->bodies + self->ticket_count, 0, (count - self->ticket_count) * sizeof *self->bodies);
+        self->ticket_count = count;
+    }
+    return &self->tickets[slot];
+}
+
+/* call(client, slot, command, value, valueSize, body, timeout, seq, headers, window, hasChunks): with a window the answer comes in
+ * chunks, of which none come before they are taken; hasChunks says that a body follows in chunks. */
 static napi_value client_call(napi_env env, napi_callback_info info) {
-    napi_value arguments[9];
-    size_t count = 9;
-    uint32_t slot;
+    napi_value arguments[11];
+    size_t count = 11;
+    uint32_t slot, window = 0;
+    bool has_chunks = false;
     call_texts texts;
     oroipc_call call;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     client *self = client_argument(env, arguments[0]);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
+    if (count > 9) ORO_TRY(env, napi_get_value_uint32(env, arguments[9], &window));
+    if (count > 10) ORO_TRY(env, napi_get_value_bool(env, arguments[10], &has_chunks));
     if (!read_call(env, arguments + 2, &texts, &call)) {
         oro_headers_free(&texts.headers);
         return NULL;
     }
-    if (slot >= self->ticket_count) {
-        self->ticket_count = slot < 64 ? 64 : (size_t)slot * 2;
-        self->tickets = oro_grow(self->tickets, self->ticket_count, sizeof *self->tickets);
+    uint64_t *ticket = ticket_at(self, slot);
+    void *context = (void *)(uintptr_t)slot;
+    /* That of an earlier call ended with it. */
+    oroipc_body_release(self->bodies[slot]);
+    self->bodies[slot] = NULL;
+    oroipc_status status = has_chunks ? oroipc_body_create(&self->bodies[slot]) : OROIPC_OK;
+    call.body = self->bodies[slot];
+    if (status == OROIPC_OK) {
+        status = window == 0
+            ? oroipc_client_call_async(self->room.client, &call, on_completion, context, ticket)
+            : oroipc_client_stream(self->room.client, &call, window | OROIPC_STREAM_TAKEN, on_chunk, context, ticket);
     }
-    oroipc_status status = oroipc_client_call_async(
-        self->room.client, &call, on_completion, (void *)(uintptr_t)slot, &self->tickets[slot]);
     oro_headers_free(&texts.headers);
     if (status == OROIPC_OK) self->pending += 1;
     else oro_throw_status(env, status);
-    /* It may be due before all others. */
-    if (call.timeout_ms > 0) oro_watch_poke(self->room.watch);
+    /* It may be due before all others; and an end may be there already. */
+    if (call.timeout_ms > 0 || window > 0) oro_watch_poke(self->room.watch);
+    return NULL;
+}
+
+/* take(client, slot, chunks): so many more of this stream are wanted. */
+static napi_value client_take(napi_env env, napi_callback_info info) {
+    napi_value arguments[3];
+    size_t count = 3;
+    uint32_t slot, chunks;
+    ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
+    client *self = client_argument(env, arguments[0]);
+    if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &chunks));
+    if (slot < self->ticket_count) oroipc_client_stream_take(self->room.client, self->tickets[slot], chunks);
+    oro_watch_poke(self->room.watch);
+    return NULL;
+}
+
+/* bodySend(client, slot, bytes) → 1 sent, 0 not now: hear(undefined, undefined, slot) is called when there is room, -1 nobody wants more */
+static napi_value client_body_send(napi_env env, napi_callback_info info) {
+    napi_value arguments[3], answer;
+    size_t count = 3, size;
+    uint32_t slot;
+    const void *bytes;
+    ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
+    client *self = client_argument(env, arguments[0]);
+    if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
+    if (!oro_bytes_argument(env, arguments[2], &bytes, &size)) return NULL;
+    oroipc_body *body = slot < self->ticket_count ? self->bodies[slot] : NULL;
+    oroipc_status status = body == NULL ? OROIPC_ABORTED : oroipc_body_send(body, bytes, size);
+    if (status == OROIPC_BUSY) oroipc_body_on_room(body, on_body_room, (void *)(uintptr_t)slot);
+    if (status != OROIPC_OK && status != OROIPC_BUSY && status != OROIPC_ABORTED && status != OROIPC_STATE) {
+        oro_throw_status(env, status);
+        return NULL;
+    }
+    if (status == OROIPC_OK) oro_watch_poke(self->room.watch);
+    ORO_TRY(env, napi_create_int32(env, status == OROIPC_OK ? 1 : status == OROIPC_BUSY ? 0 : -1, &answer));
+    return answer;
+}
+
+/* bodyEnd(client, slot): nothing more follows. */
+static napi_value client_body_end(napi_env env, napi_callback_info info) {
+    napi_value arguments[2];
+    size_t count = 2;
+    uint32_t slot;
+    ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
+    client *self = client_argument(env, arguments[0]);
+    if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
+    if (slot >= self->ticket_count || self->bodies[slot] == NULL) return NULL;
+    oroipc_body_end(self->bodies[slot], NULL, NULL);
+    oroipc_body_release(self->bodies[slot]);
+    self->bodies[slot] = NULL;
+    oro_watch_poke(self->room.watch);
     return NULL;
 }
 
@@ -383,7 +505,8 @@ bool oro_add_client(napi_env env, napi_value exports) {
         {"connect", client_connect}, {"release", client_release},       {"close", client_close},
         {"keep", client_keep},       {"ending", client_ending},         {"statistics", client_statistics},
         {"call", client_call},       {"callSync", client_call_sync},    {"abort", client_abort},
-        {"listen", client_listen},
+        {"listen", client_listen},   {"take", client_take},
+        {"bodySend", client_body_send}, {"bodyEnd", client_body_end},
     };
     return oro_add_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

@@ -12,11 +12,14 @@
 enum { ORO_NO_SLOT = UINT32_MAX };
 
 /* What happens to a request besides that it comes. */
-typedef enum arrival_kind { ARRIVED, CANCELLED, ROOM } arrival_kind;
+typedef enum arrival_kind { ARRIVED, CANCELLED, ROOM, BODY } arrival_kind;
 
 typedef struct arrival {
     arrival_kind kind;
     uint32_t slot;
+    /* Of a body: a chunk, or the end. */
+    oroipc_message *chunk;
+    oroipc_result *end;
 } arrival;
 
 typedef struct host host;
@@ -33,6 +36,8 @@ typedef struct request {
     oroipc_result *result;
     uint32_t tag;
     uint32_t next;
+    /* Of the slot: what comes for an earlier request in it is nobody's. */
+    uint32_t generation;
 } request;
 
 struct host {
@@ -46,12 +51,16 @@ struct host {
 
 /* ------------------------------------------------------------------------------------------------------ what comes */
 
-static void queue(host *self, arrival_kind kind, uint32_t slot) {
+static void queue_arrival(host *self, arrival arrived) {
     if (self->arrival_count == self->arrival_capacity) {
         self->arrival_capacity = self->arrival_capacity == 0 ? 64 : self->arrival_capacity * 2;
         self->arrivals = oro_grow(self->arrivals, self->arrival_capacity, sizeof *self->arrivals);
     }
-    self->arrivals[self->arrival_count++] = (arrival){kind, slot};
+    self->arrivals[self->arrival_count++] = arrived;
+}
+
+static void queue(host *self, arrival_kind kind, uint32_t slot) {
+    queue_arrival(self, (arrival){.kind = kind, .slot = slot});
 }
 
 static uint32_t take_slot(host *self) {
@@ -73,7 +82,12 @@ static void on_request(oroipc_message *message, oroipc_result *result, void *con
     const route *to = context;
     uint32_t slot = take_slot(to->host);
     to->host->requests[slot] =
-        (request){.message = oroipc_message_retain(message), .result = result, .tag = to->tag, .next = ORO_NO_SLOT};
+        (request){
+            .message = oroipc_message_retain(message),
+            .result = result,
+            .tag = to->tag,
+            .next = ORO_NO_SLOT,
+            .generation = to->host->requests[slot].generation + 1};
     queue(to->host, ARRIVED, slot);
 }
 
@@ -86,6 +100,18 @@ static void on_cancel(oroipc_result *result, void *slot) {
 static void on_room(oroipc_result *result, void *slot) {
     (void)result;
     queue((host *)oro_turned, ROOM, (uint32_t)(uintptr_t)slot);
+}
+
+/* The context is a slot and its generation. */
+static void on_body(oroipc_message *chunk, oroipc_result *end, void *context) {
+    host *self = (host *)oro_turned;
+    uint32_t slot = (uint32_t)(uintptr_t)context;
+    if (self == NULL || self->requests[slot].generation != (uint32_t)((uintptr_t)context >> 32)) return;
+    queue_arrival(self, (arrival){
+        .kind = BODY,
+        .slot = slot,
+        .chunk = chunk == NULL ? NULL : oroipc_message_retain(chunk),
+        .end = end == NULL ? NULL : oroipc_result_retain(end)});
 }
 
 /* --------------------------------------------------------------------------------------------------- to JavaScript */
@@ -116,6 +142,28 @@ static void tell(host *self, const arrival *what) {
     oro_room_call(&self->room, ORO_ROOM_TELL, 2, arguments);
 }
 
+/* hear(slot, whether it is the end, extras): a record of a body is there. */
+static void deliver_body(host *self, const arrival *what) {
+    napi_env env = self->room.env;
+    napi_value arguments[3];
+    oro_records_clear(&self->room.records);
+    if (what->chunk != NULL) oro_records_add_message(env, &self->room.records, what->slot, 0, what->chunk);
+    else oro_records_add_result(env, &self->room.records, what->slot, 0, what->end);
+    if (napi_create_uint32(env, what->slot, &arguments[0]) != napi_ok ||
+        napi_get_boolean(env, what->end != NULL, &arguments[1]) != napi_ok) {
+        return;
+    }
+    arguments[2] = oro_records_extras(env, &self->room.records);
+    oro_room_call(&self->room, ORO_ROOM_HEAR, 3, arguments);
+}
+
+static void release_body(arrival *what) {
+    oroipc_message_release(what->chunk);
+    oroipc_result_release(what->end);
+    what->chunk = NULL;
+    what->end = NULL;
+}
+
 static void deliver_all(host *self) {
     /* JavaScript that is called may close the host, and with it the queue. */
     for (size_t i = 0; i < self->arrival_count;) {
@@ -124,8 +172,11 @@ static void deliver_all(host *self) {
         if (self->arrivals[i].kind == ARRIVED) {
             i += deliver_requests(self, self->arrivals + i, self->arrival_count - i);
         } else {
-            arrival what = self->arrivals[i++];
-            tell(self, &what);
+            arrival what = self->arrivals[i];
+            self->arrivals[i++] = (arrival){.kind = what.kind, .slot = what.slot};
+            if (what.kind == BODY) deliver_body(self, &what);
+            else tell(self, &what);
+            release_body(&what);
         }
         napi_close_handle_scope(self->room.env, scope);
     }
@@ -152,8 +203,9 @@ static void drop_requests(host *self) {
     for (size_t i = 0; i < self->request_count; i++) {
         oroipc_message_release(self->requests[i].message);
         oroipc_result_release(self->requests[i].result);
-        self->requests[i] = (request){0};
+        self->requests[i] = (request){.generation = self->requests[i].generation};
     }
+    for (size_t i = 0; i < self->arrival_count; i++) release_body(&self->arrivals[i]);
     self->arrival_count = 0;
 }
 
@@ -173,10 +225,10 @@ static void discard(oro_room *room) {
     free(self);
 }
 
-/* hostOpen(name, folder, copies, numbers, inbox, deliver, tell, port) → host */
+/* hostOpen(name, folder, copies, numbers, inbox, deliver, tell, port, hear) → host */
 static napi_value host_open(napi_env env, napi_callback_info info) {
-    napi_value arguments[8], given[ORO_ROOM_REFERENCES] = {0};
-    size_t count = 8;
+    napi_value arguments[9], given[ORO_ROOM_REFERENCES] = {0};
+    size_t count = 9;
     char name[256], folder[4096];
     bool copies = false;
     oroipc_host_options options = OROIPC_HOST_OPTIONS_INIT;
@@ -190,7 +242,7 @@ static napi_value host_open(napi_env env, napi_callback_info info) {
     }
     if (has_folder) options.folder = folder;
     ORO_TRY(env, napi_get_value_bool(env, arguments[2], &copies));
-    for (int i = ORO_ROOM_NUMBERS; i <= ORO_ROOM_PORT; i++) given[i] = arguments[3 + i];
+    for (int i = ORO_ROOM_NUMBERS; i <= ORO_ROOM_HEAR; i++) given[i] = arguments[3 + i];
 
     oroipc_host *opened = NULL;
     oroipc_status status = oroipc_host_create(has_name ? name : NULL, &options, &opened);
@@ -253,21 +305,18 @@ static napi_value host_peer(napi_env env, napi_callback_info info) {
 
 /* -------------------------------------------------------------------------------------------------------------- routes */
 
-/* hostMap(host, name, tag, isStream) */
+/* hostMap(host, name, tag) */
 static napi_value host_map(napi_env env, napi_callback_info info) {
-    napi_value arguments[4];
+    napi_value arguments[3];
     char name[257];
     uint32_t tag;
-    bool is_stream;
-    host *self = host_arguments(env, info, 4, arguments);
+    host *self = host_arguments(env, info, 3, arguments);
     if (self == NULL || !oro_text_argument(env, arguments[1], name, sizeof name)) return NULL;
     ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &tag));
-    ORO_TRY(env, napi_get_value_bool(env, arguments[3], &is_stream));
     route *to = oro_grow(NULL, 1, sizeof *to);
     *to = (route){self, tag};
-    /* Also a handler that answers at once does so after the turn. */
-    int32_t kind = is_stream ? OROIPC_ROUTE_STREAM : OROIPC_ROUTE_LATER;
-    oroipc_status status = oroipc_host_map(self->room.host, name, kind, on_request, to, free);
+    /* Also a handler that answers at once does so after the turn, and only its answer shows whether it is a stream. */
+    oroipc_status status = oroipc_host_map(self->room.host, name, OROIPC_ROUTE_EITHER, on_request, to, free);
     if (status != OROIPC_OK) oro_throw_status(env, status);
     return NULL;
 }
@@ -312,6 +361,32 @@ static napi_value host_describe(napi_env env, napi_callback_info info) {
     return array;
 }
 
+/* hostBody(host, slot): begins to read the body that follows the request, of which nothing comes before it is taken. */
+static napi_value host_body(napi_env env, napi_callback_info info) {
+    napi_value arguments[2];
+    uint32_t slot;
+    host *self = host_arguments(env, info, 2, arguments);
+    const request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
+    if (asked == NULL) return NULL;
+    void *context = (void *)((uintptr_t)asked->generation << 32 | slot);
+    oroipc_status status = oroipc_message_read_body_taken(asked->message, on_body, context);
+    if (status != OROIPC_OK) oro_throw_status(env, status);
+    return NULL;
+}
+
+/* hostTake(host, slot, chunks): so many more of the body are wanted. */
+static napi_value host_take(napi_env env, napi_callback_info info) {
+    napi_value arguments[3];
+    uint32_t slot, chunks;
+    host *self = host_arguments(env, info, 3, arguments);
+    const request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
+    if (asked == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &chunks));
+    oroipc_message_take_body(asked->message, chunks);
+    oro_watch_poke(self->room.watch);
+    return NULL;
+}
+
 /* hostWatch(host, slot): tell(slot, false) is called when nobody waits for the answer any more. */
 static napi_value host_watch(napi_env env, napi_callback_info info) {
     napi_value arguments[2];
@@ -324,10 +399,10 @@ static napi_value host_watch(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
-/* The bytes in a block of the client's link, copied once; in a message where there is no block. NULL for none. */
+/* The bytes in a block of the client's link, copied once; in a message where there is no block. NULL for NULL. */
 static oroipc_status make_payload(const request *asked, const void *bytes, size_t size, oroipc_bytes **out) {
     *out = NULL;
-    if (size == 0) return OROIPC_OK;
+    if (bytes == NULL) return OROIPC_OK;
     oroipc_loan *loan = NULL;
     if (size <= ORO_RECORD_SHORT_BYTES || oroipc_message_loan(asked->message, size, &loan) != OROIPC_OK) {
         return oroipc_bytes_create(bytes, size, out);
@@ -337,7 +412,7 @@ static oroipc_status make_payload(const request *asked, const void *bytes, size_
 
 static void free_request(host *self, uint32_t slot) {
     oroipc_message_release(self->requests[slot].message);
-    self->requests[slot] = (request){.next = self->free_slot};
+    self->requests[slot] = (request){.next = self->free_slot, .generation = self->requests[slot].generation + 1};
     self->free_slot = slot;
 }
 
@@ -385,16 +460,16 @@ static napi_value host_reply(napi_env env, napi_callback_info info) {
     return answer;
 }
 
-/* hostChunk(host, slot, name, value, valueSize, body) → 1 sent, 0 not now: tell(slot, true) is called when there is room,
+/* hostChunk(host, slot, name, value, valueSize, body, headers) → 1 sent, 0 not now: tell(slot, true) is called when there is room,
  * -1 nobody reads any more */
 static napi_value host_chunk(napi_env env, napi_callback_info info) {
-    napi_value arguments[6], answer;
+    napi_value arguments[7], answer;
     uint32_t slot;
     oroipc_value value;
     const void *body;
     size_t size;
     char name[257];
-    host *self = host_arguments(env, info, 6, arguments);
+    host *self = host_arguments(env, info, 7, arguments);
     const request *asked = self == NULL ? NULL : request_argument(env, self, arguments[1], &slot);
     if (asked == NULL) return NULL;
     bool has_name = !oro_is_nothing(env, arguments[2]);
@@ -402,8 +477,13 @@ static napi_value host_chunk(napi_env env, napi_callback_info info) {
         !oro_value_argument(env, arguments[3], arguments[4], &value) || !oro_bytes_argument(env, arguments[5], &body, &size)) {
         return NULL;
     }
+    oro_headers headers;
+    bool has_headers = oro_headers_argument(env, arguments[6], &headers);
+    oroipc_status status = has_headers ? set_headers(asked->result, &headers) : OROIPC_OK;
+    oro_headers_free(&headers);
+    if (!has_headers) return NULL;
     oroipc_bytes *payload = NULL;
-    oroipc_status status = make_payload(asked, body, size, &payload);
+    if (status == OROIPC_OK) status = make_payload(asked, body, size, &payload);
     if (status == OROIPC_OK) {
         status = oroipc_result_send_event(asked->result, has_name ? name : NULL, &value, payload);
     }
@@ -434,7 +514,7 @@ static napi_value host_emit(napi_env env, napi_callback_info info) {
         return NULL;
     }
     oroipc_bytes *payload = NULL;
-    oroipc_status status = size == 0 ? OROIPC_OK : oroipc_bytes_create(body, size, &payload);
+    oroipc_status status = body == NULL ? OROIPC_OK : oroipc_bytes_create(body, size, &payload);
     if (status == OROIPC_OK) status = oroipc_host_emit(self->room.host, to, name, &value, payload);
     oroipc_bytes_release(payload);
     if (status != OROIPC_OK) oro_throw_status(env, status);
@@ -447,7 +527,8 @@ bool oro_add_host(napi_env env, napi_value exports) {
         {"hostOpen", host_open},         {"hostClose", host_close}, {"hostKeep", host_keep},
         {"hostPeer", host_peer},         {"hostMap", host_map},     {"hostUnmap", host_unmap},
         {"hostDescribe", host_describe}, {"hostWatch", host_watch}, {"hostReply", host_reply},
-        {"hostChunk", host_chunk},       {"hostEmit", host_emit},
+        {"hostChunk", host_chunk},       {"hostEmit", host_emit},   {"hostBody", host_body},
+        {"hostTake", host_take},
     };
     return oro_add_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

@@ -91,7 +91,7 @@ static napi_value make_headers(napi_env env, const source *from) {
 
 static bool add(napi_env env, oro_records *records, uint32_t slot, uint32_t tag, const source *from) {
     size_t value_size = from->value.kind == OROIPC_ENCODED ? from->value.size : 0;
-    bool is_short = from->size > 0 && from->size <= ORO_RECORD_SHORT_BYTES;
+    bool is_short = from->bytes != NULL && from->size <= ORO_RECORD_SHORT_BYTES;
     size_t wanted = value_size + (is_short ? from->size : 0);
     bool is_long_value = wanted > records->inbox_size - records->position;
     if (records->count == records->capacity || (is_long_value && records->count > 0)) return false;
@@ -108,7 +108,7 @@ static bool add(napi_env env, oro_records *records, uint32_t slot, uint32_t tag,
         records->position += value_size;
     }
     if (is_short) {
-        memcpy(records->inbox + records->position, from->bytes, from->size);
+        if (from->size > 0) memcpy(records->inbox + records->position, from->bytes, from->size);
         records->position += from->size;
         flags |= ORO_RECORD_BYTES;
     } else if (from->size > 0) {
@@ -156,6 +156,9 @@ bool oro_records_add_message(
     napi_env env, oro_records *records, uint32_t slot, uint32_t tag, const oroipc_message *message) {
     source from = {
         .message = message, .bytes = oroipc_message_bytes(message), .size = oroipc_message_bytes_size(message)};
+    int32_t streams = oroipc_message_streams(message);
+    if (streams & OROIPC_TAKES_STREAM) from.flags |= ORO_RECORD_TAKES_STREAM;
+    if (streams & OROIPC_HAS_BODY) from.flags |= ORO_RECORD_HAS_BODY;
     note(oroipc_message_value(message, NULL, OROIPC_ENCODED, &from.value), &from);
     return add(env, records, slot, tag, &from);
 }

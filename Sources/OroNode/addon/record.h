@@ -21,6 +21,10 @@ enum {
     ORO_RECORD_HEADERS = 16,
     /* There was a value, and it was none. */
     ORO_RECORD_MALFORMED = 32,
+    /* Whoever asked takes an answer in chunks. */
+    ORO_RECORD_TAKES_STREAM = 64,
+    /* Its body follows in chunks. */
+    ORO_RECORD_HAS_BODY = 128,
     /* Payloads up to this length are copied through the inbox: cheaper than a Buffer made for each. */
     ORO_RECORD_SHORT_BYTES = 2048
 };

@@ -22,7 +22,7 @@ enum {
     ORO_ROOM_TELL,
     /* port(id, what, value, buffers, ports): see port.h. */
     ORO_ROOM_PORT,
-    /* Of a client hear(name, extras): an event. */
+    /* Of a client hear(name, extras, slot): an event, a chunk of a stream, or room for a body; of a host hear(slot, isEnd, extras): a body. */
     ORO_ROOM_HEAR,
     ORO_ROOM_REFERENCES
 };

@@ -1,4 +1,4 @@
 import oro from './index.js'
 
-export const { connect, disconnect, errors, events, meet, openPort } = oro
+export const { IPCEventSource, connect, disconnect, errors, events, fetchIPC, meet, openPort, stream } = oro
 export default oro

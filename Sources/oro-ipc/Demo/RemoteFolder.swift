@@ -54,7 +54,7 @@ struct RemoteFolder {
         let answer = try await ask(
             "fs.readFile", path, ["offset": .int(Int64(clamping: offset)), "length": .int(Int64(count))])
         if answer.bytes == nil, answer.data?["size"] == nil { throw RemoteFolder.strange(answer) }
-        return answer.bytes
+        return answer.bytes.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     private mutating func ask(_ command: String, _ path: [UInt8], _ more: Value) async throws(Refusal) -> Result {

@@ -77,7 +77,7 @@ struct FileRoutes: Sendable {
     }
 
     /// `{path, offset, length}`: the bytes of a regular file from `offset` on, at most `length`: fewer only at the end.
-    /// Where there are none, the data says how large the file is: `{size}`.
+    /// Where there are none, the data says how large the file is, `{size}`; an empty file is an empty payload.
     ///
     /// The file is read straight into a block that the client then reads: no byte of it is copied in user space. A file
     /// larger than blocks usually are has a memfd of its own.
@@ -99,10 +99,11 @@ struct FileRoutes: Sendable {
             // What the file has, not what the caller asks for. Files of /proc say 0 and have contents nevertheless.
             let count =
                 size > 0 ? Int(min(UInt64(length ?? Int.max), rest)) : min(length ?? Int.max, FileRoutes.unsized)
-            if count == 0 { return Result(data: ["size": .int(Int64(clamping: size))]) }
-            guard let bytes = try await load(count, of: file, at: offset, for: message) else {
-                return Result(data: ["size": .int(Int64(clamping: size))])
-            }
+            let nothing =
+                size == 0 && offset == 0
+                ? Result(bytes: Bytes.empty) : Result(data: ["size": .int(Int64(clamping: size))])
+            if count == 0 { return nothing }
+            guard let bytes = try await load(count, of: file, at: offset, for: message) else { return nothing }
             return Result(bytes: bytes)
         } catch let error as FileFailure {
             throw IPCError(error, describe(message, path))

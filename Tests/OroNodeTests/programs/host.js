@@ -41,6 +41,101 @@ host.map('emit.back', ({ value, client }) => { host.emit(value.name, value.detai
 host.map('ticks', async function * ({ value }) {
   for (let i = 0; i < value.count; i++) yield i % 2 ? Buffer.alloc(value.size, i) : { i }
 })
+// Streams, in all the forms that a handler may return one.
+const { Readable } = require('node:stream')
+const texts = ['one', 'two', 'three']
+const form = () => {
+  const data = new FormData()
+  data.set('a', 'b')
+  return data
+}
+const streams = {
+  asyncGenerator: async function * () { for (const text of texts) yield Buffer.from(text) },
+  generator: function * () { for (const text of texts) yield Buffer.from(text) },
+  later: async () => streams.asyncGenerator(),
+  iterable: () => ({ [Symbol.asyncIterator]: () => streams.asyncGenerator() }),
+  readableStream: () => new ReadableStream({
+    start (controller) {
+      for (const text of texts) controller.enqueue(new TextEncoder().encode(text))
+      controller.close()
+    }
+  }),
+  nodeStream: () => Readable.from(texts.map(text => Buffer.from(text)), { objectMode: false }),
+  blob: () => new Blob(texts, { type: 'text/x-blob' }),
+  response: () => new Response(texts.join(''), { headers: { 'x-a': 'b' } }),
+  notFound: () => new Response('gone', { status: 410, statusText: 'Gone', headers: { 'content-type': 'text/x-gone' } }),
+  error: () => Response.error(),
+  emptyResponse: () => new Response(null, { status: 204 }),
+  replyOfStream: () => new Reply({ bytes: streams.readableStream(), headers: { 'x-a': 'b' } }),
+  resultOfStream: () => new Result(null, null, streams.readableStream()),
+  form
+}
+for (const [name, handler] of Object.entries(streams)) host.map(`stream.${name}`, handler)
+const counts = {}
+const resumed = new Map()
+host.map('stream.count', async function * ({ value }) {
+  const count = (counts[value.id] = { made: 0, ended: false })
+  try {
+    for (let i = 0; i < value.count; i++) {
+      count.made++
+      yield { i }
+    }
+  } finally {
+    count.ended = true
+  }
+})
+host.map('stream.counts', ({ value }) => counts[value.id])
+host.map('stream.events', async function * () {
+  yield new Reply({ event: 'tick', data: 'line one\nline two' })
+  yield new Reply({ event: 'tock', data: { a: 1n } })
+  yield new Reply({ event: 'bytes', bytes: 'b' })
+})
+host.map('stream.fails', async function * () {
+  yield 1
+  yield 2
+  throw new RangeError('in the middle')
+})
+host.map('stream.empty', async function * () {
+  yield Buffer.alloc(0)
+  yield Buffer.from('x')
+  yield Buffer.alloc(0)
+})
+// A chunk for each `stream.go`, and an end when nobody wants one.
+host.map('stream.step', async function * ({ value, signal }) {
+  counts[value.id] = { made: 0, ended: false }
+  signal.addEventListener('abort', () => { counts[value.id].ended = true })
+  for (let i = 0; i < value.count; i++) {
+    counts[value.id].made++
+    yield Buffer.from(`chunk ${i};`)
+    await new Promise(resolve => resumed.set(value.id, resolve))
+  }
+})
+host.map('stream.go', ({ value }) => { resumed.get(value.id)?.() })
+host.map('stream.bodyless', ({ bytes, headers }) => new Reply({ data: headers.get('content-type'), bytes }))
+// Bodies that come in chunks.
+host.map('body.count', async ({ body, bytes }) => {
+  if (!body) return { bytes: bytes?.length ?? null }
+  let [count, chunks, sum] = [0, 0, 0]
+  for await (const chunk of body) {
+    count += chunk.length
+    chunks++
+    for (const byte of chunk) sum = (sum + byte) % 65536
+  }
+  return { count, chunks, sum }
+})
+host.map('body.ignore', () => 'not read')
+host.map('body.hold', async ({ body, signal }) => {
+  const reader = body.getReader()
+  await reader.read()
+  await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+  given += 1
+})
+host.map('body.back', ({ body, headers }) => new Reply({ bytes: body, headers: { 'content-type': headers.get('content-type') ?? 'none' } }))
+host.map('body.fail', async ({ body }) => {
+  const reader = body.getReader()
+  await reader.read()
+  throw new RangeError('enough')
+})
 host.acceptPorts('echo', port => { port.onmessage = ({ data, ports }) => port.postMessage(data, ports) })
 host.acceptPorts('count', port => {
   let count = 0
@@ -54,6 +149,9 @@ host.acceptPorts('who', (port, client) => {
   port.close()
 })
 host.acceptPorts('never', () => {}).acceptPorts('never', null)
+const { rows } = require('../values/table.js')
+// As data, whatever it is: a handler's own promise or stream would be waited for.
+host.map('row', ({ value }) => new Reply({ data: rows.find(({ name }) => name === value).make() }))
 host.map('exit', () => { setImmediate(() => host.close()) })
 
 console.log('ready')

@@ -35,7 +35,7 @@ struct Outgoing: Sendable {
 
     private init(_ frame: Frame, _ bytes: Bytes?, _ limit: Int) throws(IPCError) {
         self.frame = frame
-        self.bytes = bytes.flatMap { $0.isEmpty ? nil : $0 }
+        self.bytes = bytes.flatMap { $0.isEmpty && !$0.isEmptyPayload ? nil : $0 }
         do throws(FrameError) {
             encoded = try EncodedFrame(frame, self.bytes, limit)
         } catch {
@@ -67,7 +67,7 @@ struct Outgoing: Sendable {
             // The place for each link's own.
             frame.block = BlockReference(Lent(slot: 0, serial: 0, loan: 0, offset: 0, count: 0))
         } else {
-            frame.payloadBytes = bytes?.count ?? 0
+            frame.setInline(bytes)
         }
         var limits = FrameLimits.default
         limits.maxFrameBytes = limit

@@ -10,7 +10,10 @@ extension HostLink {
         let header = storage.header
         if let route = route as? Router.ReplyRoute { return try startReply(route, storage) }
         let stream = route as? Router.StreamRoute
-        if let stream, !header.flags.contains(.takesStream) { return try refuseStream(stream, storage) }
+        if let stream, !header.flags.contains(.takesStream) {
+            guard let other = stream.otherwise else { return try refuseStream(stream, storage) }
+            return try start(other, storage)
+        }
         let isHere =
             switch route.executor {
             case nil: runsHandlersHere

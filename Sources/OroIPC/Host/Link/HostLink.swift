@@ -430,7 +430,7 @@ import OroLink
         _ plain: Frame, _ payload: Bytes?, lent: Lent? = nil, instead: LinkError? = nil
     ) throws(LinkError) -> IPCError? {
         var frame = plain
-        frame.payloadBytes = payload?.count ?? 0
+        frame.setInline(payload)
         let size: FrameSize
         do throws(FrameError) {
             if frame.payloadBytes > link.peerMessageBytes {

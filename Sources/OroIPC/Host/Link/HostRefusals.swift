@@ -43,7 +43,7 @@ extension HostLink {
         } catch {
             throw .violation("a malformed frame: \(error)")
         }
-        if storage.header.flags.contains(.lent) { throw link.account.refusal }
+        if storage.header.flags.contains(.lent), storage.header.payloadBytes > 0 { throw link.account.refusal }
         try control(storage, incoming.ring)
     }
 

@@ -2,6 +2,7 @@
 /** Bytes in the forms that callers have them in. */
 
 const { types } = require('node:util')
+const { partsOfView } = require('./intrinsics.js')
 
 /**
  * The bytes as a Buffer: the same memory for buffers and views, UTF-8 of a text, the elements of an array.
@@ -13,10 +14,19 @@ function viewBytes (body) {
   if (body === null || body === undefined) return null
   if (Buffer.isBuffer(body)) return body
   if (typeof body === 'string') return Buffer.from(body)
-  if (ArrayBuffer.isView(body)) return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  if (ArrayBuffer.isView(body)) {
+    const { buffer, offset, byteLength } = partsOfView(body)
+    return Buffer.from(buffer, offset, byteLength)
+  }
   if (types.isAnyArrayBuffer(body)) return Buffer.from(body)
   if (Array.isArray(body)) return Buffer.from(body)
   return null
+}
+
+/** Whether an array holds bytes, and nothing is missing. */
+function isBytes (array) {
+  const keys = Object.keys(array)
+  return keys.length === array.length && keys.every(key => Number.isInteger(array[key]) && array[key] >= -128 && array[key] <= 255)
 }
 
 /**
@@ -26,7 +36,7 @@ function viewBytes (body) {
  * @returns {Buffer | null}
  */
 function bodyBytes (body) {
-  if (Array.isArray(body) && !body.every(byte => Number.isInteger(byte) && byte >= -128 && byte <= 255)) {
+  if (Array.isArray(body) && !isBytes(body)) {
     throw new TypeError('a body that is an array holds bytes, numbers from 0 to 255; give one Buffer')
   }
   const bytes = viewBytes(body)

@@ -6,7 +6,8 @@
 
 const { Headers } = require('./headers.js')
 const { isPlainObject } = require('./kinds.js')
-const { encodeValue, encoded } = require('./value-encoder.js')
+const { decodeValue } = require('./value-decoder.js')
+const { encodeTree, encodeValue, encoded } = require('./value-encoder.js')
 
 /** Most results that are kept for one link. */
 const MOST = 1024
@@ -14,17 +15,22 @@ const MOST = 1024
 /** By link: results by key. What one host said is never the answer of another. */
 const caches = new WeakMap()
 
-/** The value with all members in one order. */
+/** The value with all members in one order. It is made of nothing but what comes out of a decoder. */
 function sorted (value) {
   if (Array.isArray(value)) return value.map(sorted)
   if (!isPlainObject(value)) return value
-  return Object.fromEntries(Object.keys(value).sort().map(key => [key, sorted(value[key])]))
+  return new Map(Object.keys(value).sort().map(key => [key, sorted(value[key])]))
 }
 
-/** What a call with these parameters is kept under. Throws when they cannot be sent. */
+/**
+ * What a call with these parameters is kept under, and the parameters as they are sent: whatever code they have runs once. Throws
+ * when they cannot be sent.
+ */
 function keyOf (command, value) {
-  const count = encodeValue(sorted(value))
-  return `${command}\0${encoded().latin1Slice(0, count)}`
+  const size = encodeValue(value)
+  const sent = decodeValue(encoded(), 0, size)
+  const count = encodeTree(sorted(sent))
+  return { key: `${command}\0${encoded().latin1Slice(0, count)}`, sent }
 }
 
 /** A value that came, in memory of its own. It is made of nothing but these. */

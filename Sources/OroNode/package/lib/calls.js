@@ -1,40 +1,30 @@
 'use strict'
 /** The calls: `send`, `request`, `write`, `sendSync`. Whatever goes wrong with one is the `err` of its result. */
 
+const { types } = require('node:util')
 const { args } = require('./args.js')
-const { bodyBytes } = require('./bytes.js')
+const { bodyLater, bodyNow, isLater, isPumped, pump, typeOf, withType } = require('./bodies.js')
 const { cached, keep, keyOf } = require('./cache.js')
 const connection = require('./connection.js')
-const { TIMEOUT } = require('./constants.js')
+const { problemOf, timeoutOf } = require('./call-options.js')
 const { debug } = require('./debug.js')
-const { AbortError, NetworkError, TimeoutError } = require('./errors.js')
+const { TimeoutError, abortError } = require('./errors.js')
 const { waiting } = require('./events.js')
 const { askExtension, askExtensionSync, extensionFor } = require('./extension.js')
+const { BodyChunks } = require('./link.js')
 const { onAbort } = require('./on-abort.js')
 const { flatHeaders } = require('./headers.js')
-const { isBufferLike, isPlainObject } = require('./kinds.js')
+const { isPlainObject } = require('./kinds.js')
 const { dataOf, errorOf } = require('./reply.js')
 const { Result } = require('./result.js')
 const { IPCSearchParams } = require('./search-params.js')
 const { nextSeq } = require('./seq.js')
+const { CommandStream } = require('./stream.js')
+const { byteStream, formOf } = require('./stream-body.js')
 
-const COMMAND = /^[A-Za-z0-9._-]{1,255}$/
-
-const OWN_TIMEOUT = /^ipc\.\w+ timed out$/
+const OWN_TIMEOUT = /^ipc\.\w+ timed out\b/
 
 const failed = (err, source) => new Result(null, err, null, source)
-
-/** Why nothing can be sent under this name; `null` when it can. */
-function problemOf (command) {
-  if (typeof command === 'string' && COMMAND.test(command)) return null
-  return new TypeError(`'${String(command)}' is no command: 1 to 255 of A-Z a-z 0-9 . _ -`)
-}
-
-/** Milliseconds a call waits; 0 is for ever. */
-function timeoutOf ({ timeout }) {
-  if (!timeout) return 0
-  return typeof timeout === 'number' && timeout > 0 ? Math.min(Math.ceil(timeout), 0xffffffff) : TIMEOUT
-}
 
 /** The caller's own sequence number: its digits, where the parameter `seq` is one. */
 function ownSeq (value) {
@@ -69,7 +59,7 @@ class Call {
     try {
       // What headers and bytes say is no part of a key.
       const isKept = options.cache === true && !options.headers && this.body === null && this.verb !== 'write'
-      if (isKept) this.key = keyOf(command, this.value)
+      if (isKept) ({ key: this.key, sent: this.value } = keyOf(command, this.value))
     } catch (error) {
       return failed(error, command)
     }
@@ -136,49 +126,95 @@ function finished (call, reply) {
   }
 }
 
+/** Runs what is a program's own, such as a signal's methods; what it throws is nobody's. */
+function attempt (body) {
+  try {
+    body()
+  } catch {
+    // Its call ends all the same.
+  }
+}
+
 /** Starts an asynchronous call. */
 function start (call) {
-  return new Promise(settle => {
-    const { command, options } = call
-    const early = call.early()
-    if (early) return settle(early)
-    call.begin()
-    const { signal } = options
-    const handler = extensionFor(command, options, false)
-    if (handler) return settle(askExtension(handler, call.url, call.body ?? null, command))
-    if (signal?.aborted) return settle(failed(new AbortError(signal), command))
-    const { link, problem } = openLink()
-    if (!link) return settle(failed(problem, command))
-    const kept = call.on(link)
-    if (kept) return settle(kept)
+  const { command, options, body } = call
+  const early = call.early()
+  if (early) return Promise.resolve(early)
+  if (options.responseType === 'stream') return startStream(call)
+  if (!isLater(body)) return new Promise(settle => begin(call, settle, bodyNow))
+  if (isPumped(body, options)) return new Promise(settle => begin(call, settle, () => ({ bytes: new BodyChunks(), type: typeOf(body) })))
+  return bodyLater(body, options.signal).then(
+    given => new Promise(settle => begin(call, settle, () => given)),
+    error => failed(options.signal?.aborted ? abortError(options.signal) : error, command))
+}
 
-    let ticket = null
-    const isWaiting = call.verb === 'send'
-    let stopListening = null
-    const end = result => {
-      stopListening?.()
-      if (isWaiting) waiting.delete(call.seq)
-      settle(result)
-    }
-    try {
-      ticket = link.call(command, call.value, bodyBytes(call.body), timeoutOf(options), call.ownSeq, flatHeaders(options.headers), reply => end(finished(call, reply)))
-    } catch (error) {
-      return settle(failed(error, command))
-    }
-    if (signal) {
-      stopListening = onAbort(signal, () => {
-        link.abort(ticket)
-        end(failed(new AbortError(signal), command))
-      })
-    }
-    if (isWaiting) {
-      // `resolve(seq, value)` may answer in the host's place.
-      waiting.set(call.seq, value => {
-        link.abort(ticket)
-        end(Result.from(value, null, command))
-      })
-    }
-  })
+const NO_BODY = { bytes: null, type: null }
+
+/** Sends a call whose body `bytesOf` has now. */
+function begin (call, settle, bytesOf) {
+  const { command, options } = call
+  call.begin()
+  const { signal } = options
+  const handler = extensionFor(command, options, false)
+  if (handler) return settle(askExtension(handler, call.url, call.body ?? null, command))
+  try {
+    if (signal?.aborted) return settle(failed(abortError(signal), command))
+  } catch (error) {
+    return settle(failed(error, command))
+  }
+  const { link, problem } = openLink()
+  if (!link) return settle(failed(problem, command))
+  const kept = call.on(link)
+  if (kept) return settle(kept)
+
+  let ticket = null
+  const isWaiting = call.verb === 'send'
+  let stopListening = null
+  const end = result => {
+    if (stopListening) attempt(stopListening)
+    if (isWaiting) waiting.delete(call.seq)
+    settle(result)
+  }
+  const giveUp = error => {
+    link.abort(ticket)
+    end(failed(error, command))
+  }
+  try {
+    const { bytes, type } = call.body === null ? NO_BODY : bytesOf(call.body)
+    const flat = options.headers ? flatHeaders(options.headers) : null
+    const headers = type === null ? flat : withType(flat, type)
+    ticket = link.call(command, call.value, bytes, timeoutOf(options), call.ownSeq, headers, reply => end(finished(call, reply)))
+    if (bytes instanceof BodyChunks) pump(link, ticket, bytes, call.body).catch(giveUp)
+  } catch (error) {
+    return settle(failed(error, command))
+  }
+  if (isWaiting) {
+    // `resolve(seq, value)` may answer in the host's place.
+    waiting.set(call.seq, value => {
+      link.abort(ticket)
+      end(Result.from(value, null, command))
+    })
+  }
+  if (!signal) return
+  try {
+    stopListening = onAbort(signal, () => giveUp(abortError(signal)))
+  } catch (error) {
+    giveUp(error)
+  }
+}
+
+/** A call with the `responseType` 'stream': its data is a stream of bytes, and it is settled when the first have come. */
+async function startStream (call) {
+  const { command, options, body } = call
+  try {
+    if (options.signal?.aborted) return failed(abortError(options.signal), command)
+    const stream = new CommandStream(command, call.value, { ...options, bytes: body })
+    const { done, value: first } = await stream.next()
+    const data = byteStream(stream, done ? [] : [first], formOf(done ? { name: null, value: undefined } : first))
+    return new Result(null, null, data, command, await stream.headers)
+  } catch (error) {
+    return failed(call.name(error), command)
+  }
 }
 
 /**
@@ -190,7 +226,7 @@ function start (call) {
  */
 function send (command, value = undefined, options = undefined) {
   options ??= {}
-  return start(new Call('send', command, value, options.bytes || null, options))
+  return start(new Call('send', command, value, options.bytes ?? null, options))
 }
 
 /**
@@ -202,7 +238,7 @@ function send (command, value = undefined, options = undefined) {
  */
 function request (command, value = undefined, options = undefined) {
   options ??= {}
-  return start(new Call('request', command, value, options.bytes || null, options))
+  return start(new Call('request', command, value, options.bytes ?? null, options))
 }
 
 /**
@@ -214,10 +250,10 @@ function request (command, value = undefined, options = undefined) {
  * @returns {Promise<Result>}
  */
 function write (command, value = undefined, buffer = null, options = undefined) {
-  return start(new Call('write', command, value, buffer || null, options ?? {}))
+  return start(new Call('write', command, value, buffer ?? null, options ?? {}))
 }
 
-const isBody = value => isBufferLike(value) || typeof value === 'string' || Array.isArray(value)
+const isBody = value => ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) || typeof value === 'string' || Array.isArray(value) || value instanceof URLSearchParams || isLater(value)
 
 /**
  * Sends a command and blocks this thread until its result is there.
@@ -241,7 +277,9 @@ function sendSync (command, value = '', options = null, buffer = null) {
   const kept = call.on(link)
   if (kept) return kept
   try {
-    return call.finish(link.callSync(command, value, bodyBytes(call.body), timeoutOf(options), call.ownSeq, flatHeaders(options.headers)))
+    if (options.responseType === 'stream') throw new TypeError('sendSync waits for all of an answer: a stream is for request()')
+    const { bytes, type } = call.body === null ? NO_BODY : bodyNow(call.body)
+    return call.finish(link.callSync(command, call.value, bytes, timeoutOf(options), call.ownSeq, withType(flatHeaders(options.headers), type)))
   } catch (error) {
     return failed(error, command)
   }

@@ -10,6 +10,8 @@ const { Link } = require('./link.js')
 
 const INHERITED = 'oro-ipc.host'
 
+const NAME = /^[A-Za-z0-9._-]{1,64}$/
+
 let target = null
 let link = null
 const watchers = new Set()
@@ -20,12 +22,24 @@ function parse (text) {
   return descriptor === undefined ? { name: text } : { fd: Number(descriptor) }
 }
 
+/** Throws a TypeError for what can be no host. */
+function check (to) {
+  const { name, fd } = to
+  if ((name === undefined) === (fd === undefined)) throw new TypeError('connect() takes the name of a host, or a descriptor')
+  if (fd === undefined) {
+    if (typeof name !== 'string' || !NAME.test(name)) throw new TypeError(`'${String(name)}' cannot name a host: 1 to 64 of A-Z a-z 0-9 . _ -`)
+  } else if (!Number.isInteger(fd) || fd < 3 || fd > 0x7fffffff) {
+    throw new TypeError(`${String(fd)} is no descriptor of a host: it is taken over, and 0 to 2 are the standard streams`)
+  }
+  return to
+}
+
 /** Whom this realm is to connect to; `null` when nobody said. */
 function findTarget () {
   if (target) return target
   const inherited = isMainThread ? null : getEnvironmentData(INHERITED)
   if (inherited) target = inherited
-  else if (process.env.ORO_IPC_HOST) target = parse(process.env.ORO_IPC_HOST)
+  else if (process.env.ORO_IPC_HOST) target = check(parse(process.env.ORO_IPC_HOST))
   return target
 }
 
@@ -71,8 +85,7 @@ function isOpen () {
  * @returns {Link}
  */
 function connect (host) {
-  const to = typeof host === 'string' ? parse(host) : { ...host }
-  if ((to.name === undefined) === (to.fd === undefined)) throw new TypeError('connect() takes the name of a host, or a descriptor')
+  const to = check(typeof host === 'string' ? parse(host) : { ...host })
   const earlier = link
   const opened = openTo(to)
   target = to

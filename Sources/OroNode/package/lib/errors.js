@@ -64,6 +64,20 @@ class AbortError extends Error {
   get code () { return 'ABORT_ERR' }
 }
 
+/**
+ * What a call that its signal has ended ends with: an AbortError, or a TimeoutError as of `AbortSignal.timeout`. The signal's own reason is its
+ * cause.
+ * @param {AbortSignal} signal
+ */
+function abortError (signal) {
+  const { reason } = signal
+  const isTime = reason instanceof DOMException && reason.name === 'TimeoutError'
+  const error = isTime ? new TimeoutError(reason.message) : new AbortError(signal)
+  if (isTime) error.signal = signal
+  if (reason !== undefined) Object.defineProperty(error, 'cause', { value: reason, configurable: true, writable: true })
+  return error
+}
+
 /** An error inside the engine; whoever makes it may give it a code of its own. */
 class InternalError extends Error {
   static code = 0
@@ -116,5 +130,6 @@ module.exports = {
   NotSupportedError,
   OperationError,
   SecurityError,
-  TimeoutError
+  TimeoutError,
+  abortError
 }

@@ -110,6 +110,7 @@ function copyMembers (value, replace, seen) {
     if (replaced !== value[key]) isChanged = true
     Object.defineProperty(copy, key, { value: replaced, enumerable: true, configurable: true, writable: true })
   }
+  if (Array.isArray(value)) copy.length = value.length
   if (isChanged) return copy
   seen.set(value, value)
   return value

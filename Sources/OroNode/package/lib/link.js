@@ -17,6 +17,10 @@ class Link {
   #waiting = []
   #free = []
   #count = 0
+  /** By slot: who hears the chunks of a stream. */
+  #streams = new Map()
+  /** By slot: bodies that are being sent. */
+  #bodies = new Map()
   #ports
   /** Ports that keep the process alive. */
   #portCount = 0
@@ -36,7 +40,7 @@ class Link {
       this.#client = native().connect(
         target, options.folder ?? null, Boolean(options.copy), this.#records.numbers, this.#records.inbox,
         (count, extras) => this.#deliver(count, extras), reason => this.#end(reason), (...told) => this.#ports.hear(...told),
-        (name, extras) => this.#hear(name, extras))
+        (name, extras, slot) => this.#hear(name, extras, slot))
     } catch (cause) {
       if (!cause.status) throw cause
       throw Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
@@ -61,18 +65,56 @@ class Link {
    * @returns {number} for `abort`
    */
   call (command, value, body, timeout, seq, headers, done) {
+    return this.#send(command, value, body, timeout, seq, headers, done, 0)
+  }
+
+  #send (command, value, body, timeout, seq, headers, done, window) {
+    const chunks = body instanceof BodyChunks ? body : null
     const size = encodeValue(value)
     const slot = this.#free.pop() ?? this.#waiting.length
     try {
-      native().call(this.#client, slot, command, encoded(), size, body, timeout, seq, headers)
+      native().call(this.#client, slot, command, encoded(), size, chunks ? null : body, timeout, seq, headers, window, chunks !== null)
     } catch (error) {
       this.#free.push(slot)
       throw error
     }
     this.#waiting[slot] = done
+    if (chunks) this.#bodies.set(slot, chunks)
     this.#count += 1
     if (this.#count === 1) this.#keep()
     return slot
+  }
+
+  /**
+   * Sends a command whose answer comes in chunks, of which none come before `take` asks for them: `heard` gets each, `done` the end.
+   * @returns {number} for `take` and `abort`
+   */
+  stream (command, value, body, timeout, headers, window, heard, done) {
+    const slot = this.#send(command, value, body, timeout, null, headers, done, window)
+    this.#streams.set(slot, heard)
+    return slot
+  }
+
+  /** Sends the next chunk of a call's body, when the host's handler takes it; false when nobody wants more. */
+  async sendBody (slot, chunks, bytes) {
+    while (this.#bodies.get(slot) === chunks && !this.#isReleased) {
+      const outcome = native().bodySend(this.#client, slot, bytes)
+      if (outcome !== 0) return outcome > 0
+      await new Promise(resolve => { chunks.wake = resolve })
+    }
+    return false
+  }
+
+  /** The body of a call has ended. */
+  endBody (slot, chunks) {
+    if (this.#bodies.get(slot) !== chunks || this.#isReleased) return
+    this.#bodies.delete(slot)
+    native().bodyEnd(this.#client, slot)
+  }
+
+  /** Asks for so many chunks more of a stream. */
+  take (slot, count) {
+    if (this.#streams.has(slot)) native().take(this.#client, slot, count)
   }
 
   /** Sends a command and blocks until its reply is there. */
@@ -91,6 +133,7 @@ class Link {
     if (!this.#waiting[slot]) return
     // Its slot is free when the engine has answered, as it does for every call.
     this.#waiting[slot] = ignore
+    if (this.#streams.has(slot)) this.#streams.set(slot, ignore)
     native().abort(this.#client, slot)
   }
 
@@ -144,20 +187,35 @@ class Link {
       const done = this.#waiting[reply.slot]
       this.#waiting[reply.slot] = undefined
       this.#free.push(reply.slot)
+      if (this.#streams.size > 0) this.#streams.delete(reply.slot)
+      if (this.#bodies.size > 0) this.#stopBody(reply.slot)
       this.#count -= 1
       done(reply)
     }
     if (this.#count === 0) this.#rest()
   }
 
-  #hear (name, extras) {
+  /** The call is over, and with it its body. */
+  #stopBody (slot) {
+    const chunks = this.#bodies.get(slot)
+    if (!chunks) return
+    this.#bodies.delete(slot)
+    chunks.wake()
+    chunks.over()
+  }
+
+  #hear (name, extras, slot) {
+    if (name === undefined) return this.#bodies.get(slot)?.wake()
     this.#records.begin(extras)
-    const { value, bytes, headers } = this.#records.take()
+    const { value, bytes, headers, problem } = this.#records.take()
+    if (slot !== undefined) return this.#streams.get(slot)?.({ name, value, bytes, headers, problem })
     this.#onEvent?.(name, value, bytes, headers)
   }
 
   #end (reason) {
     this.#ending ??= reason
+    // Whoever reads a stream hears of that behind what had come.
+    for (const slot of this.#streams.keys()) native().take(this.#client, slot, ALL)
     this.onend?.(reason)
     if (this.#count === 0) this.#rest()
   }
@@ -174,4 +232,15 @@ class Link {
 
 const ignore = () => {}
 
-module.exports = { Link }
+/** A body that follows its call in chunks. */
+class BodyChunks {
+  /** Tells whoever waits for room. */
+  wake = ignore
+  /** Tells that nobody wants more. */
+  over = ignore
+}
+
+/** As many chunks as there are. */
+const ALL = 0xffffffff
+
+module.exports = { BodyChunks, Link }

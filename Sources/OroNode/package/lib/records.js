@@ -18,6 +18,8 @@ const HAS_LONG_BYTES = 4
 const HAS_LONG_VALUE = 8
 const HAS_HEADERS = 16
 const MALFORMED = 32
+const TAKES_STREAM = 64
+const HAS_BODY = 128
 
 const NO_HEADERS = Object.freeze([])
 
@@ -42,7 +44,7 @@ class Records {
 
   /**
    * Reads the next record.
-   * @returns {{ slot: number, tag: number, failed: boolean, value: any, bytes: Buffer | null, headers: Array<[string, string]>, problem: Error | null }}
+   * @returns {{ slot: number, tag: number, failed: boolean, takesStream: boolean, hasBody: boolean, value: any, bytes: Buffer | null, headers: Array<[string, string]>, problem: Error | null }}
    */
   take () {
     const { numbers, inbox } = this
@@ -56,6 +58,8 @@ class Records {
       slot,
       tag,
       failed: (flags & FAILED) !== 0,
+      takesStream: (flags & TAKES_STREAM) !== 0,
+      hasBody: (flags & HAS_BODY) !== 0,
       value: undefined,
       bytes: null,
       headers: NO_HEADERS,

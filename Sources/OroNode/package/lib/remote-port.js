@@ -27,6 +27,9 @@ const ACCEPTED = -1
 const MOST_WAITING = 65536
 const MOST_WAITING_BYTES = 256 * 1024 * 1024
 
+/** Ports of one message. */
+const MOST_PORTS = 256
+
 /** What a remote port has beside the state of every port. */
 class Remote {
   /** Messages that the engine had no room for. */
@@ -217,11 +220,13 @@ function post (port, message, list) {
   const remote = port[kRemote]
   checkRoom(remote)
   const ports = list.filter(each => each instanceof MessagePort)
+  const listed = list.filter(each => types.isArrayBuffer(each))
   const { size, buffers } = encodeStructured(message, new Map(ports.map((each, index) => [each, index])))
   const bytes = encoded()
   // Getters in the message may have closed ports, or given them away.
   if (!isOwned(port)) return
   checkPorts(port, ports)
+  checkBuffers(listed)
   // Nothing is given away before it has gone.
   const crossings = ports.map(each => crossing(each, remote.table))
   try {
@@ -231,10 +236,25 @@ function post (port, message, list) {
     throw error
   }
   for (const { complete } of crossings) complete()
-  detach(list.filter(each => types.isArrayBuffer(each)))
+  detach(listed)
+}
+
+/** Throws what the platform does for buffers that cannot be transferred; none is. */
+function checkBuffers (buffers) {
+  if (buffers.length === 0) return
+  const isNext = {}
+  try {
+    // The platform looks at the list first, and then fails with this.
+    structuredClone({ get never () { throw isNext } }, { transfer: buffers })
+  } catch (error) {
+    if (error !== isNext) throw error
+  }
 }
 
 function checkPorts (port, ports) {
+  if (ports.length > MOST_PORTS) {
+    throw new DOMException(`a message to another process has at most ${MOST_PORTS} ports, and not ${ports.length}`, 'DataCloneError')
+  }
   for (const each of ports) {
     if (each === port) throw new DOMException('a port cannot be posted through itself', 'DataCloneError')
     if (each instanceof IPCMessagePort && !isOwned(each)) throw new DOMException('a port in the transfer list was closed or transferred', 'DataCloneError')

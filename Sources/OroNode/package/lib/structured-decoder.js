@@ -4,6 +4,7 @@
  * be.
  */
 
+const { types } = require('node:util')
 const { EncodingError } = require('./errors.js')
 const { forms, viewOf } = require('./structured-forms.js')
 const { decodeValue } = require('./value-decoder.js')
@@ -110,7 +111,7 @@ class Decoder {
     // Counted before its buffer, and made after it.
     const place = this.#objects.push(null) - 1
     const buffer = this.decode(of)
-    if (!(buffer instanceof ArrayBuffer)) refuse('a view of something that is no buffer')
+    if (!types.isArrayBuffer(buffer)) refuse('a view of something that is no buffer')
     if (!isCount(kind) || !isCount(offset) || !isCount(length)) refuse('a view of impossible numbers')
     try {
       this.#objects[place] = viewOf(kind, buffer, offset, length)

@@ -2,16 +2,19 @@
 /** Structured values on their way out: everything the platform's structured clone knows, as a value in which arrays speak. */
 
 const { types } = require('node:util')
+const { bufferOf, isDetached, isResizable, partsOfView } = require('./intrinsics.js')
+const { opaqueName } = require('./opaque.js')
 const { forms, kindOf } = require('./structured-forms.js')
-const { Double, encodeValue, encoded } = require('./value-encoder.js')
+const { Double, encodeTree, encoded, primitiveOf } = require('./value-encoder.js')
 
 /** Shorter buffers stand in the value itself, unless there is just one. */
 const SMALL = 1024
 const MOST_BUFFERS = 64
 /** Levels of nesting; the encoding has as many again for its forms, and then says itself that it is too deep. */
 const MOST_DEPTH = 200
-/** Holes that arrays of one message may have: each costs as much as an element. */
-const MOST_HOLES = 1_000_000
+/** Holes that arrays of one message may have, and elements of one array: the encoding refuses more, and they are not walked before. */
+const MOST_HOLES = 500_000
+const MOST_ELEMENTS = 1 << 20
 
 const ERRORS = new Set(['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'])
 
@@ -19,17 +22,26 @@ const refuse = what => { throw new DOMException(what, 'DataCloneError') }
 
 const HOLE = [forms.HOLE]
 
-/** What the platform does not clone either, beside functions and symbols, as `Object.prototype.toString` calls it. */
-const UNCLONABLE = new Set([
-  'AsyncGenerator', 'FinalizationRegistry', 'Generator', 'Module', 'Promise', 'WeakMap', 'WeakRef', 'WeakSet'
-].map(name => `[object ${name}]`))
-
 /** Half of a surrogate pair has no form in UTF-8: it would come as another text. */
-const isWhole = text => !/\p{Surrogate}/u.test(text)
+const isWhole = typeof ''.isWellFormed === 'function' ? text => text.isWellFormed() : text => !/\p{Surrogate}/u.test(text)
 const whole = text => text.replace(/\p{Surrogate}/gu, '\ufffd')
 
 /** Whether the name of an array's own member is that of an element. */
 const isIndex = name => String(name >>> 0) === name && name >>> 0 !== 0xffffffff
+
+const mapEntries = Map.prototype.entries
+const setValues = Set.prototype.values
+
+function checkBuffer (buffer) {
+  if (isResizable(buffer)) refuse('a buffer that can be resized cannot be posted to another process; new Uint8Array(buffer).slice() is a copy that can')
+  if (isDetached(buffer)) refuse('a buffer that was transferred, and is empty now, cannot be posted')
+}
+
+/** What a member is that an object has itself, and that is no getter; else an empty text. */
+function ownValue (object, name) {
+  const member = Object.getOwnPropertyDescriptor(object, name)
+  return member && Object.hasOwn(member, 'value') ? member.value : ''
+}
 
 /** Encodes one value. */
 class Encoder {
@@ -68,29 +80,30 @@ class Encoder {
     const number = this.#numbers.get(value)
     if (number !== undefined) return [forms.AGAIN, number]
     this.#numbers.set(value, this.#numbers.size)
+    // Of a proxy nothing can be asked without the program's own code, as of an object of arguments, which the platform refuses, too.
+    if (types.isProxy(value)) return refuse('a Proxy cannot be posted')
+    if (types.isArgumentsObject(value)) return refuse('the arguments of a function cannot be posted; Array.from(arguments) can')
     if (Array.isArray(value)) return this.#encodeArray(value)
     if (ArrayBuffer.isView(value)) return this.#encodeView(value)
     if (types.isArrayBuffer(value)) return this.#encodeBuffer(value)
     if (types.isSharedArrayBuffer(value)) return refuse('memory that is shared between threads cannot be posted to another process')
-    if (types.isDate(value)) return [forms.DATE, new Double(value.getTime())]
-    if (types.isRegExp(value)) return [forms.REGEXP, value.source, value.flags]
-    if (types.isMap(value)) {
-      return [forms.MAP, ...[...value].flatMap(([key, member]) => [this.encode(key), this.encode(member)])]
-    }
-    if (types.isSet(value)) return [forms.SET, ...[...value].map(element => this.encode(element))]
+    // The platform's own methods: those of a subclass may say something else, and may be a program's code.
+    if (types.isDate(value)) return [forms.DATE, new Double(Date.prototype.getTime.call(value))]
+    if (types.isRegExp(value)) return this.#encodeRegExp(value)
+    if (types.isMap(value)) return [forms.MAP, ...this.#encodeAll([...mapEntries.call(value)].flat())]
+    if (types.isSet(value)) return [forms.SET, ...this.#encodeAll([...setValues.call(value)])]
     if (types.isNativeError(value)) return this.#encodeError(value)
     if (types.isBoxedPrimitive(value)) {
-      const primitive = value.valueOf()
-      return typeof primitive === 'symbol' ? refuse('a symbol cannot be posted') : [forms.BOXED, primitive]
+      const primitive = primitiveOf(value)
+      return typeof primitive === 'symbol' ? refuse('a symbol cannot be posted') : [forms.BOXED, this.encode(primitive)]
     }
     if (value instanceof MessagePort) {
       const index = this.#ports.get(value)
       return index === undefined ? refuse('a port is in the message, and not in its transfer list') : [forms.PORT, index]
     }
-    if (types.isProxy(value)) return refuse('a Proxy cannot be posted')
-    const isUnclonable = types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value) || types.isGeneratorObject(value)
-    const kind = Object.prototype.toString.call(value)
-    if (isUnclonable || UNCLONABLE.has(kind)) return refuse(`${kind} cannot be posted`)
+    if (value instanceof DOMException) return this.#encodeError(value)
+    const name = types.isExternal(value) ? 'external value' : opaqueName(value)
+    if (name !== null) return refuse(`what a ${name} holds cannot be posted to another process`)
     // A Map is an object to the encoder of values, with any names and in this order.
     const members = new Map()
     for (const name of Object.keys(value)) {
@@ -101,9 +114,18 @@ class Encoder {
     return members
   }
 
+  #encodeAll (values) { return values.map(value => this.encode(value)) }
+
+  #encodeRegExp (value) {
+    // A copy has no members of a program's own.
+    const { source, flags } = new RegExp(value)
+    return [forms.REGEXP, this.encode(source), flags]
+  }
+
   #encodeArray (array) {
-    const keys = Object.keys(array)
     const { length } = array
+    const keys = Object.keys(array)
+    if (keys.length > MOST_ELEMENTS) refuse(`an array of more than ${MOST_ELEMENTS} elements`)
     // Names come after all indices.
     if (keys.length > 0 && !isIndex(keys.at(-1))) refuse('an array with members that are no elements cannot be posted')
     this.#holes += length - keys.length
@@ -115,25 +137,32 @@ class Encoder {
 
   #encodeView (view) {
     const kind = kindOf(view)
-    const length = types.isDataView(view) ? view.byteLength : view.length
+    checkBuffer(bufferOf(view))
+    const { buffer, offset, byteLength, length } = partsOfView(view)
     // Node keeps short Buffers in one common buffer, which is nobody's business; such a view comes over bytes of its own.
-    if (Buffer.isBuffer(view) && view.byteLength * 2 < view.buffer.byteLength) {
+    if (Buffer.isBuffer(view) && byteLength * 2 < buffer.byteLength && types.isArrayBuffer(buffer)) {
       const own = new Uint8Array(view).buffer
       return [forms.VIEW, kind, this.#encodeObject(own), 0, length]
     }
-    return [forms.VIEW, kind, this.#encodeObject(view.buffer), view.byteOffset, length]
+    return [forms.VIEW, kind, this.#encodeObject(buffer), offset, length]
   }
 
   #encodeBuffer (buffer) {
+    checkBuffer(buffer)
     const form = [forms.BUFFER]
     this.#bufferForms.push({ form, buffer })
     return form
   }
 
   #encodeError (error) {
-    const name = ERRORS.has(error.name) ? error.name : 'Error'
-    const stack = typeof error.stack === 'string' ? whole(error.stack) : null
-    const form = [forms.ERROR, name, whole(String(error.message)), stack]
+    // A DOMException comes as an error of its name.
+    const isException = error instanceof DOMException
+    const given = String(error.name)
+    const name = ERRORS.has(given) || isException ? given : 'Error'
+    // As the platform does: a message that its class makes by a getter is not its own.
+    const message = isException ? error.message : ownValue(error, 'message')
+    const { stack } = error
+    const form = [forms.ERROR, whole(name), whole(String(message)), typeof stack === 'string' ? whole(stack) : null]
     if (Object.hasOwn(error, 'cause')) form.push(this.encode(error.cause))
     return form
   }
@@ -167,11 +196,14 @@ function encodeStructured (value, ports) {
   const tree = encoder.encode(value)
   const buffers = encoder.finish()
   try {
-    return { size: encodeValue(tree), buffers }
+    return { size: encodeTree(tree), buffers }
   } catch (error) {
     return refuse(error.message)
   }
 }
+
+/** A copy in this realm's own kind of buffer. */
+const copyOf = buffer => new Uint8Array(new Uint8Array(buffer)).buffer
 
 /**
  * A message as it is now, whatever becomes of it later.
@@ -180,7 +212,7 @@ function encodeStructured (value, ports) {
  */
 function snapshotOf (value) {
   const { size, buffers } = encodeStructured(value, new Map())
-  return { bytes: Buffer.from(encoded().subarray(0, size)), size, buffers: buffers.map(buffer => buffer.slice(0)) }
+  return { bytes: Buffer.from(encoded().subarray(0, size)), size, buffers: buffers.map(copyOf) }
 }
 
 module.exports = { encodeStructured, snapshotOf }

@@ -22,8 +22,8 @@ function findMessageTransfers (transfers, object) {
     }
     if (seen.has(value)) return
     seen.add(value)
-    if (Array.isArray(value)) value.forEach(search)
-    else for (const key in value) search(value[key])
+    // Not by its length: what is not there need not be looked at.
+    for (const key in value) search(value[key])
   }
   search(object)
   return transfers

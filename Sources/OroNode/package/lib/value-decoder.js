@@ -10,10 +10,14 @@ const { EncodingError } = require('./errors.js')
 
 const DEPTH = 64
 const SHORT = 24
+/** Elements and members of one value, and bytes of a bigint: what whoever sends may use. */
+const MOST_ITEMS = 1 << 20
+const BIGINT_BYTES = 16 * 1024
 
 let memory = null
 let position = 0
 let limit = 0
+let items = 0
 
 const refuse = what => { throw new EncodingError(`what the host sent is no value: ${what} at byte ${position}`) }
 
@@ -94,6 +98,7 @@ function takeInteger (width) {
 function takeBigInt (width, isNegative) {
   const count = takeLength(width)
   need(count)
+  if (count > BIGINT_BYTES) refuse(`a bigint of more than ${BIGINT_BYTES} bytes`)
   if (count === 0) {
     if (isNegative) refuse('a negative zero')
     return 0n
@@ -120,6 +125,8 @@ function takeElements (width, depth, take) {
   const length = takeLength(width)
   const count = takeNumber(width)
   need(length)
+  items += count
+  if (items > MOST_ITEMS) refuse(`more than ${MOST_ITEMS} elements and members`)
   const outer = limit
   limit = position + length
   for (let i = 0; i < count; i++) take()
@@ -190,6 +197,7 @@ function decodeValue (bytes, start = 0, stop = bytes.length) {
   memory = bytes
   position = start
   limit = stop
+  items = 0
   const value = take(0)
   if (position !== stop) refuse('more bytes than a value')
   return value

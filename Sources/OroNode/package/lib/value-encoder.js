@@ -8,13 +8,17 @@
  */
 
 const { types } = require('node:util')
+const { bytesOfView } = require('./intrinsics.js')
 const { isError } = require('./kinds.js')
 const { isKnownType } = require('./make-error.js')
+const { opaqueName } = require('./opaque.js')
 
 const DEPTH = 64
 const BIGINT_BYTES = 16 * 1024
 // Longer texts are written by the engine in one go; shorter ones are cheaper here.
 const SHORT = 24
+// Elements and members of one value, at all depths.
+const MOST_ITEMS = 1 << 20
 
 let memory = Buffer.allocUnsafeSlow(64 * 1024)
 let doubles = new DataView(memory.buffer)
@@ -24,6 +28,10 @@ let isEncoding = false
 let finished = memory
 /** Errors that are being written: one that is inside itself is left out there. */
 let openErrors = []
+/** Elements and members so far. */
+let items = 0
+/** Whether values are asked what they are by `toJSON`. */
+let asks = true
 
 /** The memory that holds the value encoded last. */
 const encoded = () => finished
@@ -142,6 +150,8 @@ function putContainer (tag, put) {
   const start = end
   end += 3
   const count = put()
+  checkItems(count)
+  items += count
   const length = end - start - 3
   const width = length < 0x100 ? 0 : length < 0x10000 ? 1 : 2
   if (width > 0) {
@@ -156,10 +166,23 @@ function putContainer (tag, put) {
   memory.writeUIntLE(count, start + 1 + (1 << width), 1 << width)
 }
 
+function checkItems (count) {
+  if (items + count > MOST_ITEMS) throw new TypeError(`the value has more than ${MOST_ITEMS} elements and members`)
+}
+
+/** How many elements an array has; of a proxy a program says so. */
+function lengthOf (array) {
+  const length = Number(array.length)
+  if (!(length >= 0)) throw new TypeError('an array has an impossible length')
+  // Also holes are elements: they are not walked before it is known that they fit.
+  checkItems(length)
+  return Math.floor(length)
+}
+
 function putArray (array, depth) {
   putContainer(0xd8, () => {
     // Neither an iterator of the program's nor a change meanwhile makes the count a wrong one.
-    const { length } = array
+    const length = lengthOf(array)
     for (let index = 0; index < length; index++) {
       const element = said(array[index], index)
       put(isUnsayable(element) ? null : element, depth)
@@ -184,9 +207,10 @@ function putMembers (pairs, depth) {
 
 /** What a value says of itself by `toJSON`, asked once, as JSON does; bytes are bytes, whatever they say. */
 function said (value, key) {
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return value
+  if (!asks || value === null || typeof value !== 'object') return value
   const { toJSON } = value
-  return typeof toJSON === 'function' ? toJSON.call(value, String(key)) : value
+  if (typeof toJSON !== 'function' || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return value
+  return toJSON.call(value, String(key))
 }
 
 /** A number that is written as a double, also when it is whole. */
@@ -210,7 +234,7 @@ function attempt (read) {
 function errorMembers (error) {
   const [name, message, code] = ['name', 'message', 'code'].map(key => attempt(() => error[key]))
   const members = new Map()
-  if (isKnownType(name)) members.set('type', name)
+  if (typeof name === 'string' && isKnownType(name)) members.set('type', name)
   else if (name !== 'Error' && typeof name === 'string') members.set('name', name)
   members.set('message', message ?? '')
   if (code) members.set('code', code)
@@ -261,18 +285,48 @@ function putBytes (bytes) {
 
 function putObject (value, depth) {
   if (depth > DEPTH) throw new TypeError(`the value is nested deeper than ${DEPTH}, or refers to itself`)
-  if (ArrayBuffer.isView(value)) return putBytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  // Most are one of these two, and need not be asked what else they could be.
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype) return putPlain(value, depth + 1)
+  if (prototype === Array.prototype && Array.isArray(value)) return putArray(value, depth + 1)
+  if (ArrayBuffer.isView(value)) return putBytes(bytesOfView(value))
   if (types.isAnyArrayBuffer(value)) return putBytes(new Uint8Array(value))
   if (Array.isArray(value)) return putArray(value, depth + 1)
   if (value instanceof Double) return putDouble(value.value)
   if (isError(value)) return putError(value, depth + 1)
-  if (types.isMap(value)) return putMembers([...value].map(([key, member]) => [String(key), member]), depth + 1)
-  if (types.isSet(value)) return putArray([...value], depth + 1)
-  if (types.isBoxedPrimitive(value)) {
-    const primitive = primitiveOf(value)
-    return put(typeof primitive === 'symbol' ? {} : primitive, depth + 1)
-  }
-  putMembers(Object.entries(value), depth + 1)
+  if (types.isMap(value)) return putMembers(new Map([...mapEntries.call(value)].map(([key, member]) => [String(key), member])), depth + 1)
+  if (types.isSet(value)) return putArray([...setValues.call(value)], depth + 1)
+  if (types.isBoxedPrimitive(value)) return put(primitiveOf(value), depth + 1)
+  if (value instanceof URLSearchParams) return putText(String(value))
+  if (prototype !== null) checkOpen(value)
+  putPlain(value, depth + 1)
+}
+
+/** An object of nothing but its members, each read when its turn comes. */
+function putPlain (value, depth) {
+  const keys = Object.keys(value)
+  if (keys.length === 0) checkOpen(value)
+  putContainer(0xdc, () => {
+    let count = 0
+    for (const key of keys) {
+      const member = said(value[key], key)
+      if (isUnsayable(member)) continue
+      putKey(key)
+      put(member, depth)
+      count += 1
+    }
+    return count
+  })
+}
+
+const mapEntries = Map.prototype.entries
+const setValues = Set.prototype.values
+
+/** An object of no members, or of a class, which may have more in it than members. */
+function checkOpen (value) {
+  const isOpaque = types.isDate(value) || types.isRegExp(value) || types.isExternal(value) || value instanceof MessagePort
+  const name = isOpaque ? Object.prototype.toString.call(value).slice(8, -1) : opaqueName(value)
+  if (name !== null) throw new TypeError(`what a ${name} holds cannot be sent`)
 }
 
 function put (value, depth) {
@@ -294,6 +348,14 @@ function put (value, depth) {
   }
 }
 
+/** Writes a value, which is asked first what it is. */
+function putTop (value) {
+  const top = said(value, '')
+  if (top !== undefined) put(top, 0)
+  finished = memory
+  return end
+}
+
 /**
  * Writes a value to the start of the memory. Members and elements that are functions or symbols are left out as in JSON.
  * @param {any} value
@@ -304,11 +366,9 @@ function encodeValue (value) {
   if (isEncoding) return encodeInside(value)
   isEncoding = true
   end = 0
+  items = 0
   try {
-    const top = said(value, '')
-    if (top !== undefined) put(top, 0)
-    finished = memory
-    return end
+    return putTop(value)
   } finally {
     isEncoding = false
     if (openErrors.length > 0) openErrors = []
@@ -317,19 +377,28 @@ function encodeValue (value) {
 
 /** The same while another value is being written, which then goes on in its own memory. */
 function encodeInside (value) {
-  const outer = [memory, doubles, end, openErrors]
+  const outer = [memory, doubles, end, openErrors, items]
   memory = Buffer.allocUnsafeSlow(1024)
   doubles = new DataView(memory.buffer)
   end = 0
   openErrors = []
+  items = 0
   try {
-    const top = said(value, '')
-    if (top !== undefined) put(top, 0)
-    finished = memory
-    return end
+    return putTop(value)
   } finally {
-    [memory, doubles, end, openErrors] = outer
+    [memory, doubles, end, openErrors, items] = outer
   }
 }
 
-module.exports = { Double, encodeValue, encoded }
+/** Writes a value that is made of nothing but what the encoder knows: no code of a program's runs meanwhile. */
+function encodeTree (value) {
+  const before = asks
+  asks = false
+  try {
+    return encodeValue(value)
+  } finally {
+    asks = before
+  }
+}
+
+module.exports = { Double, encodeTree, encodeValue, encoded, primitiveOf }
