@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import oro from './index.js'
 
 export const { connect, disconnect, errors, events, meet, openPort } = oro
