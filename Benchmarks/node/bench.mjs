@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls from Node beside what Node has itself, in one run: the ways take turns, a block each, and a figure is the median over all.
 //
 //   node Benchmarks/node/bench.mjs [--json] [--blocks N] [--swift oro-test-peer]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Messages in a stream of bytes: four bytes of length, then the message.
 

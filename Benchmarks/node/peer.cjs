@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // The other side of the bench, in the way that its first argument names.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Section 12 of the module's description, every row; paths are each binding's own (section 20, row 23).
 

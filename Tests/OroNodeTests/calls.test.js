@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Section 11 of the module's description: calls to a host, over the addon. Left out of 11: web views' transport (11.7 "option differs from what the transport
 // object has", status codes, 11.10), the bookmarks of 11.8, and the base64 of 11.6, which exist in browsers only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Sections 1, 2.2, 3 of the module's description. Left out of 3: `debug.log` following `__args` of a runtime at load, which `debug.test.js` has in processes
 // of their own.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // What a program's own code does while a value is encoded, and what of a value can travel.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Section 5 of the module's description, every row; those that section 20 changes (rows 3 to 6) as it decides them. Left out:
 // GeolocationPositionError, a class that only browsers have: it is kept as the `type` of an Error, like other unknown types.

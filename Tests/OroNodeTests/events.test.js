@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Sections 10.2 and 11.11 of the module's description, every row; in Node the realm's event target is `events` of the package.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Nothing a handler, an acceptor or a listener of a host returns or throws ends its host, or leaves a client waiting.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Section 6 of the module's description, every row; values keep their case, and pairs are pairs (section 20, rows 2 and 8).
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Loading the module neither waits for ever nor fails, whatever becomes of the host meanwhile.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Section 7 of the module's description, every row. Rows that section 20 changes are as it decides them: 7 (delete), 9 (names), 10 (queries are merged),
 // 11 (objects are JSON), 12 (bytes are copied), 13 (entries, params and values are like get), 14 (json of the raw text).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Sections 1 and 11 of the module's description as far as they need no host: how the module is found, and what calls give without one.
 

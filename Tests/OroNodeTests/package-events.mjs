@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The package's own exports, for programs that find it by a variable of the environment.
 
 import { createRequire } from 'node:module'

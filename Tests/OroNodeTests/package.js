@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // On a terminal the test runner asks for colours, also in what the programs of tests print for tests to read.
 delete process.env.FORCE_COLOR

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Sections 14 to 17 of the module's description for ports, channels and broadcasts within a process, by the rules of 16.8 and 17 ("sane") and section 20,
 // rows 24 to 31. Left out: delivery inside `postMessage` and relays by names (16.6), which 16.8 replaces.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Whole programs: memory, Buffers over shared memory, the host's death, the end of the process, workers, and hosts in Node as Swift
 // programs see them. ORO_NODE_CALLS sets how many calls are made for the test of memory.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** Other processes: hosts to talk to, and programs that talk. */
 

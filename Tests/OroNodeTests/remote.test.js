@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Ports and broadcasts between processes: sections 16.8 and 17 of the module's description ("sane"), to hosts in Swift and in Node and to another client.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Section 8 of the module's description, every row; those with [Q 6] and [Q 15] as section 20 decides them.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Sections 10.1, 14 and 15 of the module's description, every row. Section 20: rows 16 (cycles end), 24 (a view's own bytes; empty buffers come back), 30
 // (the caller's message is not changed).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // The package's declarations: sound by themselves, and such that a program for the published ones compiles with them.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Values as bytes: the golden vectors of docs/wire-format.md, both ways. Left out: frames, which the engine makes and reads; integers
 // beyond what a number holds exactly and doubles with an integer's value, which JavaScript cannot tell from others when it encodes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the addon's files share: how failures become JavaScript exceptions, and how arguments are read.
  *

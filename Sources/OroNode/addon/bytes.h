@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Payloads as Buffers: over the memory they lie in where the engine allows it, otherwise a copy.
  */

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /*
  * Clients, as JavaScript has them: an external value, and functions that take it first. `lib/link.js` makes a class of it.
  *

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /*
  * Hosts, as JavaScript has them: an external value, and functions that take it first. `lib/host-link.js` makes a class of it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ports and subscriptions, as JavaScript has them: an external value, and functions that take it first. `lib/remote-port.js` makes a
  * class of it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How what has come is handed to JavaScript: many replies in one call, without an object for each. `lib/records.js` is the
  * other half, and says the same in its own words.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a client and a host of JavaScript's have in common: a place in an environment, with a watch in its event loop, functions
  * to call back, memory for records, and ports.

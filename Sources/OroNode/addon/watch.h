@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One descriptor and one deadline in an environment's event loop, and what to do when either is due.
  */

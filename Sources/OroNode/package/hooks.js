@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** Resolves `oro:ipc` for `import` and for `require`; on the thread that asks. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Resolves `oro:ipc`; on the thread that Node runs such hooks on. */
 
 const target = new URL('./ipc.mjs', import.meta.url).href

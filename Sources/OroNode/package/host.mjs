@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import host from './lib/host.js'
 
 export const { Host, Reply, Request, Result } = host

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Types of the module `oro:ipc` and of the package `oro-ipc`. A program takes them in with
  * `/// <reference types="oro-ipc" />`, or with `"types": ["oro-ipc"]` in its tsconfig.json.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** The package `oro-ipc` itself: to which host this realm talks. The module's functions are in `oro:ipc`. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The module `oro:ipc`, for `import`. */
 
 import * as exports from './ipc.mjs'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * `node --import oro-ipc/register app.mjs`: makes `oro:ipc` a module that can be imported and required.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // A host whose handlers return, and throw, whatever JavaScript has. Prints `ready`, and lives until it is killed.
 

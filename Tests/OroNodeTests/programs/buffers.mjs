@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Holds Buffers over the host's memory, checks them, drops them, and prints how many the host still has out: held, then dropped.
 
 import { request, sendSync } from 'oro:ipc'

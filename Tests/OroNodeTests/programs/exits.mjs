@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Talks to its host in all ways, and ends by itself: nothing keeps it.
 
 import { request, send, sendSync, write } from 'oro:ipc'

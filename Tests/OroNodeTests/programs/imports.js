@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 // Loads the module; when that asks its host what it is, the host gets a signal first. Then asks `ping` for each line it gets.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes as many calls as it is told, in both ways, and prints how much memory the last part of them took, in KiB.
 
 import { request, sendSync } from 'oro:ipc'

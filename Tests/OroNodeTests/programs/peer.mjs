@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client that talks to other clients: by ports, and by broadcasts.
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Has calls under way that nobody answers, says so, and prints how they end; then whether a host is found again.
 
 import { request, send, sendSync, write } from 'oro:ipc'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Workers that talk to the host at once, each over a link of its own; one is ended in the middle of its calls.
 
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'

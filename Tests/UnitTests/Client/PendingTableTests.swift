@@ -148,7 +148,7 @@ struct PendingTableTests {
         var (now, last) = (UInt64(0), UInt64(0))
         // Recorded once for each step: most steps of a test are right.
         var wrong: [String] = []
-        func check(_ isRight: Bool, _ what: String) { if !isRight { wrong.append(what) } }
+        func check(_ isRight: Bool, _ what: @autoclosure () -> String) { if !isRight { wrong.append(what()) } }
         for step in 0..<2000 {
             let index = requests.indices.randomElement(using: &generator)
             switch Int.random(in: 0..<10, using: &generator) {
@@ -194,7 +194,7 @@ struct PendingTableTests {
                     if isExpired { requests[index].deadline = nil }
                 }
             }
-            check(table.count == requests.count, "a count of \(table.count)")
+            check(table.count == requests.count, "a wrong count")
         }
         #expect(wrong.isEmpty)
         let tickets = table.tickets

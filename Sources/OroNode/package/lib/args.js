@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * What a runtime tells its realm in `globalThis.__args`: `index`, `debug`, `env`. Plain Node has no such object; there the

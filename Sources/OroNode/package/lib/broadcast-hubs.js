@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * What carries broadcasts: the host, which reaches every client of it and itself, or without a host the platform's channels, which

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * Results kept for calls that ask for it: one for each command with its parameters, on one link. Errors are not kept. When

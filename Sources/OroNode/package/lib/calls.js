@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** The calls: `send`, `request`, `write`, `sendSync`. Whatever goes wrong with one is the `err` of its result. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * The realm's connection to its host: named by `connect`, or by the environment variable `ORO_IPC_HOST`, which holds a name

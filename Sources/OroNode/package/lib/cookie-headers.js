@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * The platform's Headers, whose `set-cookie` values each stay an entry of their own, as Fetch has it: Debian's Node 18 joins them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** `debug`: whether, and how, the module tells what it does. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * The classes of errors. `name` and `code` belong to the class; its static `code` is the number errors are known by

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * The event target of this realm: what hosts emit, and what `emit` and `resolve` dispatch. Node's global object is none.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** The shortcut through a realm's own handler, `globalThis.__global_ipc_extension_handler`, where there is one. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** What the code of a host's users throws where nobody waits for an answer: it is reported, and the host goes on. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** What a host sends without being asked becomes events of the realm. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** Messages as they travel where only JSON does: buffers and ports become descriptions, and come out of them again. */
 

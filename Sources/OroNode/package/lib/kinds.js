@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** Kinds of values, as the functions of the module tell them apart. */
 

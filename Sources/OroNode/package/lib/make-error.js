@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** `maybeMakeError`: what a peer sent as an error becomes one. */
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** The addon, loaded when it is first needed: a realm that never names a host never does. */
 

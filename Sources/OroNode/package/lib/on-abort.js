@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** Calls that end with a signal. However many there are, they are one listener of it. */
 

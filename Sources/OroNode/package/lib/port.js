@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * Message ports. A port is a port of the platform's that has become an IPCMessagePort: order, queueing until it is started,

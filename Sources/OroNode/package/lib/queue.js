@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 
 /** What waits, in its order. Taking the first costs the same however many there are. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * How the addon hands over what has come: without a JavaScript object for each thing, and many things in one call.

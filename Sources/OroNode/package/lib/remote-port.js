@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * Ports whose other end is in another process: conversations with hosts and other clients. To a program they are IPCMessagePorts like

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * Structured values that came. What a peer sent is a structured value, or an `EncodingError`: form by form it is what it must

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** Structured values on their way out: everything the platform's structured clone knows, as a value in which arrays speak. */
 

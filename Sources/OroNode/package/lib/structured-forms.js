@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** The forms of structured values: `docs/structured-values.md`. An array of one of these begins with its number. */
 

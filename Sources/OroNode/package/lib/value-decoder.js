@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * JavaScript values from the bytes that travelled: `docs/wire-format.md`, "Value".

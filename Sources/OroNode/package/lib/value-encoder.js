@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * JavaScript values as the bytes that travel: `docs/wire-format.md`, "Value".
