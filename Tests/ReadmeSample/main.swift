@@ -6,7 +6,7 @@ host.router.map("greet") { message in
 }
 try host.start()
 
-let client = try await Client.connect("readme")  // another process, or the same
+let client = try Client.connect("readme")  // another process, or the same
 let now = client.sendSync("greet", ["name": "Ada"], bytes: Bytes(utf8: "a note"))
 print(now.data?["text"]?.string ?? "nothing", now.bytes?.count ?? 0)
 let later = await client.request("greet", ["name": "Grace"], options: .deadline)

@@ -61,6 +61,10 @@ package protocol ReactorService: AnyObject, Sendable {
         /// Jobs that are run now, and how many of them were; what is left is for the next turn.
         var jobs: [@Sendable () -> Void] = []
         var jobsRun = 0
+        /// The loop, or a turn of it, runs on this thread.
+        var isInside = false
+        /// It was stopped from within, by a job or a handler that is not through yet: the rest of stopping is for its end.
+        var closesAtEnd = false
         /// In a foreign event loop: everything is armed, since when, in ticks.
         var isArmed = false
         var armedAt: UInt64 = 0
@@ -132,10 +136,32 @@ package protocol ReactorService: AnyObject, Sendable {
         let own = ownThread.withLock { $0.take() }
         if isReactorThread {
             if let own { pthread_detach(own) }
+            // Jobs would go on elsewhere while whoever runs one here still looks at it.
+            if unsafe state.pointee.isInside {
+                unsafe state.pointee.closesAtEnd = true
+                return
+            }
         } else {
             if let own { pthread_join(own, nil) }
             running.withLock { _ in }
         }
+        close()
+    }
+
+    /// The loop, or a turn of it.
+    private func inside<R>(_ body: () -> R) -> R {
+        unsafe state.pointee.isInside = true
+        let answer = body()
+        unsafe state.pointee.isInside = false
+        if unsafe state.pointee.closesAtEnd {
+            unsafe state.pointee.closesAtEnd = false
+            close()
+        }
+        return answer
+    }
+
+    /// Nothing runs on its thread any more. On that thread, or once it has ended.
+    private func close() {
         executor.jobs.close()
         // Jobs hold what they work on, which may hold this reactor: none is left behind.
         let last = jobs.withLock { jobs in
@@ -149,7 +175,7 @@ package protocol ReactorService: AnyObject, Sendable {
     /// The loop, until ``stop()``, or until `goOn` says no; it is asked in every turn.
     package func run(while goOn: () -> Bool = { true }) {
         if isForeign { return }
-        running.withLock { _ in loop(while: goOn) }
+        running.withLock { _ in inside { loop(while: goOn) } }
     }
 
     private func loop(while goOn: () -> Bool) {
@@ -179,14 +205,14 @@ package protocol ReactorService: AnyObject, Sendable {
     /// after which the next turn is due even if the descriptor stays silent; `nil` for never. Where there is more to do
     /// than a turn takes, about a millisecond, it answers 0 and arms nothing.
     package func turn() -> UInt64? {
-        isForeign ? nil : running.withLock { _ in turnOnce() }
+        isForeign ? nil : running.withLock { _ in inside { turnOnce() } }
     }
 
     /// One turn for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the
     /// idle policy says and at most `nanoseconds`, and only then leaves everything armed, as ``turn()`` does. As soon
     /// as something was done it answers 0, and nothing is armed: the caller sees what it was, and turns again.
     package func turn(lingering nanoseconds: UInt64) -> UInt64? {
-        isForeign ? nil : running.withLock { _ in comes(within: nanoseconds) ? 0 : turnOnce() }
+        isForeign ? nil : running.withLock { _ in inside { comes(within: nanoseconds) ? 0 : turnOnce() } }
     }
 
     /// True as soon as something was done.

@@ -15,6 +15,9 @@ import OroLink
         unsafeMutableAddress { unsafe idleBox }
     }
 
+    /// The host has stopped, perhaps from within a handler.
+    private var isClosed = false
+
     /// More than so many that have nothing to do are not kept.
     private static let mostIdle = 64
 
@@ -32,7 +35,7 @@ import OroLink
 
     /// A worker that is to run `handler`, and the job that starts it; `nil` when the host's thread has come to its end.
     func begin(_ handler: @escaping Router.AsyncHandler, _ message: Message) -> (HandlerWorker, UnownedJob)? {
-        guard executor.jobs.isCurrent else { return nil }
+        guard executor.jobs.isCurrent, !isClosed else { return nil }
         let worker = idle.popLast() ?? HandlerWorker(self)
         worker.assign(handler, message)
         let job = executor.jobs.catchJob { worker.resume(priority) }
@@ -44,13 +47,14 @@ import OroLink
 
     /// A worker is through, and suspended. False: it is not needed any more.
     fileprivate func takeBack(_ worker: HandlerWorker) -> Bool {
-        guard executor.jobs.isCurrent, idle.count < HandlerWorkers.mostIdle else { return false }
+        guard executor.jobs.isCurrent, !isClosed, idle.count < HandlerWorkers.mostIdle else { return false }
         idle.append(worker)
         return true
     }
 
     /// Ends the workers that have nothing to do; the others end with their handlers.
     func close() {
+        isClosed = true
         for worker in idle { worker.end() }
         idle = []
     }
