@@ -63,7 +63,8 @@ package protocol ReactorService: AnyObject, Sendable {
         var jobsRun = 0
         /// The loop, or a turn of it, runs on this thread.
         var isInside = false
-        /// It was stopped from within, by a job or a handler that is not through yet: the rest of stopping is for its end.
+        /// It was stopped from within, by a job or a handler that is not through yet: the rest of stopping is for its
+        /// end.
         var closesAtEnd = false
         /// In a foreign event loop: everything is armed, since when, in ticks.
         var isArmed = false
