@@ -132,18 +132,25 @@ struct PollerTests {
     }
 
     private func onAnotherThread(_ body: () throws -> Void) throws {
-        try withoutActuallyEscaping(body) { body in
+        struct Call {
+            let body: () throws -> Void
             var outcome: Swift.Result<Void, any Error> = .success(())
-            withUnsafeMutablePointer(to: &outcome) { outcome in
-                nonisolated(unsafe) let (outcome, body) = (outcome, body)
-                let end = DispatchSemaphore(value: 0)
-                Thread.detachNewThread {
-                    outcome.pointee = Swift.Result { try body() }
-                    end.signal()
-                }
-                end.wait()
+        }
+        try withoutActuallyEscaping(body) { body in
+            var call = Call(body: body)
+            withUnsafeMutablePointer(to: &call) { call in
+                var thread = pthread_t()
+                let status = pthread_create(
+                    &thread, nil,
+                    { raw in
+                        guard let call = raw?.assumingMemoryBound(to: Call.self) else { return nil }
+                        call.pointee.outcome = Swift.Result { try call.pointee.body() }
+                        return nil
+                    }, call)
+                #expect(status == 0)
+                if status == 0 { pthread_join(thread, nil) }
             }
-            try outcome.get()
+            try call.outcome.get()
         }
     }
 }
