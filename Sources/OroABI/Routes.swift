@@ -65,33 +65,20 @@ public func oroipc_host_map(
         let name = try unsafe required(name, "name")
         guard let handler = unsafe handler else { throw .null("handler") }
         let route = unsafe RouteToC(handler, kept)
+        let streamed: Router.StreamHandler = { [weak host] message, stream in
+            let answer = StreamAnswer(stream, host)
+            if let error = await answer.run({ answer.host?.onThread { route.begin(message, answer) } }).err {
+                throw error
+            }
+        }
+        let later: Router.ReplyHandler = { [weak host] message, reply in
+            route.begin(message, LaterAnswer(reply, host))
+        }
         switch Int(kind) {
         case OROIPC_ROUTE_SYNC: host.router.map(name) { message in route.answer(message) }
-        case OROIPC_ROUTE_LATER:
-            host.router.map(
-                name,
-                reply: { [weak host] message, reply in
-                    route.begin(message, LaterAnswer(reply, host))
-                })
-        case OROIPC_ROUTE_STREAM:
-            host.router.map(
-                name,
-                stream: { [weak host] message, stream in
-                    let answer = StreamAnswer(stream, host)
-                    if let error = await answer.run({ answer.host?.onThread { route.begin(message, answer) } }).err {
-                        throw error
-                    }
-                })
-        case OROIPC_ROUTE_EITHER:
-            host.router.map(
-                name,
-                stream: { [weak host] message, stream in
-                    let answer = StreamAnswer(stream, host)
-                    if let error = await answer.run({ answer.host?.onThread { route.begin(message, answer) } }).err {
-                        throw error
-                    }
-                },
-                orReply: { [weak host] message, reply in route.begin(message, LaterAnswer(reply, host)) })
+        case OROIPC_ROUTE_LATER: host.router.map(name, reply: later)
+        case OROIPC_ROUTE_STREAM: host.router.map(name, stream: streamed)
+        case OROIPC_ROUTE_EITHER: host.router.map(name, stream: streamed, orReply: later)
         default: throw .invalid("\(kind) is no kind of route")
         }
     }

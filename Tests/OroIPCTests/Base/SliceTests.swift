@@ -116,6 +116,17 @@ struct SliceTests {
         #expect(crowd.heard.map(\.number) == Array(numbers[..<50]))
     }
 
+    /// `slow` takes what comes, and what comes of that, until there is no more.
+    private func takeAll(_ slow: Subscriber) throws {
+        for _ in 0..<1000 {
+            broker.pumpWaiting(of: slow)
+            slices.finish()
+            let heard = slow.heard.filter { !slow.taken.contains($0.number) }
+            if heard.isEmpty { break }
+            for message in heard { try slow.take(message) }
+        }
+    }
+
     @Test("what waits for all subscriptions of one client is bounded, and missed messages are told")
     func account() throws {
         let (sender, slow) = (Subscriber(1, broker), Subscriber(2, broker))
@@ -129,13 +140,7 @@ struct SliceTests {
         #expect(slow.broadcasts.bytes >= 100_000 && slow.broadcasts.bytes < 102_000)
         // It takes what came, and the others hear how many they missed.
         slow.isFull = false
-        for _ in 0..<200 {
-            broker.pumpWaiting(of: slow)
-            slices.finish()
-            let heard = slow.heard.filter { !slow.taken.contains($0.number) }
-            if heard.isEmpty { break }
-            for message in heard { try slow.take(message) }
-        }
+        try takeAll(slow)
         let missed = slow.heard.filter { $0.data == nil }.count
         #expect(missed > 0 && slow.heard.count == 200)
         #expect(Set(slow.heard.map(\.number)) == Set(numbers))
@@ -158,13 +163,7 @@ struct SliceTests {
         // Others may use up what is left of the account: what had places once has some again.
         #expect(account.charge(account.limit - account.bytes))
         slow.isFull = false
-        for _ in 0..<1000 {
-            broker.pumpWaiting(of: slow)
-            slices.finish()
-            let heard = slow.heard.filter { !slow.taken.contains($0.number) }
-            if heard.isEmpty { break }
-            for message in heard { try slow.take(message) }
-        }
+        try takeAll(slow)
         #expect(slow.heard.count == 1000 && slow.heard.contains { $0.number == number })
         #expect(waiting > 0 && slow.broadcasts.bytes == 0)
         #expect(account.bytes < 40_000)

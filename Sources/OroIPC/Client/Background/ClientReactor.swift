@@ -357,7 +357,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     func reactorNextDeadline() -> UInt64 {
-        let first = connecting.isEmpty ? .max : connecting.values.reduce(.max) { min($0, $1.handshake.nextStep) }
+        let first = connecting.values.reduce(UInt64.max) { min($0, $1.handshake.nextStep) }
         return withDeadlines.withLock { timed in
             var next = first
             for (id, entry) in timed {

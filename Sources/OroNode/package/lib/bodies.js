@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** Bodies as `fetch` takes them: bytes that are there, and those that have to be waited for. */
 

@@ -2,7 +2,7 @@
 'use strict'
 
 const { hub } = require('./broadcast-hubs.js')
-const { ErrorEvent } = require('./events.js')
+const { ErrorEvent, setHandler } = require('./events.js')
 const { inflateIPCMessageTransfers } = require('./ipc-transfers.js')
 const { randomId } = require('./ids.js')
 const { messageEvent } = require('./port.js')
@@ -43,17 +43,11 @@ class IPCBroadcastChannel extends EventTarget {
   get token () { return this.#token }
 
   get onmessage () { return this.#handlers.message }
-  set onmessage (handler) { this.#setHandler('message', handler) }
+  set onmessage (handler) { setHandler(this, this.#handlers, 'message', handler) }
   get onmessageerror () { return this.#handlers.messageerror }
-  set onmessageerror (handler) { this.#setHandler('messageerror', handler) }
+  set onmessageerror (handler) { setHandler(this, this.#handlers, 'messageerror', handler) }
   get onerror () { return this.#handlers.error }
-  set onerror (handler) { this.#setHandler('error', handler) }
-
-  #setHandler (type, handler) {
-    if (this.#handlers[type]) this.removeEventListener(type, this.#handlers[type])
-    this.#handlers[type] = typeof handler === 'function' ? handler : null
-    if (this.#handlers[type]) this.addEventListener(type, this.#handlers[type])
-  }
+  set onerror (handler) { setHandler(this, this.#handlers, 'error', handler) }
 
   /** Begins to hear others; once, however often it is called. After a failure it may be tried again. */
   async startMessages () {

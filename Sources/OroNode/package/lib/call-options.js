@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** What calls of every kind share: which commands can be asked, and how long they wait. */
 

@@ -80,4 +80,11 @@ async function resolve (seq, value) {
   events.dispatchEvent(new CustomEvent(`resolve-${args().index || 0}-${seq}`, { detail: value }))
 }
 
-module.exports = { CustomEvent, ErrorEvent, events, waiting, emit, resolve }
+/** The listener of an attribute such as `onmessage`, in place of the one in `handlers`; what is no function takes it away. */
+function setHandler (target, handlers, type, handler) {
+  if (handlers[type]) target.removeEventListener(type, handlers[type])
+  handlers[type] = typeof handler === 'function' ? handler : null
+  if (handlers[type]) target.addEventListener(type, handlers[type])
+}
+
+module.exports = { setHandler, CustomEvent, ErrorEvent, events, waiting, emit, resolve }

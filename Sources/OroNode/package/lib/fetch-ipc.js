@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** What pages of a web view do: `fetch` of an `ipc://` URL, and an EventSource of one. */
 
 const { bodyLater, bodyNow, isLater, isPumped, withType } = require('./bodies.js')
-const { ErrorEvent } = require('./events.js')
+const { ErrorEvent, setHandler } = require('./events.js')
 const { Headers, flatHeaders } = require('./headers.js')
 const { Message } = require('./message.js')
 const { CommandStream } = require('./stream.js')
@@ -148,17 +149,11 @@ class IPCEventSource extends EventTarget {
   get readyState () { return this.#state }
 
   get onopen () { return this.#handlers.open }
-  set onopen (handler) { this.#setHandler('open', handler) }
+  set onopen (handler) { setHandler(this, this.#handlers, 'open', handler) }
   get onmessage () { return this.#handlers.message }
-  set onmessage (handler) { this.#setHandler('message', handler) }
+  set onmessage (handler) { setHandler(this, this.#handlers, 'message', handler) }
   get onerror () { return this.#handlers.error }
-  set onerror (handler) { this.#setHandler('error', handler) }
-
-  #setHandler (type, handler) {
-    if (this.#handlers[type]) this.removeEventListener(type, this.#handlers[type])
-    this.#handlers[type] = typeof handler === 'function' ? handler : null
-    if (this.#handlers[type]) this.addEventListener(type, this.#handlers[type])
-  }
+  set onerror (handler) { setHandler(this, this.#handlers, 'error', handler) }
 
   /** Ends the stream, and asks for it no more. */
   close () {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** What buffers and views are, whatever members a program has given them. */
 

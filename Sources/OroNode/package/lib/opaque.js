@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * Objects that are more than their members: what a Promise or a Blob holds is not in them, so that a copy of the members would be an

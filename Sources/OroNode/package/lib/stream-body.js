@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /**
  * Streams as bytes, in the forms that the web has for them: bytes as they are, events with names as an event stream, and values as a line

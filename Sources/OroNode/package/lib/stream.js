@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 'use strict'
 /** Answers in chunks: one after another, as fast as they are taken. */
 
