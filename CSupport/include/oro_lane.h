@@ -125,6 +125,32 @@ static inline bool oro_writer_look(struct oro_writer *w) {
     return true;
 }
 
+// A record that was written, and not yet read by the peer as far as the cursor says.
+struct oro_written {
+    const unsigned char *payload;
+    uint32_t length;
+    uint32_t part;
+};
+
+// The record at `*from`, which is moved behind it; false at the end. `*from` is 0 at first: where the peer has read to.
+// For the owner of the ring, whose own memory the records are.
+static inline bool oro_writer_unread(struct oro_writer *w, uint64_t *from, struct oro_written *record) {
+    if (*from == 0) {
+        if (!oro_writer_look(w)) return false;
+        *from = w->limit - w->capacity;
+    }
+    if (*from >= w->position) return false;
+    const unsigned char *at = w->ring + (*from & (w->capacity - 1));
+    uint64_t extent = atomic_load_explicit(&((const struct oro_record *)at)->extent, memory_order_relaxed);
+    uint64_t stride = extent >> 32;
+    if (stride == 0 || stride > w->position - *from) return false;
+    record->payload = at + ORO_RECORD_HEADER_BYTES;
+    record->length = (uint32_t)extent & ((1u << ORO_PART_SHIFT) - 1);
+    record->part = (uint32_t)extent >> ORO_PART_SHIFT;
+    *from += stride;
+    return true;
+}
+
 static inline uint64_t oro_stride(uint32_t length, uint64_t align) {
     return ((uint64_t)length + ORO_RECORD_HEADER_BYTES + align - 1) & ~(align - 1);
 }

@@ -48,7 +48,7 @@ struct GivenCall {
         }
         body = unsafe BodyHandle.at(call.body)
         if unsafe call.seq == nil && call.timeout_ms == 0 && call.abort == nil && call.when_full == 0
-            && call.headers_count == 0
+            && call.headers_count == 0 && call.idempotent == 0
         {
             options = nil
         } else {
@@ -75,6 +75,15 @@ struct GivenCall {
     /// The bytes for longer than the call that they were handed to.
     var keptBytes: Bytes? { bytes.map { $0.isKept(by: NobodysMemory.shared) ? $0.copy() : $0 } }
 
+    /// Most bytes that are copied so that the call can be sent again.
+    private static let mostCopied = 64 << 10
+
+    /// The bytes for an asynchronous call of this client, which may be sent again later, and whether it may be.
+    func bytes(for client: Client) -> (Bytes?, mayRepeat: Bool) {
+        guard let bytes, client.comesBack, bytes.isKept(by: NobodysMemory.shared) else { return (bytes, true) }
+        return bytes.count <= GivenCall.mostCopied ? (bytes.copy(), true) : (bytes, false)
+    }
+
     private static func options(_ call: oroipc_call) throws(Failure) -> CallOptions {
         var options = CallOptions()
         if let seq = try unsafe text(call.seq, "seq") {
@@ -87,6 +96,7 @@ struct GivenCall {
         if unsafe call.timeout_ms > 0 { options.timeout = unsafe .milliseconds(Int(call.timeout_ms)) }
         options.headers = try unsafe Headers(call.headers, call.headers_count)
         options.signal = unsafe AbortHandle.at(call.abort)?.controller.signal
+        options.isIdempotent = unsafe call.idempotent != 0
         switch unsafe Int(call.when_full) {
         case OROIPC_FULL_COPY: options.whenFull = .copy
         case OROIPC_FULL_WAIT: options.whenFull = .wait
@@ -132,7 +142,7 @@ extension oroipc_call {
     /// It has no value, no payload that is shared, no body in chunks, and none of the options.
     fileprivate var isPlain: Bool {
         unsafe value.kind == Int32(OROIPC_NONE) && payload == nil && body == nil && seq == nil && timeout_ms == 0
-            && abort == nil && when_full == 0 && headers_count == 0
+            && abort == nil && when_full == 0 && headers_count == 0 && idempotent == 0
     }
 }
 
@@ -181,8 +191,10 @@ public func oroipc_client_call_async(
         try given.useBody(handle)
         let callback = unsafe Callback(function: completion, context: context)
         let deliveries = handle.deliveries
+        let (bytes, mayRepeat) = given.bytes(for: handle.client)
         let taken = handle.client.call(
-            given.command, given.value, given.bytes, given.options, encoded: given.encoded, body: given.body?.body
+            given.command, given.value, bytes, given.options, encoded: given.encoded, body: given.body?.body,
+            mayRepeat: mayRepeat
         ) { result in
             deliveries.add {
                 let handle = ResultHandle(result)

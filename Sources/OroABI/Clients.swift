@@ -18,6 +18,8 @@ final class ClientHandle: Handle, Sendable {
     let isTurned: Bool
     let commands = CommandNames()
     let ending = Locked(Ending())
+    /// Who is told of the client's states, and in which place of its.
+    let states = Locked<(listener: StateListener?, token: UInt64?)>((nil, nil))
     let demands = StreamDemands()
     private let isTurning = Atomic(false)
 
@@ -72,6 +74,7 @@ extension ClientOptions {
         options.receivedBytes = try unsafe choice(wanted.received_bytes, options.receivedBytes, "received_bytes")
         options.pendingRequests = try unsafe choice(
             wanted.pending_requests, options.pendingRequests, "pending_requests")
+        options.reconnect = try unsafe ReconnectPolicy(wanted)
         if let wantedLog = try unsafe OroABI.logger(
             "oro-ipc.client", wanted.log, wanted.log_context, from: wanted.log_level)
         {
@@ -81,6 +84,27 @@ extension ClientOptions {
         case OROIPC_DELIVER_TURN: return (options, true)
         case OROIPC_DELIVER_THREAD: return (options, false)
         default: throw unsafe .invalid("\(wanted.delivery) is no delivery")
+        }
+    }
+}
+
+extension ReconnectPolicy {
+    /// As C wants it; `nil`: never.
+    fileprivate init?(_ wanted: oroipc_client_options) throws(Failure) {
+        switch unsafe Int(wanted.reconnect) {
+        case OROIPC_RECONNECT_BY_NAME: break
+        case OROIPC_RECONNECT_NEVER: return nil
+        default: throw unsafe .invalid("'reconnect' is \(wanted.reconnect)")
+        }
+        func milliseconds(_ wanted: UInt32, _ usual: Duration) -> Duration {
+            wanted == 0 ? usual : .milliseconds(Int(wanted))
+        }
+        self.init()
+        unsafe firstDelay = milliseconds(wanted.reconnect_first_ms, firstDelay)
+        unsafe longestDelay = max(firstDelay, milliseconds(wanted.reconnect_longest_ms, longestDelay))
+        unsafe callsWait = milliseconds(wanted.reconnect_wait_ms, callsWait)
+        if unsafe wanted.reconnect_give_up_ms > 0 {
+            unsafe giveUpAfter = .milliseconds(Int(wanted.reconnect_give_up_ms))
         }
     }
 }

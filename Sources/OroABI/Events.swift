@@ -147,6 +147,60 @@ public func oroipc_client_on_end(
     }
 }
 
+@c @implementation
+public func oroipc_client_on_state(
+    _ pointer: OpaquePointer?, _ change: oroipc_state_change?, _ context: UnsafeMutableRawPointer?,
+    _ destroy: oroipc_done?
+) -> oroipc_status {
+    let kept = unsafe Kept(context, destroy)
+    return status { () throws(Failure) in
+        let handle = try unsafe client(pointer)
+        let listener = unsafe change.map { unsafe StateListener($0, kept) }
+        // Dropped outside the lock: its context is the caller's.
+        let before = handle.states.withLock { states in
+            defer { states = (listener, nil) }
+            return states
+        }
+        if let token = before.token { handle.client.stopObserving(token) }
+        guard let listener else { return }
+        let deliveries = handle.deliveries
+        let token = handle.client.observe { [weak handle, weak listener] state in
+            deliveries.add { [weak handle, weak listener] in
+                guard let handle, let listener else { return }
+                unsafe listener.tell(handle.lent, state)
+            }
+        }
+        let isCurrent = handle.states.withLock { states in
+            guard states.listener === listener else { return false }
+            states.token = token
+            return true
+        }
+        if !isCurrent { handle.client.stopObserving(token) }
+    }
+}
+
+/// Whom to tell of a client's states, as long as it lives.
+@safe final class StateListener: @unchecked Sendable {
+    // Sendable: constant; the header says on which thread it is called.
+    private let function: oroipc_state_change
+    private let kept: Kept
+
+    init(_ function: @escaping oroipc_state_change, _ kept: Kept) {
+        unsafe self.function = function
+        self.kept = kept
+    }
+
+    fileprivate func tell(_ client: OpaquePointer, _ state: ClientState) {
+        let (code, reason) =
+            switch state {
+            case .connected: (OROIPC_CLIENT_CONNECTED, "")
+            case .reconnecting(let why): (OROIPC_CLIENT_RECONNECTING, why.description)
+            case .closed(let why): (OROIPC_CLIENT_CLOSED, why.description)
+            }
+        unsafe reason.withCString { unsafe function(client, Int32(code), $0, kept.context) }
+    }
+}
+
 extension ClientHandle {
     /// Whom to tell that the link is over.
     @safe struct Ending: @unchecked Sendable {

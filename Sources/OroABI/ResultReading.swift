@@ -62,6 +62,16 @@ public func oroipc_result_error_code(_ result: OpaquePointer?) -> UnsafePointer<
 }
 
 @c @implementation
+public func oroipc_result_delivery(_ result: OpaquePointer?) -> Int32 {
+    switch unsafe ResultHandle.at(result)?.result.err?.delivery {
+    case nil: Int32(OROIPC_DELIVERY_NONE)
+    case .notSent?: Int32(OROIPC_DELIVERY_NOT_SENT)
+    case .refused?: Int32(OROIPC_DELIVERY_REFUSED)
+    case .unknown?: Int32(OROIPC_DELIVERY_UNKNOWN)
+    }
+}
+
+@c @implementation
 public func oroipc_result_error(
     _ result: OpaquePointer?, _ form: Int32, _ out: UnsafeMutablePointer<oroipc_value>?
 ) -> oroipc_status {

@@ -103,6 +103,7 @@ static void results(void) {
     CHECK(oroipc_result_error_name(NULL) == NULL);
     CHECK(oroipc_result_error_message(NULL) == NULL);
     CHECK(oroipc_result_error_code(NULL) == NULL);
+    CHECK(oroipc_result_delivery(NULL) == OROIPC_DELIVERY_NONE);
     INVALID(oroipc_result_error(NULL, OROIPC_NATIVE, &value));
     CHECK(oroipc_result_source(NULL) == NULL);
     CHECK(oroipc_result_seq(NULL) == NULL);
@@ -405,6 +406,7 @@ static void clients(void) {
     INVALID(oroipc_client_unlisten(NULL, 1));
     INVALID(oroipc_client_emit(NULL, NULL, NULL, NULL));
     INVALID(oroipc_client_on_end(NULL, NULL, NULL));
+    INVALID(oroipc_client_on_state(NULL, NULL, NULL, NULL));
     CHECK(oroipc_client_descriptor(NULL) == -1);
     INVALID(oroipc_client_turn(NULL, NULL));
     INVALID(oroipc_client_linger(NULL, 10, NULL));

@@ -14,6 +14,13 @@ public struct Subject: Sendable {
     }
 
     func client(_ options: ClientOptions? = nil) throws -> Client { try connect(options ?? self.options) }
+
+    /// One that ends with its link, and does not wait for another host.
+    func clientOfOneLink() throws -> Client {
+        var options = options
+        options.reconnect = nil
+        return try connect(options)
+    }
 }
 
 /// Something that must hold on every backend and topology.

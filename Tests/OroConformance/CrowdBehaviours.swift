@@ -133,7 +133,7 @@ extension Behaviour {
             client.close()
         },
         Behaviour("stopping the host gives NetworkError to everything pending", endsHost: true) { subject in
-            let client = try subject.client()
+            let client = try subject.clientOfOneLink()
             let before = try counts(client)
             async let asked = withThrowingTaskGroup(of: Result.self) { group in
                 for _ in 0..<100 { group.addTask { await client.request("sleep", ["ms": 60_000]) } }

@@ -237,7 +237,7 @@ extension Behaviour {
     static let shutdowns: [Behaviour] = [
         Behaviour("a host that shuts down finishes what runs and tells its clients", clients: 2, endsHost: true) {
             subject in
-            let (client, idle) = (try subject.client(), try subject.client())
+            let (client, idle) = (try subject.clientOfOneLink(), try subject.clientOfOneLink())
             let stream = idle.events.stream("e")
             let before = try counts(client)
             async let slow = client.request("sleep", ["ms": 300, "tag": "done"])
@@ -254,7 +254,7 @@ extension Behaviour {
             try expect(late.err?.message.contains("upgrade") == true, "\(late)")
         },
         Behaviour("what is not done by the deadline of a shutdown fails with its reason", endsHost: true) { subject in
-            let client = try subject.client()
+            let client = try subject.clientOfOneLink()
             let before = try counts(client)
             async let asked = client.request("sleep", ["ms": 60_000])
             async let blocked = onThread { client.sendSync("sleep", ["ms": 60_000]) }

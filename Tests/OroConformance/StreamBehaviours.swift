@@ -425,7 +425,7 @@ extension Behaviour {
             }
         },
         Behaviour("stopping the host ends streams with NetworkError, behind what had come", endsHost: true) { subject in
-            let client = try subject.client()
+            let client = try subject.clientOfOneLink()
             let stream = client.stream("stream.pause", ["first": true, "ms": 3_600_000])
             async let sending = client.request("body.read", body: CountedBody(3, ending: .never))
             var names: [String?] = []

@@ -59,6 +59,13 @@ struct DriverTests {
     }
 
     @Test(
+        "hosts that are killed, or replaced, under load: no request runs twice, and none is lost without an error",
+        .timeLimit(.minutes(5)), arguments: WakeBackend.allCases, [[], ["--drain"]])
+    func restarts(_ backend: WakeBackend, _ drain: [String]) async throws {
+        _ = try await run(["restarts", "--count", "60", "--backend", backend.rawValue] + drain)
+    }
+
+    @Test(
         "whoever survives a kill at any instruction hears of it and goes on", .timeLimit(.minutes(10)),
         arguments: WakeBackend.allCases,
         [

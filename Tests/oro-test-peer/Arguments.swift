@@ -27,6 +27,8 @@ struct Arguments {
                                                                          pings beside attacks
         oro-test-peer assail   --name N [--folder F] --attack A          one attack, until it is killed
         oro-test-peer kills    [--count K] [--backend B] [--only OPERATION]
+        oro-test-peer restarts [--count K] [--backend B] [--drain]       hosts are killed and replaced under load
+        oro-test-peer restarthost --name N --log FILE [--folder F]       (its hosts)
         oro-test-peer blockkills [--rounds K] [--backend B]              kills of who holds blocks, or reads in them
         oro-test-peer ports    [--processes N] [--channels K] [--transfers T] [--messages M] [--backend B] [--seed S] [--brokered]
         oro-test-peer portkills [--count K] [--backend B] [--seed S]     one of three is killed while a port moves

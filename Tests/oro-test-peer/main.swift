@@ -34,6 +34,8 @@ do {
     case "assail": try Assailant.run(arguments)
     case "kills": try await kills(arguments)
     case "victim": try victim(arguments)
+    case "restarts": try await restarts(arguments)
+    case "restarthost": try restartHost(arguments)
     case "blockkills": try await blockKills(arguments)
     case "blockvictim": try await blockVictim(arguments)
     case "ports": try await portTraffic(arguments)

@@ -493,6 +493,21 @@ OROIPC_API const char *oroipc_result_error_message(const oroipc_result *result);
 /* Such as "TIMEOUT_ERR", or a number as text; "" when the error has none, NULL without error. */
 OROIPC_API const char *oroipc_result_error_code(const oroipc_result *result);
 
+/* How far a call came that has no answer. */
+enum {
+    /* The host has answered, or the error is not about the way to the host. */
+    OROIPC_DELIVERY_NONE = 0,
+    /* It did not reach the host: sending it again does nothing twice. */
+    OROIPC_DELIVERY_NOT_SENT = 1,
+    /* The host has it, and has not begun with it: sending it again, to this host or another, does nothing twice. */
+    OROIPC_DELIVERY_REFUSED = 2,
+    /* The link ended before an answer came: the handler may have run, in part or to its end, or not at all. */
+    OROIPC_DELIVERY_UNKNOWN = 3
+};
+
+/* OROIPC_DELIVERY_…, of a result with an error. */
+OROIPC_API int32_t oroipc_result_delivery(const oroipc_result *result);
+
 /* The error with all its members. Fails with OROIPC_NOT_FOUND without error. */
 OROIPC_API oroipc_status oroipc_result_error(const oroipc_result *result, int32_t as, oroipc_value *out);
 
@@ -642,7 +657,8 @@ typedef struct oroipc_call {
     size_t command_size;
     /* A member of an object is a parameter; every other value is the parameter `value`. */
     oroipc_value value;
-    /* A payload, which is copied. */
+    /* A payload, which is copied. An asynchronous call with more than 64 KiB of it is not sent again when the link
+     * ends: use `payload` for those. */
     const void *bytes;
     size_t bytes_size;
     /* A payload that is not copied where it lies in shared memory. Stays the caller's to release. Wins over `bytes`. */
@@ -660,12 +676,16 @@ typedef struct oroipc_call {
     size_t headers_count;
     /* A body in chunks, of asynchronous calls and streams. Stays the caller's to fill, and to release. */
     oroipc_body *body;
+    /* Not 0: the handler may run more than once without harm. When the link ends before the result comes the client
+     * sends the call again. */
+    int32_t idempotent;
+    int32_t reserved;
 } oroipc_call;
 
 #define OROIPC_CALL(command)                                                                                          \
     {                                                                                                                 \
         sizeof(oroipc_call), (command), 0, {OROIPC_NONE, 0, 0, 0, NULL, 0}, NULL, 0, NULL, NULL, 0, 0, NULL, NULL, 0, \
-            NULL                                                                                                      \
+            NULL, 0, 0                                                                                                \
     }
 
 /* A body: made first, then named in one oroipc_call, and filled with oroipc_body_send when the host's handler asks for
@@ -957,10 +977,34 @@ typedef struct oroipc_client_options {
     /* Most bytes of private memory for what the host and other clients sent and this process still has; at least 1 MiB.
      * A result beyond it is a QuotaExceededError. Default 1 GiB. */
     uint64_t received_bytes;
+    /* OROIPC_RECONNECT_…: whether the client comes back when its host ends or drains. */
+    int32_t reconnect;
+    /* Milliseconds before the second attempt to connect again; the first is made at once. Each pause is twice the one
+     * before it, a quarter longer or shorter at random. Default 5. */
+    uint32_t reconnect_first_ms;
+    /* Milliseconds between two attempts, at most. Default 1000. */
+    uint32_t reconnect_longest_ms;
+    /* Milliseconds after the link's end for which calls wait for the next, or their own timeout where that is shorter;
+     * then they fail with OROIPC_DELIVERY_NOT_SENT, and further ones at once while there is no link. Default 2000. */
+    uint32_t reconnect_wait_ms;
+    /* Milliseconds after the link's end when the client gives up, and is closed. 0: never. */
+    uint32_t reconnect_give_up_ms;
+    int32_t reserved2;
 } oroipc_client_options;
 
 #define OROIPC_CLIENT_OPTIONS_INIT \
-    { sizeof(oroipc_client_options), 0, 0, 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, NULL, NULL, 0, 0, 0 }
+    { sizeof(oroipc_client_options), 0, 0, 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Whether a client connects again when its host has ended or drains. Calls that were in flight end with an error, and
+ * oroipc_result_delivery says how far each came; one that was not sent, or that a draining host refused, is sent again
+ * by the client itself, and so is one with oroipc_call.idempotent, however far it came. Streams, bodies and posts are
+ * not sent again. The client listens again to what it listened to; ports of the old link are closed. A thread of the
+ * library's connects, also for clients that a foreign loop turns. */
+enum {
+    /* It does, when it was connected by name. */
+    OROIPC_RECONNECT_BY_NAME = 0,
+    OROIPC_RECONNECT_NEVER = 1
+};
 
 /* Connects to the host of this name; waits for its answer. `options` may be NULL.
  * Any thread but the host's, which gets OROIPC_STATE at once. Fails with OROIPC_NOT_LISTENING, OROIPC_REFUSED,
@@ -1103,12 +1147,31 @@ OROIPC_API oroipc_status oroipc_client_unlisten(oroipc_client *client, uint64_t 
 OROIPC_API oroipc_status oroipc_client_emit(
     oroipc_client *client, const char *name, const oroipc_value *value, oroipc_bytes *payload);
 
-/* The link is over; oroipc_client_state(client) says why. On the client's thread. */
+/* The client is closed; oroipc_client_state(client) says why. On the client's thread. */
 typedef void (*oroipc_ending)(oroipc_client *client, void *context);
 
-/* Calls `ending` once when the link is over; soon when it is already. A later call replaces an earlier one, NULL
- * takes it back. Any thread. */
+/* Calls `ending` once when the link is over and the client does not come back; soon when that is so already. A later
+ * call replaces an earlier one, NULL takes it back. Any thread. */
 OROIPC_API oroipc_status oroipc_client_on_end(oroipc_client *client, oroipc_ending ending, void *context);
+
+/* Whether a client has a link. */
+enum {
+    OROIPC_CLIENT_CONNECTED = 0,
+    /* The link has ended, or the host drains, and the client is connecting again. */
+    OROIPC_CLIENT_RECONNECTING = 1,
+    /* It is over: the client was closed, or does not come back. */
+    OROIPC_CLIENT_CLOSED = 2
+};
+
+/* The client's state is OROIPC_CLIENT_… now; `reason` says why for people, and is "" while it is connected. On the
+ * client's thread. */
+typedef void (*oroipc_state_change)(oroipc_client *client, int32_t state, const char *reason, void *context);
+
+/* Calls `change` with the state now, and with each that comes, in order. A later call replaces an earlier one, NULL
+ * takes it back. `destroy(context)`, which may be NULL, is called once when nobody needs it any more, also when this
+ * fails. Any thread. */
+OROIPC_API oroipc_status oroipc_client_on_state(
+    oroipc_client *client, oroipc_state_change change, void *context, oroipc_done destroy);
 
 /* For a client with OROIPC_DELIVER_TURN in a foreign event loop: poll this for reading, and call oroipc_client_turn
  * when it is readable. It stays the library's. -1 for other clients. Any thread. */

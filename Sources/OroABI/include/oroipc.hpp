@@ -325,6 +325,8 @@ public:
     std::optional<std::string_view> error_name() const { return detail::text(oroipc_result_error_name(result_)); }
     std::optional<std::string_view> error_message() const { return detail::text(oroipc_result_error_message(result_)); }
     std::optional<std::string_view> error_code() const { return detail::text(oroipc_result_error_code(result_)); }
+    /// How far a call came that has no answer: OROIPC_DELIVERY_….
+    int32_t delivery() const { return oroipc_result_delivery(result_); }
     std::string_view bytes() const {
         return {static_cast<const char *>(oroipc_result_bytes(result_)), oroipc_result_bytes_size(result_)};
     }
@@ -408,6 +410,8 @@ public:
     }
     Call &payload(const Bytes &bytes) { return call_.payload = bytes.get(), *this; }
     Call &timeout(uint32_t milliseconds) { return call_.timeout_ms = milliseconds, *this; }
+    /// The handler may run more than once without harm.
+    Call &idempotent() { return call_.idempotent = 1, *this; }
     Call &header(const char *name, const char *value) { return headers_.push_back({name, value}), *this; }
     /// For asynchronous calls.
     Call &body(const Body &body) { return call_.body = body.get(), *this; }
@@ -652,6 +656,19 @@ public:
         return token;
     }
     void unlisten(uint64_t token) { Error::check(oroipc_client_unlisten(client_.get(), token)); }
+
+    /// Calls `then` on the client's thread with the state now, OROIPC_CLIENT_…, and with each that comes, and with the
+    /// reason, which is "" while the client is connected. In place of an earlier one.
+    void on_state(std::function<void(int32_t, const char *)> then) {
+        using Function = std::function<void(int32_t, const char *)>;
+        Error::check(oroipc_client_on_state(
+            client_.get(),
+            [](oroipc_client *, int32_t state, const char *reason, void *context) noexcept {
+                detail::shielded(
+                    "the function of a state", [&] { (*static_cast<Function *>(context))(state, reason); });
+            },
+            detail::given(std::move(then)), detail::destroy<Function>));
+    }
 
     /// A conversation with the host, which takes it by Host::accept_ports().
     Port open_port(const std::string &name) { return made(oroipc_client_open_port, detail::whole(name)); }

@@ -27,6 +27,8 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
     case goodbye
     /// The sender may be sent this many more chunks of a stream (in the place of the deadline).
     case credit
+    /// The host takes no requests any more, and finishes those it has.
+    case drain
 
     /// The kind with this byte on the wire, or `nil` when there is none.
     @inlinable
@@ -44,6 +46,7 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
         case 10: self = .name
         case 11: self = .goodbye
         case 12: self = .credit
+        case 13: self = .drain
         default: return nil
         }
     }
@@ -64,6 +67,7 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
         case .name: 10
         case .goodbye: 11
         case .credit: 12
+        case .drain: 13
         }
     }
 }

@@ -3,15 +3,14 @@
 extension Unmanaged {
     /// Calls `body` with the object, without counting a reference. Somebody else must keep it alive meanwhile.
     @inline(__always)
-    func borrowed<E: Error>(_ body: (Instance) throws(E) -> Void) throws(E) {
-        let failure: E? = unsafe _withUnsafeGuaranteedRef { object in
+    func borrowed<R, E: Error>(_ body: (Instance) throws(E) -> R) throws(E) -> R {
+        let outcome: Swift.Result<R, E> = unsafe _withUnsafeGuaranteedRef { object in
             do throws(E) {
-                try body(object)
-                return nil
+                return .success(try body(object))
             } catch {
-                return error
+                return .failure(error)
             }
         }
-        if let failure { throw failure }
+        return try outcome.get()
     }
 }

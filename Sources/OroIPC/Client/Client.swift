@@ -19,7 +19,10 @@ import OroLink
 /// `InvalidStateError` where the error is an ``IPCError``), and the parent's link goes on as if nobody had forked; the
 /// child makes a client of its own.
 public final class Client: Sendable {
-    let core: ClientCore
+    let connection: ClientConnection
+
+    /// What the present link has.
+    var core: ClientCore { connection.core }
 
     /// Connects to the host of this name, and suspends the task until it is there. Throws `notListening`, `refused`,
     /// `handshakeTimeout`, …; `cancelled` when the task is.
@@ -28,7 +31,7 @@ public final class Client: Sendable {
     public static func connect(
         _ name: String, options: ClientOptions = ClientOptions()
     ) async throws(LinkError) -> Client {
-        try await connected(try handshake(name, options), options)
+        try await connected(try handshake(name, options), options, name)
     }
 
     /// The same for code that is not in a task: blocks the calling thread until the host answers, at most
@@ -38,7 +41,7 @@ public final class Client: Sendable {
     ) throws(LinkError) -> Client {
         let handshake = try handshake(name, options)
         try LocalHosts.checkThread(name, SocketFolder(options.folder))
-        return try Client(try handshake.finish(), options)
+        return try Client(try handshake.finish(), options, name)
     }
 
     /// Connects over a descriptor that ``Host/makePeer()`` made, and takes it over: in a child process of the host.
@@ -51,7 +54,7 @@ public final class Client: Sendable {
     public static func connect(
         descriptor: Int32, options: ClientOptions = ClientOptions()
     ) async throws(LinkError) -> Client {
-        try await connected(try handshake(descriptor: descriptor, options), options)
+        try await connected(try handshake(descriptor: descriptor, options), options, nil)
     }
 
     /// A handshake with the host of this name that has not begun.
@@ -76,37 +79,33 @@ public final class Client: Sendable {
     }
 
     private static func connected(
-        _ handshake: ClientHandshake, _ options: ClientOptions
+        _ handshake: ClientHandshake, _ options: ClientOptions, _ name: String?
     ) async throws(LinkError) -> Client {
         // What cannot be is said at once.
         try handshake.begin()
-        return try Client(try await ClientReactor.shared(options).finish(handshake), options)
+        return try Client(try await ClientReactor.shared(options).finish(handshake), options, name)
     }
 
-    convenience init(_ link: Link, _ options: ClientOptions) throws(LinkError) {
-        self.init(try ClientCore(link, options))
+    /// `name`: of the host, to which it comes back; `nil`: nothing leads there again.
+    convenience init(_ link: Link, _ options: ClientOptions, _ name: String? = nil) throws(LinkError) {
+        self.init(try ClientCore(link, options, EventDispatcher()), name)
     }
 
-    private init(_ core: ClientCore) {
-        self.core = core
-        core.ports.withLock { core.ports.keeper = self }
-        // Descriptors that come are looked at also while nobody waits.
-        if core.options.allowsDescriptors { core.attach() }
+    private init(_ core: ClientCore, _ name: String?) {
+        connection = ClientConnection(core, name: name)
+        connection.setOwner(self)
     }
 
     deinit { close() }
 
-    /// Ends the link: everything that waits gets a `NetworkError`. May be called again.
-    public func close() {
-        core.fail(.closed)
-        core.detach()
-    }
+    /// Ends the link, for good: everything that waits gets a `NetworkError`. May be called again.
+    public func close() { connection.close(.closed) }
 
     /// Who the host is, as the kernel says.
     public var host: PeerIdentity { core.link.peer }
 
-    /// Why the link is over; `nil` while it is not.
-    public var ending: LinkError? { core.link.ending }
+    /// Why there is no link; `nil` while there is one. See also ``state``.
+    public var ending: LinkError? { connection.ending }
 
     /// Runs tasks on the thread that receives for this client when nobody else does: what a result resumes there goes
     /// on without another thread or a wake-up.
@@ -123,18 +122,26 @@ public final class Client: Sendable {
 
     /// What it has seen so far; nothing in a forked child.
     public var statistics: ClientStatistics {
+        let core = core
         if core.link.isForeign { return ClientStatistics() }
         let blocks = core.link.arena.figures
+        let past = connection.past
         return ClientStatistics(
-            lateResults: core.late.load(ordering: .relaxed), pending: core.pending.withLock { $0.count },
-            copiedBytes: core.copiedBytes, bytesOnLoan: blocks.bytesOut, loans: blocks.loansOut,
+            lateResults: past.lateResults + core.late.load(ordering: .relaxed),
+            pending: core.pending.withLock { $0.count }, copiedBytes: past.copiedBytes + core.copiedBytes,
+            bytesOnLoan: blocks.bytesOut, loans: blocks.loansOut,
             blockMemory: blocks.memoryBytes, receivedBytes: core.link.account.bytes,
             directLinks: core.directs.count.load(ordering: .relaxed),
-            directMessages: core.directs.sent.now)
+            directMessages: past.directMessages + core.directs.sent.now)
     }
 
-    /// Returns once commands can be sent: at once, as a client is connected. Throws why the link is over, when it is.
+    /// Returns once commands can be sent: at once while the client is connected; else when it is again, after
+    /// ``ReconnectPolicy/callsWait`` at most. Throws why there is no link.
     public func ready() async throws(IPCError) {
+        if ending == nil { return }
+        if case .closed(let why) = state { throw IPCError(why) }
+        let wait = connection.options.reconnect?.callsWait ?? .zero
+        guard await connection.wait(until: oro_now() + wait.nanoseconds) else { throw connection.noLink }
         if let ending { throw IPCError(ending) }
     }
 
@@ -162,6 +169,7 @@ public final class Client: Sendable {
     public func loan(_ count: Int, waitingAtMost wait: Duration = .milliseconds(TIMEOUT)) async throws(LinkError)
         -> Loan
     {
+        let core = core
         if core.link.isForeign { throw .forked }
         let arena = core.link.arena
         return Loan(try await arena.whenFree(until: .now + wait) { () throws(LinkError) in try arena.take(count) })
@@ -175,7 +183,7 @@ public final class Client: Sendable {
     public func sendSync(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil
     ) -> Result {
-        core.callSync(command, value, bytes, options)
+        callSync(command, value, bytes, options)
     }
 
     /// Sends a command that gets no result. Waits for room in a thread of its own; in a task the rest is sent in the
@@ -183,7 +191,9 @@ public final class Client: Sendable {
     public func post(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(LinkError) {
-        try core.post(command, value, bytes, headers: headers)
+        try connection.withCore { (core) throws(LinkError) in
+            try core.post(command, value, bytes, headers: headers)
+        }
     }
 
     /// Sends many commands without results, several times faster than one by one: they reach the host in groups, the
@@ -195,7 +205,8 @@ public final class Client: Sendable {
     /// }
     /// ```
     public func batch<R>(_ body: (inout Batch) throws(LinkError) -> R) throws(LinkError) -> R {
-        try core.batch { (ring) throws(LinkError) in
+        let core = core
+        return try core.batch { (ring) throws(LinkError) in
             var batch = Batch(core, ring)
             return try body(&batch)
         }
@@ -247,21 +258,21 @@ public final class Client: Sendable {
     public func send(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil
     ) async -> Result {
-        await core.call(command, value, bytes, options, verb: .send)
+        await call(command, value, bytes, options, verb: .send)
     }
 
     /// Asks for a result. Cancelling the task ends the wait with an `AbortError` and cancels the host's handler.
     public func request(
         _ command: String, _ value: Value? = nil, options: CallOptions? = nil
     ) async -> Result {
-        await core.call(command, value, nil, options, verb: .request)
+        await call(command, value, nil, options, verb: .request)
     }
 
     /// Sends bytes along with a command.
     public func write(
         _ command: String, _ value: Value? = nil, _ bytes: Bytes, options: CallOptions? = nil
     ) async -> Result {
-        await core.call(command, value, bytes, options, verb: .write)
+        await call(command, value, bytes, options, verb: .write)
     }
 
     // MARK: Streams

@@ -22,23 +22,29 @@ import Synchronization
     let options: ClientOptions
     let start: UInt64
     let role = RoleLock()
-    let pending = Locked(PendingTable())
+    let pending: Locked<PendingTable>
     /// The ports of this client, and how they reach the host.
     let ports: PortHome
     /// Its links with other clients of the host.
     let directs = DirectLinks()
     let portRoute = ClientPortRoute()
-    let nextSeq = Atomic<UInt64>(1)
+    let nextSeq: Atomic<UInt64>
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)
+    /// Number of the link among those of the client.
+    let linkNumber: UInt8
     /// The seq of the call by `send` that polls for its result, and is not in the table of those that wait; 0: there is
     /// none.
     let pollingSeq = Atomic<UInt64>(0)
     let late = Atomic<Int>(0)
     /// Threads that tell everything that waits of the link's end.
     let failing = Atomic<Int>(0)
-    /// Called once when the link is over.
-    let atEnd = Locked<(@Sendable () -> Void)?>(nil)
+    /// Called once when the link is over, and all that waited has been told.
+    private let atEnd = Locked<(@Sendable (LinkError) -> Void)?>(nil)
+    /// The host takes no requests any more, and finishes those it has.
+    let isDraining = Atomic<Bool>(false)
+    /// Told when it begins to.
+    let atDrain = Locked<(@Sendable () -> Void)?>(nil)
     /// Results of calls that may use an earlier one.
     let cache: Locked<ResultCache>
     /// What the host said it is, once it was asked.
@@ -54,6 +60,9 @@ import Synchronization
         var spare: FrameStorage
         /// Payloads copied out of rings.
         let copied = CopyCount()
+        /// What ended the link behind the last result, and that there is such.
+        var ending: LinkError?
+        var hasEnded = false
         /// A reserved place in the table, for calls that poll for their results; 0: there is none.
         var reserved: UInt64 = 0
         /// A message of a port that comes in several frames.
@@ -82,7 +91,7 @@ import Synchronization
     let suspended = Atomic<Int>(0)
 
     /// Who hears what the host tells without being asked.
-    let events = EventDispatcher()
+    let events: EventDispatcher
     /// The host knows that somebody listens.
     let listening = Locked(false)
 
@@ -113,9 +122,16 @@ import Synchronization
         init(_ account: ByteAccount) { spare = FrameStorage(account) }
     }
 
-    init(_ link: Link, _ options: ClientOptions) throws(LinkError) {
+    /// `before`: the client's last one, whose numbers it goes on with.
+    init(
+        _ link: Link, _ options: ClientOptions, _ events: EventDispatcher, after before: ClientCore? = nil
+    ) throws(LinkError) {
         self.link = link
         self.options = options
+        self.events = events
+        linkNumber = (before?.linkNumber ?? 0) &+ 1
+        pending = Locked(PendingTable(link: linkNumber))
+        nextSeq = Atomic(before?.nextSeq.load(ordering: .relaxed) ?? 1)
         // First: an error before everything is set frees nothing that is in memory of its own.
         kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
         start = link.start
@@ -147,6 +163,15 @@ import Synchronization
         unsafe rings.deinitialize(count: Int(ORO_RINGS_MAX))
         unsafe rings.deallocate()
     }
+
+    /// Calls `action` once, on whatever thread, when the link is over; at once when it is.
+    func onEnd(_ action: @escaping @Sendable (LinkError) -> Void) {
+        atEnd.withLock { $0 = action }
+        // Over meanwhile: whoever ended it may have looked before.
+        if link.isOver { ended() }
+    }
+
+    func ended() { atEnd.withLock { $0.take() }?(link.ending ?? .closed) }
 
     var elapsedMilliseconds: UInt64 { (oro_now() - start) / 1_000_000 }
 }

@@ -6,6 +6,8 @@ import OroLink
 /// A client that is connecting, driven by a foreign event loop. Any thread.
 package final class ConnectingClient: Sendable {
     private let options: ClientOptions
+    /// Of the host; `nil` over a descriptor.
+    private let name: String?
     private let state: Locked<State>
 
     private enum State {
@@ -18,16 +20,17 @@ package final class ConnectingClient: Sendable {
     /// With the host of this name. Throws at once what is known at once: that nobody listens, or that the options
     /// cannot be.
     package convenience init(_ name: String, options: ClientOptions) throws(LinkError) {
-        try self.init(try Client.handshake(name, options), options)
+        try self.init(try Client.handshake(name, options), options, name)
     }
 
     /// With the host at the other end of `descriptor`, which it takes over, also when this throws.
     package convenience init(descriptor: Int32, options: ClientOptions) throws(LinkError) {
-        try self.init(try Client.handshake(descriptor: descriptor, options), options)
+        try self.init(try Client.handshake(descriptor: descriptor, options), options, nil)
     }
 
-    private init(_ handshake: ClientHandshake, _ options: ClientOptions) throws(LinkError) {
+    private init(_ handshake: ClientHandshake, _ options: ClientOptions, _ name: String?) throws(LinkError) {
         self.options = options
+        self.name = name
         try handshake.begin()
         state = Locked(.connecting(handshake))
     }
@@ -54,7 +57,7 @@ package final class ConnectingClient: Sendable {
                         return (nil, handshake.nextStep > now ? handshake.nextStep - now : 0)
                     }
                     state = .done
-                    return (try Client(link, options), 0)
+                    return (try Client(link, options, name), 0)
                 } catch {
                     // In a forked child everything stays as the parent has it.
                     if error != .forked { state = .failed(error) }

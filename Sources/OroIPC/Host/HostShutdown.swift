@@ -21,7 +21,9 @@ struct HostShutdown {
 extension Host {
     /// Shuts down in order, and returns when the host has stopped.
     ///
-    /// 1. At once: its name is free, new clients are refused, new requests get a `NetworkError`.
+    /// 1. At once: its name is free, new clients are refused, new requests get a `NetworkError` whose
+    ///    ``IPCError/delivery`` is ``IPCError/Delivery/refused``; commands without a result are still taken. Clients
+    ///    that come back (``ReconnectPolicy``) are told, and go to the host that takes the name next.
     /// 2. What handlers are at work on is finished, streams included, and reaches its client; for `deadline` at most.
     /// 3. Each client that nothing is at work for any more is told: its link ends with `LinkError.goodbye`, which says
     ///    `reason`, and what still waits there fails with that.
@@ -69,7 +71,8 @@ extension HostCore {
             }
             stopListening()
             acceptor.dropAll()
-            router.refuseAll(.network("the host is shutting down"))
+            router.refuseAll(IPCError.network("the host is shutting down").delivered(.refused))
+            for host in links.values { host.sayDrain() }
             shutdown = HostShutdown(reason: reason, deadline: now + nanoseconds, nextLook: now, waiting: [done])
             goOnShuttingDown(now)
         }

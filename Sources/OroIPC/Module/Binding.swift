@@ -138,10 +138,10 @@ public struct Binding: Sendable {
         let verb = context.verbs[path] ?? context.default
         let result: Result =
             switch verb {
-            case .send: await client.core.call(path, value, bytes, context.options, verb: .send)
-            case .request: await client.core.call(path, value, bytes, context.options, verb: .request)
-            case .write: await client.core.call(path, value, bytes, context.options, verb: .write)
-            case .sendSync: client.core.callSync(path, value, bytes, context.options)
+            case .send: await client.call(path, value, bytes, context.options, verb: .send)
+            case .request: await client.call(path, value, bytes, context.options, verb: .request)
+            case .write: await client.call(path, value, bytes, context.options, verb: .write)
+            case .sendSync: client.callSync(path, value, bytes, context.options)
             }
         if let error = result.err { throw error }
         return result

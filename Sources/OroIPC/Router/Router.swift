@@ -141,11 +141,12 @@ public final class Router: Sendable {
         return result
     }
 
-    /// What answers `name`, with everything around it; `nil`: nobody.
-    func route(_ name: String) -> Route? {
+    /// What answers `name`, with everything around it; `nil`: nobody. With `isPost` although every request is refused:
+    /// nobody would hear of that.
+    func route(_ name: String, isPost: Bool = false) -> Route? {
         let key = name.lowercased()
         return tables.withLock { tables in
-            if let refusal = tables.refusal { return refusal }
+            if !isPost, let refusal = tables.refusal { return refusal }
             guard let route = tables.builtIn[key] ?? tables.open[key] else { return nil }
             if tables.listeners.isEmpty && tables.middleware.isEmpty { return route }
             if let known = tables.surrounded[key] { return known }

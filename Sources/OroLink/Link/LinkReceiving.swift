@@ -55,6 +55,11 @@ extension Link {
         return total
     }
 
+    /// Says how far every ring was read, exactly; with the receiver's role.
+    package func publishReads() {
+        for ring in 0..<(unsafe receiving.pointee.inCount) { unsafe oro_reader_publish(&ins[ring].reader) }
+    }
+
     /// How often to drain at most `limit` messages of each ring until all is read that the rings can hold at one time.
     package func roundsToEmpty(limit: Int) -> Int {
         var most: UInt64 = 0

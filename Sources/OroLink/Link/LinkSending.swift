@@ -209,6 +209,27 @@ extension Link {
         return true
     }
 
+    /// Calls `body` with each whole message of this ring that the peer has not read, or was never written, oldest
+    /// first: its bytes, as far as they lie together, at most one record. Of a long one of which a part was read
+    /// nothing is said. For a link that is over, whose peer has said how far it has read; the caller owns the ring.
+    package func forEachUnread(_ ring: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
+        var from: UInt64 = 0
+        var record = unsafe oro_written()
+        while unsafe oro_writer_unread(&outs[ring].writer, &from, &record) {
+            // A first record has the message's length before its bytes.
+            let prefix = unsafe record.part == 1 ? 8 : 0
+            guard unsafe record.part < 2, unsafe Int(record.length) >= prefix, let payload = unsafe record.payload
+            else {
+                continue
+            }
+            unsafe body(UnsafeRawBufferPointer(start: payload + prefix, count: Int(record.length) - prefix))
+        }
+        for message in unsafe outs[ring].waiting {
+            guard let message, message.sent == 0 else { continue }
+            unsafe body(UnsafeRawBufferPointer(message.bytes))
+        }
+    }
+
     /// Puts a message behind those that wait for room. ``pump(_:)`` writes them as room comes.
     package func enqueue(_ ring: Int, _ message: WaitingMessage) {
         unsafe outs[ring].waiting.append(message)

@@ -24,9 +24,9 @@ import Testing
 
     @Test("every kind has its own byte and comes back from it")
     func kinds() {
-        #expect(FrameKind.allCases.map(\.byte) == Array(1...12))
+        #expect(FrameKind.allCases.map(\.byte) == Array(1...13))
         for byte in UInt8.min...UInt8.max {
-            #expect(FrameKind(byte: byte)?.byte == ((1...12).contains(byte) ? byte : nil))
+            #expect(FrameKind(byte: byte)?.byte == ((1...13).contains(byte) ? byte : nil))
         }
     }
 

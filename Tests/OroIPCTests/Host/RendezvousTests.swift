@@ -30,6 +30,8 @@ struct RendezvousTests {
     private func connect(_ name: String = "h") throws(LinkError) -> Client {
         var options = ClientOptions()
         options.folder = folder.path
+        // These are about one link.
+        options.reconnect = nil
         return try Client.connect(name, options: options)
     }
 

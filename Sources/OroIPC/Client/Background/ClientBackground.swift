@@ -21,8 +21,9 @@ extension ClientCore {
         }
     }
 
-    /// The same with a reactor that a foreign event loop turns. Before the first asynchronous call.
-    func attach(turned reactor: ClientReactor) {
+    /// The same with this reactor, unless there is one: one that a foreign event loop turns, or that of the client's
+    /// last link. Before the first asynchronous call.
+    func attach(to reactor: ClientReactor) {
         background.withLock { background in if background == nil { attach(reactor, &background) } }
     }
 

@@ -41,6 +41,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     private var nextKey: UInt64 = 1
     /// Clients that are connecting, by key.
     private var connecting: [UInt64: Connecting] = [:]
+    /// What is to run, and when.
+    private var timers: [(time: UInt64, job: @Sendable () -> Void)] = []
     /// Those that may have deadlines; the others are not looked at for them.
     private let withDeadlines = Locked<[ObjectIdentifier: Timed]>([:])
 
@@ -181,7 +183,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     // Sendable: as the reactor.
     private final class Connecting: @unchecked Sendable {
         let handshake: ClientHandshake
-        private var done: CheckedContinuation<Swift.Result<Link, LinkError>, Never>?
+        private var done: (@Sendable (Swift.Result<Link, LinkError>) -> Void)?
         var key: UInt64 = 0
         /// The descriptor that is watched; -1: none.
         var watched: Int32 = -1
@@ -190,9 +192,9 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
 
         init(_ handshake: ClientHandshake) { self.handshake = handshake }
 
-        func set(_ continuation: CheckedContinuation<Swift.Result<Link, LinkError>, Never>) { done = continuation }
+        func set(_ done: @escaping @Sendable (Swift.Result<Link, LinkError>) -> Void) { self.done = done }
 
-        func end(_ outcome: Swift.Result<Link, LinkError>) { done.take()?.resume(returning: outcome) }
+        func end(_ outcome: Swift.Result<Link, LinkError>) { done.take()?(outcome) }
     }
 
     /// The link that comes of `handshake`. Throws `cancelled` when the task is.
@@ -201,7 +203,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isTaken = reactor.submit { [self] in
-                    connecting.set(continuation)
+                    connecting.set { continuation.resume(returning: $0) }
                     begin(connecting)
                 }
                 if !isTaken { continuation.resume(returning: .failure(.closed)) }
@@ -210,6 +212,21 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
             reactor.submit { [self] in giveUp(connecting) }
         }
         return try outcome.get()
+    }
+
+    /// Calls `done` with the link that comes of `handshake`, on the reactor's thread.
+    func connect(_ handshake: ClientHandshake, _ done: @escaping @Sendable (Swift.Result<Link, LinkError>) -> Void) {
+        let connecting = Connecting(handshake)
+        let isTaken = reactor.submit { [self] in
+            connecting.set(done)
+            begin(connecting)
+        }
+        if !isTaken { done(.failure(.closed)) }
+    }
+
+    /// Runs `job` on the reactor's thread at this time (`oro_now`), or soon after.
+    func run(at time: UInt64, _ job: @escaping @Sendable () -> Void) {
+        reactor.submit { [self] in timers.append((time, job)) }
     }
 
     private func begin(_ connecting: Connecting) {
@@ -357,7 +374,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     func reactorNextDeadline() -> UInt64 {
-        let first = connecting.values.reduce(UInt64.max) { min($0, $1.handshake.nextStep) }
+        var first = connecting.values.reduce(UInt64.max) { min($0, $1.handshake.nextStep) }
+        for timer in timers { first = min(first, timer.time) }
         return withDeadlines.withLock { timed in
             var next = first
             for (id, entry) in timed {
@@ -385,5 +403,9 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     func reactorTicks(_ now: UInt64) {
         for entry in withDeadlines.withLock({ Array($0.values) }) { entry.client?.expire() }
         for new in connecting.values where new.handshake.nextStep <= now { step(new) }
+        let due = timers.filter { $0.time <= now }
+        if due.isEmpty { return }
+        timers.removeAll { $0.time <= now }
+        for timer in due { timer.job() }
     }
 }

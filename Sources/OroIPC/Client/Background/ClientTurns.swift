@@ -10,7 +10,7 @@ extension Client {
     /// From now on asynchronous calls are served by ``turn()``, not by a thread of the library's. Before the first of
     /// them.
     package func beTurned() throws(LinkError) {
-        core.attach(turned: try ClientReactor.turned(core.options))
+        core.attach(to: try ClientReactor.turned(core.options))
     }
 
     /// Readable when ``turn()`` has something to do. -1 when nobody serves asynchronous calls.
@@ -33,18 +33,9 @@ extension Client {
         core.background.withLock { $0 }?.submit(job)
     }
 
-    /// Calls `action` once, on whatever thread, when the link is over; at once when it is. It only hands on.
-    package func onEnd(_ action: @escaping @Sendable () -> Void) {
-        if core.link.isForeign { return }
-        core.attach()
-        core.atEnd.withLock { $0 = action }
-        // Over meanwhile: whoever ended it may have looked before.
-        if core.link.isOver { core.atEnd.withLock { $0.take() }?() }
-    }
-
     /// Calls listeners of ``events`` by way of `run`, which runs what it is given once, soon, one at a time.
     package func callListeners(by run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) {
-        core.events.setScheduler(run)
+        connection.events.setScheduler(run)
     }
 
     /// Nobody turns it any more. Closed, and no thread in ``turn()``.

@@ -49,23 +49,32 @@ extension Client {
     /// Sends a command; `completion` gets its result exactly once, on whatever thread has it, maybe before this
     /// returns. It must be short and must not call this client: it hands the result on.
     ///
-    /// `body`: what follows the command in chunks. Answers the ticket for ``abandon(_:_:)``; 0 when the command could
+    /// `body`: what follows the command in chunks. Without `mayRepeat` it is never sent again, and `bytes` need not
+    /// outlive this call. Answers the ticket for ``abandon(_:_:)``; 0 when the command could
     /// not be sent.
     package func call(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil,
-        body: PushedBody? = nil, completion: @escaping @Sendable (Result) -> Void
+        body: PushedBody? = nil, mayRepeat: Bool = true, completion: @escaping @Sendable (Result) -> Void
     ) -> UInt64 {
-        do throws(IPCError) {
-            return try core.call(
-                command, value, bytes, options, encoded: encoded, body: body, completion: completion)
-        } catch {
-            completion(Result(err: error, source: command))
-            return 0
+        guard mayRepeat, body == nil, comesBack else {
+            do throws(IPCError) {
+                return try core.call(
+                    command, value, bytes, options, encoded: encoded, body: body, completion: completion)
+            } catch {
+                completion(Result(err: error, source: command))
+                return 0
+            }
         }
+        return RepeatedCall(self, command, value, bytes, options, encoded, completion).begin()
     }
+
+    /// It connects again when its link ends.
+    package var comesBack: Bool { connection.comesBack }
 
     /// Nobody wants the result, or the chunks, of this request any more. False: it is over already.
     package func abandon(_ ticket: UInt64, _ error: IPCError) -> Bool {
+        if connection.giveUp(ticket, error) { return true }
+        let core = core
         guard core.pending.withLock({ $0.isTaken(ticket) }) else { return false }
         core.giveUp(ticket, error)
         return true
@@ -103,7 +112,7 @@ extension ClientCore {
         }
         watch()
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
-        if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
+        if link.isOver { complete(ticket, seq: nil, .error(lost(ticket))) }
         return ticket
     }
 }

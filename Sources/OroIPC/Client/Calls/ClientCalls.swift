@@ -73,8 +73,19 @@ extension ClientCore {
             if let error = refusal(command, options) { return Result(err: error, source: command) }
             return try callInFull(command, value, bytes, options, encoded: encoded)
         } catch {
-            return Result(err: IPCError(error), source: command)
+            return Result(err: notSent(error), source: command)
         }
+    }
+
+    /// The error of a request that was not sent because of this one. Whoever finds the host gone by sending sees to it
+    /// that the link ends, unless somebody reads there, who finds it too.
+    @inline(never)
+    func notSent(_ why: LinkError) -> IPCError {
+        if case .peerGone = why, !link.isOver, takeRole() {
+            failAfterReading(why)
+            giveUpRole()
+        }
+        return IPCError(why, .notSent)
     }
 
     /// Without value and options, on a ring of the calling thread's own, a command sent before. `nil`: not that case.
@@ -105,7 +116,7 @@ extension ClientCore {
         }
         guard case .sent = outcome else { return nil }
         unsafe rings[ring].copied.note(payload)
-        return try await_(ring, ticket, command)
+        return await_(ring, ticket, command)
     }
 
     /// The same with a payload in a block. `nil`: not that case.
@@ -118,15 +129,20 @@ extension ClientCore {
         let ticket = unsafe UInt64(rings[ring].generation) << 32 | UInt64(ring)
         let header = FrameHeader(kind: .request, route: number, ticket: ticket, seq: seq)
         unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
-        return try writeLent(header, placed, ring: ring) ? try await_(ring, ticket, command) : nil
+        return try writeLent(header, placed, ring: ring) ? await_(ring, ticket, command) : nil
     }
 
     /// Waits, as a thread with a ring of its own.
     @inline(__always)
-    func await_(_ ring: Int, _ ticket: UInt64, _ command: String) throws(LinkError) -> Result {
+    func await_(_ ring: Int, _ ticket: UInt64, _ command: String) -> Result {
         if takeRole() {
             while true {
-                let (count, gotMine) = unsafe try receiveOrFail(&rings[ring].spare, mine: ticket)
+                let (count, gotMine): (Int, Bool)
+                do throws(LinkError) {
+                    (count, gotMine) = unsafe try receive(&rings[ring].spare, mine: ticket)
+                } catch {
+                    return lost(error, ring, ticket, command)
+                }
                 if gotMine {
                     unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
                     unsafe receiving.pointee.patience.arrived()
@@ -150,17 +166,15 @@ extension ClientCore {
         return waitSlowly(waiter, ticket, nil, nil, command, verb: .sendSync, ring: ring)
     }
 
-    @inline(__always)
-    func receiveOrFail(
-        _ spare: inout FrameStorage, mine: UInt64
-    ) throws(LinkError) -> (count: Int, gotMine: Bool) {
-        do throws(LinkError) {
-            return try receive(&spare, mine: mine)
-        } catch {
-            failAfterReading(error)
-            _ = role.release()
-            throw error
-        }
+    /// The link has ended while the holder of the role polled for its result.
+    @inline(never)
+    private func lost(_ why: LinkError, _ ring: Int, _ ticket: UInt64, _ command: String) -> Result {
+        failAfterReading(why)
+        _ = role.release()
+        let waiter = unsafe rings[ring].waiter
+        defer { link.doneWithRing(ring) }
+        // What came before the end is looked for there.
+        return waitSlowly(waiter, ticket, nil, nil, command, verb: .sendSync, ring: ring)
     }
 
     /// A place in the table of pending requests.
@@ -203,6 +217,7 @@ extension ClientCore {
     func callInFull(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
     ) throws(LinkError) -> Result {
+        if link.isOver { throw link.ending ?? .closed }
         let deadline = deadline(options)
         if let seq = options?.seq, isInFlight(seq) {
             return Result(err: .inFlight(seq), source: command)
@@ -266,10 +281,13 @@ extension ClientCore {
         var isLastLook = false
         while true {
             if let outcome = outcome() {
-                if case .error(let error) = outcome, error.kind == .abort { sendAbort(ticket, error) }
-                return Result(outcome, command, link: link.id)
+                guard case .error(var error) = outcome else { return Result(outcome, command, link: link.id) }
+                if error.kind == .abort { sendAbort(ticket, error) }
+                // Whoever told it does not own the ring that the request may still be in.
+                if error.delivery == .unknown { error.delivery = delivery(ticket) }
+                return Result(err: error, source: command)
             }
-            if link.isOver { return giveUp(IPCError(link.ending ?? .closed)) }
+            if link.isOver { return giveUp(IPCError(link.ending ?? .closed, delivery(ticket))) }
             var left = UInt64.max
             if let deadline {
                 let now = elapsedMilliseconds

@@ -12,7 +12,7 @@ extension Client {
     ///
     /// While somebody listens a background thread watches the link: events come also when no request waits. It sleeps
     /// while nothing comes.
-    public var events: EventTarget { EventTarget(core.events, owner: self) }
+    public var events: EventTarget { EventTarget(connection.events, owner: self) }
 
     /// Dispatches an event in this process, to ``events`` or `target`, as the module's `emit` does.
     ///
@@ -21,7 +21,7 @@ extension Client {
     /// was dispatched.
     @discardableResult
     public func emit(_ name: String, _ value: Value? = nil, target: EventTarget? = nil) -> Bool {
-        EmittedValue.dispatch(name, value, to: target ?? events, core.options.logger)
+        EmittedValue.dispatch(name, value, to: target ?? events, connection.options.logger)
     }
 }
 

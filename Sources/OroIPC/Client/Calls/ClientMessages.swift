@@ -59,7 +59,7 @@ extension Client {
     public func sendSync(_ message: Message, options: CallOptions? = nil) -> Result {
         do throws(IPCError) {
             let outgoing = try message.outgoing()
-            return core.callSync(
+            return callSync(
                 outgoing.command, outgoing.value, outgoing.bytes, outgoing.options(options), encoded: outgoing.encoded)
         } catch {
             return Result(err: error, source: message.name)
@@ -129,7 +129,7 @@ extension Client {
     private func call(_ message: Message, _ options: CallOptions?, verb: CallVerb) async -> Result {
         do throws(IPCError) {
             let outgoing = try message.outgoing()
-            return await core.call(
+            return await call(
                 outgoing.command, outgoing.value, outgoing.bytes, outgoing.options(options), verb: verb,
                 encoded: outgoing.encoded)
         } catch {

@@ -22,7 +22,17 @@ extension ClientCore {
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: CallVerb,
         encoded: EncodedValue?
     ) async -> Result {
-        switch callPolling(command, value, bytes, options, encoded, verb) {
+        await goOn(
+            callPolling(command, value, bytes, options, encoded, verb), command, value, bytes, options, verb: verb,
+            encoded: encoded)
+    }
+
+    /// The rest of a call that has polled.
+    func goOn(
+        _ polled: Polled, _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, verb: CallVerb,
+        encoded: EncodedValue?
+    ) async -> Result {
+        switch polled {
         case .done(let result): return result
         case .waits(let ticket): return await wait(ticket, nil, command, verb)
         case .notNow: break
@@ -31,7 +41,7 @@ extension ClientCore {
         do throws(LinkError) {
             payload = try await placed(bytes, options)
         } catch {
-            return Result(err: IPCError(error), source: command)
+            return Result(err: notSent(error), source: command)
         }
         let ticket: UInt64
         do throws(IPCError) {
@@ -73,7 +83,7 @@ extension ClientCore {
             }
         } catch {
             pending.withLock { $0.free(ticket) }
-            throw IPCError(error)
+            throw notSent(error)
         }
         if deadline != nil { background.withLock { $0 }?.noteDeadline(self) }
         return ticket
@@ -86,7 +96,7 @@ extension ClientCore {
     ) async -> Result {
         if let outcome = pollBriefly(ticket) { return Result(outcome.of(verb), command, link: link.id) }
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
-        if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
+        if link.isOver { complete(ticket, seq: nil, .error(lost(ticket))) }
         return await wait(ticket, options?.signal, command, verb)
     }
 
@@ -130,7 +140,7 @@ extension ClientCore {
             }
         } catch {
             giveUpRole()
-            return .done(Result(err: IPCError(error), source: command))
+            return .done(Result(err: notSent(error), source: command))
         }
         do throws(LinkError) {
             if let storage = try poll(for: ticket) {
@@ -174,7 +184,7 @@ extension ClientCore {
         }
         if deadline != nil { background.withLock { $0 }?.noteDeadline(self) }
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
-        if link.isOver { complete(ticket, seq: nil, .error(IPCError(link.ending ?? .closed))) }
+        if link.isOver { complete(ticket, seq: nil, .error(lost(ticket))) }
         return .waits(ticket)
     }
 

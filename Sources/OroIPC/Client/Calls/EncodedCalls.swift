@@ -8,6 +8,6 @@ extension Client {
     package func callSync(
         _ command: String, _ value: Value?, bytes: Bytes?, options: CallOptions?, encoded: EncodedValue?
     ) -> Result {
-        core.callSync(command, value, bytes, options, encoded: encoded)
+        callSync(command, value, bytes, options, encoded: encoded)
     }
 }

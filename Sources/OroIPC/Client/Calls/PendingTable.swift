@@ -43,6 +43,13 @@ struct PendingTable: ~Copyable {
         var nextFree: UInt32 = 0
     }
 
+    /// Bits of a ticket that hold the index; above them is the number of the link, so that no ticket of one link is
+    /// taken for one of the client's next.
+    private static let indexBits: UInt64 = 24
+    /// Most requests that wait.
+    static let most = 1 << indexBits - firstIndex - 1
+
+    private let link: UInt64
     private var entries: [Entry] = []
     private var firstFree: UInt32?
     private var deadlines = DeadlineWheel(now: 0)
@@ -52,10 +59,12 @@ struct PendingTable: ~Copyable {
     /// What a request was resolved with that polls for its result.
     private var early: (seq: Seq, value: Value?)?
 
-    static func index(_ ticket: UInt64) -> Int { Int(UInt32(truncatingIfNeeded: ticket)) - firstIndex }
+    init(link: UInt8 = 0) { self.link = UInt64(link) << PendingTable.indexBits }
+
+    static func index(_ ticket: UInt64) -> Int { Int(ticket & (1 << indexBits - 1)) - firstIndex }
 
     private func ticket(at index: Int) -> UInt64 {
-        UInt64(entries[index].generation) << 32 | UInt64(index + PendingTable.firstIndex)
+        UInt64(entries[index].generation) << 32 | link | UInt64(index + PendingTable.firstIndex)
     }
 
     /// A place for one request; `nil` when `seq` was chosen by the caller and is in flight already.
@@ -129,7 +138,8 @@ struct PendingTable: ~Copyable {
 
     private func holds(_ ticket: UInt64) -> Int? {
         let index = PendingTable.index(ticket)
-        guard entries.indices.contains(index), entries[index].isTaken,
+        guard ticket & (0xFF << PendingTable.indexBits) == link, entries.indices.contains(index),
+            entries[index].isTaken,
             entries[index].generation == UInt32(truncatingIfNeeded: ticket >> 32)
         else { return nil }
         return index

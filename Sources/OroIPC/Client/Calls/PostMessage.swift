@@ -29,7 +29,7 @@ extension Client {
         if !isPush { options.seq = seq }
         try core.call(
             outgoing.command, outgoing.value, outgoing.bytes, options, encoded: outgoing.encoded
-        ) { [events = core.events] result in
+        ) { [events = connection.events] result in
             let event =
                 isPush && result.isOK
                 ? Event(Event.data, result.data, bytes: result.bytes, headers: result.headers ?? Headers())

@@ -41,6 +41,8 @@ public struct ResultStream: AsyncSequence, Sendable {
 /// A request whose answer comes in chunks. When nobody has it any more, the request is given up.
 final class StreamCall: Sendable {
     private let client: Client
+    /// Of the link that it was sent on.
+    private let core: ClientCore
     private let receiver: StreamReceiver
     /// 0: it could not be sent.
     let ticket: UInt64
@@ -55,6 +57,7 @@ final class StreamCall: Sendable {
     ) {
         self.client = client
         let core = client.core
+        self.core = core
         let receiver = StreamReceiver(window: window)
         self.receiver = receiver
         let sender = pushed?.sender ?? (body == nil ? nil : StreamSender())
@@ -85,13 +88,14 @@ final class StreamCall: Sendable {
         core.watch()
         // Ended meanwhile: whoever ended it may have looked at the table before this request was in it.
         if core.link.isOver {
-            core.complete(ticket, seq: nil, .error(IPCError(core.link.ending ?? .closed)))
+            core.complete(ticket, seq: nil, .error(core.lost(ticket)))
         }
     }
 
     /// One that was not sent at all.
     init(_ client: Client, failing error: IPCError) {
         self.client = client
+        core = client.core
         receiver = StreamReceiver(window: 1)
         receiver.finish(error)
         (ticket, signal, listening) = (0, nil, 0)
@@ -99,11 +103,11 @@ final class StreamCall: Sendable {
 
     deinit {
         signal?.unlisten(listening)
-        client.core.abandon(ticket, .abort())
+        core.abandon(ticket, .abort())
     }
 
     func poll() -> PolledStream.Item? {
-        receiver.pollChunk(grant: { client.core.grant(ticket, $0) }, giveUp: { client.core.abandon(ticket, $0) })
+        receiver.pollChunk(grant: { core.grant(ticket, $0) }, giveUp: { core.abandon(ticket, $0) })
     }
 
     func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool { receiver.whenReady(action) }
@@ -114,19 +118,19 @@ final class StreamCall: Sendable {
 
     /// The next chunk as `make` sees it; an error of that ends the stream.
     func next<T>(_ make: (FrameStorage) throws(IPCError) -> T) async throws(IPCError) -> T? {
-        let item = await receiver.next { client.core.grant(ticket, $0) }
+        let item = await receiver.next { core.grant(ticket, $0) }
         switch item {
         case .chunk(let storage):
             do throws(IPCError) {
                 return try make(storage)
             } catch {
-                client.core.abandon(ticket, error)
+                core.abandon(ticket, error)
                 throw error
             }
         case .end(nil): return nil
         case .end(let error?):
             // By a cancelled task: the host does not know yet.
-            if receiver.isGivenUp { client.core.abandon(ticket, error) }
+            if receiver.isGivenUp { core.abandon(ticket, error) }
             throw error
         }
     }

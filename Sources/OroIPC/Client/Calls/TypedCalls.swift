@@ -16,7 +16,7 @@ extension Client {
         _ command: String, _ value: some Encodable, as type: T.Type, options: CallOptions? = nil
     ) async throws(IPCError) -> T {
         let content = try TypedContent(value, Client.request(command))
-        return try await core.call(command, nil, content.bytes, options, verb: .request, encoded: content.encoded)
+        return try await call(command, nil, content.bytes, options, verb: .request, encoded: content.encoded)
             .decode(type)
     }
 
@@ -25,7 +25,7 @@ extension Client {
         _ command: String, _ value: some Encodable, _ bytes: Bytes, as type: T.Type, options: CallOptions? = nil
     ) async throws(IPCError) -> T {
         let content = try TypedContent(value, Client.request(command))
-        return try await core.call(command, nil, bytes, options, verb: .write, encoded: content.encoded).decode(type)
+        return try await call(command, nil, bytes, options, verb: .write, encoded: content.encoded).decode(type)
     }
 
     /// The same, blocking the calling thread. Not for tasks.
@@ -33,7 +33,7 @@ extension Client {
         _ command: String, _ value: some Encodable, bytes: Bytes? = nil, as type: T.Type, options: CallOptions? = nil
     ) throws(IPCError) -> T {
         let content = try TypedContent(value, Client.request(command))
-        return try core.callSync(command, nil, bytes ?? content.bytes, options, encoded: content.encoded).decode(type)
+        return try callSync(command, nil, bytes ?? content.bytes, options, encoded: content.encoded).decode(type)
     }
 
     private static func request(_ command: String) -> String { "the request of '\(command)'" }
@@ -68,7 +68,7 @@ extension Client {
     }
 
     private func result(_ command: String, _ content: TypedContent?, _ options: CallOptions?) async -> Result {
-        await core.call(command, nil, content?.bytes, options, verb: .call, encoded: content?.encoded)
+        await call(command, nil, content?.bytes, options, verb: .call, encoded: content?.encoded)
     }
 
     /// Calls a route and blocks the calling thread until its response is there. Not for tasks.
@@ -98,7 +98,7 @@ extension Client {
     }
 
     private func resultSync(_ command: String, _ content: TypedContent?, _ options: CallOptions?) -> Result {
-        core.callSync(command, nil, content?.bytes, options, encoded: content?.encoded)
+        callSync(command, nil, content?.bytes, options, encoded: content?.encoded)
     }
 }
 

@@ -67,8 +67,31 @@ extension ClientCore {
         _ spare: inout FrameStorage, mine: UInt64, until end: UInt64 = .max
     ) throws(LinkError) -> (count: Int, gotMine: Bool) {
         var gotMine = false
+        if unsafe receiving.pointee.hasEnded { throw takeEnding() }
         if link.socketHasNews { try link.readSocket() }
-        let count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
+        let count: Int
+        do throws(LinkError) {
+            count = try drain(&spare, mine, end, &gotMine)
+        } catch {
+            // What came before the end is an answer: the end is for the next who reads.
+            guard gotMine else { throw error }
+            unsafe receiving.pointee.ending = error
+            unsafe receiving.pointee.hasEnded = true
+            count = 1
+        }
+        return (count, gotMine)
+    }
+
+    private func takeEnding() -> LinkError {
+        unsafe receiving.pointee.hasEnded = false
+        return unsafe receiving.pointee.ending.take() ?? .closed
+    }
+
+    @inline(__always)
+    private func drain(
+        _ spare: inout FrameStorage, _ mine: UInt64, _ end: UInt64, _ gotMine: inout Bool
+    ) throws(LinkError) -> Int {
+        try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
             if gotMine || !FrameStorage.isFree(&spare) {
                 var other = freshStorage
                 switch try read(&other, incoming) {
@@ -98,7 +121,6 @@ extension ClientCore {
                 spare = freshStorage
             }
         }
-        return (count, gotMine)
     }
 
     /// What came.
@@ -166,8 +188,15 @@ extension ClientCore {
         case .event: try takeEvent(storage)
         case .port: try takePort(storage)
         case .goodbye: throw goodbye(storage)
+        case .drain: drains()
         default: throw .violation("a frame that a host does not send: \(storage.header.kind)")
         }
+    }
+
+    /// The host says that it drains.
+    private func drains() {
+        isDraining.store(true, ordering: .relaxed)
+        atDrain.withLock { $0.take() }?()
     }
 
     /// Gives a result to whoever waits for it. A result nobody waits for any more is counted and dropped.
@@ -250,14 +279,46 @@ extension ClientCore {
         link.end(why)
         let error = IPCError(link.ending ?? why)
         failing.add(1, ordering: .sequentiallyConsistent)
-        for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(error)) }
-        // SYNC: of several threads that see the end the last closes the events: what another is about to tell, the
-        // answer to a posted message, is among them.
-        if failing.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { events.close() }
+        let lost = error.delivered(.unknown)
+        let unread = unreadOfTasks()
+        for ticket in unread { complete(ticket, seq: nil, .error(error.delivered(.notSent))) }
+        for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(lost)) }
         closeDirectLinks(.closed)
         ports.end(error)
-        atEnd.withLock { $0.take() }?()
+        // SYNC: of several threads that see the end the last tells of it, which may close the events: what another is
+        // about to tell, the answer to a posted message, is among them.
+        if failing.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { ended() }
         kick()
+    }
+
+    /// Requests in a ring of the caller's that the host has not read, and never will; none unless it has ended the link
+    /// in good order, for only then does it say exactly how far it has read.
+    func unreadRequests(in ring: Int) -> Set<UInt64> {
+        guard case .goodbye? = link.ending else { return [] }
+        var tickets: Set<UInt64> = []
+        unsafe link.forEachUnread(ring) { bytes in
+            guard let head = try? FrameHead(unsafe bytes.bytes), head.kind == .request else { return }
+            tickets.insert(head.ticket)
+        }
+        return tickets
+    }
+
+    /// The same in the ring that tasks share.
+    private func unreadOfTasks() -> Set<UInt64> {
+        var unread: Set<UInt64> = []
+        try? link.withSharedRing { (ring) throws(LinkError) in unread = unreadRequests(in: ring) }
+        return unread
+    }
+
+    /// The error of a task's request that was sent, maybe after the link's end was told to those who waited.
+    func lost(_ ticket: UInt64) -> IPCError {
+        IPCError(link.ending ?? .closed, unreadOfTasks().contains(ticket) ? .notSent : .unknown)
+    }
+
+    /// How far a request of this thread came whose link is over.
+    func delivery(_ ticket: UInt64) -> IPCError.Delivery {
+        guard let ring = link.ownRing, unreadRequests(in: ring).contains(ticket) else { return .unknown }
+        return .notSent
     }
 
     /// Most messages of a ring that are read at once.

@@ -23,6 +23,7 @@ extension Client {
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, transfer: [IPCMessagePort],
         options: CallOptions? = nil
     ) async -> Result {
+        let core = core
         var options = options ?? CallOptions()
         let limit = CallLimit(options, .request)
         let (transfers, number): (PortTransfers, Int64)

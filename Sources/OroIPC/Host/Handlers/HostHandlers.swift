@@ -87,7 +87,7 @@ extension HostLink {
     /// Tells the client that it has too much at work.
     private func refuse(_ storage: FrameStorage, _ why: String) throws(LinkError) {
         guard storage.header.kind == .request else { return }
-        try reply(storage.header, storage, Result(err: IPCError(.quotaExceeded, why)))
+        try reply(storage.header, storage, Result(err: IPCError(.quotaExceeded, why).delivered(.refused)))
     }
 
     /// A handler has finished.

@@ -154,11 +154,16 @@ extension HostLink {
         return false
     }
 
+    /// Tells the client that no more requests are taken. Best effort: where there is no room each is refused.
+    func sayDrain() { _ = try? send(Frame(.drain), nil) }
+
     /// Tells the client that its link ends, and why. Best effort: where there is no room it sees that the link is over.
     func sayGoodbye(_ reason: String) {
         var frame = Frame(.goodbye)
         // So long as fits every message.
         frame.value = reason.isEmpty ? nil : .string(String(decoding: reason.utf8.prefix(1024), as: UTF8.self))
+        // What the client has sent, and is not read by now, is never read: it may know that.
+        link.publishReads()
         _ = try? send(frame, nil)
         _ = try? link.pump(0)
     }

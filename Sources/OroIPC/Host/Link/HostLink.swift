@@ -254,6 +254,7 @@ import OroLink
             if header.flags.contains(.takesStream) { try endExpired(header) }
             return
         }
+        if header.kind == .post, unsafe core.shutdown != nil { return try dispatchLatePost(storage, ring) }
         guard let route = unsafe try route(header, storage, ring) else {
             return try answerNotFound(storage, ring)
         }
@@ -273,6 +274,27 @@ import OroLink
                 try start(route, storage)
             }
         }
+    }
+
+    /// A command without a result, that came while the host drains. Whoever sent it would not hear of a refusal.
+    @inline(never)
+    private func dispatchLatePost(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
+        let header = storage.header
+        // UNTRUSTED: 16 bits, and compared with how many there are before it is an index.
+        let number = Int(header.route)
+        let name: String
+        if number == 0 {
+            name = try inlineName(storage)
+        } else {
+            guard unsafe number <= tables[ring].names.count else {
+                throw .violation("a request with an unknown route number")
+            }
+            name = unsafe tables[ring].names[number - 1]
+        }
+        guard let route = router.route(name, isPost: true) else { return try answerNotFound(storage, ring) }
+        storage.setRoute(route.label)
+        guard route.isSync, let route = route as? Router.SyncRoute else { return try start(route, storage) }
+        _ = try? route.handler(Message(storage))
     }
 
     /// The route a request is for; `nil` when there is none.
