@@ -27,7 +27,7 @@ static char log_path[64];
 
 static void run(oroipc_message *message, oroipc_result *result, void *context) {
     oroipc_value id;
-    OK(oroipc_message_value(message, "id", OROIPC_INTEGER, &id));
+    OK(oroipc_message_value(message, "id", OROIPC_NATIVE, &id));
     uint64_t number = (uint64_t)id.integer;
     CHECK(write(*(int *)context, &number, sizeof number) == sizeof number);
     OK(oroipc_result_set_bytes(result, &number, sizeof number));
@@ -39,16 +39,12 @@ static int serve(void) {
     oroipc_host_options options = OROIPC_HOST_OPTIONS_INIT;
     options.folder = folder;
     oroipc_host *host = NULL;
+    oroipc_status status;
     // The one before it may still have the name.
-    while (true) {
-        OK(oroipc_host_create("restarts", &options, &host));
-        OK(oroipc_host_map(host, "run", OROIPC_ROUTE_SYNC, run, &log, NULL));
-        oroipc_status status = oroipc_host_start(host);
-        if (status == OROIPC_OK) break;
-        CHECK(status == OROIPC_NAME_TAKEN);
-        oroipc_host_release(host);
-        usleep(500);
-    }
+    while ((status = oroipc_host_create("restarts", &options, &host)) == OROIPC_NAME_TAKEN) usleep(500);
+    OK(status);
+    OK(oroipc_host_map(host, "run", OROIPC_ROUTE_SYNC, run, &log, NULL));
+    OK(oroipc_host_start(host));
     CHECK(write(STDOUT_FILENO, "serving\n", 8) == 8);
     char rest;
     while (read(STDIN_FILENO, &rest, 1) > 0) {}
@@ -100,6 +96,7 @@ static _Atomic signed char outcomes[MOST];
 static atomic_int next_id = 1;
 static atomic_int is_over;
 static atomic_int doubles;
+static atomic_int connected;
 
 static oroipc_call prepare(int id, oroipc_value *pair, char *json, size_t size) {
     snprintf(json, size, "{\"id\":%d}", id);
@@ -131,6 +128,7 @@ static oroipc_client *connect(int delivery) {
     options.reconnect_wait_ms = 20000;
     oroipc_client *client;
     OK(oroipc_client_connect("restarts", &options, &client));
+    connected++;
     return client;
 }
 
@@ -143,7 +141,8 @@ static void *block(void *unused) {
         char json[32];
         oroipc_value value;
         oroipc_call call = prepare(id, &value, json, sizeof json);
-        OK(oroipc_client_call(client, &call, &result));
+        oroipc_status status = oroipc_client_call(client, &call, &result);
+        CHECK(status == OROIPC_OK || status == OROIPC_FAILED);
         note(id, result);
     }
     oroipc_result_release(result);
@@ -221,6 +220,8 @@ static void *turn(void *context) {
     return NULL;
 }
 
+#define FAILED(expression) STATUS(OROIPC_FAILED, expression)
+
 // A host that is gone for good: a call waits as long as it may, and says that it was not sent; then the client gives up.
 static void gives_up(void) {
     struct process host = start();
@@ -242,19 +243,19 @@ static void gives_up(void) {
     oroipc_result *result = NULL;
     oroipc_call call = OROIPC_CALL("ping");
     // The first may have been on its way when the host was found gone.
-    OK(oroipc_client_call(client, &call, &result));
-    OK(oroipc_client_call(client, &call, &result));
+    FAILED(oroipc_client_call(client, &call, &result));
+    FAILED(oroipc_client_call(client, &call, &result));
     CHECK(!oroipc_result_is_ok(result) && oroipc_result_delivery(result) == OROIPC_DELIVERY_NOT_SENT);
     CHECK(strstr(oroipc_result_error_message(result), "restarts") != NULL);
     STATUS(OROIPC_PEER_GONE, oroipc_client_state(client));
-    OK(oroipc_client_call(other, &call, &result));
-    OK(oroipc_client_call(other, &call, &result));
+    FAILED(oroipc_client_call(other, &call, &result));
+    FAILED(oroipc_client_call(other, &call, &result));
     CHECK(oroipc_result_delivery(result) == OROIPC_DELIVERY_NOT_SENT);
     STATUS(OROIPC_PEER_GONE, oroipc_client_state(other));
     // It waits no longer once the client has given up.
     while (oroipc_client_state(client) == OROIPC_PEER_GONE) usleep(10000);
     STATUS(OROIPC_NOT_LISTENING, oroipc_client_state(client));
-    OK(oroipc_client_call(client, &call, &result));
+    FAILED(oroipc_client_call(client, &call, &result));
     CHECK(!oroipc_result_is_ok(result));
     // Without an error there is no delivery.
     CHECK(oroipc_result_delivery(NULL) == OROIPC_DELIVERY_NONE);
@@ -277,6 +278,7 @@ int main(int count, char **arguments) {
     struct states states = {0};
     pthread_t blocking, turning;
     CHECK(pthread_create(&blocking, NULL, block, NULL) == 0 && pthread_create(&turning, NULL, turn, &states) == 0);
+    while (connected < 2) usleep(1000);
     for (int round = 0; round < rounds; round++) {
         usleep((useconds_t)(5000 + (round * 7919) % 30000));
         if (round % 2 == 0) {
@@ -314,7 +316,8 @@ int main(int count, char **arguments) {
             if (wrong++ < 5) printf("call %d: outcome %d, ran %d times\n", id, outcome, runs[id]);
         }
     }
-    printf("restarts: %d rounds, %d calls: answered %d, not sent %d, refused %d, unknown %d; connected again %d times\n",
+    printf(
+        "restarts: %d rounds, %d calls: answered %d, not sent %d, refused %d, unknown %d; connected again %d times\n",
         rounds, next_id - 1, counts[1], counts[2], counts[3], counts[4], states.connected - 1);
     CHECK(wrong == 0 && doubles == 0 && counts[0] == 0);
     CHECK(states.closed == 1 && states.destroyed == 1 && states.connected > 1 && states.reconnecting >= rounds / 4);

@@ -65,7 +65,7 @@ extension Client {
                 return 0
             }
         }
-        return RepeatedCall(self, command, value, bytes, options, encoded, completion).begin()
+        return RepeatedCall(connection, command, value, bytes, options, encoded, completion).begin()
     }
 
     /// It connects again when its link ends.

@@ -35,6 +35,8 @@ import OroLink
         var endedAt: UInt64 = 0
         var observers: [UInt64: Observer] = [:]
         var waiting: [UInt64: LinkWaiter] = [:]
+        /// When those are looked for whose time is over.
+        var nextSweep = UInt64.max
         var calls: [UInt64: RepeatedCall] = [:]
         var last: UInt64 = 0
         /// What ended links have seen.
@@ -208,7 +210,7 @@ import OroLink
             defer { state.waiting = [:] }
             return state.waiting.values.map { $0 }
         }
-        for waiter in waiting { waiter.fire() }
+        for waiter in waiting { waiter.fire(isLate: false) }
         events.close()
         tell()
     }
@@ -300,7 +302,7 @@ import OroLink
         if !before.link.isOver { before.attach() }
         if events.isListened { core.listeningChanged() }
         tell()
-        for waiter in waiting { waiter.fire() }
+        for waiter in waiting { waiter.fire(isLate: false) }
         collect()
     }
 
@@ -369,28 +371,49 @@ import OroLink
 
     // MARK: Waiting for a link
 
-    /// Calls `waiter` once, on whatever thread, when there is a link, or the client is closed; at once when that is so
-    /// now. `nil`: at once. The number is for ``stopWaiting(_:)``.
+    /// Fires `waiter` once, on whatever thread, when there is a link, or the client is closed, or its time is over; at
+    /// once, and returns `nil`, when there is nothing to wait for. The number is for ``forget(waiting:)``.
     func wait(_ waiter: LinkWaiter) -> UInt64? {
         let core = core
         // Maybe nobody has noticed yet.
         if core.link.isOver, !core.link.isForeign { ended(core, core.link.ending ?? .closed) }
-        let number = state.withLock { state -> UInt64? in
-            guard case .reconnecting = state.phase else { return nil }
+        let (number, sweepsAt) = state.withLock { state -> (UInt64?, UInt64?) in
+            guard case .reconnecting = state.phase else { return (nil, nil) }
             let number = state.next()
             state.waiting[number] = waiter
-            return number
+            guard waiter.deadline < state.nextSweep else { return (number, nil) }
+            state.nextSweep = waiter.deadline
+            return (number, waiter.deadline)
         }
-        if number == nil { waiter.fire() }
+        if let sweepsAt { sweep(at: sweepsAt) }
+        if number == nil { waiter.fire(isLate: false) }
         return number
     }
 
-    func stopWaiting(_ number: UInt64) {
-        let waiter = state.withLock { $0.waiting.removeValue(forKey: number) }
-        waiter?.fire()
+    private func sweep(at time: UInt64) {
+        guard let reactor = try? ClientReactor.shared(options) else { return }
+        reactor.run(at: time) { [weak self] in self?.sweep() }
     }
 
-    /// As ``stopWaiting(_:)``, and tells nobody. False: it has been told.
+    /// Tells those whose time is over.
+    private func sweep() {
+        let now = oro_now()
+        let (late, next) = state.withLock { state -> ([LinkWaiter], UInt64) in
+            let late = state.waiting.filter { $0.value.deadline <= now }
+            for number in late.keys { state.waiting[number] = nil }
+            let first = state.waiting.values.reduce(UInt64.max) { min($0, $1.deadline) }
+            state.nextSweep = first == .max ? .max : max(first, now + ClientConnection.sweepPause)
+            return (late.sorted { $0.key < $1.key }.map { $0.value }, state.nextSweep)
+        }
+        for waiter in late { waiter.fire(isLate: true) }
+        if next != .max { sweep(at: next) }
+    }
+
+    /// Nanoseconds between two looks at those who wait: however many there are, they cost little.
+    private static let sweepPause: UInt64 = 2_000_000
+
+    /// Nobody waits with this number any more. False: the waiter was fired, or is being fired.
+    @discardableResult
     func forget(waiting number: UInt64) -> Bool { state.withLock { $0.waiting.removeValue(forKey: number) } != nil }
 
     // MARK: Calls that are sent again
@@ -450,11 +473,17 @@ import OroLink
     }
 }
 
-/// Somebody who waits for a client's link: told once.
+/// Somebody who waits for a client's link, until a time (`oro_now`).
 final class LinkWaiter: Sendable {
-    private let action: Locked<(@Sendable () -> Void)?>
+    let deadline: UInt64
+    private let action: @Sendable (_ isLate: Bool) -> Void
 
-    init(_ action: @escaping @Sendable () -> Void) { self.action = Locked(action) }
+    /// `action` only hands on.
+    init(until deadline: UInt64, _ action: @escaping @Sendable (_ isLate: Bool) -> Void) {
+        self.deadline = deadline
+        self.action = action
+    }
 
-    func fire() { action.withLock { $0.take() }?() }
+    /// By whoever has taken it out of those that wait.
+    fileprivate func fire(isLate: Bool) { action(isLate) }
 }

@@ -42,9 +42,9 @@ extension Client {
             case .connected: break
             case .closed: return result
             case .aborted(let reason): return Result(err: .abort(reason).delivered(.notSent), source: command)
-            case .late: return tooLate(limit.isTimeout, .sendSync, command)
+            case .late: return connection.tooLate(limit.isTimeout, .sendSync, command)
             }
-            let options = left(options, since: start)
+            let options = options?.since(start)
             (result, core) = connection.withCore { core in
                 (core.callSync(command, value, bytes, options, encoded: encoded), ObjectIdentifier(core))
             }
@@ -93,31 +93,34 @@ extension Client {
                     return Result(err: .abort(signal).delivered(.notSent), source: command)
                 }
                 if Task.isCancelled { return Result(err: .abort().delivered(.notSent), source: command) }
-                return tooLate(limit.isTimeout, verb, command)
+                return connection.tooLate(limit.isTimeout, verb, command)
             }
             if case .closed = state { return result }
             let core = self.core
             id = ObjectIdentifier(core)
             result = await core.call(
-                command, value, bytes, left(options, since: start), verb: verb, encoded: encoded)
+                command, value, bytes, options?.since(start), verb: verb, encoded: encoded)
         }
         return result
     }
+}
 
-    fileprivate func tooLate(_ isTimeout: Bool, _ verb: CallVerb, _ command: String) -> Result {
-        let error = isTimeout ? IPCError.timedOut(verb).delivered(.notSent) : connection.noLink
-        return Result(err: error, source: command)
-    }
-
-    /// The options with what is left of their timeout.
-    fileprivate func left(_ options: CallOptions?, since start: UInt64) -> CallOptions? {
-        guard var options, let timeout = options.timeout else { return options }
+extension CallOptions {
+    /// With what is left of the timeout of a call that began at `start` (`oro_now`).
+    fileprivate func since(_ start: UInt64) -> CallOptions {
+        guard let timeout else { return self }
+        var options = self
         options.timeout = timeout - .nanoseconds(Int64(clamping: oro_now() - start))
         return options
     }
 }
 
 extension ClientConnection {
+    /// What a call came to for which there was no link in time.
+    fileprivate func tooLate(_ isTimeout: Bool, _ verb: CallVerb, _ command: String) -> Result {
+        Result(err: isTimeout ? IPCError.timedOut(verb).delivered(.notSent) : noLink, source: command)
+    }
+
     enum Waited {
         case connected
         case closed
@@ -129,11 +132,11 @@ extension ClientConnection {
     func waitSync(until limit: UInt64, _ signal: AbortSignal?) -> Waited {
         let word = Word()
         let seen = word.now
-        let number = wait(LinkWaiter { word.change() })
+        let number = wait(LinkWaiter(until: .max) { _ in word.change() })
         let token = signal?.listen { _ in word.change() }
         defer {
             if let token { signal?.unlisten(token) }
-            if let number { stopWaiting(number) }
+            if let number { forget(waiting: number) }
         }
         if number == nil {
             // Somebody is about to notice that the link is over.
@@ -152,12 +155,11 @@ extension ClientConnection {
 
     /// The same for a task. False: the time has passed, the signal was aborted or the task cancelled before that.
     func wait(until limit: UInt64, _ signal: AbortSignal? = nil) async -> Bool {
-        guard let reactor = try? ClientReactor.shared(options) else { return false }
-        let outcome = Locked(false)
+        let isThere = Locked(false)
         let gate = TaskGate()
         let number = wait(
-            LinkWaiter {
-                outcome.withLock { $0 = true }
+            LinkWaiter(until: limit) { isLate in
+                isThere.withLock { $0 = !isLate }
                 gate.open()
             })
         guard let number else {
@@ -165,7 +167,6 @@ extension ClientConnection {
             await Task.yield()
             return oro_now() < limit
         }
-        reactor.run(at: limit) { gate.open() }
         let token = signal?.listen { _ in gate.open() }
         await withTaskCancellationHandler {
             await gate.wait()
@@ -173,9 +174,8 @@ extension ClientConnection {
             gate.open()
         }
         if let token { signal?.unlisten(token) }
-        let isThere = outcome.withLock { $0 }
-        stopWaiting(number)
-        return isThere
+        forget(waiting: number)
+        return isThere.withLock { $0 }
     }
 }
 
@@ -212,7 +212,8 @@ private final class TaskGate: Sendable {
 
 /// A call whose result goes to a function, and that is sent again when the link that was to carry it is gone.
 final class RepeatedCall: Sendable {
-    private let client: Client
+    /// Not the client: one that nobody has any more ends what waits.
+    private let connection: ClientConnection
     private let command: String
     private let value: Value?
     private let bytes: Bytes?
@@ -225,16 +226,21 @@ final class RepeatedCall: Sendable {
     private struct State {
         /// What the caller knows the call by; 0: nothing yet.
         var ticket: UInt64 = 0
+        /// How often it was sent, and how often that came to something.
+        var sent = 0
+        var finished = 0
         /// What the link it was sent on last knows it by; 0: none.
         var present: UInt64 = 0
+        /// To its signal, while it waits for a link.
+        var listening: UInt64?
         var isOver = false
     }
 
     init(
-        _ client: Client, _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?,
+        _ connection: ClientConnection, _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?,
         _ encoded: EncodedValue?, _ completion: @escaping @Sendable (Result) -> Void
     ) {
-        self.client = client
+        self.connection = connection
         self.command = command
         self.value = value
         self.bytes = bytes
@@ -251,14 +257,19 @@ final class RepeatedCall: Sendable {
     }
 
     private func send() {
-        let core = client.core
+        let core = connection.core
         let id = ObjectIdentifier(core)
+        let number = state.withLock { state in
+            state.sent += 1
+            return state.sent
+        }
         do throws(IPCError) {
             let ticket = try core.call(
-                command, value, bytes, client.left(options, since: start), encoded: encoded
+                command, value, bytes, options?.since(start), encoded: encoded
             ) { [self] result in finish(result, id) }
             state.withLock { state in
-                state.present = ticket
+                // It may have come to something meanwhile.
+                if state.finished < number { state.present = ticket }
                 if state.ticket == 0 { state.ticket = ticket }
             }
         } catch {
@@ -269,11 +280,11 @@ final class RepeatedCall: Sendable {
     /// What a link made of it.
     private func finish(_ result: Result, _ core: ObjectIdentifier) {
         guard result.hasError, let error = result.err,
-            client.connection.repeats(error, on: core, isIdempotent: options?.isIdempotent == true),
-            let reactor = try? ClientReactor.shared(client.connection.options)
+            connection.repeats(error, on: core, isIdempotent: options?.isIdempotent == true),
+            let reactor = try? ClientReactor.shared(connection.options)
         else { return end(result) }
-        let connection = client.connection
         let ticket = state.withLock { state -> UInt64 in
+            state.finished = state.sent
             state.present = 0
             if state.ticket == 0 { state.ticket = connection.takeCallNumber() }
             return state.ticket
@@ -281,22 +292,34 @@ final class RepeatedCall: Sendable {
         connection.remember(self, ticket)
         let limit = connection.limit(options?.timeout, since: start)
         // Not here: the caller may be the receiver.
-        let number = connection.wait(LinkWaiter { reactor.run(at: 0) { [self] in goOn(result) } })
-        guard let number else { return }
-        reactor.run(at: limit.time) { [self] in
-            if connection.forget(waiting: number) { end(client.tooLate(limit.isTimeout, .request, command)) }
-        }
-        guard let signal = options?.signal else { return }
-        _ = signal.listen { [weak self] _ in
-            guard let self, connection.forget(waiting: number) else { return }
+        let waiting = connection.wait(
+            LinkWaiter(until: limit.time) { isLate in
+                reactor.run(at: 0) { [self] in goOn(result, isLate ? limit : nil) }
+            })
+        guard let waiting, let signal = options?.signal else { return }
+        let token = signal.listen { [weak self] _ in
+            guard let self, self.connection.forget(waiting: waiting) else { return }
             self.end(Result(err: .abort(signal).delivered(.notSent), source: self.command))
         }
+        let isPast = state.withLock { state in
+            state.listening = token
+            return state.isOver || state.sent > state.finished
+        }
+        if isPast { stopListening() }
     }
 
-    private func goOn(_ result: Result) {
+    /// There is a link, or the client is closed, or it was `late`.
+    private func goOn(_ result: Result, _ late: (time: UInt64, isTimeout: Bool)?) {
+        stopListening()
         if state.withLock({ $0.isOver }) { return }
-        if case .closed = client.state { return end(result) }
+        if let late { return end(connection.tooLate(late.isTimeout, .request, command)) }
+        if case .closed = connection.clientState { return end(result) }
         send()
+    }
+
+    private func stopListening() {
+        let token = state.withLock { $0.listening.take() }
+        if let token { options?.signal?.unlisten(token) }
     }
 
     private func end(_ result: Result) {
@@ -305,7 +328,8 @@ final class RepeatedCall: Sendable {
             return state.isOver ? nil : state.ticket
         }
         guard let ticket else { return }
-        client.connection.forget(call: ticket)
+        stopListening()
+        connection.forget(call: ticket)
         completion(result)
     }
 
@@ -313,6 +337,6 @@ final class RepeatedCall: Sendable {
     func giveUp(_ error: IPCError) {
         let present = state.withLock { $0.present }
         if present == 0 { return end(Result(err: error.delivered(.notSent), source: command)) }
-        client.core.giveUp(present, error)
+        connection.core.giveUp(present, error)
     }
 }
