@@ -17,8 +17,13 @@ struct SequencedQueueTests {
 
     private func queue(_ numbers: [UInt64], taken: UInt64 = 0) -> SequencedQueue<Item> {
         var queue = SequencedQueue<Item>(taken: taken)
-        for number in numbers { #expect(queue.append(Item(number))) }
+        for number in numbers { add(number, to: &queue) }
         return queue
+    }
+
+    private func add(_ number: UInt64, to queue: inout SequencedQueue<Item>, isAdded: Bool = true) {
+        let added = queue.append(Item(number))
+        #expect(added == isAdded, "\(number)")
     }
 
     private func all(_ queue: SequencedQueue<Item>) -> [UInt64] {
@@ -30,11 +35,13 @@ struct SequencedQueueTests {
     @Test("only what comes behind the last message is added, wherever the queue began")
     func order() {
         var queue = queue([3, 4, 7], taken: 3)
-        for number: UInt64 in 0...7 { #expect(!queue.append(Item(number)), "\(number)") }
+        for number: UInt64 in 0...7 { add(number, to: &queue, isAdded: false) }
         #expect(all(queue) == [3, 4, 7] && queue.end == 8 && queue.cost == 140 && queue[1].seq.value == 4)
-        #expect(queue.append(Item(8)))
+        add(8, to: &queue)
         var empty = SequencedQueue<Item>(taken: 5)
-        #expect(empty.end == 5 && !empty.append(Item(4)) && empty.append(Item(5)))
+        #expect(empty.end == 5)
+        add(4, to: &empty, isAdded: false)
+        add(5, to: &empty)
     }
 
     /// Every subset of four messages, taken one by one or up to a count, in every mixture of three steps.
@@ -71,7 +78,8 @@ struct SequencedQueueTests {
     @Test("what is removed waits no more, and was not taken")
     func removing() {
         var queue = queue([2, 3], taken: 1)
-        #expect(queue.removeAll().map(\.seq.value) == [2, 3])
+        let removed = queue.removeAll().map(\.seq.value)
+        #expect(removed == [2, 3])
         #expect(queue.isEmpty && queue.cost == 0 && queue.taken == 1 && queue.end == 1)
     }
 
@@ -92,7 +100,8 @@ struct SequencedQueueTests {
                     } else {
                         let count = UInt64(digit)
                         let isNew = count > acknowledged && count <= UInt64(sent.count)
-                        #expect(window.acknowledge(count) == isNew)
+                        let changed = window.acknowledge(count)
+                        #expect(changed == isNew)
                         if isNew { acknowledged = count }
                     }
                     #expect(window.sent == UInt64(sent.count) && window.acknowledged == acknowledged)
@@ -110,7 +119,8 @@ struct SequencedQueueTests {
         window.note(sent: 10)
         #expect(window.isFull(messages: 1, bytes: 100) && window.isFull(messages: 2, bytes: 10))
         #expect(!window.isFull(messages: 2, bytes: 11))
-        #expect(window.acknowledge(1) && !window.isFull(messages: 1, bytes: 0))
+        let changed = window.acknowledge(1)
+        #expect(changed && !window.isFull(messages: 1, bytes: 0))
     }
 
     @Test(
