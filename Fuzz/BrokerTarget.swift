@@ -53,7 +53,7 @@ enum BrokerTarget {
             try broker.hear(offerFor: id, isRefusal: script.byte() % 4 == 0, from: player) { _ in passes }
         case 3: broker.giveUpDrains(.max)
         default:
-            if let frame = try player.frames.next(&script), let order = try frame.order() {
+            if let frame = try player.frames.next(&script), let order = frame.order() {
                 try broker.take(order, from: player)
             }
         }
@@ -67,7 +67,7 @@ enum BrokerTarget {
     /// A client, or the host itself, which takes what it is given and remembers what it is called.
     private final class Player: PortMember {
         let id: UInt64
-        var frames = PortFrames(isHost: false)
+        var frames = PortFrames<PostedPort>()
         var isFull = false
         var introductions: [UInt64] = []
 
@@ -78,8 +78,8 @@ enum BrokerTarget {
 
         override var sliceOwner: UInt64 { id }
         override var hasRoom: Bool { !isFull && !isGone }
-        override func deliver(_ delivery: PortDelivery) {
-            for row in delivery.carried { frames.know(row.number) }
+        override func deliver(_ delivery: Parcel<DeliveredPort>) {
+            for row in delivery.transferred { frames.know(row.number) }
         }
         override func accepts(_ name: String) -> Bool { id == 0 && TextKey.areSame(name, "h") }
         override func tell(_ frame: PortWayFrame) { frames.know(frame.token) }

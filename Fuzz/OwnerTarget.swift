@@ -27,9 +27,9 @@ enum OwnerTarget {
 private final class OwnerGame {
     private let route = Route()
     private let home: PortHome
-    private var frames = PortFrames(isHost: true)
+    private var frames = PortFrames<DeliveredPort>()
     private var handles: [IPCMessagePort] = []
-    private var wayFrames = PortFrames(isHost: false)
+    private var wayFrames = PortFrames<Never>()
 
     init() {
         home = PortHome(route: route)
@@ -105,7 +105,7 @@ private final class OwnerGame {
 
         override var isOver: Bool { sent > 40 }
         override var longestMessage: Int { 1 << 16 }
-        override func send(_ message: PortFrame.Message) throws(LinkError) {
+        override func send(_ message: Parcel<Never>) throws(LinkError) {
             sent += 1
             if sent % 7 == 0 { throw .busy }
         }

@@ -6,19 +6,12 @@ import OroLink
 @testable import OroIPC
 
 /// Frames of ports as a peer may write them, read by the reader that links have.
-struct PortFrames {
-    private var reader: PortReader
+struct PortFrames<Port: TransferredPort> {
+    private var reader = PortReader<Port>()
     /// Numbers that mean something: ports the peer has or had, tokens of ways. And how far each port has counted.
     var numbers: [UInt64] = [1, 2]
     private var posted: [UInt64: UInt64] = [:]
-    private var nextOwn: UInt64 = 1
-    private let isHost: Bool
-
-    init(isHost: Bool) {
-        self.isHost = isHost
-        nextOwn = isHost ? 2 : 1
-        reader = PortReader(columns: isHost ? PortReader.columnsOfHost : PortReader.columnsOfClient)
-    }
+    private var nextOwn: UInt64 = Port.isNumberedBySender ? 2 : 1
 
     mutating func know(_ number: UInt64) {
         numbers.append(number)
@@ -40,7 +33,7 @@ struct PortFrames {
 
     /// The next frame of the script, as the reader reads it. `nil`: it was a part of something, or could not be
     /// written.
-    mutating func next(_ script: inout Script) throws(LinkError) -> PortFrame? {
+    mutating func next(_ script: inout Script) throws(LinkError) -> PortFrame<Port>? {
         let operation = UInt32(script.byte() % 12)
         var frame = Frame(.port)
         var payload: Bytes?
@@ -93,12 +86,11 @@ struct PortFrames {
     }
 
     private mutating func rows(_ script: inout Script) -> Value {
-        let columns = isHost ? 5 : 3
         return .array(
             (0..<script.below(4)).map { _ in
                 .array(
-                    (0..<columns).map { column in
-                        let number = column == 0 ? (isHost ? fresh(&script) : known(&script)) : script.number(near: 0)
+                    (0..<Port.columns).map { column in
+                        let number = column == 0 ? (Port.isNumberedBySender ? fresh(&script) : known(&script)) : script.number(near: 0)
                         return .int(Int64(bitPattern: number))
                     })
             })

@@ -66,7 +66,7 @@ import Synchronization
         /// A reserved place in the table, for calls that poll for their results; 0: there is none.
         var reserved: UInt64 = 0
         /// A message of a port that comes in several frames.
-        var ports = PortReader(columns: PortReader.columnsOfHost)
+        var ports = PortReader<DeliveredPort>()
     }
     let receiving: UnsafeMutablePointer<Receiving>
     var sleepPoller: Poller?

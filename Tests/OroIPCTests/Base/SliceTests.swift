@@ -259,7 +259,7 @@ private final class Subscriber: PortMember {
     override var sliceOwner: UInt64 { id }
     override var hasRoom: Bool { !isFull && !isGone }
 
-    override func deliver(_ delivery: PortDelivery) {
+    override func deliver(_ delivery: Parcel<DeliveredPort>) {
         let value = try? delivery.content.decode(ports: [])
         heard.append(
             (
@@ -286,7 +286,7 @@ private final class Subscriber: PortMember {
         try broker.take(
             .message(
                 .init(
-                    number: number, seq: SequenceNumber(own: seq), consumed: 0,
+                    number: number, seq: SequenceNumber(own: seq),
                     content: try PortContent(said, transfer: []))), from: self)
     }
 

@@ -138,7 +138,7 @@ struct DirectLinkTests {
         let content = try PortContent("a lie", transfer: [])
         func say(_ seq: UInt64, consumed: UInt32 = 0) throws {
             try direct.send(
-                .init(number: token, seq: SequenceNumber(own: seq), consumed: consumed, content: content, carried: []))
+                Parcel(number: token, seq: SequenceNumber(own: seq), consumed: consumed, content: content))
         }
         func raw(_ bytes: [UInt8]) throws {
             try direct.link.withRing(shared: true) { (ring) throws(LinkError) in
@@ -152,7 +152,7 @@ struct DirectLinkTests {
             func little<T: FixedWidthInteger>(_ number: T) -> [UInt8] {
                 withUnsafeBytes(of: number.littleEndian) { [UInt8]($0) }
             }
-            return [8, 32] + little(UInt16(0)) + little(UInt32(5) << 28) + little(token) + little(port.sent)
+            return [8, 32] + little(UInt16(0)) + little(UInt32(5) << 28) + little(token) + little(port.window.sent)
                 + little(UInt32(1)) + little(UInt32(32)) + [5] + little(slot) + little(UInt32(0)) + little(loan)
                 + little(UInt64(0)) + little(UInt64(100))
         }
@@ -161,8 +161,8 @@ struct DirectLinkTests {
         case .beyondCounting: try say(1 << 62)
         case .greatest: try say(.max)
         case .consumedAll: _ = direct.sendConsumed(token, .max)
-        case .outOfTurn: for seq in [port.sent + 5, port.sent + 4] { try say(seq) }
-        case .twice: try say(port.sent - 1)
+        case .outOfTurn: for seq in [port.window.sent + 5, port.window.sent + 4] { try say(seq) }
+        case .twice: try say(port.window.sent - 1)
         case .backwards: for seq in 0..<3 { try say(UInt64(seq)) }
         case .consumedBack: for count in [5, 3, 1] { _ = direct.sendConsumed(token, UInt64(count)) }
         case .consumedBeyond: for count in [1 << 20, UInt64(1) << 62 - 1] { _ = direct.sendConsumed(token, count) }

@@ -80,7 +80,7 @@ struct PortStateTests {
         var ports = [try owner.open(), try owner.open()]
         for _ in 0..<2000 {
             do throws(LinkError) {
-                try owner.hear(dice.frame(ports, columns: PortReader.columnsOfHost))
+                try owner.hear(dice.frame(ports, columns: DeliveredPort.columns))
             } catch {
                 violations += 1
                 owner.home.end(IPCError(error))
@@ -111,7 +111,7 @@ struct PortStateTests {
             do throws(LinkError) {
                 try members[index].say(
                     dice.frame(
-                        members[index].known, columns: PortReader.columnsOfClient,
+                        members[index].known, columns: PostedPort.columns,
                         next: { members[index].posted[$0] ?? 0 }))
             } catch {
                 violations += 1
@@ -174,7 +174,7 @@ private final class Owner {
 
     private let route = Route()
     let home: PortHome
-    private var reader = PortReader(columns: PortReader.columnsOfHost)
+    private var reader = PortReader<DeliveredPort>()
     private(set) var ports: [IPCMessagePort] = []
 
     init() { home = PortHome(route: route) }
@@ -195,7 +195,7 @@ private final class Owner {
 /// A client as its host knows it, which hears nothing.
 private final class Member: PortMember {
     private unowned let broker: PortBroker
-    private var reader = PortReader(columns: PortReader.columnsOfClient)
+    private var reader = PortReader<PostedPort>()
     private let id: UInt64
     /// Ports it was given, or has made; and how many messages were posted there.
     private(set) var known: [UInt64] = []
@@ -214,8 +214,8 @@ private final class Member: PortMember {
         for each in [self, other] { try? broker.hear(offerFor: id, isRefusal: false, from: each) { _ in true } }
         return true
     }
-    override func deliver(_ delivery: PortDelivery) {
-        for port in delivery.carried {
+    override func deliver(_ delivery: Parcel<DeliveredPort>) {
+        for port in delivery.transferred {
             known.append(port.number)
             posted[port.number] = port.sent.value
         }
@@ -228,12 +228,12 @@ private final class Member: PortMember {
         if case .open(let number, _, _) = read { known.append(number) }
         if case .channel(let first, let second) = read { known += [first, second] }
         if known.count > 64 { known.removeFirst(known.count - 64) }
-        guard let order = try read.order() else { return }
+        guard let order = read.order() else { return }
         try broker.take(order, from: self)
         switch order {
         case .message(let posting):
             posted[posting.number, default: 0] += 1
-            forget(posting.carried.map(\.number))
+            forget(posting.transferred.map(\.number))
         case .close(let number): forget([number])
         default: break
         }
@@ -263,7 +263,7 @@ private struct Dice {
     private mutating func count() -> UInt64 { number(UInt64(below(3))) }
 
     mutating func frame(_ ports: [UInt64], columns: Int, next: (UInt64) -> UInt64 = { _ in 0 }) -> Frame {
-        let isHost = columns == PortReader.columnsOfHost
+        let isHost = columns == DeliveredPort.columns
         let port = number(ports.isEmpty ? 1 : ports[below(ports.count)])
         switch below(12) {
         case 0 where !isHost, 1 where !isHost:

@@ -31,14 +31,13 @@ struct DirectChannelTests {
         func brokered(_ seq: UInt64) {
             home.take(
                 .message(
-                    PortDelivery(
-                        number: 1, seq: SequenceNumber(own: seq), consumed: 0, content: content(Int64(seq)))))
+                    Parcel(number: 1, seq: SequenceNumber(own: seq), content: content(Int64(seq)))))
         }
 
         /// The same over the link.
         func direct(_ seq: UInt64, token: UInt64 = token, over other: RecordingTransport? = nil) throws(LinkError) {
-            let message = PortFrame.Message(
-                number: token, seq: SequenceNumber(own: seq), consumed: 0, content: content(Int64(seq)), carried: [])
+            let message = Parcel<Never>(
+                number: token, seq: SequenceNumber(own: seq), content: content(Int64(seq)))
             try home.take(message, over: other ?? link)
         }
 

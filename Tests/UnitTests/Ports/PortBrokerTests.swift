@@ -90,7 +90,7 @@ struct PortBrokerTests {
         for data in 0..<4 { try one.post(1, Int64(data)) }
         #expect(other.hear().count == 4)
         // It has taken one of the four, and gives the port away.
-        try other.post(3, 50, carrying: [.init(number: 1, consumed: SequenceNumber(own: 1), id: 99)])
+        try other.post(3, 50, transferring: [.init(number: 1, consumed: SequenceNumber(own: 1), id: 99)])
         #expect(one.hear() == ["taken 1 1"])
         #expect(third.hear() == ["1 #0 = 50 with 2 at 1", "2 #1 = 1", "2 #2 = 2", "2 #3 = 3"])
         // It is that one's alone now.
@@ -119,7 +119,7 @@ struct PortBrokerTests {
             _ = from.hear()
             taken += 1
             try from.post(
-                11, 0, carrying: [.init(number: number, consumed: SequenceNumber(own: taken), id: 1)])
+                11, 0, transferring: [.init(number: number, consumed: SequenceNumber(own: taken), id: 1)])
             number = try #require(owners[index + 1].lastGiven)
         }
         let last = owners[3]
@@ -130,12 +130,12 @@ struct PortBrokerTests {
     func circles() throws {
         let (one, _) = try pair()
         #expect(throws: LinkError.self) {
-            try one.post(1, 0, carrying: [.init(number: 1, consumed: .zero, id: 1)])
+            try one.post(1, 0, transferring: [.init(number: 1, consumed: .zero, id: 1)])
         }
         // Both ends of one channel in one owner's hands: one end goes through the other, to itself.
         let other = client(3)
         try other.say(.channel(1, 3))
-        try other.post(1, 5, carrying: [.init(number: 3, consumed: .zero, id: 1)])
+        try other.post(1, 5, transferring: [.init(number: 3, consumed: .zero, id: 1)])
         slices.finish()
         #expect(other.hear() == ["closed 1 "])
         try other.say(.close(1))
@@ -149,17 +149,17 @@ struct PortBrokerTests {
         let wrong: [PortOrder] = [
             .consumed(3, count: .zero), .close(2), .channel(9, 9), .channel(8, 11), .channel(1, 13),
             .open(2, name: "m", .meeting), .open(7, name: "m", .meeting),
-            .message(PortPosting(number: 9, seq: .zero, consumed: 0, content: content(1))),
-            .message(PortPosting(number: 1, seq: SequenceNumber(own: 1), consumed: 0, content: content(1))),
+            .message(Parcel(number: 9, seq: .zero, content: content(1))),
+            .message(Parcel(number: 1, seq: SequenceNumber(own: 1), content: content(1))),
         ]
         for order in wrong { #expect(throws: LinkError.self, "\(order)") { try one.say(order) } }
-        let lists: [[PortPosting.Carried]] = [
+        let lists: [[PostedPort]] = [
             [.init(number: 5, consumed: .zero, id: 1), .init(number: 5, consumed: .zero, id: 1)],
             [.init(number: 5, consumed: SequenceNumber(own: 1), id: 1)],
             [.init(number: 5, consumed: .zero, id: 1), .init(number: 2, consumed: .zero, id: 1)],
         ]
         for (seq, list) in lists.enumerated() {
-            #expect(throws: LinkError.self) { try one.post(1, 0, seq: UInt64(seq), carrying: list) }
+            #expect(throws: LinkError.self) { try one.post(1, 0, seq: UInt64(seq), transferring: list) }
         }
         #expect(other.hear().isEmpty)
         try one.say(.close(5))
@@ -212,7 +212,7 @@ struct PortBrokerTests {
         try other.say(.open(3, name: "way", .meeting))
         try third.say(.open(1, name: "way", .meeting))
         // A port on its way, in the hands of one who has not taken it.
-        try other.post(3, 50, carrying: [.init(number: 1, consumed: .zero, id: 99)])
+        try other.post(3, 50, transferring: [.init(number: 1, consumed: .zero, id: 99)])
         let all = [one, other, third]
         all[who].leave(slices)
         slices.finish()
@@ -270,13 +270,13 @@ private final class Owner: PortMember {
     func say(_ order: PortOrder) throws(LinkError) { try broker.take(order, from: self) }
 
     func post(
-        _ port: UInt64, _ data: Int64, seq: UInt64? = nil, carrying carried: [PortPosting.Carried] = []
+        _ port: UInt64, _ data: Int64, seq: UInt64? = nil, transferring ports: [PostedPort] = []
     ) throws(LinkError) {
         let seq = seq ?? posted[port, default: 0]
         try say(
             .message(
-                PortPosting(
-                    number: port, seq: SequenceNumber(own: seq), consumed: 0, content: content(data), carried: carried))
+                Parcel(
+                    number: port, seq: SequenceNumber(own: seq), content: content(data), transferred: ports))
         )
         posted[port] = seq + 1
     }
@@ -294,12 +294,12 @@ private final class Owner: PortMember {
     override func opened(_ number: UInt64, name: String, by member: PortMember) {
         heard.append("opened \(number) \(name) by \(member.client.id)")
     }
-    override func deliver(_ delivery: PortDelivery) {
-        lastGiven = delivery.carried.last?.number ?? lastGiven
-        for port in delivery.carried { posted[port.number] = port.sent.value }
+    override func deliver(_ delivery: Parcel<DeliveredPort>) {
+        lastGiven = delivery.transferred.last?.number ?? lastGiven
+        for port in delivery.transferred { posted[port.number] = port.sent.value }
         heard.append(
             "\(delivery.number) #\(delivery.seq.value) = \(number(delivery.content).map { "\($0)" } ?? "?")"
-                + delivery.carried.map { " with \($0.number) at \($0.received.value)" }.joined())
+                + delivery.transferred.map { " with \($0.number) at \($0.received.value)" }.joined())
     }
     override func tellConsumed(_ number: UInt64, _ count: UInt64) { heard.append("taken \(number) \(count)") }
     override func tellClosed(_ number: UInt64, reason: String?) { heard.append("closed \(number) \(reason ?? "")") }

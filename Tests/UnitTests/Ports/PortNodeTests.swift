@@ -21,14 +21,13 @@ struct PortNodeTests {
     }
 
     private func deliver(
-        _ port: IPCMessagePort, seq: UInt64, _ data: Int64, consumed: UInt64 = 0, carried: [PortDelivery.Carried] = []
+        _ port: IPCMessagePort, seq: UInt64, _ data: Int64, consumed: UInt64 = 0, transferred: [DeliveredPort] = []
     ) {
         home.take(
             .message(
-                PortDelivery(
+                Parcel(
                     number: port.endpoint.number, seq: SequenceNumber(own: seq),
-                    consumed: UInt32(truncatingIfNeeded: consumed) & PortOperation.countMask, content: content(data),
-                    carried: carried)))
+                    consumed: SendWindow.low(consumed), content: content(data), transferred: transferred)))
     }
 
     private func next(_ port: IPCMessagePort) -> Int64? {
@@ -167,10 +166,10 @@ struct PortNodeTests {
     @Test("a port that comes begins where its earlier owner stopped")
     func coming() throws {
         let port = try open()
-        let carried = PortDelivery.Carried(
+        let transferred = DeliveredPort(
             number: 8, received: SequenceNumber(own: 40), sent: SequenceNumber(own: 1030),
             acknowledged: SequenceNumber(own: 1000), id: 77)
-        deliver(port, seq: 0, 1, carried: [carried])
+        deliver(port, seq: 0, 1, transferred: [transferred])
         guard case .message(let message)? = port.poll(), let new = message.ports.first else {
             Issue.record("no port came")
             return

@@ -50,12 +50,12 @@ final class RecordingRoute: PortRoute, @unchecked Sendable {
 // Sendable: of one thread.
 final class RecordingTransport: DirectTransport, @unchecked Sendable {
     var isBroken = false
-    private(set) var sent: [PortFrame.Message] = []
+    private(set) var sent: [Parcel<Never>] = []
     private(set) var consumed: [UInt64] = []
 
     override var isOver: Bool { isBroken }
     override var longestMessage: Int { 1 << 16 }
-    override func send(_ message: PortFrame.Message) throws(LinkError) {
+    override func send(_ message: Parcel<Never>) throws(LinkError) {
         if isBroken { throw .closed }
         sent.append(message)
     }
@@ -73,7 +73,7 @@ func text(_ order: PortOrder) -> String {
     case .channel(let one, let other): "channel \(one) \(other)"
     case .message(let posting):
         "message \(posting.number) #\(posting.seq.value) = \(number(posting.content).map { "\($0)" } ?? "?")"
-            + posting.carried.map { " with \($0.number) at \($0.consumed.value)" }.joined()
+            + posting.transferred.map { " with \($0.number) at \($0.consumed.value)" }.joined()
     case .consumed(let port, let count): "consumed \(port) \(count.value)"
     case .close(let port): "close \(port)"
     case .way(let frame): "\(frame.step) \(frame.token) \(frame.number)"

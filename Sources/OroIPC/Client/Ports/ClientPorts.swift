@@ -32,23 +32,20 @@ import Synchronization
                 var frame = PortOperation.channel.frame(first)
                 frame.seq = Seq(second)
                 try send(frame, nil)
-            case .message(let posting):
-                var message = PortFrame.Message(
-                    number: posting.number, seq: posting.seq, consumed: posting.consumed, content: posting.content,
-                    carried: posting.carried.map(\.row))
-                guard let descriptors = posting.content.descriptors else { return try PortWriter.write(message, send) }
+            case .message(let message):
+                guard let descriptors = message.content.descriptors else { return try PortWriter.write(message, send) }
                 guard core.link.waitingBytes(in: ring) <= core.options.waitingBytes / 2 else { throw .busy }
-                message.firstDescriptor = try pass(descriptors, core.link)
+                let firstDescriptor = try pass(descriptors, core.link)
                 var isClaimed = false
                 do throws(LinkError) {
-                    try PortWriter.write(message) { (frame, payload) throws(LinkError) in
+                    try PortWriter.write(message, firstDescriptor: firstDescriptor) { (frame, payload) throws(LinkError) in
                         try send(frame, payload)
                         if PortOperation(frame) == .descriptors { isClaimed = true }
                     }
                 } catch {
                     // What was passed must not wait at the host for a message that does not come.
-                    if let first = message.firstDescriptor {
-                        try send(PortWriter.claim(isClaimed ? nil : first, descriptors, for: posting.number), nil)
+                    if let first = firstDescriptor {
+                        try send(PortWriter.claim(isClaimed ? nil : first, descriptors, for: message.number), nil)
                     }
                     throw error
                 }
@@ -208,7 +205,7 @@ extension PortHome {
     func open(_ name: String, _ opening: PortOpening, isKeeping: Bool = true) throws(IPCError) -> IPCMessagePort {
         if let ending { throw ending }
         let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
-        if case .broadcast(_, .latest) = opening { port.saysAtOnce = true }
+        if case .broadcast(_, .latest) = opening { port.reportsAtOnce = true }
         let number = takeNumber()
         try send(.open(number, name: name, opening))
         enter(port, number: number)

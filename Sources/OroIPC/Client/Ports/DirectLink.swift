@@ -17,7 +17,7 @@ import Synchronization
     /// Its place among the direct links of its client, for those who watch its descriptors.
     let slot: Int
     private weak var core: ClientCore?
-    private var reader = PortReader(columns: 0)
+    private var reader = PortReader<Never>()
     /// Kept for the next frame, and for the one after it: who answers a message with what came in it keeps that until
     /// the answer is known to be taken, which the next message says.
     private var spare: FrameStorage
@@ -41,7 +41,7 @@ import Synchronization
 
     // MARK: Sending, with the lock of the home
 
-    override func send(_ message: PortFrame.Message) throws(LinkError) {
+    override func send(_ message: Parcel<Never>) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
         if try !sendAtOnce(message) {
             try link.withRing(shared: true) { (ring) throws(LinkError) in
@@ -53,7 +53,7 @@ import Synchronization
 
     /// Sends a message that is one small thing, where there is room for it: it is written where the other reads it, and
     /// nothing is allocated. False: it is none, or there is no room.
-    private func sendAtOnce(_ message: PortFrame.Message) throws(LinkError) -> Bool {
+    private func sendAtOnce(_ message: Parcel<Never>) throws(LinkError) -> Bool {
         guard case .short(let value) = message.content.form else { return false }
         let payload = message.content.buffers.first
         // Bytes in shared memory seem to be more than any record holds.
@@ -181,7 +181,6 @@ import Synchronization
         if let message = try reader.readPlain(storage) { return try ports.take(message, over: self) }
         guard let frame = try reader.read(storage) else { return }
         guard case .message(let message) = frame else { return try ports.take(frame, over: self) }
-        guard message.carried.isEmpty else { throw .violation("ports on a direct link") }
         try ports.take(message, over: self)
     }
 

@@ -56,7 +56,7 @@ final class LocalPorts: PortMember {
 
     init(_ home: PortHome) { self.home = home }
 
-    override func deliver(_ delivery: PortDelivery) { home.take(.message(delivery)) }
+    override func deliver(_ delivery: Parcel<DeliveredPort>) { home.take(.message(delivery)) }
     override func tellConsumed(_ number: UInt64, _ count: UInt64) {
         home.take(.consumed(number, count: SequenceNumber(own: count)))
     }
@@ -72,7 +72,7 @@ final class LinkPorts: PortMember {
     /// Has this object.
     fileprivate unowned let host: HostLink
     /// A message that comes in several frames, for each ring.
-    fileprivate var readers: [Int: PortReader] = [:]
+    fileprivate var readers: [Int: PortReader<PostedPort>] = [:]
     /// Descriptors of this client's that are kept here, and how many were let go.
     private var keptDescriptors = 0
     private var returnedDescriptors: UInt64 = 0
@@ -93,19 +93,17 @@ final class LinkPorts: PortMember {
     private var isOver: Bool { host.isEnded || host.link.isOver }
     override var client: PortClient { PortClient(id: host.key, identity: host.link.peer) }
 
-    override func deliver(_ delivery: PortDelivery) {
-        var message = PortFrame.Message(
-            number: delivery.number, seq: delivery.seq, consumed: delivery.consumed, content: delivery.content,
-            carried: delivery.carried.map(\.row))
+    override func deliver(_ delivery: Parcel<DeliveredPort>) {
+        var firstDescriptor: UInt64?
         if let descriptors = delivery.content.descriptors, takesDescriptors, !descriptors.list.isEmpty {
             // Without them, where they cannot be passed now: that is a message that cannot be read.
-            message.firstDescriptor = (try? host.link.pass(descriptors.list)) ?? nil
+            firstDescriptor = (try? host.link.pass(descriptors.list)) ?? nil
         }
         send { (host) throws(LinkError) in
             var failure: IPCError?
             var isClaimed = false
-            func write() throws(LinkError) {
-                try PortWriter.write(message) { (frame, payload) throws(LinkError) in
+            func write(_ message: Parcel<DeliveredPort>) throws(LinkError) {
+                try PortWriter.write(message, firstDescriptor: firstDescriptor) { (frame, payload) throws(LinkError) in
                     let isClaim = PortOperation(frame) == .descriptors
                     // Once: the client may have taken them in already.
                     if failure != nil || (isClaim && isClaimed) { return }
@@ -113,18 +111,16 @@ final class LinkPorts: PortMember {
                     if isClaim, failure == nil { isClaimed = true }
                 }
             }
-            try write()
+            try write(delivery)
             guard failure != nil else {
                 // Also for a port that it has no more: they are to be closed there, although nobody may be waiting for
                 // anything.
-                if message.firstDescriptor != nil { Introduction.nudge(host.link) }
+                if firstDescriptor != nil { Introduction.nudge(host.link) }
                 return
             }
             // This client does not take so much: it is told of a message that cannot be read.
             failure = nil
-            message.content = .unreadable
-            message.content.descriptors = delivery.content.descriptors
-            try write()
+            try write(delivery.unreadable)
         }
     }
 
@@ -260,12 +256,12 @@ extension HostLink {
     func takePort(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
         let broker = unsafe core.broker
         guard
-            let frame = try ports.readers[ring, default: PortReader(columns: PortReader.columnsOfClient)].read(storage)
+            let frame = try ports.readers[ring, default: PortReader()].read(storage)
         else { return }
         if case .descriptors(let first, let count) = frame {
             let claimed = try ports.claim(first.value, count)
             ports.readers[ring]?.attach(claimed)
-        } else if let order = try frame.order() {
+        } else if let order = frame.order() {
             try broker.take(order, from: ports)
         }
     }

@@ -172,7 +172,10 @@ public final class IPCMessagePort: Sendable {
         }
         guard let other = endpoint.other else { return true }
         for port in transfer { try port.endpointIfOwned(lockedBy: endpoint.home) { $0.disown() } }
-        other.arrive(PortEndpoint.Arrival(content: content, carried: transfer.map(\.endpoint)))
+        other.arrive(
+            Parcel(
+                number: 0, seq: SequenceNumber(own: other.inbox.end), content: content,
+                transferred: transfer.map(\.endpoint)))
         return true
     }
 
@@ -180,7 +183,7 @@ public final class IPCMessagePort: Sendable {
     private func postAway(
         _ content: PortContent, _ transfer: [IPCMessagePort], _ home: PortHome
     ) throws(IPCError) -> Bool {
-        var carried: [PortPosting.Carried] = []
+        var ports: [PostedPort] = []
         for port in transfer {
             guard port.endpoint.home === home else {
                 // It may have gone there by another thread meanwhile: then its channel is known somewhere else for
@@ -188,8 +191,8 @@ public final class IPCMessagePort: Sendable {
                 throw .dataClone("port \(port.id) belongs to another link, or is closed or given away")
             }
             guard port.endpoint.isOwned(by: port) else { throw .dataClone("port \(port.id) is closed or given away") }
-            carried.append(
-                .init(
+            ports.append(
+                PostedPort(
                     number: port.endpoint.number, consumed: SequenceNumber(own: port.endpoint.consumed),
                     id: port.endpoint.id))
         }
@@ -197,24 +200,22 @@ public final class IPCMessagePort: Sendable {
         if content.descriptors != nil, home.route?.takesDescriptors == false {
             throw .dataClone("this host passes on no file descriptors (HostOptions.ports.allowsDescriptors)")
         }
+        let parcel = Parcel(
+            number: endpoint.number, seq: SequenceNumber(own: endpoint.window.sent),
+            consumed: SendWindow.low(endpoint.consumed), content: content, transferred: ports)
         if let way = endpoint.way {
-            if way.isSending, transfer.isEmpty, content.descriptors == nil, way.send(content, from: endpoint) {
-                endpoint.noteSaid()
-                endpoint.note(sent: content.cost)
+            if way.isSending, transfer.isEmpty, content.descriptors == nil, way.send(parcel.transferring([])) {
+                endpoint.noteReported()
+                endpoint.window.note(sent: parcel.cost)
                 return true
             }
             // Ports go through the broker, which has to know the order of all that moves them; and so do descriptors.
             try way.yield()
         }
         for port in transfer { try port.endpoint.way?.postAgain() }
-        try home.send(
-            .message(
-                PortPosting(
-                    number: endpoint.number, seq: SequenceNumber(own: endpoint.sent),
-                    consumed: UInt32(truncatingIfNeeded: endpoint.consumed) & PortOperation.countMask,
-                    content: content, carried: carried)))
-        endpoint.noteSaid()
-        endpoint.note(sent: content.cost)
+        try home.send(.message(parcel))
+        endpoint.noteReported()
+        endpoint.window.note(sent: parcel.cost)
         for port in transfer { port.endpoint.leave() }
         return true
     }

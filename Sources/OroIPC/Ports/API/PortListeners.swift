@@ -28,10 +28,10 @@ public struct IPCMessageEvent: Sendable {
     init(_ taken: PortEndpoint.Taken) {
         switch taken {
         case .closed(let reason): self.init(type: "close", error: reason.map { .network($0) })
-        case .message(let arrival):
-            let ports = arrival.carried.map { port in port.withLock { _ in port.own() } }
+        case .message(let parcel):
+            let ports = parcel.transferred.map { port in port.withLock { _ in port.own() } }
             do throws(IPCError) {
-                self.init(type: "message", data: try arrival.content.decode(ports: ports), ports: ports)
+                self.init(type: "message", data: try parcel.content.decode(ports: ports), ports: ports)
             } catch {
                 self.init(type: "messageerror", ports: ports, error: error)
             }

@@ -73,9 +73,9 @@ extension IPCMessagePort {
         guard let taken = owned({ $0.takeNext() }), let taken else { return nil }
         switch taken {
         case .closed(let reason): return .closed(reason: reason)
-        case .message(let arrival):
-            let ports = arrival.carried.map { port in port.withLock { _ in port.own() } }
-            return .message(PortMessage(arrival.content, ports))
+        case .message(let parcel):
+            let ports = parcel.transferred.map { port in port.withLock { _ in port.own() } }
+            return .message(PortMessage(parcel.content, ports))
         }
     }
 

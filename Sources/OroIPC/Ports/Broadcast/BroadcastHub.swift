@@ -38,11 +38,11 @@ final class BroadcastHub: PortMember, BroadcastEnds {
     }
 
     /// A subscriber has posted something: to all others, never to itself.
-    override func deliver(_ delivery: PortDelivery) {
+    override func deliver(_ delivery: Parcel<DeliveredPort>) {
         guard let sender = subscriptions[delivery.number] else { return }
         acknowledge(sender, low: delivery.consumed)
         // UNTRUSTED: what is no broadcast goes to nobody.
-        let isBroadcast = delivery.carried.isEmpty && delivery.content.descriptors == nil
+        let isBroadcast = delivery.transferred.isEmpty && delivery.content.descriptors == nil
         let message = (isBroadcast ? delivery.content.broadcastOrigin : nil).map {
             BroadcastMessage(name: sender.topic.name, origin: $0, content: delivery.content)
         }
@@ -80,7 +80,7 @@ final class BroadcastHub: PortMember, BroadcastEnds {
         // Now and then: a sender that does not read must not find its ring full of these.
         sender.unsaidCost += cost
         guard
-            isLent || sender.heard - sender.said >= PortLimits.sayAfter || sender.unsaidCost >= PortLimits.sayAfterBytes
+            isLent || sender.heard - sender.said >= PortLimits.reportAfter || sender.unsaidCost >= PortLimits.reportAfterBytes
         else { return }
         sender.said = sender.heard
         sender.unsaidCost = 0
@@ -116,8 +116,7 @@ final class BroadcastHub: PortMember, BroadcastEnds {
     }
 
     private func acknowledge(_ subscription: BroadcastSubscription, low: UInt32) {
-        let more = (low &- UInt32(truncatingIfNeeded: subscription.taken)) & PortOperation.countMask
-        tellConsumed(subscription.number, subscription.taken + UInt64(more))
+        tellConsumed(subscription.number, SendWindow.count(low: low, from: subscription.outgoing.acknowledged))
     }
 
     override func tellClosed(_ number: UInt64, reason: String?) {
@@ -153,14 +152,14 @@ final class BroadcastHub: PortMember, BroadcastEnds {
     }
 
     private func post(_ content: PortContent, to subscription: BroadcastSubscription) {
-        let seq = subscription.posted
+        let seq = subscription.outgoing.sent
         subscription.notePosted(content.broadcastCost)
-        let consumed = UInt32(truncatingIfNeeded: subscription.heard) & PortOperation.countMask
         // The engine's own orders are none that cannot be.
         try? broker.take(
             .message(
-                PortPosting(
-                    number: subscription.number, seq: SequenceNumber(own: seq), consumed: consumed, content: content)),
+                Parcel(
+                    number: subscription.number, seq: SequenceNumber(own: seq),
+                    consumed: SendWindow.low(subscription.heard), content: content)),
             from: self)
     }
 }

@@ -26,11 +26,8 @@ final class BroadcastSubscription {
     var said: UInt64 = 0
     /// What the messages behind that have cost.
     var unsaidCost = 0
-    /// Messages to it, and how many of these it has taken.
-    private(set) var posted: UInt64 = 0
-    private(set) var taken: UInt64 = 0
-    private var costs: Deque<Int> = []
-    private var costSum = 0
+    /// Messages to it.
+    private(set) var outgoing = SendWindow()
     /// Messages it missed and was not told of.
     var missed: Int64 = 0
     /// The last of those that came while one was on its way, or the account was full.
@@ -40,7 +37,7 @@ final class BroadcastSubscription {
     private(set) var isClosed = false
 
     /// Messages, and bytes of these, that wait for one subscription; one message always may.
-    static let window = 256
+    static let window: UInt64 = 256
     static let windowBytes = 64 << 20
 
     init(
@@ -55,40 +52,33 @@ final class BroadcastSubscription {
     }
 
     /// Nothing is on its way to it.
-    var isIdle: Bool { costs.isEmpty }
+    var isIdle: Bool { outgoing.waiting == 0 }
 
     var hasRoom: Bool {
         account.hasRoom
-            && (isIdle
-                || (costs.count < BroadcastSubscription.window && costSum < BroadcastSubscription.windowBytes))
+            && !outgoing.isFull(messages: BroadcastSubscription.window, bytes: BroadcastSubscription.windowBytes)
     }
 
     func notePosted(_ cost: Int) {
-        posted += 1
+        outgoing.note(sent: cost)
         said = heard
         unsaidCost = 0
-        costs.append(cost)
-        costSum += cost
         account.add(bytes: cost)
     }
 
     /// UNTRUSTED: it has taken so many in all. False: a count that says nothing new, or cannot be.
     func note(taken count: UInt64) -> Bool {
-        guard count > taken, count <= posted else { return false }
-        var freed = 0
-        for _ in taken..<count { freed += costs.popFirst() ?? 0 }
-        costSum -= freed
-        account.remove(messages: Int(count - taken), bytes: freed)
-        taken = count
+        let (messages, bytes) = (outgoing.waiting, outgoing.cost)
+        guard outgoing.acknowledge(count) else { return false }
+        account.remove(messages: Int(messages - outgoing.waiting), bytes: bytes - outgoing.cost)
         return true
     }
 
     /// Nothing is posted to it any more.
     func close() {
         isClosed = true
-        account.remove(messages: costs.count, bytes: costSum)
-        costSum = 0
-        costs = []
+        account.remove(messages: Int(outgoing.waiting), bytes: outgoing.cost)
+        outgoing = SendWindow()
         waiting = nil
     }
 }

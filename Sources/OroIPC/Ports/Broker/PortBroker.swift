@@ -38,7 +38,7 @@ final class PortBroker {
 
     private let longestMessage: Int
     /// What waited at ports that are closed, and was not let go of yet.
-    var remains: Deque<Deque<PortParcel>> = []
+    var remains: Deque<Deque<Parcel<PortEnd>>> = []
     var isLettingGo = false
 
     init(_ options: PortOptions, longestMessage: Int, slices: HostSlices = HostSlices()) {
@@ -158,90 +158,88 @@ final class PortBroker {
         close(other)
     }
 
-    private func post(_ posting: PortPosting, _ member: PortMember) throws(LinkError) {
+    private func post(_ posting: Parcel<PostedPort>, _ member: PortMember) throws(LinkError) {
         if posting.number & PortWayFrame.peerBit != 0 { return try postForPeer(posting, member) }
         let end = try member.end(posting.number)
         // What passes the message on tells the other end.
-        let more = (posting.consumed &- UInt32(truncatingIfNeeded: end.base)) & PortOperation.countMask
+        let count = SendWindow.count(low: posting.consumed, from: end.queue.taken)
         // Forwards only: what was counted exactly meanwhile looks like a great many more.
-        if more <= PortOperation.countMask / 2 { consume(end, end.base + UInt64(more), telling: false) }
+        if count - end.queue.taken <= UInt64(PortOperation.countMask / 2) { consume(end, count, telling: false) }
         guard posting.seq.value == end.posted else { throw .violation("a message of a port out of turn") }
         end.posted += 1
         end.isInUse = true
-        var carried: [PortEnd] = []
+        var ports: [PortEnd] = []
         // First all are looked up, then all are taken: a bad list moves nothing.
-        defer { for port in carried { port.isListed = false } }
-        for item in posting.carried {
+        defer { for port in ports { port.isListed = false } }
+        for item in posting.transferred {
             let port = try member.end(item.number)
             guard port !== end, !port.isListed else {
                 throw .violation("a port goes along with its own message, or twice")
             }
-            guard item.consumed.value >= port.base, port.mayHaveTaken(item.consumed.value) else {
+            guard item.consumed.value >= port.queue.taken, port.mayHaveTaken(item.consumed.value) else {
                 throw .violation("more messages taken of a port than it was given")
             }
             port.isListed = true
-            carried.append(port)
+            ports.append(port)
         }
-        for (item, port) in zip(posting.carried, carried) {
+        for (item, port) in zip(posting.transferred, ports) {
             consume(port, item.consumed.value)
             port.id = item.id
             leave(port)
         }
         guard let target = end.peer else {
             // Posted before the end of the other side was known here.
-            for port in carried { close(port) }
+            for port in ports { close(port) }
             return
         }
-        if !carried.isEmpty, target.isHeldByListed {
+        if !ports.isEmpty, target.isHeldByListed {
             // A port inside its own queue could never be reached again: as if the message had been taken and lost.
-            for port in carried { close(port) }
-            return lose(target)
+            for port in ports { close(port) }
+            return lose(posting, target)
         }
-        if posting.seq.value < target.base {
+        if posting.seq.value < target.queue.taken {
             // It came by a direct way, and was taken.
-            for port in carried { close(port) }
+            for port in ports { close(port) }
             return
         }
         guard mayTakeMore(target) else { throw .violation("more messages for a port than it may be sent") }
-        for port in carried { port.holder = target }
-        append(posting, carried, to: target)
+        for port in ports { port.holder = target }
+        append(posting.transferring(ports), to: target)
     }
 
     /// A message of an owner that is gone, from the other one, to which it came by their direct way. UNTRUSTED: that
     /// one could as well have taken it.
-    private func postForPeer(_ posting: PortPosting, _ member: PortMember) throws(LinkError) {
-        guard posting.carried.isEmpty else { throw .violation("a port that came by a direct way") }
+    private func postForPeer(_ posting: Parcel<PostedPort>, _ member: PortMember) throws(LinkError) {
+        guard posting.transferred.isEmpty else { throw .violation("a port that came by a direct way") }
         // What the owner had posted here before it was gone is known.
         guard let end = try orphan(number: posting.number, of: member), posting.seq.value == end.posted else { return }
         end.posted += 1
-        guard let target = end.peer, posting.seq.value >= target.base else { return }
+        guard let target = end.peer, posting.seq.value >= target.queue.taken else { return }
         // It was the other one that said too much, and that is gone.
         guard mayTakeMore(target) else { return close(end) }
-        append(posting, [], to: target)
+        append(posting.transferring([]), to: target)
     }
 
     private func mayTakeMore(_ target: PortEnd) -> Bool {
         target.queue.count < 2 * Int(PortLimits.window)
-            && target.queuedCost < 2 * PortLimits.windowBytes + longestMessage
+            && target.queue.cost < 2 * PortLimits.windowBytes + longestMessage
     }
 
-    private func append(_ posting: PortPosting, _ carried: [PortEnd], to target: PortEnd) {
-        target.append(
-            PortParcel(seq: posting.seq.value, content: posting.content, carried: carried, cost: posting.content.cost))
-        pump(target)
+    private func append(_ parcel: Parcel<PortEnd>, to target: PortEnd) {
+        // One that is not added was taken already.
+        if target.queue.append(parcel) { pump(target) }
     }
 
-    /// A message that nobody will ever take.
-    private func lose(_ target: PortEnd) {
-        target.append(PortParcel(seq: target.peer.map { $0.posted - 1 } ?? 0, content: nil, carried: [], cost: 0))
-        pump(target)
+    /// A message that nobody will ever take: its receiver finds one that cannot be read in its place.
+    private func lose(_ posting: Parcel<PostedPort>, _ target: PortEnd) {
+        append(Parcel(number: posting.number, seq: posting.seq, content: .unreadable), to: target)
     }
 
     // MARK: Taking
 
     /// Its owner has taken so many messages in all. UNTRUSTED: a count that cannot be says nothing.
     private func consume(_ end: PortEnd, _ count: UInt64, telling: Bool = true) {
-        guard count > end.base, end.mayHaveTaken(count) else { return }
+        guard count > end.queue.taken, end.mayHaveTaken(count) else { return }
         skip(end, to: count)
         end.isInUse = true
         if telling, let peer = end.peer, let owner = peer.owner { owner.tellConsumed(peer.number, count) }
@@ -249,15 +247,13 @@ final class PortBroker {
 
     /// Everything before `count` was taken; by a direct way also what was not passed on here.
     func skip(_ end: PortEnd, to count: UInt64) {
-        guard count > end.base else { return }
         var lost: [PortEnd] = []
-        while let first = end.queue.first, first.seq < count {
-            end.queue.removeFirst()
-            end.queuedCost -= first.cost
-            for port in first.carried { port.holder = nil }
-            if end.passed > 0 { end.passed -= 1 } else { lost += first.carried }
+        var passed = end.passed
+        end.queue.take(below: count) { parcel in
+            for port in parcel.transferred { port.holder = nil }
+            if passed > 0 { passed -= 1 } else { lost += parcel.transferred }
         }
-        end.base = count
+        end.passed = passed
         for port in lost { close(port) }
     }
 
@@ -277,29 +273,28 @@ final class PortBroker {
                     pumpWaiting(of: owner)
                     break
                 }
-                budget -= 1 + parcel.carried.count
-                guard owner.hasRoom, owner.hasRoom(for: parcel.content?.descriptors) else {
+                budget -= 1 + parcel.transferred.count
+                guard owner.hasRoom, owner.hasRoom(for: parcel.content.descriptors) else {
                     owner.wait(end)
                     break
                 }
                 end.passed += 1
-                var rows: [PortDelivery.Carried] = []
-                for port in parcel.carried {
+                var ports: [DeliveredPort] = []
+                for port in parcel.transferred {
                     let number = owner.takeNumber()
                     owner.give(port, number: number)
-                    rows.append(
-                        .init(
-                            number: number, received: SequenceNumber(own: port.base),
+                    ports.append(
+                        DeliveredPort(
+                            number: number, received: SequenceNumber(own: port.queue.taken),
                             sent: SequenceNumber(own: port.posted),
-                            acknowledged: SequenceNumber(own: min(port.peer?.base ?? port.posted, port.posted)),
+                            acknowledged: SequenceNumber(own: min(port.peer?.queue.taken ?? port.posted, port.posted)),
                             id: port.id))
                 }
-                let consumed = UInt32(truncatingIfNeeded: end.peer?.base ?? end.posted) & PortOperation.countMask
-                owner.deliver(
-                    PortDelivery(
-                        number: end.number, seq: SequenceNumber(own: parcel.seq), consumed: consumed,
-                        content: parcel.content ?? .unreadable, carried: rows))
-                waiting += parcel.carried
+                var delivered = parcel.transferring(ports)
+                delivered.number = end.number
+                delivered.consumed = SendWindow.low(end.peer?.queue.taken ?? end.posted)
+                owner.deliver(delivered)
+                waiting += parcel.transferred
                 consider(end)
             }
             if end.peer == nil, end.passed == end.queue.count, !end.isEndTold {
@@ -329,7 +324,7 @@ final class PortBroker {
             end.owner?.forget(end)
             end.owner = nil
             stopWay(of: end)
-            for index in 0..<end.passed { waiting += end.queue[index].carried }
+            for index in 0..<end.passed { waiting += end.queue[index].transferred }
             end.passed = 0
             end.patience = 0
             end.isInUse = false
@@ -352,9 +347,7 @@ final class PortBroker {
             if !end.queue.isEmpty {
                 if !isLettingGo { slices.add(PortRemains(self), for: HostSlices.broker) }
                 isLettingGo = true
-                remains.append(end.queue)
-                end.queue = []
-                end.queuedCost = 0
+                remains.append(end.queue.removeAll())
             }
             end.creator?.created -= 1
             ends -= 1

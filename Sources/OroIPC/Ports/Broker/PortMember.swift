@@ -28,11 +28,8 @@ final class PortEnd {
     var posted: UInt64 = 0
 
     /// What was posted to this end and not taken; the first `passed` of these its owner was given.
-    var queue: Deque<PortParcel> = []
+    var queue = SequencedQueue<Parcel<PortEnd>>()
     var passed = 0
-    /// Messages that were taken.
-    var base: UInt64 = 0
-    var queuedCost = 0
     /// Why it is closed, where the other end did not close it by itself.
     var closing: String?
     var isEndTold = false
@@ -57,12 +54,7 @@ final class PortEnd {
 
     /// UNTRUSTED: its owner may have taken so many messages.
     func mayHaveTaken(_ count: UInt64) -> Bool {
-        count <= base + UInt64(passed) || (hasBeenDirect && count < SequenceNumber.bound)
-    }
-
-    func append(_ parcel: PortParcel) {
-        queue.append(parcel)
-        queuedCost += parcel.cost
+        count <= queue.taken + UInt64(passed) || (hasBeenDirect && count < SequenceNumber.bound)
     }
 
     /// It could only be reached by taking one that ``isListed`` first, or is one itself.
@@ -74,15 +66,6 @@ final class PortEnd {
         }
         return false
     }
-}
-
-/// A message that waits for its taker.
-struct PortParcel {
-    let seq: UInt64
-    /// `nil`: lost, because it carried a port into itself.
-    let content: PortContent?
-    let carried: [PortEnd]
-    let cost: Int
 }
 
 /// An owner of ports: a client, or the host itself.
@@ -183,7 +166,7 @@ class PortMember {
     func hasRoom(for descriptors: CarriedDescriptors?) -> Bool { true }
     /// It has taken in so many descriptors in all.
     func note(claimed count: UInt64) {}
-    func deliver(_ delivery: PortDelivery) {}
+    func deliver(_ delivery: Parcel<DeliveredPort>) {}
     func tellConsumed(_ number: UInt64, _ count: UInt64) {}
     func tellClosed(_ number: UInt64, reason: String?) {}
     func accepts(_ name: String) -> Bool { false }

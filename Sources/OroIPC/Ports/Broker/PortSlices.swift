@@ -38,13 +38,13 @@ final class PortRemains: SlicedWork {
         while var queue = broker.remains.popFirst() {
             var parcels = 0
             while let parcel = queue.popFirst() {
-                for port in parcel.carried {
+                for port in parcel.transferred {
                     port.holder = nil
                     // Adds what waits at that one behind this.
                     broker.close(port)
                 }
                 parcels += 1
-                if parcels & 15 == 0 || !parcel.carried.isEmpty, slice.isOver { break }
+                if parcels & 15 == 0 || !parcel.transferred.isEmpty, slice.isOver { break }
             }
             if !queue.isEmpty { broker.remains.prepend(queue) }
             if slice.isOver { break }

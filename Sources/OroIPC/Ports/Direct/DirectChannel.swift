@@ -28,34 +28,29 @@ final class DirectChannel: PortWay {
     /// What is to be said again when the link to the broker has room.
     private var unsaid: Unsaid?
     private var isThrough = false
-    /// What was sent over the way and is not known to have been taken, and the number of the first of it.
-    private var retained: Deque<PortContent> = []
-    private var firstRetained: UInt64 = 0
+    /// What was sent over the way and is not known to have been taken.
+    private var retained = SequencedQueue<Parcel<Never>>()
 
     /// What came before messages that are still on their way through the broker.
-    private var early: Deque<Numbered> = []
+    private var early = SequencedQueue<Parcel<Never>>()
     /// Bytes of what has come over the way and was not taken.
     private var waitingCost = 0
-    /// Behind the last message that came through the broker; and that it knows so many to be taken.
+    /// The sequence number after the last message that came through the broker, and whether the broker has been sent an
+    /// acknowledgement up to it.
     private var brokered: UInt64 = 0
     private var isBrokerTold = false
     /// What had come and was not taken when the port went on, from `keptFrom` on. That is `nil` where nobody wants it.
-    private var kept: Deque<Numbered> = []
+    private var kept = SequencedQueue<Parcel<Never>>()
     private var keptFrom: UInt64?
 
     private enum Unsaid { case stop, drain }
-
-    private struct Numbered {
-        var seq: UInt64
-        var content: PortContent
-    }
 
     init(_ token: UInt64, _ link: DirectTransport, _ port: PortEndpoint, home: PortHome) {
         self.token = token
         self.link = link
         self.port = port
         self.home = home
-        brokered = port.received
+        brokered = port.inbox.end
     }
 
     // MARK: Sending
@@ -65,28 +60,26 @@ final class DirectChannel: PortWay {
         guard let port, !isThrough, !link.isOver else { return stop() }
         isSending = true
         hasBegun = true
-        firstRetained = port.sent
+        retained = SequencedQueue(taken: port.window.sent)
     }
 
-    /// Sends a message without ports. False: it has to go through the broker, as what comes after it has to.
-    func send(_ content: PortContent, from port: PortEndpoint) -> Bool {
-        let message = PortFrame.Message(
-            number: token, seq: SequenceNumber(own: port.sent),
-            consumed: UInt32(truncatingIfNeeded: port.consumed) & PortOperation.countMask,
-            content: content, carried: [])
+    /// Sends a message of its port. False: it has to go through the broker, as what comes after it has to.
+    func send(_ message: Parcel<Never>) -> Bool {
+        var message = message
+        message.number = token
         do throws(LinkError) {
             try link.send(message)
         } catch {
             stop()
             return false
         }
-        retained.append(content)
-        return true
+        // The port counts on with each message it sends.
+        return retained.append(message)
     }
 
     /// The other end has taken so many messages in all.
     func acknowledge(_ count: UInt64) {
-        while firstRetained < count, retained.popFirst() != nil { firstRetained += 1 }
+        if hasBegun { retained.take(below: count) }
     }
 
     /// A message has to go through the broker: so has what was sent before it. Throws when that cannot be posted now;
@@ -119,35 +112,29 @@ final class DirectChannel: PortWay {
     func postAgain() throws(IPCError) {
         isSending = false
         guard let port, !isThrough else { return }
-        if !hasResumed, !retained.isEmpty || firstRetained > 0 {
-            try home.send(.way(PortWayFrame(token, .resume, number: firstRetained)))
+        if !hasResumed, !retained.isEmpty || retained.taken > 0 {
+            try home.send(.way(PortWayFrame(token, .resume, number: retained.taken)))
         }
         hasResumed = true
-        while let content = retained.first {
-            try post(content, seq: firstRetained, as: port.number, consumed: port.consumed)
-            retained.removeFirst()
-            firstRetained += 1
+        while let message = retained.first {
+            try post(message, as: port.number, consumed: port.consumed)
+            _ = retained.popFirst()
         }
         try home.send(.consumed(port.number, count: SequenceNumber(own: port.consumed)))
-        port.noteSaid()
+        port.noteReported()
         try home.send(.way(PortWayFrame(token, .through)))
         isThrough = true
     }
 
-    private func post(
-        _ content: PortContent, seq: UInt64, as number: UInt64, consumed: UInt64
-    ) throws(IPCError) {
-        var posting = PortPosting(
-            number: number, seq: SequenceNumber(own: seq),
-            consumed: UInt32(truncatingIfNeeded: consumed) & PortOperation.countMask,
-            content: content)
+    private func post(_ message: Parcel<Never>, as number: UInt64, consumed: UInt64) throws(IPCError) {
+        var posted: Parcel<PostedPort> = message.transferring([])
+        (posted.number, posted.consumed) = (number, SendWindow.low(consumed))
         do throws(IPCError) {
-            try home.send(.message(posting))
+            try home.send(.message(posted))
         } catch {
             guard error.kind == .range else { throw error }
             // The host takes no message of this size: as if the broker had found that out.
-            posting.content = .unreadable
-            try home.send(.message(posting))
+            try home.send(.message(posted.unreadable))
         }
     }
 
@@ -161,52 +148,46 @@ final class DirectChannel: PortWay {
     }
 
     /// UNTRUSTED: a message from the other owner.
-    func arrive(_ message: PortFrame.Message) throws(LinkError) {
+    func arrive(_ message: Parcel<Never>) throws(LinkError) {
         let seq = message.seq.value
-        guard let port else { return keep(Numbered(seq: seq, content: message.content)) }
+        guard let port else { return keep(message) }
         port.acknowledge(low: message.consumed)
-        guard seq >= port.received else { return }
-        let cost = message.content.cost
+        guard seq >= port.inbox.end else { return }
         guard seq - port.consumed < PortLimits.window,
             waitingCost < 2 * PortLimits.windowBytes + link.longestMessage
         else { throw .violation("more messages for a port than it may be sent") }
-        waitingCost += cost
-        if seq == port.received { return accept(message.content, port) }
-        let next = Numbered(seq: seq, content: message.content)
-        guard early.last.map({ $0.seq < next.seq }) ?? true else { throw .violation("a message of a port out of turn") }
-        early.append(next)
-    }
-
-    private func accept(_ content: PortContent, _ port: PortEndpoint) {
-        port.received += 1
-        port.arrive(PortEndpoint.Arrival(content: content, carried: [], isDirect: true))
+        waitingCost += message.cost
+        if seq == port.inbox.end { return port.arrive(message.transferring([])) }
+        guard early.append(message) else { throw .violation("a message of a port out of turn") }
     }
 
     private func takeEarly() {
         guard let port else { return }
-        while let first = early.first, first.seq <= port.received {
-            early.removeFirst()
+        while let first = early.first, first.seq.value <= port.inbox.end {
+            _ = early.popFirst()
             // One that came both ways is there already.
-            if first.seq == port.received { accept(first.content, port) } else { waitingCost -= first.content.cost }
+            if first.seq.value == port.inbox.end {
+                port.arrive(first.transferring([]))
+            } else {
+                waitingCost -= first.cost
+            }
         }
     }
 
     /// For the owner before the last: only what can still be missing.
-    private func keep(_ message: Numbered) {
-        guard let keptFrom, message.seq >= keptFrom, message.seq - keptFrom < PortLimits.window,
-            waitingCost < 2 * PortLimits.windowBytes + link.longestMessage,
-            kept.last.map({ $0.seq < message.seq }) ?? true
+    private func keep(_ message: Parcel<Never>) {
+        guard let keptFrom, message.seq.value >= keptFrom, message.seq.value - keptFrom < PortLimits.window,
+            waitingCost < 2 * PortLimits.windowBytes + link.longestMessage, kept.append(message)
         else { return }
-        waitingCost += message.content.cost
-        kept.append(message)
+        waitingCost += message.cost
     }
 
     /// A message was taken.
-    func noteTaken(_ arrival: PortEndpoint.Arrival) { if arrival.isDirect { waitingCost -= arrival.content.cost } }
+    func noteTaken(_ parcel: Parcel<PortEndpoint>) { if parcel.isDirect { waitingCost -= parcel.cost } }
 
     /// Whether the other owner is told over the way that messages were taken. The broker is told of those that came by
     /// it.
-    func saysConsumed(_ count: UInt64) -> Bool {
+    func reports(_ count: UInt64) -> Bool {
         guard isSending, count > brokered else { return false }
         if !isBrokerTold {
             isBrokerTold = true
@@ -230,12 +211,12 @@ final class DirectChannel: PortWay {
         detach()
     }
 
-    private func directArrivals(_ port: PortEndpoint) -> Deque<Numbered> {
-        var all: Deque<Numbered> = []
-        for (index, arrival) in port.inbox.enumerated() where arrival.isDirect {
-            all.append(Numbered(seq: port.consumed + UInt64(index), content: arrival.content))
-        }
-        return all + early
+    private func directArrivals(_ port: PortEndpoint) -> SequencedQueue<Parcel<Never>> {
+        var all = SequencedQueue<Parcel<Never>>(taken: port.consumed)
+        // What is early has numbers above all in the inbox.
+        port.inbox.forEach { if $0.isDirect { _ = all.append($0.transferring([])) } }
+        early.forEach { _ = all.append($0) }
+        return all
     }
 
     /// The other owner is gone: what it had sent over the way, and nobody has taken, is posted in its stead. What had
@@ -245,7 +226,7 @@ final class DirectChannel: PortWay {
         let number = token | PortWayFrame.peerBit
         do throws(IPCError) {
             try home.send(.way(PortWayFrame(token, .resumeForPeer, number: port?.consumed ?? keptFrom ?? 0)))
-            for message in all { try post(message.content, seq: message.seq, as: number, consumed: 0) }
+            for index in 0..<all.count { try post(all[index], as: number, consumed: 0) }
             try home.send(.way(PortWayFrame(token, .throughForPeer)))
         } catch {
             // Said from the beginning then: what the broker has heard it takes for nothing new.
@@ -256,7 +237,7 @@ final class DirectChannel: PortWay {
     /// Nothing more is to come of it.
     func end() {
         detach()
-        kept = []
+        kept = SequencedQueue()
         unsaid = nil
     }
 
@@ -264,7 +245,7 @@ final class DirectChannel: PortWay {
         port?.way = nil
         port = nil
         isSending = false
-        retained = []
-        early = []
+        retained = SequencedQueue()
+        early = SequencedQueue()
     }
 }

@@ -13,7 +13,7 @@ class DirectTransport: @unchecked Sendable {
     var longestMessage: Int { 0 }
 
     /// Sends a message without ports. With the lock of the home.
-    func send(_ message: PortFrame.Message) throws(LinkError) { throw .closed }
+    func send(_ message: Parcel<Never>) throws(LinkError) { throw .closed }
 
     /// Says that so many messages of a way were taken. False: the other cannot be told here. With the lock of the home.
     func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool { false }

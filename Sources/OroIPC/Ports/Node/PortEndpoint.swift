@@ -30,26 +30,20 @@ import Synchronization
     private(set) var isOver = false
 
     // What goes out.
-    var sent: UInt64 = 0
-    var acknowledged: UInt64 = 0
-    /// What the messages count for that were sent and not acknowledged, and since when that is known.
-    private var costs: Deque<Int> = []
-    private var costSum = 0
+    var window: SendWindow
     private var roomWaiters: [UInt64: Waiter] = [:]
     /// The home knows that there are some.
     private var isWaitingForRoom = false
     private var lastWaiter: UInt64 = 0
 
     // What comes in.
-    /// The next message that is expected.
-    var received: UInt64 = 0
-    /// Messages that were taken, and how many of these the other end knows of.
-    var consumed: UInt64 = 0
-    var said: UInt64 = 0
-    private var unsaidCost = 0
-    /// Each message is said to be taken at once: the other end waits for that.
-    var saysAtOnce = false
-    private(set) var inbox: Deque<Arrival> = []
+    /// What has come, from the first message that was not taken.
+    private(set) var inbox: SequencedQueue<Parcel<PortEndpoint>>
+    /// How many of the messages that were taken the other end has been told of, and what the others have cost.
+    private var reported: UInt64
+    private var unreportedCost = 0
+    /// Each message is reported as taken at once: the other end waits for that.
+    var reportsAtOnce = false
     /// The other end is closed: nothing comes behind what is in the inbox.
     private var ending: Ending?
     /// The handle that has found nothing, and will find nothing until this is 0 again. Read without the lock.
@@ -71,18 +65,21 @@ import Synchronization
         var isTold = false
     }
 
-    /// A message that has come.
-    struct Arrival: Sendable {
-        var content: PortContent
-        /// The ports that came with it.
-        var carried: [PortEndpoint]
-        /// It came by a direct way.
-        var isDirect = false
-    }
-
     init(home: PortHome, id: UInt64) {
         firstHome = home
         self.id = id
+        window = SendWindow()
+        inbox = SequencedQueue()
+        reported = 0
+    }
+
+    /// One that comes with a message: it goes on where its earlier owner stopped.
+    init(home: PortHome, _ delivered: DeliveredPort) {
+        firstHome = home
+        id = delivered.id
+        window = SendWindow(sent: delivered.sent.value, acknowledged: delivered.acknowledged.value)
+        inbox = SequencedQueue(taken: delivered.received.value)
+        reported = delivered.received.value
     }
 
     deinit {
@@ -159,32 +156,18 @@ import Synchronization
 
     /// A further message has to wait.
     var isFull: Bool {
-        let waiting = other.map { UInt64($0.inbox.count) } ?? (sent - acknowledged)
-        return waiting >= PortLimits.window || (costSum >= PortLimits.windowBytes && waiting > 0)
-    }
-
-    func note(sent cost: Int) {
-        sent += 1
-        costs.append(cost)
-        costSum += cost
+        other.map { UInt64($0.inbox.count) >= PortLimits.window } ?? window.isFull()
     }
 
     /// The same, of which only the low bits are known.
     func acknowledge(low: UInt32) {
-        acknowledge(acknowledged + UInt64((low &- UInt32(truncatingIfNeeded: acknowledged)) & PortOperation.countMask))
+        acknowledge(SendWindow.count(low: low, from: window.acknowledged))
     }
 
     /// The other end has taken so many messages in all.
     func acknowledge(_ count: UInt64) {
         // UNTRUSTED: a count that cannot be says nothing.
-        guard count > acknowledged, count <= sent else { return }
-        var taken = count - acknowledged
-        acknowledged = count
-        // Messages of an earlier owner have no cost here.
-        while UInt64(costs.count) > sent - acknowledged, taken > 0 {
-            costSum -= costs.popFirst() ?? 0
-            taken -= 1
-        }
+        guard window.acknowledge(count) else { return }
         way?.acknowledge(count)
         wakeForRoom()
     }
@@ -214,8 +197,9 @@ import Synchronization
 
     // MARK: Receiving (with the lock)
 
-    func arrive(_ arrival: Arrival) {
-        inbox.append(arrival)
+    /// A message whose turn it is: its number is the inbox's ``SequencedQueue/end``.
+    func arrive(_ parcel: Parcel<PortEndpoint>) {
+        guard inbox.append(parcel) else { return }
         wakeReader()
     }
 
@@ -243,19 +227,18 @@ import Synchronization
     }
 
     enum Taken: Sendable {
-        case message(Arrival)
+        case message(Parcel<PortEndpoint>)
         /// The other end is closed.
         case closed(reason: String?)
     }
 
     /// The next thing that came; `nil` when there is none.
     func takeNext() -> Taken? {
-        if let arrival = inbox.popFirst() {
-            consumed += 1
+        if let parcel = inbox.popFirst() {
             other?.wakeForRoom()
-            way?.noteTaken(arrival)
-            if number != 0 { say(arrival) }
-            return .message(arrival)
+            way?.noteTaken(parcel)
+            if number != 0 { report(parcel) }
+            return .message(parcel)
         }
         guard let ending, !ending.isTold else { return nil }
         self.ending?.isTold = true
@@ -289,22 +272,27 @@ import Synchronization
     }
 
     /// Tells the other end how far this one is, now and then; at once when somebody's memory is held.
-    private func say(_ arrival: Arrival) {
-        unsaidCost += arrival.content.cost
-        let holds = arrival.content.isBorrowed || !arrival.carried.isEmpty
+    private func report(_ parcel: Parcel<PortEndpoint>) {
+        unreportedCost += parcel.cost
+        let holds = parcel.content.isBorrowed || !parcel.transferred.isEmpty
         guard
-            holds || saysAtOnce || consumed - said >= PortLimits.sayAfter || unsaidCost >= PortLimits.sayAfterBytes
+            holds || reportsAtOnce || consumed - reported >= PortLimits.reportAfter
+                || unreportedCost >= PortLimits.reportAfterBytes
         else { return }
-        if way?.saysConsumed(consumed) != true {
+        if way?.reports(consumed) != true {
             try? home.send(.consumed(number, count: SequenceNumber(own: consumed)))
         }
-        noteSaid()
+        noteReported()
     }
 
-    func noteSaid() {
-        said = consumed
-        unsaidCost = 0
+    /// The other end is told, or has been, of all that was taken.
+    func noteReported() {
+        reported = consumed
+        unreportedCost = 0
     }
+
+    /// Messages that were taken here.
+    var consumed: UInt64 { inbox.taken }
 
     /// The other end is closed. What came before is still delivered.
     func otherClosed(_ reason: String?) {
@@ -320,10 +308,10 @@ import Synchronization
     var isAtEnd: Bool { ending != nil && inbox.isEmpty }
 
     /// What came, to be sent another way, in which everything is counted from the beginning.
-    func takeInbox() -> Deque<Arrival> {
-        defer { inbox = [] }
-        (received, consumed, said, unsaidCost) = (0, 0, 0, 0)
-        return inbox
+    func takeInbox() -> Deque<Parcel<PortEndpoint>> {
+        defer { inbox = SequencedQueue() }
+        (reported, unreportedCost) = (0, 0)
+        return inbox.removeAll()
     }
 
     /// It has become known to a broker: whoever waits does so in another way.
@@ -472,11 +460,10 @@ import Synchronization
 
     /// Ports in messages that nobody took: the broker knows what becomes of those it has; the others are closed.
     func discardInbox() {
-        let all = inbox
-        inbox = []
+        let all = inbox.removeAll()
         home.later { _ = all }
-        for arrival in all {
-            for port in arrival.carried { port.discard(with: home) }
+        for parcel in all {
+            for port in parcel.transferred { port.discard(with: home) }
         }
     }
 

@@ -28,14 +28,14 @@ enum PortExport {
             other.move(to: home)
             home.enter(other, number: theirs)
         }
-        for arrival in toOther { try post(arrival, from: port, home) }
+        for parcel in toOther { try post(parcel, from: port, home) }
         var sent: UInt64 = 0
-        for arrival in toPort {
+        for parcel in toPort {
             if let other {
-                try post(arrival, from: other, home)
+                try post(parcel, from: other, home)
             } else {
                 // Nobody is there any more to post it, but it was posted.
-                try home.send(.message(try posting(arrival, number: theirs, seq: sent, home)))
+                try home.send(.message(try posting(parcel, number: theirs, seq: sent, home)))
                 sent += 1
             }
         }
@@ -45,23 +45,24 @@ enum PortExport {
     }
 
     private static func post(
-        _ arrival: PortEndpoint.Arrival, from port: PortEndpoint, _ home: PortHome
+        _ parcel: Parcel<PortEndpoint>, from port: PortEndpoint, _ home: PortHome
     ) throws(IPCError) {
-        try home.send(.message(try posting(arrival, number: port.number, seq: port.sent, home)))
-        port.note(sent: arrival.content.cost)
+        try home.send(.message(try posting(parcel, number: port.number, seq: port.window.sent, home)))
+        port.window.note(sent: parcel.cost)
     }
 
     private static func posting(
-        _ arrival: PortEndpoint.Arrival, number: UInt64, seq: UInt64, _ home: PortHome
-    ) throws(IPCError) -> PortPosting {
-        var carried: [PortPosting.Carried] = []
-        for port in arrival.carried {
+        _ parcel: Parcel<PortEndpoint>, number: UInt64, seq: UInt64, _ home: PortHome
+    ) throws(IPCError) -> Parcel<PostedPort> {
+        var ports: [PostedPort] = []
+        for port in parcel.transferred {
             try move(port, home)
             guard port.home === home else { throw .dataClone("port \(port.id) belongs to another link") }
-            carried.append(.init(number: port.number, consumed: SequenceNumber(own: port.consumed), id: port.id))
+            ports.append(PostedPort(number: port.number, consumed: SequenceNumber(own: port.consumed), id: port.id))
             port.leave()
         }
-        return PortPosting(
-            number: number, seq: SequenceNumber(own: seq), consumed: 0, content: arrival.content, carried: carried)
+        var posted = parcel.transferring(ports)
+        (posted.number, posted.seq) = (number, SequenceNumber(own: seq))
+        return posted
     }
 }

@@ -173,23 +173,17 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    private func take(_ delivery: PortDelivery) {
+    private func take(_ delivery: Parcel<DeliveredPort>) {
         // One that was given away or closed here meanwhile: the broker gives the message to the new owner.
         guard let port = table[delivery.number] else { return }
         port.acknowledge(low: delivery.consumed)
-        guard delivery.seq.value == port.received else { return }
-        let carried = delivery.carried.map { carried in
-            let port = PortEndpoint(home: self, id: carried.id)
-            port.received = carried.received.value
-            port.consumed = carried.received.value
-            port.said = carried.received.value
-            port.sent = carried.sent.value
-            port.acknowledged = carried.acknowledged.value
-            enter(port, number: carried.number)
+        guard delivery.seq.value == port.inbox.end else { return }
+        let ports = delivery.transferred.map { transferred in
+            let port = PortEndpoint(home: self, transferred)
+            enter(port, number: transferred.number)
             return port
         }
-        port.received += 1
-        port.arrive(PortEndpoint.Arrival(content: delivery.content, carried: carried))
+        port.arrive(delivery.transferring(ports))
         port.way?.noteBrokered(delivery.seq.value)
     }
 

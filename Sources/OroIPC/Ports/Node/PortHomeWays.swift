@@ -35,14 +35,14 @@ extension PortHome {
 
     /// UNTRUSTED: what another owner said over their link. Tokens mean something only for ways that the broker has laid
     /// over this very link; others are over, or never were.
-    func take(_ message: PortFrame.Message, over link: DirectTransport) throws(LinkError) {
+    func take(_ message: Parcel<Never>, over link: DirectTransport) throws(LinkError) {
         try withLock { () throws(LinkError) in
             if let way = way(message.number), way.link === link { try way.arrive(message) }
         }
     }
 
     /// The same for anything else. UNTRUSTED.
-    func take(_ frame: PortFrame, over link: DirectTransport) throws(LinkError) {
+    func take(_ frame: PortFrame<Never>, over link: DirectTransport) throws(LinkError) {
         try withLock { () throws(LinkError) in
             switch frame {
             case .consumed(let token, let count):

@@ -13,8 +13,8 @@ protocol PortWay: AnyObject {
     var isSending: Bool { get }
     /// Both owners are ready.
     func go()
-    /// Sends a message without ports. False: it has to go through the broker, as what comes after it has to.
-    func send(_ content: PortContent, from port: PortEndpoint) -> Bool
+    /// Sends a message of its port. False: it has to go through the broker, as what comes after it has to.
+    func send(_ message: Parcel<Never>) -> Bool
     /// The other end has taken so many messages in all.
     func acknowledge(_ count: UInt64)
     /// A message has to go through the broker: so has what was sent before it. Throws when that cannot be posted now;
@@ -31,11 +31,11 @@ protocol PortWay: AnyObject {
     /// A message that came through the broker is there.
     func noteBrokered(_ seq: UInt64)
     /// UNTRUSTED: a message from the other owner.
-    func arrive(_ message: PortFrame.Message) throws(LinkError)
+    func arrive(_ message: Parcel<Never>) throws(LinkError)
     /// A message was taken.
-    func noteTaken(_ arrival: PortEndpoint.Arrival)
+    func noteTaken(_ parcel: Parcel<PortEndpoint>)
     /// Whether the other owner is told over the way that messages were taken.
-    func saysConsumed(_ count: UInt64) -> Bool
+    func reports(_ count: UInt64) -> Bool
     /// The same, from the other owner.
     func acknowledged(_ count: UInt64)
 

@@ -43,35 +43,24 @@ enum PortOperation: UInt32 {
 }
 
 /// What a peer said about ports, in one frame or several.
-enum PortFrame {
+enum PortFrame<Port: TransferredPort> {
     case open(UInt64, name: String, PortOpening)
     case channel(UInt64, UInt64)
-    case message(Message)
+    case message(Parcel<Port>)
     case consumed(UInt64, count: SequenceNumber)
     case close(UInt64, reason: String?)
     case way(PortWayFrame)
     /// To be claimed from the link, and given to the reader.
     case descriptors(first: SequenceNumber, count: Int)
     case returned(SequenceNumber)
-
-    struct Message {
-        var number: UInt64
-        var seq: SequenceNumber
-        var consumed: UInt32
-        var content: PortContent
-        /// One row of numbers for each port that goes along.
-        var carried: [[UInt64]]
-        /// Where its descriptors were passed to the receiver: the number of the first. `nil`: those it has do not come
-        /// along.
-        var firstDescriptor: UInt64?
-    }
 }
 
 /// Writes messages of ports: parts, ports, and then the message itself.
 enum PortWriter {
-    /// `send` sends one frame.
-    static func write<E: Error>(
-        _ message: PortFrame.Message, _ send: (Frame, Bytes?) throws(E) -> Void
+    /// `send` sends one frame. `firstDescriptor`: where the message's descriptors were passed to the receiver, the number
+    /// of the first; `nil`: those it has do not come along.
+    static func write<Port: TransferredPort, E: Error>(
+        _ message: Parcel<Port>, firstDescriptor: UInt64? = nil, _ send: (Frame, Bytes?) throws(E) -> Void
     ) throws(E) {
         let buffers = message.content.allBuffers
         for (index, buffer) in buffers.dropLast().enumerated() {
@@ -80,14 +69,14 @@ enum PortWriter {
         var frame = PortOperation.message.frame(message.number, count: message.consumed)
         frame.seq = Seq(message.seq.value)
         frame.route = UInt16(max(0, buffers.count - 1))
-        if !message.carried.isEmpty {
+        if !message.transferred.isEmpty {
             var carry = PortOperation.carry.frame(message.number)
-            carry.value = .array(message.carried.map { .array($0.map { .int(Int64(bitPattern: $0)) }) })
+            carry.value = .array(message.transferred.map { .array($0.row.map { .int(Int64(bitPattern: $0)) }) })
             try send(carry, nil)
             frame.route |= PortOperation.carriesBit
         }
         if let descriptors = message.content.descriptors {
-            try send(claim(message.firstDescriptor, descriptors, for: message.number), nil)
+            try send(claim(firstDescriptor, descriptors, for: message.number), nil)
             frame.route |= PortOperation.descriptorsBit
         }
         switch message.content.form {
@@ -128,24 +117,17 @@ extension FrameStorage {
 }
 
 /// Puts together what a peer says about ports on one ring.
-struct PortReader {
+struct PortReader<Port: TransferredPort> {
     private var number: UInt64 = 0
     private var parts: [Bytes] = []
-    private var carried: [[UInt64]] = []
+    private var transferred: [Port] = []
     private var descriptors: CarriedDescriptors?
-    /// Numbers in the row of a port that goes along.
-    private let columns: Int
     /// Of the last port that came along from a host: the host counts on.
     private var lastNumber: UInt64 = 0
 
-    static let columnsOfHost = 5
-    static let columnsOfClient = 3
-
-    init(columns: Int) { self.columns = columns }
-
     /// UNTRUSTED: every field is checked for its form; what numbers stand for is for the caller to know. `nil`: more is
     /// to come.
-    mutating func read(_ storage: FrameStorage) throws(LinkError) -> PortFrame? {
+    mutating func read(_ storage: FrameStorage) throws(LinkError) -> PortFrame<Port>? {
         let header = storage.header
         guard let operation = PortOperation(header) else { throw .violation("an unknown operation of ports") }
         let allowed: FrameFlags =
@@ -168,7 +150,7 @@ struct PortReader {
             return nil
         case .carry:
             if header.ticket != number { begin(header.ticket) }
-            carried = try rows(storage)
+            transferred = try rows(storage)
             return nil
         case .message:
             // UNTRUSTED: 14 bits, compared with how many buffers have come.
@@ -177,16 +159,16 @@ struct PortReader {
             let hasDescriptors = header.route & PortOperation.descriptorsBit != 0
             defer { begin(0) }
             guard header.valueBytes > 0, wanted == 0 || (header.ticket == number && wanted == parts.count),
-                !carries || (header.ticket == number && !carried.isEmpty),
+                !carries || (header.ticket == number && !transferred.isEmpty),
                 !hasDescriptors || (header.ticket == number && descriptors != nil)
             else { throw .violation("a message without the buffers, ports or descriptors that belong to it") }
-            if carries, columns == PortReader.columnsOfHost { try checkNumbers() }
+            if carries, Port.isNumberedBySender { try checkNumbers() }
             var content = PortContent(form: .frame(storage), buffers: wanted == 0 ? [] : parts)
             if hasDescriptors { content.descriptors = descriptors }
             return .message(
-                .init(
+                Parcel(
                     number: header.ticket, seq: try sequence(header.seq), consumed: count, content: content,
-                    carried: carries ? carried : []))
+                    transferred: carries ? transferred : []))
         case .open:
             do {
                 let mode = try storage.shortValue(most: PortReader.openingBytes) ?? .null
@@ -222,24 +204,25 @@ struct PortReader {
     }
 
     /// UNTRUSTED: the same of a message that is one frame, without ports: most are. `nil`: it is something else.
-    mutating func readPlain(_ storage: FrameStorage) throws(LinkError) -> PortFrame.Message? {
+    mutating func readPlain(_ storage: FrameStorage) throws(LinkError) -> Parcel<Port>? {
         let header = storage.header
         guard header.flags.isEmpty, header.route == 0, header.valueBytes > 0,
             header.deadline >> 28 == PortOperation.message.rawValue
         else { return nil }
-        if number != 0 || !parts.isEmpty || !carried.isEmpty || descriptors != nil { begin(0) }
-        return PortFrame.Message(
+        if number != 0 || !parts.isEmpty || !transferred.isEmpty || descriptors != nil { begin(0) }
+        return Parcel(
             number: header.ticket, seq: try sequence(header.seq), consumed: header.deadline & PortOperation.countMask,
-            content: PortContent(form: .frame(storage)), carried: [])
+            content: PortContent(form: .frame(storage)))
     }
 
     /// The descriptors it has read of last were claimed: they go with the message that comes next.
     mutating func attach(_ claimed: CarriedDescriptors) { descriptors = claimed }
 
     /// Most bytes of what an opening, a reason, and rows of ports are encoded in.
-    private static let openingBytes = 1024
-    private static let reasonBytes = 64 << 10
-    private static let rowsBytes = 16 + PortLimits.carried * (3 + 5 * 9)
+    private static var openingBytes: Int { 1024 }
+    private static var reasonBytes: Int { 64 << 10 }
+    private static var rowsBytes: Int { 16 + PortLimits.carried * (3 + 5 * 9) }
+
     private func sequence(_ number: UInt64) throws(LinkError) -> SequenceNumber {
         guard let sequence = SequenceNumber(number) else {
             throw .violation("a count of \(number) in a frame of ports; all are below \(SequenceNumber.bound)")
@@ -249,28 +232,28 @@ struct PortReader {
 
     /// A host's numbers are even, and each is greater than all before: so none is a port's that is there.
     private mutating func checkNumbers() throws(LinkError) {
-        for row in carried {
-            guard row[0] & 1 == 0, row[0] > lastNumber else {
-                throw .violation("a port's number out of turn: \(row[0])")
+        for port in transferred {
+            guard port.number & 1 == 0, port.number > lastNumber else {
+                throw .violation("a port's number out of turn: \(port.number)")
             }
-            lastNumber = row[0]
+            lastNumber = port.number
         }
     }
 
     private mutating func begin(_ number: UInt64) {
         self.number = number
         parts = []
-        carried = []
+        transferred = []
         descriptors = nil
     }
 
-    private func rows(_ storage: FrameStorage) throws(LinkError) -> [[UInt64]] {
+    private func rows(_ storage: FrameStorage) throws(LinkError) -> [Port] {
         guard case .array(let rows) = (try? storage.shortValue(most: PortReader.rowsBytes)) ?? .null,
             (1...PortLimits.carried).contains(rows.count)
         else { throw .violation("a list of ports that is none, or too long") }
-        var all: [[UInt64]] = []
+        var all: [Port] = []
         for row in rows {
-            guard case .array(let numbers) = row, numbers.count == columns else {
+            guard case .array(let numbers) = row, numbers.count == Port.columns else {
                 throw .violation("a port without its numbers")
             }
             var flat: [UInt64] = []
@@ -278,7 +261,7 @@ struct PortReader {
                 guard case .int(let number) = number else { throw .violation("a port without its numbers") }
                 flat.append(UInt64(bitPattern: number))
             }
-            all.append(flat)
+            all.append(try Port(row: flat))
         }
         return all
     }

@@ -9,7 +9,7 @@ enum PortOrder: Sendable {
     case open(UInt64, name: String, PortOpening)
     /// A new channel; both ends belong to the sender.
     case channel(UInt64, UInt64)
-    case message(PortPosting)
+    case message(Parcel<PostedPort>)
     /// So many messages that came to this port were taken by its owner.
     case consumed(UInt64, count: SequenceNumber)
     case close(UInt64)
@@ -51,30 +51,9 @@ enum PortOpening: Sendable {
     }
 }
 
-/// A message on its way from a port.
-struct PortPosting: Sendable {
-    /// The port that posts it, as its owner calls it.
-    var number: UInt64
-    /// Its place among all messages that were ever posted at this end of the channel, by whomever.
-    var seq: SequenceNumber
-    /// How many messages that came to this port were taken: the low bits.
-    var consumed: UInt32
-    var content: PortContent
-    /// Ports that go with it.
-    var carried: [Carried] = []
-
-    struct Carried: Sendable {
-        var number: UInt64
-        /// How many messages that came to that port were taken: what comes after goes to its new owner. This is the cut
-        /// at which a transfer divides what is on its way.
-        var consumed: SequenceNumber
-        var id: UInt64
-    }
-}
-
 /// What the broker tells the owner of ports.
 enum PortNews: Sendable {
-    case message(PortDelivery)
+    case message(Parcel<DeliveredPort>)
     case consumed(UInt64, count: SequenceNumber)
     /// The other end is closed, after so many messages in all; `nil`: nobody knows how many there were.
     case closed(UInt64, reason: String?)
@@ -83,27 +62,6 @@ enum PortNews: Sendable {
     case way(PortWayFrame)
     /// There is room for further descriptors.
     case descriptorRoom
-}
-
-/// A message on its way to a port.
-struct PortDelivery: Sendable {
-    var number: UInt64
-    var seq: SequenceNumber
-    /// How many of this port's own messages were taken at the other end: the low bits.
-    var consumed: UInt32
-    var content: PortContent
-    var carried: [Carried] = []
-
-    /// A port that comes with it.
-    struct Carried: Sendable {
-        var number: UInt64
-        /// The first message that will come.
-        var received: SequenceNumber
-        /// Messages posted from that end so far, and how many of them were taken.
-        var sent: SequenceNumber
-        var acknowledged: SequenceNumber
-        var id: UInt64
-    }
 }
 
 /// What a message says, encoded.
@@ -179,8 +137,8 @@ enum PortLimits {
     /// How long a post that does not wait waits all the same for room for descriptors: nanoseconds.
     static let descriptorMoment: UInt64 = 100_000_000
     /// An owner says that it has taken messages after so many, or so many bytes.
-    static let sayAfter: UInt64 = 128
-    static let sayAfterBytes = 256 << 10
+    static let reportAfter: UInt64 = 128
+    static let reportAfterBytes = 256 << 10
 }
 
 /// Who opened a port.

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import OroFrame
+import OroLink
+
+/// One message of a port, from `postMessage` to the inbox at the other end: the one type that every hop passes on.
+///
+/// Only the ports that go with it are known in a different form at each hop: a ``PostedPort`` on its way to the broker,
+/// a `PortEnd` in the broker, a ``DeliveredPort`` on its way to the receiver, a `PortEndpoint` in an inbox, and none
+/// (`Never`) over a direct link.
+struct Parcel<Port> {
+    /// The port it is posted from, or delivered to, as the owner of that port calls it; over a direct link the token of
+    /// the channel.
+    var number: UInt64
+    /// Its place among all messages ever posted from its end of the channel, whoever posted them.
+    var seq: SequenceNumber
+    /// How many messages the sender of this one has taken in the other direction: the low bits
+    /// (``PortOperation/countMask``).
+    var consumed: UInt32
+    private(set) var content: PortContent
+    /// The ports that are transferred with it.
+    private(set) var transferred: [Port]
+    /// The bytes of private memory it counts for while somebody keeps it. Summed up once.
+    let cost: Int
+    /// It came over a direct link.
+    private(set) var isDirect: Bool
+
+    init(
+        number: UInt64, seq: SequenceNumber, consumed: UInt32 = 0, content: PortContent, transferred: [Port] = [],
+        isDirect: Bool = false
+    ) {
+        self.init(
+            number: number, seq: seq, consumed: consumed, content: content, transferred: transferred,
+            cost: content.cost, isDirect: isDirect)
+    }
+
+    private init(
+        number: UInt64, seq: SequenceNumber, consumed: UInt32, content: PortContent, transferred: [Port],
+        cost: Int, isDirect: Bool
+    ) {
+        self.number = number
+        self.seq = seq
+        self.consumed = consumed
+        self.content = content
+        self.transferred = transferred
+        self.cost = cost
+        self.isDirect = isDirect
+    }
+
+    /// The same message at the next hop, with its ports as they are known there.
+    func transferring<Other>(_ ports: [Other]) -> Parcel<Other> {
+        Parcel<Other>(
+            number: number, seq: seq, consumed: consumed, content: content, transferred: ports, cost: cost,
+            isDirect: isDirect)
+    }
+
+    /// What its receiver gets in place of a message that cannot be passed on; the descriptors still go along.
+    var unreadable: Parcel {
+        var content = PortContent.unreadable
+        content.descriptors = self.content.descriptors
+        return Parcel(
+            number: number, seq: seq, consumed: consumed, content: content, transferred: transferred,
+            isDirect: isDirect)
+    }
+}
+
+extension Parcel: Sendable where Port: Sendable {}
+
+extension Parcel: Sequenced {}
+
+/// A port that leaves its owner with a message.
+struct PostedPort: Sendable {
+    /// What its owner called it.
+    var number: UInt64
+    /// How many messages that came to that port were taken: what comes after goes to its new owner. This is the cut at
+    /// which a transfer divides what is on its way.
+    var consumed: SequenceNumber
+    var id: UInt64
+}
+
+/// A port that comes to its new owner with a message.
+struct DeliveredPort: Sendable {
+    /// What its owner calls it from now on.
+    var number: UInt64
+    /// The first message that will come.
+    var received: SequenceNumber
+    /// Messages posted from that end so far, and how many of them were taken.
+    var sent: SequenceNumber
+    var acknowledged: SequenceNumber
+    var id: UInt64
+}
+
+/// A port as a frame names it: a row of numbers, checked where it is read, before anybody counts with them.
+protocol TransferredPort: Sendable {
+    /// Numbers in a row.
+    static var columns: Int { get }
+    /// The sender chooses the number of the port, each greater than all before.
+    static var isNumberedBySender: Bool { get }
+    var number: UInt64 { get }
+    /// As a frame has it.
+    var row: [UInt64] { get }
+    /// UNTRUSTED: ``columns`` numbers of a peer's.
+    init(row: [UInt64]) throws(LinkError)
+}
+
+extension PostedPort: TransferredPort {
+    static let columns = 3
+    static let isNumberedBySender = false
+
+    var row: [UInt64] { [number, consumed.value, id] }
+
+    init(row: [UInt64]) throws(LinkError) {
+        guard let consumed = SequenceNumber(row[1]) else {
+            throw .violation("a port goes along with counts that cannot be: \(row)")
+        }
+        self.init(number: row[0], consumed: consumed, id: row[2])
+    }
+}
+
+extension DeliveredPort: TransferredPort {
+    static let columns = 5
+    static let isNumberedBySender = true
+
+    var row: [UInt64] { [number, received.value, sent.value, acknowledged.value, id] }
+
+    init(row: [UInt64]) throws(LinkError) {
+        guard let received = SequenceNumber(row[1]), let sent = SequenceNumber(row[2]),
+            let acknowledged = SequenceNumber(row[3]), acknowledged <= sent
+        else { throw .violation("a port comes along with counts that cannot be: \(row)") }
+        self.init(number: row[0], received: received, sent: sent, acknowledged: acknowledged, id: row[4])
+    }
+}
+
+/// No port goes over a direct link: the broker has to know the order of all that moves one.
+extension Never: TransferredPort {
+    static var columns: Int { 0 }
+    static var isNumberedBySender: Bool { false }
+    var number: UInt64 { switch self {} }
+    var row: [UInt64] { switch self {} }
+    init(row: [UInt64]) throws(LinkError) { throw .violation("ports on a direct link") }
+}
