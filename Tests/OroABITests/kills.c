@@ -68,6 +68,7 @@ static void on_chunk(oroipc_message *chunk, oroipc_result *end, void *context) {
 static oroipc_client *connected(void) {
     oroipc_client_options options = OROIPC_CLIENT_OPTIONS_INIT;
     options.folder = folder;
+    options.reconnect = OROIPC_RECONNECT_NEVER;
     oroipc_client *client;
     OK(oroipc_client_connect("victim", &options, &client));
     return client;

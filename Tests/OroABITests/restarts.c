@@ -23,7 +23,7 @@ extern char **environ;
 static char folder[] = "/tmp/oroipc-restarts-XXXXXX";
 static char log_path[64];
 
-// ------------------------------------------------------------------------------------------------------------- the host
+// ------------------------------------------------------------------------------------------------------------ the host
 
 static void run(oroipc_message *message, oroipc_result *result, void *context) {
     oroipc_value id;
@@ -88,7 +88,7 @@ static void end(struct process process, int killed) {
     CHECK(killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
 }
 
-// ---------------------------------------------------------------------------------------------------------- the clients
+// --------------------------------------------------------------------------------------------------------- the clients
 
 enum { MOST = 1 << 20, CHAINS = 8 };
 // The outcome of each call: 0 none yet, else 1 + OROIPC_DELIVERY_….
@@ -222,7 +222,7 @@ static void *turn(void *context) {
 
 #define FAILED(expression) STATUS(OROIPC_FAILED, expression)
 
-// A host that is gone for good: a call waits as long as it may, and says that it was not sent; then the client gives up.
+// A host that is gone for good: a call waits as long as it may, and says it was not sent; then the client gives up.
 static void gives_up(void) {
     struct process host = start();
     await(host);

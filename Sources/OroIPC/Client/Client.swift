@@ -88,7 +88,8 @@ public final class Client: Sendable {
 
     /// `name`: of the host, to which it comes back; `nil`: nothing leads there again.
     convenience init(_ link: Link, _ options: ClientOptions, _ name: String? = nil) throws(LinkError) {
-        self.init(try ClientCore(link, options, EventDispatcher()), name)
+        let comesBack = name != nil && options.reconnect != nil
+        self.init(try ClientCore(link, options, EventDispatcher(), comesBack: comesBack), name)
     }
 
     private init(_ core: ClientCore, _ name: String?) {

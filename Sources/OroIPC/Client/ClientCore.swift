@@ -31,6 +31,8 @@ import Synchronization
     let nextSeq: Atomic<UInt64>
     /// Callers have chosen seqs of their own: the next own one may be taken.
     let hasChosenSeqs = Atomic<Bool>(false)
+    /// The client connects again when the link ends.
+    let comesBack: Bool
     /// Number of the link among those of the client.
     let linkNumber: UInt8
     /// The seq of the call by `send` that polls for its result, and is not in the table of those that wait; 0: there is
@@ -122,11 +124,13 @@ import Synchronization
         init(_ account: ByteAccount) { spare = FrameStorage(account) }
     }
 
-    /// `before`: the client's last one, whose numbers it goes on with.
+    /// `comesBack`: the client connects again when the link ends. `before`: its last one, whose numbers it goes on with.
     init(
-        _ link: Link, _ options: ClientOptions, _ events: EventDispatcher, after before: ClientCore? = nil
+        _ link: Link, _ options: ClientOptions, _ events: EventDispatcher, comesBack: Bool,
+        after before: ClientCore? = nil
     ) throws(LinkError) {
         self.link = link
+        self.comesBack = comesBack
         self.options = options
         self.events = events
         linkNumber = (before?.linkNumber ?? 0) &+ 1

@@ -192,6 +192,62 @@ struct ReconnectTests {
         #expect(second.finish() == 0)
     }
 
+    @Test("broadcast channels go on with the next host, whether the last was killed or drains", .timeLimit(.minutes(1)))
+    func broadcasts() async throws {
+        let first = try serve()
+        let options = options()
+        let (client, other) = (
+            try await Client.connect("again", options: options), try await Client.connect("again", options: options)
+        )
+        let (news, theirs) = (
+            try IPCBroadcastChannel("news", over: client), try IPCBroadcastChannel("news", over: other)
+        )
+        let heard = Locked<[String]>([])
+        let ended = Locked(0)
+        news.onmessage = { event in heard.withLock { $0.append(event.data.string ?? "") } }
+        for channel in [news, theirs] { channel.addEventListener("close") { _ in ended.withLock { $0 += 1 } } }
+        try theirs.postMessage("one")
+        try await until("the first is heard") { heard.withLock { $0 == ["one"] } }
+        // One that nobody listens to keeps what came for whoever reads it later.
+        let kept = try IPCBroadcastChannel("news", over: client)
+        let closed = try IPCBroadcastChannel("news", over: client)
+        try theirs.postMessage("two")
+        try await until("the second is heard") { heard.withLock { $0 == ["one", "two"] } }
+        first.kill()
+        for client in [client, other] {
+            try await until("the end is noticed") {
+                _ = client.sendSync("ping", options: .init(timeout: .milliseconds(1)))
+                return client.ending != nil
+            }
+        }
+        #expect(throws: IPCError.self) { try theirs.postMessage("lost") }
+        #expect(!news.closed && !theirs.closed)
+        closed.close()
+        let second = try host()
+        for client in [client, other] { try await client.ready() }
+        try theirs.postMessage("three")
+        try await until("the third is heard") { heard.withLock { $0 == ["one", "two", "three"] } }
+        // This one drains.
+        async let shutdown: Void = second.shutdown(within: .seconds(5))
+        try await until("the second host is gone") { second.statistics.links == 0 }
+        await shutdown
+        let third = try host()
+        for client in [client, other] { try await client.ready() }
+        for text in ["four", "five"] { try theirs.postMessage(.init(text)) }
+        try await until("the last are heard") { heard.withLock { $0 == ["one", "two", "three", "four", "five"] } }
+        var texts: [String] = []
+        for await event in kept.messages {
+            texts.append(event.data.string ?? "")
+            if texts.count == 4 { break }
+        }
+        #expect(texts == ["two", "three", "four", "five"])
+        #expect(ended.withLock { $0 } == 0)
+        client.close()
+        other.close()
+        try await until("they are closed") { ended.withLock { $0 } == 2 }
+        third.stop()
+    }
+
     @Test("it comes back to nobody who turned it out, and ends where it is not admitted", .timeLimit(.minutes(1)))
     func turnedOut() async throws {
         let first = try host()

@@ -284,7 +284,7 @@ extension ClientCore {
         for ticket in unread { complete(ticket, seq: nil, .error(error.delivered(.notSent))) }
         for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(lost)) }
         closeDirectLinks(.closed)
-        ports.end(error)
+        ports.end(error, keepsSubscriptions: comesBack && ClientConnection.comesBack(link.ending ?? why, self))
         // SYNC: of several threads that see the end the last tells of it, which may close the events: what another is
         // about to tell, the answer to a posted message, is among them.
         if failing.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { ended() }

@@ -204,7 +204,9 @@ extension PortHome {
     /// The same, with the lock. `isKeeping`: the port keeps the link.
     func open(_ name: String, _ opening: PortOpening, isKeeping: Bool = true) throws(IPCError) -> IPCMessagePort {
         if let ending { throw ending }
-        let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
+        let subscription: PortEndpoint.Subscription? =
+            if case .broadcast = opening { .init(name: name, opening: opening) } else { nil }
+        let port = PortEndpoint(home: self, id: PortEndpoint.randomID(), subscription: subscription)
         if case .broadcast(_, .latest) = opening { port.reportsAtOnce = true }
         let number = takeNumber()
         try send(.open(number, name: name, opening))

@@ -97,7 +97,12 @@ import OroLink
     }
 
     /// The present core.
-    var core: ClientCore { withCore { $0 } }
+    var core: ClientCore {
+        guard let pinned = unsafe oro_pin(place) else { return state.withLock { $0.core } }
+        defer { oro_unpin() }
+        // What is pinned is not freed before it is retained.
+        return unsafe Unmanaged<ClientCore>.fromOpaque(pinned).retain().takeRetainedValue()
+    }
 
     var clientState: ClientState { state.withLock { $0.phase } }
 
@@ -132,7 +137,7 @@ import OroLink
     }
 
     /// A client comes back for this reason: the host's process has ended, or it has drained.
-    private static func comesBack(_ why: LinkError, _ core: ClientCore) -> Bool {
+    static func comesBack(_ why: LinkError, _ core: ClientCore) -> Bool {
         switch why {
         case .peerGone: true
         case .goodbye: core.isDraining.load(ordering: .relaxed)
@@ -212,6 +217,8 @@ import OroLink
         }
         for waiter in waiting { waiter.fire(isLate: false) }
         events.close()
+        let core = core
+        core.ports.endSubscriptions(IPCError(core.link.ending ?? .closed))
         tell()
     }
 
@@ -276,7 +283,7 @@ import OroLink
     private func take(_ link: Link) throws(LinkError) {
         let before = core
         let reactor = before.background.withLock { $0 }
-        let core = try ClientCore(link, options, events, after: before)
+        let core = try ClientCore(link, options, events, comesBack: comesBack, after: before)
         let owner = state.withLock { $0.owner }
         if let owner { core.ports.withLock { core.ports.keeper = owner } }
         let (waiting, isTaken) = state.withLock { state -> ([LinkWaiter], Bool) in
@@ -301,6 +308,7 @@ import OroLink
         // Its host drains: nobody else hears of the end.
         if !before.link.isOver { before.attach() }
         if events.isListened { core.listeningChanged() }
+        before.ports.moveSubscriptions(to: core.ports)
         tell()
         for waiter in waiting { waiter.fire(isLate: false) }
         collect()

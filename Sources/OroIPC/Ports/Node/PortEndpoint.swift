@@ -13,8 +13,18 @@ import Synchronization
 @safe final class PortEndpoint: @unchecked Sendable {
     let id: UInt64
     private let firstHome: PortHome
-    /// Where it has moved, once, if it has: a home that a link has, from that of this process. Retained.
-    private let laterHome = unsafe Atomic<Unmanaged<PortHome>?>(nil)
+    /// Where it has moved, if it has: from the home of this process to one that a link has, once; a subscription, from
+    /// that of a link that has ended to that of the client's next. ``homes`` has it.
+    private let laterHome = unsafe Atomic<UnsafeRawPointer?>(nil)
+    /// The homes it has moved to: the last, and those that somebody may still be looking at.
+    private let homes = Locked<[PortHome]>([])
+    /// What it subscribes to, and how.
+    let subscription: Subscription?
+
+    struct Subscription: Sendable {
+        let name: String
+        let opening: PortOpening
+    }
 
     /// What the broker calls it; 0 while it is known in this process alone.
     var number: UInt64 = 0
@@ -39,6 +49,8 @@ import Synchronization
     // What comes in.
     /// What has come, from the first message that was not taken.
     private(set) var inbox: SequencedQueue<Parcel<PortEndpoint>>
+    /// Messages of a subscription that came over the client's last link, whose broker counts no more.
+    private var brought: Deque<Parcel<PortEndpoint>> = []
     /// How many of the messages that were taken the other end has been told of, and what the others have cost.
     private var reported: UInt64
     private var unreportedCost = 0
@@ -65,9 +77,10 @@ import Synchronization
         var isTold = false
     }
 
-    init(home: PortHome, id: UInt64) {
+    init(home: PortHome, id: UInt64, subscription: Subscription? = nil) {
         firstHome = home
         self.id = id
+        self.subscription = subscription
         window = SendWindow()
         inbox = SequencedQueue()
         reported = 0
@@ -77,14 +90,10 @@ import Synchronization
     init(home: PortHome, _ delivered: DeliveredPort) {
         firstHome = home
         id = delivered.id
+        subscription = nil
         window = SendWindow(sent: delivered.sent.value, acknowledged: delivered.acknowledged.value)
         inbox = SequencedQueue(taken: delivered.received.value)
         reported = delivered.received.value
-    }
-
-    deinit {
-        // Retained when it was set.
-        unsafe laterHome.load(ordering: .relaxed)?.release()
     }
 
     static func randomID() -> UInt64 {
@@ -95,17 +104,30 @@ import Synchronization
     }
 
     var home: PortHome {
-        // SYNC: acquire pairs with the release in `move`. It is retained as long as this object is there.
-        unsafe laterHome.load(ordering: .acquiring)?.takeUnretainedValue() ?? firstHome
+        // SYNC: acquire pairs with the store in `move`.
+        guard let later = unsafe laterHome.load(ordering: .acquiring) else { return firstHome }
+        // It does not move again: `homes` keeps it.
+        if subscription == nil { return unsafe Unmanaged<PortHome>.fromOpaque(later).takeUnretainedValue() }
+        return presentHome
     }
 
-    /// Runs `body` with the lock of the home, which changes once, when the channel leaves its process.
+    /// The same for one that may be moving.
+    private var presentHome: PortHome {
+        // The atomic is stored in place, and an object does not move.
+        let pinned = unsafe withUnsafePointer(to: laterHome) { unsafe oro_pin($0) }
+        guard let pinned = unsafe pinned else { return homes.withLock { $0.last } ?? firstHome }
+        defer { oro_unpin() }
+        // What is pinned is not freed before it is retained.
+        return unsafe Unmanaged<PortHome>.fromOpaque(pinned).retain().takeRetainedValue()
+    }
+
+    /// Runs `body` with the lock of the home, which changes when the channel leaves its process, or a subscription its
+    /// link.
     func withLock<R: Sendable, E: Error>(_ body: (PortHome) throws(E) -> R) throws(E) -> R {
         while true {
             let home = home
             let result = try home.withLock { () throws(E) -> R? in
-                // Only from the home of this process.
-                if home.isLocal, self.home !== home { return nil }
+                if home.isLocal || subscription != nil, self.home !== home { return nil }
                 return try body(home)
             }
             if let result { return result }
@@ -114,13 +136,37 @@ import Synchronization
 
     /// With the locks of both homes.
     func move(to home: PortHome) {
-        precondition(firstHome.isLocal && self.home === firstHome, "a port moves once")
+        precondition(
+            subscription != nil || (firstHome.isLocal && self.home === firstHome), "a port moves once")
         if isWaitingForRoom {
             // The new home is told by `moved`.
             isWaitingForRoom = false
-            firstHome.note(self, isWaitingForRoom: false)
+            self.home.note(self, isWaitingForRoom: false)
         }
-        unsafe laterHome.store(.passRetained(home), ordering: .releasing)
+        homes.withLock { homes in
+            // SYNC: sequentially consistent: before the fence of `oro_pinned`.
+            unsafe laterHome.store(
+                UnsafeRawPointer(Unmanaged.passUnretained(home).toOpaque()), ordering: .sequentiallyConsistent)
+            if !homes.isEmpty {
+                homes.removeAll { unsafe !oro_pinned(Unmanaged.passUnretained($0).toOpaque()) }
+            }
+            homes.append(home)
+        }
+    }
+
+    /// Moves a subscription to the home of the client's next link, where it begins anew as port `number`. What came is
+    /// still taken. With the locks of both homes.
+    func resubscribe(in home: PortHome, number: UInt64) {
+        self.home.forget(self)
+        self.number = 0
+        refreshWatch()
+        window = SendWindow()
+        brought.append(contentsOf: inbox.removeAll())
+        inbox = SequencedQueue()
+        noteReported()
+        move(to: home)
+        home.enter(self, number: number)
+        moved()
     }
 
     // MARK: Owning (with the lock)
@@ -215,10 +261,13 @@ import Synchronization
         dispatchIfNeeded()
     }
 
-    private var isReady: Bool { !inbox.isEmpty || (ending.map { !$0.isTold } ?? false) }
+    /// Nothing waits to be taken.
+    private var isEmpty: Bool { inbox.isEmpty && brought.isEmpty }
+
+    private var isReady: Bool { !isEmpty || (ending.map { !$0.isTold } ?? false) }
 
     private func dispatchIfNeeded() {
-        guard isOwned, isReady, !isDispatching, isStarted || inbox.isEmpty, hasListeners else { return }
+        guard isOwned, isReady, !isDispatching, isStarted || isEmpty, hasListeners else { return }
         isDispatching = true
         home.later { [self] in
             // Handlers run one after the other, on no thread that reads a link.
@@ -234,6 +283,7 @@ import Synchronization
 
     /// The next thing that came; `nil` when there is none.
     func takeNext() -> Taken? {
+        if let parcel = brought.popFirst() { return .message(parcel) }
         if let parcel = inbox.popFirst() {
             other?.wakeForRoom()
             way?.noteTaken(parcel)
@@ -258,7 +308,7 @@ import Synchronization
     func look(for handle: some PortHandle) -> Look {
         guard isOwned(by: handle) else { return .over }
         let taken = takeNext()
-        if inbox.isEmpty, ending == nil {
+        if isEmpty, ending == nil {
             quietFor.store(UInt(bitPattern: ObjectIdentifier(handle)), ordering: .relaxed)
         }
         if let taken { return .taken(taken) }
@@ -305,7 +355,7 @@ import Synchronization
     }
 
     /// Nothing comes any more.
-    var isAtEnd: Bool { ending != nil && inbox.isEmpty }
+    var isAtEnd: Bool { ending != nil && isEmpty }
 
     /// What came, to be sent another way, in which everything is counted from the beginning.
     func takeInbox() -> Deque<Parcel<PortEndpoint>> {
@@ -361,7 +411,7 @@ import Synchronization
     private func dispatch() {
         while true {
             let next = withLock { _ -> (Taken, any PortAudience)? in
-                guard isOwned, isStarted || inbox.isEmpty, let audience, !audience.isEmpty, let taken = takeNext()
+                guard isOwned, isStarted || isEmpty, let audience, !audience.isEmpty, let taken = takeNext()
                 else {
                     isDispatching = false
                     return nil
@@ -460,8 +510,9 @@ import Synchronization
 
     /// Ports in messages that nobody took: the broker knows what becomes of those it has; the others are closed.
     func discardInbox() {
-        let all = inbox.removeAll()
-        home.later { _ = all }
+        let (all, older) = (inbox.removeAll(), brought)
+        brought = []
+        home.later { _ = (all, older) }
         for parcel in all {
             for port in parcel.transferred { port.discard(with: home) }
         }

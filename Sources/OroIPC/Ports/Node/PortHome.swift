@@ -234,14 +234,17 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    /// The link is over: all ports are closed, after what has come already.
-    func end(_ why: IPCError) {
+    /// The link is over: all ports are closed, after what has come already; or all but subscriptions, which go on with
+    /// the client's next link (``moveSubscriptions(to:)``) or are closed later (``endSubscriptions(_:)``).
+    func end(_ why: IPCError, keepsSubscriptions: Bool = false) {
         withLock {
             if ending != nil { return }
             ending = why
             for way in ways.values { way.end() }
             ways = [:]
-            for port in Array(table.values) { port.otherClosed(why.message) }
+            for port in Array(table.values) where !keepsSubscriptions || port.subscription == nil {
+                port.otherClosed(why.message)
+            }
             let open = Array(drains.values)
             drains = [:]
             drainsOfClients = [:]
@@ -250,6 +253,35 @@ protocol PortRoute: AnyObject, Sendable {
             let all = acceptors
             acceptors = [:]
             later { _ = all }
+        }
+    }
+
+    private var subscriptions: [PortEndpoint] {
+        table.values.filter { $0.subscription != nil && !$0.isOver }.sorted { $0.number < $1.number }
+    }
+
+    /// The client does not come back: its subscriptions are closed, too.
+    func endSubscriptions(_ why: IPCError) {
+        withLock { for port in subscriptions { port.otherClosed(why.message) } }
+    }
+
+    /// The client has another link, whose ports are those of `home`: its subscriptions begin anew there.
+    func moveSubscriptions(to home: PortHome) {
+        for port in withLock({ subscriptions }) {
+            withLock {
+                home.withLock {
+                    guard let subscription = port.subscription, port.home === self, !port.isOver else { return }
+                    // One that drains may still be there.
+                    if ending == nil { try? send(.close(port.number)) }
+                    let number = home.takeNumber()
+                    do throws(IPCError) {
+                        try home.send(.open(number, name: subscription.name, subscription.opening))
+                        port.resubscribe(in: home, number: number)
+                    } catch {
+                        port.otherClosed(error.message)
+                    }
+                }
+            }
         }
     }
 
