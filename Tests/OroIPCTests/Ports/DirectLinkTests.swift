@@ -104,7 +104,7 @@ struct DirectLinkTests {
         try couple.goDirect()
         let content = try PortContent("forged", transfer: [])
         for token: UInt64 in [0, 7, .max, 1 << 63 | 1] {
-            try couple.link(0).send(.init(number: token, seq: .zero, consumed: 0, content: content, carried: []))
+            try couple.link(0).send(Parcel(number: token, seq: .zero, content: content))
         }
         try couple.talk(20)
         #expect(try couple.link(1).isOver == false)

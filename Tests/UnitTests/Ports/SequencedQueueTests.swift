@@ -47,8 +47,8 @@ struct SequencedQueueTests {
     /// Every subset of four messages, taken one by one or up to a count, in every mixture of three steps.
     @Test("what was taken, what waits and what it costs agree after every sequence of steps")
     func taking() {
-        for subset in 0..<16 {
-            let numbers = (0..<4).filter { subset >> $0 & 1 == 1 }.map { UInt64($0 + 1) }
+        for subset: UInt64 in 0..<16 {
+            let numbers: [UInt64] = [1, 2, 3, 4].filter { (number: UInt64) -> Bool in subset & (1 << (number - 1)) != 0 }
             for steps in 0..<(7 * 7 * 7) {
                 var queue = queue(numbers)
                 var expected = numbers
@@ -67,9 +67,11 @@ struct SequencedQueueTests {
                         expected.removeAll { $0 < count }
                         taken = max(taken, count)
                     }
-                    #expect(all(queue) == expected && queue.taken == taken && queue.count == expected.count)
-                    #expect(queue.cost == expected.reduce(0) { $0 + 10 * Int($1) })
-                    #expect(queue.end == expected.last.map { $0 + 1 } ?? taken)
+                    var end = taken
+                    if let last = expected.last { end = last + 1 }
+                    let cost: Int = expected.reduce(0) { (sum: Int, number: UInt64) -> Int in sum + 10 * Int(number) }
+                    #expect(all(queue) == expected && queue.count == expected.count)
+                    #expect(queue.taken == taken && queue.end == end && queue.cost == cost)
                 }
             }
         }
@@ -104,9 +106,10 @@ struct SequencedQueueTests {
                         #expect(changed == isNew)
                         if isNew { acknowledged = count }
                     }
-                    #expect(window.sent == UInt64(sent.count) && window.acknowledged == acknowledged)
-                    #expect(window.waiting == UInt64(sent.count) - acknowledged)
-                    #expect(window.cost == sent[Int(acknowledged)...].reduce(0, +))
+                    let count = UInt64(sent.count)
+                    let cost: Int = sent[Int(acknowledged)...].reduce(0, +)
+                    #expect(window.sent == count && window.acknowledged == acknowledged)
+                    #expect(window.waiting == count - acknowledged && window.cost == cost)
                 }
             }
         }
