@@ -5,9 +5,9 @@ import OroLink
 
 @testable import OroIPC
 
-/// The broker of a host, and hostile clients that say about ports, broadcasts and direct ways whatever they like, in
-/// any order. A client that breaks the protocol loses its link, as in a host; another comes in its place. When all are
-/// gone, nothing of theirs is left.
+/// The broker of a host, and hostile clients that say about ports, broadcasts and direct channels whatever they like,
+/// in any order. A client that breaks the protocol loses its link, as in a host; another comes in its place. When all
+/// are gone, nothing of theirs is left.
 enum BrokerTarget {
     static func check(_ input: [UInt8]) {
         var script = Script(input)
@@ -37,7 +37,7 @@ enum BrokerTarget {
         for player in players + [local] { remove(player, from: broker, slices) }
         slices.finish()
         require(broker.ends == 0, "\(broker.ends) ends of nobody")
-        require(broker.ways.isEmpty, "\(broker.ways.count) ways of nobody")
+        require(broker.channels.isEmpty, "\(broker.channels.count) direct channels of nobody")
         require(players.allSatisfy { $0.count == 0 }, "a client that is gone has ports")
     }
 
@@ -50,11 +50,11 @@ enum BrokerTarget {
         case 2:
             guard let id = player.introductions.popLast() else { return }
             let passes = script.byte() % 4 != 0
-            try broker.hear(offerFor: id, isRefusal: script.byte() % 4 == 0, from: player) { _ in passes }
+            try broker.receive(offerFor: id, isRefusal: script.byte() % 4 == 0, from: player) { _ in passes }
         case 3: broker.giveUpDrains(.max)
         default:
-            if let frame = try player.frames.next(&script), let order = frame.order() {
-                try broker.take(order, from: player)
+            if let frame = try player.frames.next(&script), let command = frame.command() {
+                try broker.take(command, from: player)
             }
         }
     }
@@ -65,7 +65,7 @@ enum BrokerTarget {
     }
 
     /// A client, or the host itself, which takes what it is given and remembers what it is called.
-    private final class Player: PortMember {
+    private final class Player: PortOwner {
         let id: UInt64
         var frames = PortFrames<PostedPort>()
         var isFull = false
@@ -82,9 +82,9 @@ enum BrokerTarget {
             for row in delivery.transferred { frames.know(row.number) }
         }
         override func accepts(_ name: String) -> Bool { id == 0 && TextKey.areSame(name, "h") }
-        override func tell(_ frame: PortWayFrame) { frames.know(frame.token) }
+        override func notify(_ frame: DirectChannelFrame) { frames.know(frame.token) }
         override var canBeIntroduced: Bool { id > 0 && !isGone }
-        override func introduce(to other: PortMember, as id: UInt64) -> Bool {
+        override func introduce(to other: PortOwner, as id: UInt64) -> Bool {
             guard let other = other as? Player else { return false }
             introductions.append(id)
             other.introductions.append(id)

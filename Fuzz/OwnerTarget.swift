@@ -26,25 +26,25 @@ enum OwnerTarget {
 
 private final class OwnerGame {
     private let route = Route()
-    private let home: PortHome
+    private let node: PortNode
     private var frames = PortFrames<DeliveredPort>()
     private var handles: [IPCMessagePort] = []
     private var wayFrames = PortFrames<Never>()
 
     init() {
-        home = PortHome(route: route)
+        node = PortNode(route: route)
     }
 
     func end() {
-        home.end(.network("over"))
+        node.end(.network("over"))
         handles = []
-        require(home.count == 0, "\(home.count) ports after the end")
+        require(node.count == 0, "\(node.count) ports after the end")
     }
 
     func step(_ script: inout Script) throws(LinkError) {
         switch script.byte() % 16 {
         case 0:
-            guard handles.count < 8, let port = try? home.openPort("n", .meeting) else { return }
+            guard handles.count < 8, let port = try? node.openPort("n", .pairing) else { return }
             handles.append(port)
             frames.know(UInt64(2 * handles.count - 1))
         case 1: if let port = handle(&script) { try? port.postMessage(.int(Int64(script.byte()))) }
@@ -58,21 +58,21 @@ private final class OwnerGame {
             if handles.count > 16 { handles.removeFirst(8) }
         case 6: if !handles.isEmpty { handles.remove(at: script.below(handles.count)) }
         case 7: route.isFull.toggle()
-        case 8: home.roomCame()
-        case 9: home.directLinkEnded(route.links[script.below(2)])
+        case 8: node.roomCame()
+        case 9: node.directLinkEnded(route.links[script.below(2)])
         case 10, 11:
             // Another client, over a direct link.
             let link = route.links[script.below(2)]
             guard let frame = try? wayFrames.next(&script) else { return }
             if case .message(let message) = frame {
-                try? home.take(message, over: link)
+                try? node.take(message, over: link)
             } else {
-                try? home.take(frame, over: link)
+                try? node.take(frame, over: link)
             }
         default:
             if let frame = try frames.next(&script) {
-                if case .way(let step) = frame { wayFrames.know(step.token) }
-                if let news = try frame.news() { home.take(news) }
+                if case .direct(let step) = frame { wayFrames.know(step.token) }
+                if let event = try frame.event() { node.take(event) }
             }
         }
     }
@@ -86,13 +86,15 @@ private final class OwnerGame {
         var isFull = false
         let links = [Transport(), Transport()]
 
-        func send(_ order: PortOrder) throws(LinkError) { if isFull { throw .busy } }
+        func send(_ command: PortCommand) throws(LinkError) { if isFull { throw .busy } }
         func watch(_ isWanted: Bool) {}
         func read(until came: () -> Bool) {}
-        func hearOrders() {}
-        func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)? {
+        func receiveEvents() {}
+        func directChannel(_ frame: DirectChannelFrame, _ port: LocalPort, _ node: PortNode) -> (
+            any DirectChannelProtocol
+        )? {
             guard frame.link < 2, !links[Int(frame.link)].isOver else { return nil }
-            return DirectChannel(frame.token, links[Int(frame.link)], port, home: home)
+            return DirectChannel(frame.token, links[Int(frame.link)], port, node: node)
         }
         var takesDescriptors: Bool { false }
         func hasRoom(forDescriptors count: Int) -> Bool { true }

@@ -8,7 +8,8 @@ import OroLink
 /// Frames of ports as a peer may write them, read by the reader that links have.
 struct PortFrames<Port: TransferredPort> {
     private var reader = PortReader<Port>()
-    /// Numbers that mean something: ports the peer has or had, tokens of ways. And how far each port has counted.
+    /// Numbers that mean something: ports the peer has or had, tokens of direct channels. And how far each port has
+    /// counted.
     var numbers: [UInt64] = [1, 2]
     private var posted: [UInt64: UInt64] = [:]
     private var nextOwn: UInt64 = Port.isNumberedBySender ? 2 : 1
@@ -50,7 +51,7 @@ struct PortFrames<Port: TransferredPort> {
             frame.ticket = known(&script)
             frame.deadline |= UInt32(script.byte() % 4)
             payload = Bytes([UInt8](repeating: 7, count: 1 + script.below(9)))
-        case .carry?:
+        case .transfer?:
             frame.ticket = known(&script)
             frame.value = rows(&script)
         case .message?:
@@ -60,7 +61,7 @@ struct PortFrames<Port: TransferredPort> {
             frame.seq = Seq(seq)
             frame.deadline |= UInt32(truncatingIfNeeded: script.number(near: 0)) & PortOperation.countMask
             frame.route =
-                [0, 0, 0, PortOperation.carriesBit, PortOperation.carriesBit, 1, 2, PortOperation.descriptorsBit][
+                [0, 0, 0, PortOperation.transfersBit, PortOperation.transfersBit, 1, 2, PortOperation.descriptorsBit][
                     script.below(8)]
             frame.value = [0, [0, 1], "text", [10, 0], [0, [10, 0], [10, 1]], nil][script.below(6)]
             if frame.route & 3 != 0 { payload = Bytes([1, 2, 3]) }
@@ -70,7 +71,7 @@ struct PortFrames<Port: TransferredPort> {
         case .close?:
             frame.ticket = known(&script)
             frame.value = [nil, "over", 5][script.below(3)]
-        case .way?:
+        case .direct?:
             frame.ticket = known(&script)
             frame.deadline |= UInt32(script.byte() % 24)
             frame.seq = Seq(script.number(near: numbers[script.below(numbers.count)]))
@@ -90,7 +91,9 @@ struct PortFrames<Port: TransferredPort> {
             (0..<script.below(4)).map { _ in
                 .array(
                     (0..<Port.columns).map { column in
-                        let number = column == 0 ? (Port.isNumberedBySender ? fresh(&script) : known(&script)) : script.number(near: 0)
+                        let number =
+                            column == 0
+                            ? (Port.isNumberedBySender ? fresh(&script) : known(&script)) : script.number(near: 0)
                         return .int(Int64(bitPattern: number))
                     })
             })

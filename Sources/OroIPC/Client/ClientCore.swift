@@ -24,7 +24,7 @@ import Synchronization
     let role = RoleLock()
     let pending: Locked<PendingTable>
     /// The ports of this client, and how they reach the host.
-    let ports: PortHome
+    let ports: PortNode
     /// Its links with other clients of the host.
     let directs = DirectLinks()
     let portRoute = ClientPortRoute()
@@ -141,7 +141,7 @@ import Synchronization
         start = link.start
         cache = Locked(ResultCache(most: options.cachedResults))
         CallDebug.readEnvironment()
-        ports = PortHome(route: portRoute)
+        ports = PortNode(route: portRoute)
         unsafe receiving = .allocate(capacity: 1)
         let account = ByteAccount(
             limit: options.receivedBytes, total: nil,

@@ -50,7 +50,7 @@ import Synchronization
     let hub: BroadcastHub
     /// What goes on over turns.
     let slices = HostSlices()
-    let ports: PortHome
+    let ports: PortNode
     private let portRoute = HostPortRoute()
     /// Links are being looked at. A handler on this thread may end any of them meanwhile, its own too, by stopping the
     /// host.
@@ -78,7 +78,7 @@ import Synchronization
         blocks = ByteAccount.Total(limit: options.blockBytes, own: Arena.firstMemory, accounts: options.links)
         broker = PortBroker(options.ports, longestMessage: options.link.messageBytes, slices: slices)
         hub = BroadcastHub(broker)
-        ports = PortHome(route: portRoute)
+        ports = PortNode(route: portRoute)
         if let wrong = Ring.problem(options.link) ?? options.problem { throw .badOptions(wrong) }
         // Now, and not when the first is needed: on the host's thread nothing may be started.
         let started = min(oro_closer_start(), oro_memory_start())
@@ -89,7 +89,7 @@ import Synchronization
         unsafe activeBox.initialize(to: [])
         reactorBox = try Reactor(service: self, backend: options.backend, idle: options.idle)
         workersBox = HandlerWorkers(reactor.executor, options.priority)
-        broker.setLocal(LocalPorts(ports))
+        broker.setLocal(HostPortOwner(ports))
         broker.setHub(hub)
         ports.acceptTransfers()
         hub.kept = ByteAccount(

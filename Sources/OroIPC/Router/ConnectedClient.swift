@@ -119,7 +119,7 @@ public final class ConnectedClient: Sendable {
 /// What a connected client needs of its host. From any thread.
 protocol ConnectedHost: AnyObject, Sendable {
     /// The host's own ports.
-    var ports: PortHome { get }
+    var ports: PortNode { get }
     /// Queues an event or a push for a client; `nil`: for all.
     func emit(_ outgoing: Outgoing, to client: UInt64?) throws(IPCError)
     /// Answers the request of a client that has this seq, in its handler's place.

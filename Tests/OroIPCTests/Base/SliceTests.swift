@@ -242,7 +242,7 @@ final class Steps: SlicedWork {
 }
 
 /// A client that subscribes, as its host knows it.
-private final class Subscriber: PortMember {
+private final class Subscriber: PortOwner {
     private unowned let broker: PortBroker
     private let id: UInt64
     private var next: UInt64 = 0

@@ -75,7 +75,7 @@ struct DirectLinkTests {
         "who speaks nonsense on a link loses it, and nothing else",
         arguments: [
             [UInt8](repeating: 0xff, count: 64), [1, 2, 3],
-            // A request; a port that is opened; ports that go along; a step of a way.
+            // A request; a port that is opened; ports that go along; a step of a direct channel.
             [1] + [UInt8](repeating: 0, count: 31), [8, 0, 0, 0, 0, 0, 0, 0x10] + [UInt8](repeating: 0, count: 24),
             [8, 0, 0, 0, 0, 0, 0, 0x40] + [UInt8](repeating: 0, count: 24),
             [8, 0, 0, 0, 3, 0, 0, 0x80] + [UInt8](repeating: 0, count: 24),
@@ -97,7 +97,7 @@ struct DirectLinkTests {
         #expect(couple.host.statistics.links == 2)
     }
 
-    @Test("a message for a way that was not laid over this link reaches nobody")
+    @Test("a message for a direct channel that was not laid over this link reaches nobody")
     func forged() throws {
         let couple = try Couple()
         defer { couple.stop() }
@@ -134,7 +134,7 @@ struct DirectLinkTests {
         try couple.goDirect()
         let direct = try couple.link(0)
         let port = couple.ports[0].endpoint
-        let token = try #require(port.way?.token)
+        let token = try #require(port.channel?.token)
         let content = try PortContent("a lie", transfer: [])
         func say(_ seq: UInt64, consumed: UInt32 = 0) throws {
             try direct.send(
@@ -181,19 +181,19 @@ struct DirectLinkTests {
     }
 
     @Test(
-        "what an owner says to the host about its way that cannot be ends its link with the host, or says nothing",
+        "an impossible step of a direct channel ends the owner's link with the host, or changes nothing",
         arguments: [
-            (PortWayFrame.Step.ready, true), (.resumeForPeer, true), (.throughForPeer, true), (.prepare, true),
+            (DirectChannelFrame.Step.ready, true), (.resumeForPeer, true), (.throughForPeer, true), (.prepare, true),
             (.over, true),
             (.refused, false), (.resume, false),
         ])
-    func stepsOutOfOrder(_ step: PortWayFrame.Step, isViolation: Bool) async throws {
+    func stepsOutOfOrder(_ step: DirectChannelFrame.Step, isViolation: Bool) async throws {
         let couple = try Couple()
         defer { couple.stop() }
         try couple.goDirect()
-        let home = couple.clients[0].core.ports
-        let token = try #require(couple.ports[0].endpoint.way?.token)
-        try home.withLock { try home.send(.way(PortWayFrame(token, step, number: 0))) }
+        let node = couple.clients[0].core.ports
+        let token = try #require(couple.ports[0].endpoint.channel?.token)
+        try node.withLock { try node.send(.direct(DirectChannelFrame(token, step, number: 0))) }
         if isViolation {
             try await until("its link is over") { couple.host.statistics.violations == 1 }
             // The other goes on without it.
@@ -284,7 +284,9 @@ struct DirectLinkTests {
         }
     }
 
-    @Test("what a way has to say to a host that does not read it says when there is room, though nobody posts any more")
+    @Test(
+        "commands of a direct channel for a host that does not read are sent when there is room, though nobody posts"
+    )
     func fullQueue() async throws {
         let gate = DispatchSemaphore(value: 0)
         var clientOptions = ClientOptions()
@@ -298,23 +300,23 @@ struct DirectLinkTests {
         }
         try couple.goDirect()
         let (port, core) = (couple.ports[1].endpoint, couple.clients[1].core)
-        let token = try #require(port.way?.token)
+        let token = try #require(port.channel?.token)
         for number in 0..<20 { try couple.ports[1].postMessage(.int(Int64(number))) }
         try couple.clients[1].post("hold")
         // Until nothing more goes to the host. It says nothing that the host does not know.
         #expect(throws: IPCError.self) {
-            while true { try port.withLock { home in try home.send(.consumed(port.number, count: .zero)) } }
+            while true { try port.withLock { node in try node.send(.consumed(port.number, count: .zero)) } }
         }
-        core.ports.take(.way(PortWayFrame(token, .stop)))
-        #expect(port.way != nil)
+        core.ports.take(.direct(DirectChannelFrame(token, .stop)))
+        #expect(port.channel != nil)
         gate.signal()
         for number in 0..<20 {
             #expect(couple.ports[0].receive(waitingAtMost: .seconds(30))?.data.int == Int64(number))
         }
         let other = couple.clients[0].core.ports
-        try await until("the way is over") {
+        try await until("the direct channel is over") {
             #expect(couple.ports[0].receive(waitingAtMost: .milliseconds(1)) == nil)
-            return other.withLock { other.ways.isEmpty }
+            return other.withLock { other.channels.isEmpty }
         }
     }
 

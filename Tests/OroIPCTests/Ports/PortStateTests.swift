@@ -50,7 +50,7 @@ struct PortStateTests {
             var isTaken = true
             do throws(LinkError) {
                 try owner.hear(Said.carry(port, [row]))
-                try owner.hear(Said.message(port, seq: 0, carries: true))
+                try owner.hear(Said.message(port, seq: 0, hasPorts: true))
                 // And that one is spoken to: low bits of a count, and a message in turn.
                 try owner.hear(Said.message(2, seq: row[1], consumed: 0))
                 try owner.hear(Said.message(2, seq: row[1], consumed: .max))
@@ -67,9 +67,9 @@ struct PortStateTests {
         let owner = Owner()
         let port = try owner.open()
         try owner.hear(Said.carry(port, [[4, 0, 0, 0, 1]]))
-        try owner.hear(Said.message(port, seq: 0, carries: true))
+        try owner.hear(Said.message(port, seq: 0, hasPorts: true))
         try owner.hear(Said.carry(port, [[4, 0, 0, 0, 1]]))
-        #expect(throws: LinkError.self) { try owner.hear(Said.message(port, seq: 1, carries: true)) }
+        #expect(throws: LinkError.self) { try owner.hear(Said.message(port, seq: 1, hasPorts: true)) }
     }
 
     @Test("all frames of ports in any order, with any numbers, from a host", arguments: 1...20 as ClosedRange<UInt64>)
@@ -83,7 +83,7 @@ struct PortStateTests {
                 try owner.hear(dice.frame(ports, columns: DeliveredPort.columns))
             } catch {
                 violations += 1
-                owner.home.end(IPCError(error))
+                owner.node.end(IPCError(error))
                 owner = Owner()
                 ports = [try owner.open(), try owner.open()]
             }
@@ -125,7 +125,7 @@ struct PortStateTests {
         for member in members { member.leave() }
         slices.finish()
         #expect(broker.ends == 0)
-        #expect(broker.ways.isEmpty)
+        #expect(broker.channels.isEmpty)
         #expect(broker.remains.isEmpty)
         #expect(members.allSatisfy { $0.broadcasts.bytes == 0 })
     }
@@ -152,8 +152,8 @@ enum Said {
         frame(4, number, value: .array(rows.map { .array($0.map { .int(Int64(bitPattern: $0)) }) }))
     }
 
-    static func message(_ number: UInt64, seq: UInt64, consumed: UInt64 = 0, carries: Bool = false) -> Frame {
-        frame(5, number, seq: seq, count: consumed, route: carries ? PortOperation.carriesBit : 0, value: .int(7))
+    static func message(_ number: UInt64, seq: UInt64, consumed: UInt64 = 0, hasPorts: Bool = false) -> Frame {
+        frame(5, number, seq: seq, count: consumed, route: hasPorts ? PortOperation.transfersBit : 0, value: .int(7))
     }
 
     static func consumed(_ number: UInt64, count: UInt64) -> Frame { frame(6, number, seq: count) }
@@ -162,38 +162,40 @@ enum Said {
 /// A client's ports, whose host is the test.
 private final class Owner {
     private final class Route: PortRoute {
-        func send(_ order: PortOrder) throws(LinkError) {}
+        func send(_ command: PortCommand) throws(LinkError) {}
         func watch(_ isWanted: Bool) {}
         func read(until came: () -> Bool) {}
-        func hearOrders() {}
-        func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)? { nil }
+        func receiveEvents() {}
+        func directChannel(_ frame: DirectChannelFrame, _ port: LocalPort, _ node: PortNode) -> (
+            any DirectChannelProtocol
+        )? { nil }
         var takesDescriptors: Bool { true }
         func hasRoom(forDescriptors count: Int) -> Bool { true }
         var isSpinning: Bool { false }
     }
 
     private let route = Route()
-    let home: PortHome
+    let node: PortNode
     private var reader = PortReader<DeliveredPort>()
     private(set) var ports: [IPCMessagePort] = []
 
-    init() { home = PortHome(route: route) }
+    init() { node = PortNode(route: route) }
 
     /// A port that the host knows, by its number.
     func open() throws -> UInt64 {
-        let port = try home.openPort("name", .host)
+        let port = try node.openPort("name", .host)
         ports.append(port)
         return port.endpoint.number
     }
 
     func hear(_ frame: Frame) throws(LinkError) {
         guard let storage = try? FrameStorage(frame, nil), let read = try reader.read(storage) else { return }
-        if let news = try read.news() { home.take(news) }
+        if let event = try read.event() { node.take(event) }
     }
 }
 
 /// A client as its host knows it, which hears nothing.
-private final class Member: PortMember {
+private final class Member: PortOwner {
     private unowned let broker: PortBroker
     private var reader = PortReader<PostedPort>()
     private let id: UInt64
@@ -209,9 +211,9 @@ private final class Member: PortMember {
     override var sliceOwner: UInt64 { id }
     override var hasRoom: Bool { !isGone }
     override var canBeIntroduced: Bool { !isGone }
-    override func introduce(to other: PortMember, as id: UInt64) -> Bool {
+    override func introduce(to other: PortOwner, as id: UInt64) -> Bool {
         // As if both had offered at once.
-        for each in [self, other] { try? broker.hear(offerFor: id, isRefusal: false, from: each) { _ in true } }
+        for each in [self, other] { try? broker.receive(offerFor: id, isRefusal: false, from: each) { _ in true } }
         return true
     }
     override func deliver(_ delivery: Parcel<DeliveredPort>) {
@@ -220,7 +222,7 @@ private final class Member: PortMember {
             posted[port.number] = port.sent.value
         }
     }
-    override func tellClosed(_ number: UInt64, reason: String?) { forget([number]) }
+    override func notifyClosed(_ number: UInt64, reason: String?) { forget([number]) }
     private func forget(_ numbers: [UInt64]) { known.removeAll { numbers.contains($0) } }
 
     func say(_ frame: Frame) throws(LinkError) {
@@ -228,9 +230,9 @@ private final class Member: PortMember {
         if case .open(let number, _, _) = read { known.append(number) }
         if case .channel(let first, let second) = read { known += [first, second] }
         if known.count > 64 { known.removeFirst(known.count - 64) }
-        guard let order = read.order() else { return }
-        try broker.take(order, from: self)
-        switch order {
+        guard let command = read.command() else { return }
+        try broker.take(command, from: self)
+        switch command {
         case .message(let posting):
             posted[posting.number, default: 0] += 1
             forget(posting.transferred.map(\.number))
@@ -283,7 +285,7 @@ private struct Dice {
         case 4, 5, 6:
             return Said.frame(
                 5, port, seq: isHost ? count() : number(next(port)), count: count(),
-                route: one(in: 3) ? PortOperation.carriesBit : 0,
+                route: one(in: 3) ? PortOperation.transfersBit : 0,
                 value: one(in: 2) ? 7 : [0, "o", 5])
         case 7: return Said.consumed(port, count: count())
         case 8: return Said.frame(7, port)

@@ -7,29 +7,31 @@ import Testing
 @testable import OroIPC
 
 /// One side of a channel whose messages go over a link of two clients, and through the broker where they have to.
-@Suite("The direct way of a channel")
+@Suite("A direct channel")
 struct DirectChannelTests {
     private static let token: UInt64 = 9
 
     private final class Side {
         let route = RecordingRoute()
         let link = RecordingTransport()
-        let home: PortHome
+        let node: PortNode
         let port: IPCMessagePort
 
         init() throws {
             route.links[5] = link
-            home = PortHome(route: route)
-            port = try home.openPort("n", .meeting)
-            _ = route.takeOrders()
+            node = PortNode(route: route)
+            port = try node.openPort("n", .pairing)
+            _ = route.takeCommands()
         }
 
-        /// The broker takes a step of the way.
-        func broker(_ step: PortWayFrame.Step) { home.take(.way(PortWayFrame(token, step, number: 1, link: 5))) }
+        /// The broker takes a step of the direct channel.
+        func broker(_ step: DirectChannelFrame.Step) {
+            node.take(.direct(DirectChannelFrame(token, step, number: 1, link: 5)))
+        }
 
         /// A message of the other owner's through the broker.
         func brokered(_ seq: UInt64) {
-            home.take(
+            node.take(
                 .message(
                     Parcel(number: 1, seq: SequenceNumber(own: seq), content: content(Int64(seq)))))
         }
@@ -38,15 +40,15 @@ struct DirectChannelTests {
         func direct(_ seq: UInt64, token: UInt64 = token, over other: RecordingTransport? = nil) throws(LinkError) {
             let message = Parcel<Never>(
                 number: token, seq: SequenceNumber(own: seq), content: content(Int64(seq)))
-            try home.take(message, over: other ?? link)
+            try node.take(message, over: other ?? link)
         }
 
         /// The other owner has taken so many.
         func taken(_ count: UInt64) throws(LinkError) {
-            try home.take(.consumed(token, count: SequenceNumber(own: count)), over: link)
+            try node.take(.consumed(token, count: SequenceNumber(own: count)), over: link)
         }
 
-        func orders() -> [String] { route.takeOrders().map(text) }
+        func commands() -> [String] { route.takeCommands().map(text) }
 
         /// All that has come, in the order in which it is taken.
         func takeAll() -> [UInt64] {
@@ -60,12 +62,12 @@ struct DirectChannelTests {
     private static func open() throws -> Side {
         let side = try Side()
         side.broker(.prepare)
-        #expect(side.orders() == ["ready 9 0"])
+        #expect(side.commands() == ["ready 9 0"])
         side.broker(.go)
         return side
     }
 
-    /// Every order in which so many of one way and so many of the other may come; true: of the first.
+    /// Every order in which so many over one path and so many over the other may come; true: of the first.
     private static func interleavings(_ first: Int, _ second: Int) -> [[Bool]] {
         if first == 0 { return [[Bool](repeating: false, count: second)] }
         if second == 0 { return [[Bool](repeating: true, count: first)] }
@@ -79,24 +81,24 @@ struct DirectChannelTests {
         try side.port.postMessage(.int(0))
         side.broker(.prepare)
         try side.port.postMessage(.int(1))
-        #expect(side.orders() == ["message 1 #0 = 0", "ready 9 0", "message 1 #1 = 1"])
+        #expect(side.commands() == ["message 1 #0 = 0", "ready 9 0", "message 1 #1 = 1"])
         side.broker(.go)
         try side.port.postMessage(.int(2))
-        #expect(side.orders().isEmpty)
+        #expect(side.commands().isEmpty)
         #expect(side.link.sent.map(\.seq.value) == [2] && side.link.sent.map(\.number) == [9])
     }
 
-    @Test("a way that is prepared for a port or a link that is not there is refused")
+    @Test("a direct channel that is prepared for a port or a link that is not there is refused")
     func refused() throws {
         let side = try Side()
-        side.home.take(.way(PortWayFrame(7, .prepare, number: 3, link: 5)))
-        side.home.take(.way(PortWayFrame(8, .prepare, number: 1, link: 6)))
+        side.node.take(.direct(DirectChannelFrame(7, .prepare, number: 3, link: 5)))
+        side.node.take(.direct(DirectChannelFrame(8, .prepare, number: 1, link: 6)))
         side.broker(.prepare)
-        side.home.take(.way(PortWayFrame(10, .prepare, number: 1, link: 5)))
-        #expect(side.orders() == ["refused 7 0", "refused 8 0", "ready 9 0", "refused 10 0"])
+        side.node.take(.direct(DirectChannelFrame(10, .prepare, number: 1, link: 5)))
+        #expect(side.commands() == ["refused 7 0", "refused 8 0", "ready 9 0", "refused 10 0"])
     }
 
-    @Test("what was posted before comes first, however the two ways take turns")
+    @Test("what was posted before comes first, however the two take turns")
     func mixed() throws {
         for order in DirectChannelTests.interleavings(4, 4) {
             for takesAtOnce in [false, true] {
@@ -141,7 +143,9 @@ struct DirectChannelTests {
         }
     }
 
-    @Test("when the way ends, what is not known to be taken is posted again, and nothing else", arguments: 0...4)
+    @Test(
+        "when the direct channel ends, what is not known to be taken is posted again, and nothing else",
+        arguments: 0...4)
     func stopping(_ acknowledged: UInt64) throws {
         let side = try DirectChannelTests.open()
         for data in 0..<4 { try side.port.postMessage(.int(Int64(data))) }
@@ -150,11 +154,11 @@ struct DirectChannelTests {
         var expected = ["resume 9 \(acknowledged)"]
         for seq in acknowledged..<4 { expected.append("message 1 #\(seq) = \(seq)") }
         expected += ["consumed 1 0", "through 9 0"]
-        #expect(side.orders() == expected)
+        #expect(side.commands() == expected)
         side.broker(.stop)
-        #expect(side.orders().isEmpty, "once")
+        #expect(side.commands().isEmpty, "once")
         try side.port.postMessage(.int(4))
-        #expect(side.orders() == ["message 1 #4 = 4"])
+        #expect(side.commands() == ["message 1 #4 = 4"])
     }
 
     @Test("where the broker's link has no room for all of it, the rest follows when there is some", arguments: 0...7)
@@ -163,15 +167,15 @@ struct DirectChannelTests {
         for data in 0..<4 { try side.port.postMessage(.int(Int64(data))) }
         side.route.room = room
         side.broker(.stop)
-        side.home.roomCame()
+        side.node.roomCame()
         side.route.room = nil
-        side.home.roomCame()
-        side.home.roomCame()
+        side.node.roomCame()
+        side.node.roomCame()
         // A count may be said twice.
-        var orders = side.orders()
-        if room == 6, orders.count == 8 { #expect(orders.remove(at: 6) == "consumed 1 0") }
+        var commands = side.commands()
+        if room == 6, commands.count == 8 { #expect(commands.remove(at: 6) == "consumed 1 0") }
         #expect(
-            orders == [
+            commands == [
                 "resume 9 0", "message 1 #0 = 0", "message 1 #1 = 1", "message 1 #2 = 2", "message 1 #3 = 3",
                 "consumed 1 0", "through 9 0",
             ])
@@ -184,31 +188,31 @@ struct DirectChannelTests {
         side.link.isBroken = true
         try side.port.postMessage(.int(1))
         #expect(
-            side.orders() == ["resume 9 0", "message 1 #0 = 0", "consumed 1 0", "through 9 0", "message 1 #1 = 1"])
+            side.commands() == ["resume 9 0", "message 1 #0 = 0", "consumed 1 0", "through 9 0", "message 1 #1 = 1"])
     }
 
     @Test("a port that moves on has all its messages at the broker first")
     func moving() throws {
         let side = try DirectChannelTests.open()
-        let other = try side.home.openPort("other", .host)
+        let other = try side.node.openPort("other", .host)
         try side.port.postMessage(.int(0))
-        _ = side.orders()
+        _ = side.commands()
         try other.postMessage(.array([.port(side.port)]), transfer: [side.port])
         #expect(
-            side.orders() == [
+            side.commands() == [
                 "resume 9 0", "message 1 #0 = 0", "consumed 1 0", "through 9 0", "message 3 #0 = ? with 1 at 0",
             ])
         #expect(side.port.closed)
     }
 
-    @Test("the other owner hears over the way how many were taken, the broker how many of its own")
-    func telling() throws {
+    @Test("the other owner hears over the direct channel how many were taken, the broker how many of its own")
+    func notifying() throws {
         let side = try DirectChannelTests.open()
         for seq in 0..<UInt64(3) { side.brokered(seq) }
         for seq in 3..<UInt64(3 + 130) { try side.direct(seq) }
         #expect(side.takeAll().count == 133)
         #expect(side.link.consumed == [128])
-        #expect(side.orders() == ["consumed 1 3"])
+        #expect(side.commands() == ["consumed 1 3"])
     }
 
     @Test(
@@ -220,18 +224,18 @@ struct DirectChannelTests {
         for seq in 2..<UInt64(4) { try side.direct(seq) }
         try side.direct(5)
         _ = side.port.poll()
-        _ = side.orders()
+        _ = side.commands()
         if isFull {
             side.route.room = 0
             side.broker(.drain)
             side.route.room = nil
-            side.home.roomCame()
+            side.node.roomCame()
         } else {
             side.broker(.drain)
         }
-        let peer = DirectChannelTests.token | PortWayFrame.peerBit
+        let peer = DirectChannelTests.token | DirectChannelFrame.peerBit
         #expect(
-            side.orders() == [
+            side.commands() == [
                 "resumeForPeer 9 1", "message \(peer) #2 = 2", "message \(peer) #3 = 3", "message \(peer) #5 = 5",
                 "throughForPeer 9 0",
             ])
@@ -247,15 +251,15 @@ struct DirectChannelTests {
         try side.direct(5)
         #expect(throws: LinkError.self) { try side.direct(5) }
         #expect(throws: LinkError.self) { try side.direct(4) }
-        #expect(throws: LinkError.self) { try side.home.take(.close(1, reason: nil), over: side.link) }
+        #expect(throws: LinkError.self) { try side.node.take(.close(1, reason: nil), over: side.link) }
         // Counts that cannot be say nothing.
         try side.port.postMessage(.int(0))
         try side.taken(2)
         side.broker(.stop)
-        #expect(side.orders().prefix(2) == ["resume 9 0", "message 1 #0 = 0"])
+        #expect(side.commands().prefix(2) == ["resume 9 0", "message 1 #0 = 0"])
     }
 
-    @Test("a way that is over takes nothing with it")
+    @Test("a direct channel that is over takes nothing with it")
     func over() throws {
         let side = try DirectChannelTests.open()
         side.broker(.over)
@@ -263,6 +267,6 @@ struct DirectChannelTests {
         side.brokered(0)
         #expect(side.takeAll() == [0])
         try side.port.postMessage(.int(7))
-        #expect(side.orders() == ["message 1 #0 = 7"] && side.link.sent.isEmpty)
+        #expect(side.commands() == ["message 1 #0 = 7"] && side.link.sent.isEmpty)
     }
 }

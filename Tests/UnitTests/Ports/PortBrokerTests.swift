@@ -28,7 +28,7 @@ struct PortBrokerTests {
     /// Two clients with one channel between them, whose ends both call 1.
     private func pair() throws -> (Owner, Owner) {
         let (one, other) = (client(1), client(2))
-        for each in [one, other] { try each.say(.open(1, name: "m", .meeting)) }
+        for each in [one, other] { try each.say(.open(1, name: "m", .pairing)) }
         return (one, other)
     }
 
@@ -49,11 +49,11 @@ struct PortBrokerTests {
     @Test("what is said before anybody else says the name waits for whoever comes, and goes to one alone")
     func meeting() throws {
         let (one, other, third) = (client(1), client(2), client(3))
-        try one.say(.open(1, name: "m", .meeting))
+        try one.say(.open(1, name: "m", .pairing))
         try one.post(1, 7)
-        try other.say(.open(1, name: "m", .meeting))
+        try other.say(.open(1, name: "m", .pairing))
         #expect(other.hear() == ["1 #0 = 7"])
-        try third.say(.open(1, name: "m", .meeting))
+        try third.say(.open(1, name: "m", .pairing))
         #expect(third.hear().isEmpty && broker.ends == 4)
         try third.say(.close(1))
         #expect(broker.ends == 2, "nobody waits any more, on either side")
@@ -86,7 +86,7 @@ struct PortBrokerTests {
     func transfer() throws {
         let (one, other) = try pair()
         let third = client(3)
-        for each in [other, third] { try each.say(.open(each === other ? 3 : 1, name: "way", .meeting)) }
+        for each in [other, third] { try each.say(.open(each === other ? 3 : 1, name: "way", .pairing)) }
         for data in 0..<4 { try one.post(1, Int64(data)) }
         #expect(other.hear().count == 4)
         // It has taken one of the four, and gives the port away.
@@ -104,11 +104,11 @@ struct PortBrokerTests {
     func hops() throws {
         let one = client(1)
         let owners = (2...5).map { client($0) }
-        try one.say(.open(1, name: "m", .meeting))
-        try owners[0].say(.open(1, name: "m", .meeting))
+        try one.say(.open(1, name: "m", .pairing))
+        try owners[0].say(.open(1, name: "m", .pairing))
         for (index, (from, to)) in zip(owners, owners.dropFirst()).enumerated() {
-            try from.say(.open(11, name: "way\(index)", .meeting))
-            try to.say(.open(1, name: "way\(index)", .meeting))
+            try from.say(.open(11, name: "way\(index)", .pairing))
+            try to.say(.open(1, name: "way\(index)", .pairing))
         }
         var (number, taken, posted) = (UInt64(1), UInt64(0), UInt64(0))
         for (index, from) in owners.dropLast().enumerated() {
@@ -146,13 +146,13 @@ struct PortBrokerTests {
     func violations() throws {
         let (one, other) = try pair()
         try one.say(.channel(5, 7))
-        let wrong: [PortOrder] = [
+        let wrong: [PortCommand] = [
             .consumed(3, count: .zero), .close(2), .channel(9, 9), .channel(8, 11), .channel(1, 13),
-            .open(2, name: "m", .meeting), .open(7, name: "m", .meeting),
+            .open(2, name: "m", .pairing), .open(7, name: "m", .pairing),
             .message(Parcel(number: 9, seq: .zero, content: content(1))),
             .message(Parcel(number: 1, seq: SequenceNumber(own: 1), content: content(1))),
         ]
-        for order in wrong { #expect(throws: LinkError.self, "\(order)") { try one.say(order) } }
+        for command in wrong { #expect(throws: LinkError.self, "\(command)") { try one.say(command) } }
         let lists: [[PostedPort]] = [
             [.init(number: 5, consumed: .zero, id: 1), .init(number: 5, consumed: .zero, id: 1)],
             [.init(number: 5, consumed: SequenceNumber(own: 1), id: 1)],
@@ -209,8 +209,8 @@ struct PortBrokerTests {
     func removal(_ who: Int) throws {
         let (one, other) = try pair()
         let third = client(3)
-        try other.say(.open(3, name: "way", .meeting))
-        try third.say(.open(1, name: "way", .meeting))
+        try other.say(.open(3, name: "way", .pairing))
+        try third.say(.open(1, name: "way", .pairing))
         // A port on its way, in the hands of one who has not taken it.
         try other.post(3, 50, transferring: [.init(number: 1, consumed: .zero, id: 99)])
         let all = [one, other, third]
@@ -222,7 +222,7 @@ struct PortBrokerTests {
         #expect(broker.ends == 0 && broker.remains.isEmpty)
     }
 
-    @Test("two clients that talk get a direct way, which both have to be ready for")
+    @Test("two clients that talk get a direct channel, which both have to be ready for")
     func direct() throws {
         let (one, other) = try pair()
         for each in [one, other] { each.canMeet = true }
@@ -231,21 +231,21 @@ struct PortBrokerTests {
             try other.post(1, Int64(data))
         }
         #expect(one.introductions == [1] && other.introductions == [1])
-        for each in [one, other] { try broker.hear(offerFor: 1, isRefusal: false, from: each) { _ in true } }
-        #expect(throws: LinkError.self) { try broker.hear(offerFor: 1, isRefusal: false, from: one) { _ in true } }
+        for each in [one, other] { try broker.receive(offerFor: 1, isRefusal: false, from: each) { _ in true } }
+        #expect(throws: LinkError.self) { try broker.receive(offerFor: 1, isRefusal: false, from: one) { _ in true } }
         for each in [one, other] { _ = each.hear() }
         try one.post(1, 4)
         #expect(one.hear() == ["prepare 1"] && other.hear() == ["1 #4 = 4", "prepare 1"])
-        try one.say(.way(PortWayFrame(1, .ready)))
+        try one.say(.direct(DirectChannelFrame(1, .ready)))
         #expect(one.hear().isEmpty && other.hear().isEmpty)
-        try other.say(.way(PortWayFrame(1, .ready)))
+        try other.say(.direct(DirectChannelFrame(1, .ready)))
         #expect(one.hear() == ["go 1"] && other.hear() == ["go 1"])
-        #expect(throws: LinkError.self) { try one.say(.way(PortWayFrame(1, .ready))) }
+        #expect(throws: LinkError.self) { try one.say(.direct(DirectChannelFrame(1, .ready))) }
     }
 }
 
 /// An owner of ports that writes down what it is told.
-private final class Owner: PortMember {
+private final class Owner: PortOwner {
     private unowned let broker: PortBroker
     private let id: UInt64
     private var heard: [String] = []
@@ -267,7 +267,7 @@ private final class Owner: PortMember {
         return heard
     }
 
-    func say(_ order: PortOrder) throws(LinkError) { try broker.take(order, from: self) }
+    func say(_ command: PortCommand) throws(LinkError) { try broker.take(command, from: self) }
 
     func post(
         _ port: UInt64, _ data: Int64, seq: UInt64? = nil, transferring ports: [PostedPort] = []
@@ -291,8 +291,8 @@ private final class Owner: PortMember {
     override var client: PortClient { PortClient(id: id, identity: nil) }
     override var canBeIntroduced: Bool { canMeet }
     override func accepts(_ name: String) -> Bool { names.contains(name) }
-    override func opened(_ number: UInt64, name: String, by member: PortMember) {
-        heard.append("opened \(number) \(name) by \(member.client.id)")
+    override func opened(_ number: UInt64, name: String, by owner: PortOwner) {
+        heard.append("opened \(number) \(name) by \(owner.client.id)")
     }
     override func deliver(_ delivery: Parcel<DeliveredPort>) {
         lastGiven = delivery.transferred.last?.number ?? lastGiven
@@ -301,10 +301,10 @@ private final class Owner: PortMember {
             "\(delivery.number) #\(delivery.seq.value) = \(number(delivery.content).map { "\($0)" } ?? "?")"
                 + delivery.transferred.map { " with \($0.number) at \($0.received.value)" }.joined())
     }
-    override func tellConsumed(_ number: UInt64, _ count: UInt64) { heard.append("taken \(number) \(count)") }
-    override func tellClosed(_ number: UInt64, reason: String?) { heard.append("closed \(number) \(reason ?? "")") }
-    override func tell(_ frame: PortWayFrame) { heard.append("\(frame.step) \(frame.token)") }
-    override func introduce(to other: PortMember, as id: UInt64) -> Bool {
+    override func notifyConsumed(_ number: UInt64, _ count: UInt64) { heard.append("taken \(number) \(count)") }
+    override func notifyClosed(_ number: UInt64, reason: String?) { heard.append("closed \(number) \(reason ?? "")") }
+    override func notify(_ frame: DirectChannelFrame) { heard.append("\(frame.step) \(frame.token)") }
+    override func introduce(to other: PortOwner, as id: UInt64) -> Bool {
         guard let other = other as? Owner else { return false }
         introductions.append(id)
         other.introductions.append(id)

@@ -9,21 +9,21 @@ import Testing
 @Suite("The ports of one owner")
 struct PortNodeTests {
     private let route = RecordingRoute()
-    private let home: PortHome
+    private let node: PortNode
 
-    init() { home = PortHome(route: route) }
+    init() { node = PortNode(route: route) }
 
-    /// A port that the broker knows, and its orders so far.
+    /// A port that the broker knows, and its commands so far.
     private func open() throws -> IPCMessagePort {
-        let port = try home.openPort("n", .host)
-        _ = route.takeOrders()
+        let port = try node.openPort("n", .host)
+        _ = route.takeCommands()
         return port
     }
 
     private func deliver(
         _ port: IPCMessagePort, seq: UInt64, _ data: Int64, consumed: UInt64 = 0, transferred: [DeliveredPort] = []
     ) {
-        home.take(
+        node.take(
             .message(
                 Parcel(
                     number: port.endpoint.number, seq: SequenceNumber(own: seq),
@@ -34,7 +34,7 @@ struct PortNodeTests {
         if case .message(let message)? = port.poll() { number(message.content) } else { nil }
     }
 
-    private func orders() -> [String] { route.takeOrders().map(text) }
+    private func commands() -> [String] { route.takeCommands().map(text) }
 
     @Test("messages are numbered in the order they were posted")
     func numbers() throws {
@@ -44,7 +44,7 @@ struct PortNodeTests {
             try other.postMessage(.int(Int64(10 + data)))
         }
         #expect(
-            orders() == [
+            commands() == [
                 "message 1 #0 = 0", "message 3 #0 = 10", "message 1 #1 = 1", "message 3 #1 = 11", "message 1 #2 = 2",
                 "message 3 #2 = 12",
             ])
@@ -55,19 +55,19 @@ struct PortNodeTests {
         let port = try open()
         for data in 0..<Int64(PortLimits.window) { try port.postMessage(.int(data)) }
         #expect(throws: IPCError.self) { try port.postMessage(.int(-1)) }
-        #expect(route.takeOrders().count == Int(PortLimits.window))
+        #expect(route.takeCommands().count == Int(PortLimits.window))
         // Counts that cannot be say nothing.
-        home.take(.consumed(1, count: SequenceNumber(own: PortLimits.window + 1)))
-        home.take(.consumed(1, count: .zero))
+        node.take(.consumed(1, count: SequenceNumber(own: PortLimits.window + 1)))
+        node.take(.consumed(1, count: .zero))
         #expect(throws: IPCError.self) { try port.postMessage(.int(-1)) }
-        home.take(.consumed(1, count: SequenceNumber(own: 2)))
+        node.take(.consumed(1, count: SequenceNumber(own: 2)))
         try port.postMessage(.int(-2))
         try port.postMessage(.int(-3))
         #expect(throws: IPCError.self) { try port.postMessage(.int(-1)) }
         // One that goes back says nothing either.
-        home.take(.consumed(1, count: SequenceNumber(own: 1)))
+        node.take(.consumed(1, count: SequenceNumber(own: 1)))
         #expect(throws: IPCError.self) { try port.postMessage(.int(-1)) }
-        #expect(orders() == ["message 1 #1024 = -2", "message 1 #1025 = -3"])
+        #expect(commands() == ["message 1 #1024 = -2", "message 1 #1025 = -3"])
     }
 
     @Test("what comes along with a message counts as taken, by its low bits")
@@ -88,7 +88,7 @@ struct PortNodeTests {
         let large = StructuredValue.bytes(Bytes([UInt8](repeating: 1, count: PortLimits.windowBytes)))
         try port.postMessage(large)
         #expect(throws: IPCError.self) { try port.postMessage(.int(1)) }
-        home.take(.consumed(1, count: SequenceNumber(own: 1)))
+        node.take(.consumed(1, count: SequenceNumber(own: 1)))
         try port.postMessage(.int(1))
         try port.postMessage(large)
         #expect(throws: IPCError.self) { try port.postMessage(.int(1)) }
@@ -108,30 +108,30 @@ struct PortNodeTests {
     }
 
     @Test("the other end is told how many were taken now and then, and with each message posted")
-    func telling() throws {
+    func notifying() throws {
         let port = try open()
         for data in 0..<300 { deliver(port, seq: UInt64(data), Int64(data)) }
         for data in 0..<127 { #expect(next(port) == Int64(data)) }
-        #expect(orders().isEmpty)
+        #expect(commands().isEmpty)
         #expect(next(port) == 127)
-        #expect(orders() == ["consumed 1 128"])
+        #expect(commands() == ["consumed 1 128"])
         for _ in 0..<100 { _ = next(port) }
         try port.postMessage(.int(0))
-        guard case .message(let posting)? = route.takeOrders().first else {
+        guard case .message(let posting)? = route.takeCommands().first else {
             Issue.record("nothing was posted")
             return
         }
         #expect(posting.consumed == 228)
         // Said with the message: counted from there.
         for _ in 0..<72 { _ = next(port) }
-        #expect(orders().isEmpty)
+        #expect(commands().isEmpty)
     }
 
     @Test("what was posted before the other end closed is taken first, and then the end, once")
     func closing() throws {
         let port = try open()
         deliver(port, seq: 0, 1)
-        home.take(.closed(1, reason: "why"))
+        node.take(.closed(1, reason: "why"))
         #expect(!port.closed)
         try port.postMessage(.int(9))
         #expect(next(port) == 1 && port.closed)
@@ -140,9 +140,9 @@ struct PortNodeTests {
             return
         }
         #expect(reason == "why" && port.poll() == nil)
-        _ = route.takeOrders()
+        _ = route.takeCommands()
         try port.postMessage(.int(2))
-        #expect(orders().isEmpty && home.count == 0)
+        #expect(commands().isEmpty && node.count == 0)
     }
 
     @Test("a port that goes away is closed, and one that goes along with a message leaves with its cut")
@@ -152,15 +152,15 @@ struct PortNodeTests {
         for seq in 0..<3 { deliver(try #require(other), seq: UInt64(seq), 5) }
         _ = next(try #require(other))
         try port.postMessage(.array([.port(try #require(other))]), transfer: [try #require(other)])
-        #expect(orders() == ["message 1 #0 = ? with 3 at 1"])
-        #expect(other?.closed == true && home.count == 1)
+        #expect(commands() == ["message 1 #0 = ? with 3 at 1"])
+        #expect(other?.closed == true && node.count == 1)
         #expect(throws: IPCError.self) { try port.postMessage(.int(1), transfer: [try #require(other)]) }
         other = nil
-        #expect(orders().isEmpty, "it was given away, not closed")
+        #expect(commands().isEmpty, "it was given away, not closed")
         var third: IPCMessagePort? = try open()
         #expect(third?.closed == false)
         third = nil
-        #expect(orders() == ["close 5"])
+        #expect(commands() == ["close 5"])
     }
 
     @Test("a port that comes begins where its earlier owner stopped")
@@ -178,11 +178,11 @@ struct PortNodeTests {
         deliver(new, seq: 39, 1)
         deliver(new, seq: 40, 2)
         #expect(next(new) == 2 && next(new) == nil)
-        _ = route.takeOrders()
+        _ = route.takeCommands()
         // 30 of its messages are still to be taken.
         for data in 0..<Int64(PortLimits.window - 30) { try new.postMessage(.int(data)) }
         #expect(throws: IPCError.self) { try new.postMessage(.int(-1)) }
-        #expect(route.takeOrders().map(text).first == "message 8 #1030 = 0")
+        #expect(route.takeCommands().map(text).first == "message 8 #1030 = 0")
     }
 
     @Test("a port inside this process that is sent away takes along what is on its way in it")
@@ -195,7 +195,7 @@ struct PortNodeTests {
         try port.postMessage(.array([.port(channel.port2)]), transfer: [channel.port2])
         // The end that goes is numbered first.
         #expect(
-            orders() == [
+            commands() == [
                 "channel 3 5", "message 3 #0 = 3", "message 5 #0 = 1", "message 5 #1 = 2",
                 "message 1 #0 = ? with 3 at 0",
             ])
@@ -206,14 +206,14 @@ struct PortNodeTests {
     func end() throws {
         let (port, other) = (try open(), try open())
         deliver(port, seq: 0, 1)
-        home.end(.network("gone"))
-        home.end(.abort())
+        node.end(.network("gone"))
+        node.end(.abort())
         #expect(next(port) == 1)
         guard case .closed(let reason)? = port.poll() else {
             Issue.record("no end")
             return
         }
         #expect(reason == "gone" && other.closed)
-        #expect(throws: IPCError.self) { try home.openPort("n", .host) }
+        #expect(throws: IPCError.self) { try node.openPort("n", .host) }
     }
 }

@@ -14,32 +14,33 @@ func content(_ number: Int64) -> PortContent {
 /// What a message says, where that is one number.
 func number(_ content: PortContent) -> Int64? { (try? content.decode(ports: []))?.int }
 
-/// A node's way to a broker that only writes down what it is told.
+/// A node's route to a broker that only writes down what it is told.
 // Sendable: of one thread.
 final class RecordingRoute: PortRoute, @unchecked Sendable {
-    private(set) var orders: [PortOrder] = []
-    /// How many orders more the link to the broker takes now; `nil`: any number.
+    private(set) var commands: [PortCommand] = []
+    /// How many more commands the link to the broker takes now; `nil`: any number.
     var room: Int?
-    /// The links that direct ways may go over, by the names of their introductions.
+    /// The links that direct channels may go over, by the names of their introductions.
     var links: [UInt64: RecordingTransport] = [:]
 
-    func takeOrders() -> [PortOrder] {
-        defer { orders = [] }
-        return orders
+    func takeCommands() -> [PortCommand] {
+        defer { commands = [] }
+        return commands
     }
 
-    func send(_ order: PortOrder) throws(LinkError) {
+    func send(_ command: PortCommand) throws(LinkError) {
         if let room {
             if room == 0 { throw .busy }
             self.room = room - 1
         }
-        orders.append(order)
+        commands.append(command)
     }
     func watch(_ isWanted: Bool) {}
     func read(until came: () -> Bool) {}
-    func hearOrders() {}
-    func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)? {
-        links[frame.link].map { DirectChannel(frame.token, $0, port, home: home) }
+    func receiveEvents() {}
+    func directChannel(_ frame: DirectChannelFrame, _ port: LocalPort, _ node: PortNode) -> (any DirectChannelProtocol)?
+    {
+        links[frame.link].map { DirectChannel(frame.token, $0, port, node: node) }
     }
     var takesDescriptors: Bool { false }
     func hasRoom(forDescriptors count: Int) -> Bool { true }
@@ -66,9 +67,9 @@ final class RecordingTransport: DirectTransport, @unchecked Sendable {
     }
 }
 
-/// What an order says, in short: `message 1 #0 = 7`.
-func text(_ order: PortOrder) -> String {
-    switch order {
+/// What a command says, in short: `message 1 #0 = 7`.
+func text(_ command: PortCommand) -> String {
+    switch command {
     case .open(let port, let name, _): "open \(port) \(name)"
     case .channel(let one, let other): "channel \(one) \(other)"
     case .message(let posting):
@@ -76,7 +77,7 @@ func text(_ order: PortOrder) -> String {
             + posting.transferred.map { " with \($0.number) at \($0.consumed.value)" }.joined()
     case .consumed(let port, let count): "consumed \(port) \(count.value)"
     case .close(let port): "close \(port)"
-    case .way(let frame): "\(frame.step) \(frame.token) \(frame.number)"
+    case .direct(let frame): "\(frame.step) \(frame.token) \(frame.number)"
     case .claimed(let count): "claimed \(count.value)"
     }
 }

@@ -48,7 +48,7 @@ struct SequencedQueueTests {
     @Test("what was taken, what waits and what it costs agree after every sequence of steps")
     func taking() {
         for subset: UInt64 in 0..<16 {
-            let numbers: [UInt64] = [1, 2, 3, 4].filter { (number: UInt64) -> Bool in subset & (1 << (number - 1)) != 0 }
+            let numbers = ([1, 2, 3, 4] as [UInt64]).filter { subset >> ($0 - 1) & 1 == 1 }
             for steps in 0..<(7 * 7 * 7) {
                 var queue = queue(numbers)
                 var expected = numbers

@@ -180,7 +180,7 @@ extension ClientCore: Introductions {
 
     /// Polls all links for a message, for a while.
     func lingerOnAll() -> Bool {
-        // Whoever waits at a port with a way of its own is answered there: the host's link is looked at now and then.
+        // Whoever waits at a port with a direct channel is answered there: the host's link is looked at now and then.
         switch directs.all.count {
         case 0: return link.linger(1000)
         case 1:

@@ -6,7 +6,7 @@ import OroLink
 import Synchronization
 
 /// How the ports of a client reach the broker in its host: as frames on the ring that tasks share, so that they come in
-/// the order of the orders.
+/// the order of the commands.
 // Sendable: `core` is set once, before anybody but its client has this.
 @safe final class ClientPortRoute: PortRoute, @unchecked Sendable {
     private weak var core: ClientCore?
@@ -15,14 +15,14 @@ import Synchronization
 
     func attach(_ core: ClientCore) { self.core = core }
 
-    func send(_ order: PortOrder) throws(LinkError) {
+    func send(_ command: PortCommand) throws(LinkError) {
         guard let core else { throw .closed }
         if core.link.isOver { throw core.link.ending ?? .closed }
         try core.link.withRing(shared: true) { (ring) throws(LinkError) in
             func send(_ frame: Frame, _ payload: Bytes?) throws(LinkError) {
                 try core.write(frame, try core.link.placed(payload), ring: ring, mayBlock: false)
             }
-            switch order {
+            switch command {
             case .open(let number, let name, let opening):
                 var frame = PortOperation.open.frame(number)
                 frame.name = name
@@ -38,7 +38,8 @@ import Synchronization
                 let firstDescriptor = try pass(descriptors, core.link)
                 var isClaimed = false
                 do throws(LinkError) {
-                    try PortWriter.write(message, firstDescriptor: firstDescriptor) { (frame, payload) throws(LinkError) in
+                    try PortWriter.write(message, firstDescriptor: firstDescriptor) {
+                        (frame, payload) throws(LinkError) in
                         try send(frame, payload)
                         if PortOperation(frame) == .descriptors { isClaimed = true }
                     }
@@ -55,7 +56,7 @@ import Synchronization
                 try send(frame, nil)
             case .close(let number):
                 try send(PortOperation.close.frame(number), nil)
-            case .way(let frame): try send(frame.frame, nil)
+            case .direct(let frame): try send(frame.frame, nil)
             case .claimed(let count):
                 var frame = PortOperation.returned.frame(0)
                 frame.seq = Seq(count.value)
@@ -76,7 +77,7 @@ import Synchronization
 
     /// `nil`: the message goes without them. Only one that was posted while its channel was known in this process alone
     /// comes here with more than the host takes.
-    private func pass(_ descriptors: CarriedDescriptors, _ link: Link) throws(LinkError) -> UInt64? {
+    private func pass(_ descriptors: TransferredDescriptors, _ link: Link) throws(LinkError) -> UInt64? {
         guard link.peerTakesDescriptors, hasRoom(forDescriptors: descriptors.list.count) else { return nil }
         guard let first = try link.pass(descriptors.list) else { throw .busy }
         return first
@@ -105,11 +106,12 @@ import Synchronization
 
     func read(until came: () -> Bool) { core?.read(until: came) }
 
-    func hearOrders() { core?.attach() }
+    func receiveEvents() { core?.attach() }
 
-    func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)? {
+    func directChannel(_ frame: DirectChannelFrame, _ port: LocalPort, _ node: PortNode) -> (any DirectChannelProtocol)?
+    {
         guard let link = core?.directLink(frame.link), !link.isOver else { return nil }
-        return DirectChannel(frame.token, link, port, home: home)
+        return DirectChannel(frame.token, link, port, node: node)
     }
 }
 
@@ -120,18 +122,18 @@ extension ClientCore {
         switch frame {
         case .descriptors(let first, let count):
             let claimed = try link.claim(first.value, count: count).descriptors
-            unsafe receiving.pointee.ports.attach(CarriedDescriptors(claimed))
+            unsafe receiving.pointee.ports.attach(TransferredDescriptors(claimed))
             ports.withLock { try? ports.send(.claimed(SequenceNumber(own: first.value + UInt64(count)))) }
         case .returned(let count): portRoute.note(returned: count.value)
         default:
-            guard let news = try frame.news() else { return }
-            if case .way(let way) = news {
-                if way.step == .drain, let direct = ports.link(ofWay: way.token) as? DirectLink { drain(direct) }
-                // Offers come over the socket, and before the way that goes over their link; but maybe they were not
-                // read yet.
-                if way.step == .prepare, directLink(way.link) == nil { try link.readAnnounced() }
+            guard let event = try frame.event() else { return }
+            if case .direct(let step) = event {
+                if step.step == .drain, let direct = ports.link(ofChannel: step.token) as? DirectLink { drain(direct) }
+                // Offers come over the socket, and before the direct channel that goes over their link; but maybe they
+                // were not read yet.
+                if step.step == .prepare, directLink(step.link) == nil { try link.readAnnounced() }
             }
-            ports.take(news)
+            ports.take(event)
         }
     }
 
@@ -182,7 +184,7 @@ extension Client {
 
     /// Opens a conversation with the next client that says the same name, where the host allows that
     /// (``HostOptions/ports``): who comes first waits.
-    public func meet(_ name: String) throws(IPCError) -> IPCMessagePort { try core.openPort(name, .meeting) }
+    public func meet(_ name: String) throws(IPCError) -> IPCMessagePort { try core.openPort(name, .pairing) }
 }
 
 extension ClientCore {
@@ -191,7 +193,7 @@ extension ClientCore {
     }
 }
 
-extension PortHome {
+extension PortNode {
     /// A new port, whose other end goes to whoever answers to the name.
     func openPort(_ name: String, _ opening: PortOpening) throws(IPCError) -> IPCMessagePort {
         guard PortLimits.name.contains(name.utf8.count) else {
@@ -204,9 +206,9 @@ extension PortHome {
     /// The same, with the lock. `isKeeping`: the port keeps the link.
     func open(_ name: String, _ opening: PortOpening, isKeeping: Bool = true) throws(IPCError) -> IPCMessagePort {
         if let ending { throw ending }
-        let subscription: PortEndpoint.Subscription? =
+        let subscription: LocalPort.Subscription? =
             if case .broadcast = opening { .init(name: name, opening: opening) } else { nil }
-        let port = PortEndpoint(home: self, id: PortEndpoint.randomID(), subscription: subscription)
+        let port = LocalPort(node: self, id: LocalPort.randomID(), subscription: subscription)
         if case .broadcast(_, .latest) = opening { port.reportsAtOnce = true }
         let number = takeNumber()
         try send(.open(number, name: name, opening))

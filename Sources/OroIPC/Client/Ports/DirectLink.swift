@@ -9,7 +9,7 @@ import Synchronization
 /// between.
 ///
 /// It carries nothing but messages of ports, and how many of these were taken. Who may say what is the broker's to
-/// decide: a token means nothing before the broker has laid its way over this link.
+/// decide: a token means nothing before the broker has laid a direct channel over this link.
 // Sendable: `reader`, `spare` and `otherSpare` belong to the holder of the client's receiver's role, as the receiving
 // half of `link` does; the rest is constant or atomic.
 @safe final class DirectLink: DirectTransport, @unchecked Sendable {
@@ -39,7 +39,7 @@ import Synchronization
     override var isOver: Bool { link.isOver }
     override var longestMessage: Int { link.limits.messageBytes }
 
-    // MARK: Sending, with the lock of the home
+    // MARK: Sending, with the lock of the node
 
     override func send(_ message: Parcel<Never>) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
@@ -144,7 +144,7 @@ import Synchronization
 
     /// Reads what has come, not much longer than until `end` (`oro_ticks`), and writes what waits for room. Answers how
     /// much it did. What it throws ends this link alone.
-    func poll(_ ports: PortHome, until end: UInt64) throws(LinkError) -> Int {
+    func poll(_ ports: PortNode, until end: UInt64) throws(LinkError) -> Int {
         link.sayProcessor()
         if link.socketHasNews { try link.readSocket() }
         var count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
@@ -158,7 +158,7 @@ import Synchronization
     }
 
     /// UNTRUSTED: one frame of the other client.
-    private func take(_ incoming: Incoming, _ ports: PortHome) throws(LinkError) {
+    private func take(_ incoming: Incoming, _ ports: PortNode) throws(LinkError) {
         if !FrameStorage.isFree(&spare) {
             swap(&spare, &otherSpare)
             if !FrameStorage.isFree(&spare) { spare = FrameStorage(link.account) }

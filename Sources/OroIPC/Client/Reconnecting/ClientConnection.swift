@@ -82,7 +82,7 @@ import OroLink
     func setOwner(_ owner: Client) {
         state.withLock { $0.owner = owner }
         let core = core
-        core.ports.withLock { core.ports.keeper = owner }
+        core.ports.withLock { core.ports.retainedOwner = owner }
     }
 
     // MARK: The present link
@@ -285,7 +285,7 @@ import OroLink
         let reactor = before.background.withLock { $0 }
         let core = try ClientCore(link, options, events, comesBack: comesBack, after: before)
         let owner = state.withLock { $0.owner }
-        if let owner { core.ports.withLock { core.ports.keeper = owner } }
+        if let owner { core.ports.withLock { core.ports.retainedOwner = owner } }
         let (waiting, isTaken) = state.withLock { state -> ([LinkWaiter], Bool) in
             guard case .reconnecting = state.phase else { return ([], false) }
             state.retired.append(state.core)

@@ -32,7 +32,7 @@ import OroLink
     var answering: [UInt64: UInt64] = [:]
     var streams = HostStreams()
     /// The ports of this client.
-    private(set) var ports: LinkPorts!
+    private(set) var ports: ClientPortOwner!
     /// Handlers that have not finished, those that were told to stop included.
     var atWork = 0
     var nextSerial: UInt64 = 0
@@ -130,7 +130,7 @@ import OroLink
         unsafe tables.initialize(repeating: NameTable(), count: Int(ORO_RINGS_MAX))
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: State(spare: FrameStorage(client)))
-        ports = LinkPorts(self)
+        ports = ClientPortOwner(self)
         link.introductions = ports
     }
 

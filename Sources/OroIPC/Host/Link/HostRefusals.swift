@@ -84,7 +84,7 @@ extension HostLink {
 
 extension PortOperation {
     /// Those whose frames are kept until their message is taken.
-    static var ofMessages: [PortOperation] { [.part, .carry, .message] }
+    static var ofMessages: [PortOperation] { [.part, .transfer, .message] }
 }
 
 extension FrameHead {

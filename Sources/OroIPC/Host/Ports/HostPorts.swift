@@ -29,18 +29,19 @@ final class HostPortRoute: PortRoute {
 
     func attach(_ core: HostCore) { host.withLock { $0.core = core } }
 
-    func send(_ order: PortOrder) throws(LinkError) {
+    func send(_ command: PortCommand) throws(LinkError) {
         guard let core = host.withLock({ $0.core }) else { throw .closed }
         let isTaken = core.reactor.submit { [weak core] in
-            // The engine's own orders are none that cannot be.
-            try? core?.broker.takeLocal(order)
+            // The engine's own commands are never invalid.
+            try? core?.broker.takeLocal(command)
         }
         if !isTaken { throw .closed }
     }
 
-    func hearOrders() {}
-    // Its way to a client is direct already.
-    func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)? { nil }
+    func receiveEvents() {}
+    // It reaches its clients directly already.
+    func directChannel(_ frame: DirectChannelFrame, _ port: LocalPort, _ node: PortNode) -> (any DirectChannelProtocol)?
+    { nil }
     // The host's own thread reads.
     func watch(_ isWanted: Bool) {}
     func read(until came: () -> Bool) {}
@@ -51,24 +52,24 @@ final class HostPortRoute: PortRoute {
 }
 
 /// The host itself, as an owner of ports.
-final class LocalPorts: PortMember {
-    private let home: PortHome
+final class HostPortOwner: PortOwner {
+    private let node: PortNode
 
-    init(_ home: PortHome) { self.home = home }
+    init(_ node: PortNode) { self.node = node }
 
-    override func deliver(_ delivery: Parcel<DeliveredPort>) { home.take(.message(delivery)) }
-    override func tellConsumed(_ number: UInt64, _ count: UInt64) {
-        home.take(.consumed(number, count: SequenceNumber(own: count)))
+    override func deliver(_ delivery: Parcel<DeliveredPort>) { node.take(.message(delivery)) }
+    override func notifyConsumed(_ number: UInt64, _ count: UInt64) {
+        node.take(.consumed(number, count: SequenceNumber(own: count)))
     }
-    override func tellClosed(_ number: UInt64, reason: String?) { home.take(.closed(number, reason: reason)) }
-    override func accepts(_ name: String) -> Bool { home.accepts(name) }
-    override func opened(_ number: UInt64, name: String, by member: PortMember) {
-        home.take(.opened(number, name: name, member.client))
+    override func notifyClosed(_ number: UInt64, reason: String?) { node.take(.closed(number, reason: reason)) }
+    override func accepts(_ name: String) -> Bool { node.accepts(name) }
+    override func opened(_ number: UInt64, name: String, by owner: PortOwner) {
+        node.take(.opened(number, name: name, owner.client))
     }
 }
 
 /// A client, as an owner of ports.
-final class LinkPorts: PortMember {
+final class ClientPortOwner: PortOwner {
     /// Has this object.
     fileprivate unowned let host: HostLink
     /// A message that comes in several frames, for each ring.
@@ -128,7 +129,7 @@ final class LinkPorts: PortMember {
 
     private var takesDescriptors: Bool { host.link.peerTakesDescriptors && !isGone && !isOver }
 
-    override func hasRoom(for descriptors: CarriedDescriptors?) -> Bool {
+    override func hasRoom(for descriptors: TransferredDescriptors?) -> Bool {
         guard let descriptors, takesDescriptors else { return true }
         return host.link.passedDescriptors - claimedDescriptors + UInt64(descriptors.list.count)
             <= UInt64(Link.descriptorsAtOnce)
@@ -142,7 +143,7 @@ final class LinkPorts: PortMember {
     }
 
     /// UNTRUSTED: descriptors for the client's next message. They count for it until nobody here has them any more.
-    fileprivate func claim(_ first: UInt64, _ count: Int) throws(LinkError) -> CarriedDescriptors {
+    fileprivate func claim(_ first: UInt64, _ count: Int) throws(LinkError) -> TransferredDescriptors {
         let (list, skipped) = try host.link.claim(first, count: count)
         keptDescriptors += skipped
         letGo(skipped)
@@ -153,11 +154,11 @@ final class LinkPorts: PortMember {
         }
         if core.broker.descriptors + count > core.options.ports.descriptors {
             letGo(count)
-            return CarriedDescriptors([])
+            return TransferredDescriptors([])
         }
         core.broker.descriptors += count
         let id = host.key
-        return CarriedDescriptors(list) { [weak core] list in
+        return TransferredDescriptors(list) { [weak core] list in
             // On whatever thread the last one lets go of them. The client is told before they are closed: whoever sees
             // them closed finds that there is room for others.
             _ = core?.reactor.submit { [weak core] in
@@ -178,22 +179,22 @@ final class LinkPorts: PortMember {
         send(frame)
     }
 
-    override func tellConsumed(_ number: UInt64, _ count: UInt64) {
+    override func notifyConsumed(_ number: UInt64, _ count: UInt64) {
         var frame = PortOperation.consumed.frame(number)
         frame.seq = Seq(count)
         send(frame)
     }
 
-    override func tell(_ way: PortWayFrame) {
-        send(way.frame)
+    override func notify(_ frame: DirectChannelFrame) {
+        send(frame.frame)
         // Others wait for the answer; this client may have posted something and be waiting for nothing.
-        if way.step == .stop || way.step == .drain, !isGone, !isOver { Introduction.nudge(host.link) }
+        if frame.step == .stop || frame.step == .drain, !isGone, !isOver { Introduction.nudge(host.link) }
     }
 
     override var canBeIntroduced: Bool { host.link.isIntroducible && !isGone && !isOver }
 
-    override func introduce(to other: PortMember, as id: UInt64) -> Bool {
-        guard let other = other as? LinkPorts else { return false }
+    override func introduce(to other: PortOwner, as id: UInt64) -> Bool {
+        guard let other = other as? ClientPortOwner else { return false }
         if (try? Introduction.make(host.link, other.host.link, id: id)) == true { return true }
         for each in [self, other] { each.refuse(introduction: id) }
         return false
@@ -203,7 +204,7 @@ final class LinkPorts: PortMember {
         if !isGone, !isOver { Introduction.refuse(id, over: host.link) }
     }
 
-    override func tellClosed(_ number: UInt64, reason: String?) {
+    override func notifyClosed(_ number: UInt64, reason: String?) {
         var frame = PortOperation.close.frame(number)
         frame.value = reason.map { .string($0) }
         send(frame)
@@ -228,14 +229,14 @@ final class LinkPorts: PortMember {
     }
 }
 
-extension LinkPorts: Introductions {
+extension ClientPortOwner: Introductions {
     /// UNTRUSTED: the client offers its half of a link with another client. That one checks it.
     func hear(_ news: consuming IntroductionNews) throws(LinkError) {
         guard news.isOffer else { throw .violation("a client introduces somebody") }
         let (id, isRefusal) = (news.id, news.isRefusal)
         var news = Optional(news)
-        try unsafe host.core.broker.hear(offerFor: id, isRefusal: isRefusal, from: self) { partner in
-            guard let partner = partner as? LinkPorts, let news = news.take() else { return false }
+        try unsafe host.core.broker.receive(offerFor: id, isRefusal: isRefusal, from: self) { partner in
+            guard let partner = partner as? ClientPortOwner, let news = news.take() else { return false }
             return (try? news.pass(on: partner.host.link)) ?? false
         }
     }
@@ -244,10 +245,10 @@ extension LinkPorts: Introductions {
 }
 
 extension PortBroker {
-    /// An order of the host's own ports.
-    func takeLocal(_ order: PortOrder) throws(LinkError) {
+    /// A command of the host's own ports.
+    func takeLocal(_ command: PortCommand) throws(LinkError) {
         guard let local else { return }
-        try take(order, from: local)
+        try take(command, from: local)
     }
 }
 
@@ -261,8 +262,8 @@ extension HostLink {
         if case .descriptors(let first, let count) = frame {
             let claimed = try ports.claim(first.value, count)
             ports.readers[ring]?.attach(claimed)
-        } else if let order = frame.order() {
-            try broker.take(order, from: ports)
+        } else if let command = frame.command() {
+            try broker.take(command, from: ports)
         }
     }
 

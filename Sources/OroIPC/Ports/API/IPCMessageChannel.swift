@@ -18,12 +18,12 @@ public struct IPCMessageChannel: Sendable {
 
     /// A channel of this process; it becomes known to others when one of its ports is sent to them.
     public init() {
-        id = "\(PortEndpoint.randomID())"
+        id = "\(LocalPort.randomID())"
         let ends = (
-            PortEndpoint(home: .local, id: PortEndpoint.randomID()),
-            PortEndpoint(home: .local, id: PortEndpoint.randomID())
+            LocalPort(node: .local, id: LocalPort.randomID()),
+            LocalPort(node: .local, id: LocalPort.randomID())
         )
-        (port1, port2) = PortHome.local.withLock {
+        (port1, port2) = PortNode.local.withLock {
             ends.0.other = ends.1
             ends.1.other = ends.0
             return (ends.0.own(), ends.1.own())
@@ -54,9 +54,9 @@ extension IPCMessagePort {
 
     /// The port of this process that has this id; else a new one that nobody is at the other end of.
     public static func create(id: String? = nil) -> IPCMessagePort {
-        let number = id.flatMap { UInt64($0) } ?? PortEndpoint.randomID()
+        let number = id.flatMap { UInt64($0) } ?? LocalPort.randomID()
         if id != nil, let port = registry.withLock({ $0[number]?.port }), !port.closed { return port }
-        return PortHome.local.withLock { PortEndpoint(home: .local, id: number).own() }
+        return PortNode.local.withLock { LocalPort(node: .local, id: number).own() }
     }
 
     /// The same as ``create(id:)``.

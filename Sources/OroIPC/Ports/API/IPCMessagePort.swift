@@ -20,28 +20,28 @@ import OroLink
 /// or that came to it, keeps the client's link until then, unless the client is closed.
 // Sendable: constant; what changes is in the endpoint.
 public final class IPCMessagePort: Sendable {
-    let endpoint: PortEndpoint
+    let endpoint: LocalPort
     private let listeners = PortListeners()
     /// The client it came over, which lives as long as this.
-    private let keeper: (any Sendable)?
+    private let retainedOwner: (any Sendable)?
 
     /// With the lock.
-    fileprivate init(owning endpoint: PortEndpoint, isKeeping: Bool) {
+    fileprivate init(owning endpoint: LocalPort, isKeeping: Bool) {
         self.endpoint = endpoint
-        keeper = isKeeping ? endpoint.home.keeper : nil
+        retainedOwner = isKeeping ? endpoint.node.retainedOwner : nil
         endpoint.own(by: self, listeners)
         IPCMessagePort.register(self)
     }
 
     deinit {
         let endpoint = endpoint
-        if endpoint.home.isForeign { return }
+        if endpoint.node.isForeign { return }
         endpoint.withLock { _ in endpoint.abandon() }
     }
 
     /// Runs `body` with the lock, if this port still has its end; else answers `nil`.
-    func owned<R: Sendable>(_ body: (PortEndpoint) -> R) -> R? {
-        if endpoint.home.isForeign { return nil }
+    func owned<R: Sendable>(_ body: (LocalPort) -> R) -> R? {
+        if endpoint.node.isForeign { return nil }
         return endpoint.withLock { _ in endpoint.isOwned(by: self) ? body(endpoint) : nil }
     }
 
@@ -72,7 +72,7 @@ public final class IPCMessagePort: Sendable {
         guard let content = try content(value, transfer) else { return }
         if try post(content, transfer) { return }
         // What was taken meanwhile may not have been read yet, where nobody here waits for anything.
-        endpoint.home.route?.read { true }
+        endpoint.node.route?.read { true }
         if try post(content, transfer) { return }
         if try !postAfterMoment(content, transfer) {
             throw IPCError(
@@ -116,7 +116,7 @@ public final class IPCMessagePort: Sendable {
 
     /// `nil`: there is nobody to post to.
     private func content(_ value: StructuredValue, _ transfer: [IPCMessagePort]) throws(IPCError) -> PortContent? {
-        if endpoint.home.isForeign { throw IPCError(.forked) }
+        if endpoint.node.isForeign { throw IPCError(.forked) }
         // Nothing about it can be wrong, and whether there is somebody to post to is looked at when it is posted.
         if transfer.isEmpty, let short = PortContent(short: value) { return short }
         return try maySend(transfer) ? try PortContent(value, transfer: transfer) : nil
@@ -124,14 +124,14 @@ public final class IPCMessagePort: Sendable {
 
     /// These may go along with a message. False: there is nobody to post to.
     func maySend(_ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
-        if endpoint.home.isForeign { throw IPCError(.forked) }
+        if endpoint.node.isForeign { throw IPCError(.forked) }
         if closed { return false }
         if transfer.contains(where: { $0 === self }) { throw .dataClone("a port cannot be posted through itself") }
         for (index, port) in transfer.enumerated() where transfer[..<index].contains(where: { $0 === port }) {
             throw .dataClone("port \(port.id) is in the transfer list twice")
         }
-        guard transfer.count <= PortLimits.carried else {
-            throw .dataClone("\(transfer.count) ports with one message; at most \(PortLimits.carried)")
+        guard transfer.count <= PortLimits.transferred else {
+            throw .dataClone("\(transfer.count) ports with one message; at most \(PortLimits.transferred)")
         }
         return true
     }
@@ -139,39 +139,39 @@ public final class IPCMessagePort: Sendable {
     /// False: there is no room.
     func post(_ content: PortContent, _ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
         let endpoint = endpoint
-        let home = endpoint.home
-        if !home.isLocal {
-            if !home.isLocal, transfer.contains(where: { $0.isOf(anotherThan: home) }) {
+        let node = endpoint.node
+        if !node.isLocal {
+            if !node.isLocal, transfer.contains(where: { $0.isOf(anotherThan: node) }) {
                 // Room may be gone again when it is looked at below: then these are closed with what would have carried
                 // them.
                 if endpoint.withLock({ _ in endpoint.isFull }) { return false }
                 return try post(
                     content,
                     try transfer.map { (port) throws(IPCError) in
-                        port.isOf(anotherThan: home) ? try PortBridge.cross(port) : port
+                        port.isOf(anotherThan: node) ? try PortBridge.cross(port) : port
                     })
             }
             // What only this process knows so far becomes known to the broker first.
-            for port in transfer where port.endpoint.home.isLocal { try PortExport.export(port.endpoint, to: home) }
+            for port in transfer where port.endpoint.node.isLocal { try PortExport.export(port.endpoint, to: node) }
         }
-        return try endpoint.withLock { (home) throws(IPCError) in
+        return try endpoint.withLock { (node) throws(IPCError) in
             guard endpoint.isOwned(by: self), !endpoint.isAtEnd else { return true }
-            if endpoint.isFull || !home.hasRoom(for: content.descriptors) { return false }
-            return try home.isLocal
-                ? postHere(content, transfer) : postAway(content, transfer, home)
+            if endpoint.isFull || !node.hasRoom(for: content.descriptors) { return false }
+            return try node.isLocal
+                ? postHere(content, transfer) : postAway(content, transfer, node)
         }
     }
 
-    private func isOf(anotherThan home: PortHome) -> Bool { !endpoint.home.isLocal && endpoint.home !== home }
+    private func isOf(anotherThan node: PortNode) -> Bool { !endpoint.node.isLocal && endpoint.node !== node }
 
     /// To the other end in this process. With the lock.
     private func postHere(_ content: PortContent, _ transfer: [IPCMessagePort]) throws(IPCError) -> Bool {
         for port in transfer {
-            try port.endpointIfOwned(lockedBy: endpoint.home) { _ in }
+            try port.endpointIfOwned(lockedBy: endpoint.node) { _ in }
             if port.endpoint === endpoint.other { throw .dataClone("a port cannot be posted to itself") }
         }
         guard let other = endpoint.other else { return true }
-        for port in transfer { try port.endpointIfOwned(lockedBy: endpoint.home) { $0.disown() } }
+        for port in transfer { try port.endpointIfOwned(lockedBy: endpoint.node) { $0.disown() } }
         other.arrive(
             Parcel(
                 number: 0, seq: SequenceNumber(own: other.inbox.end), content: content,
@@ -181,11 +181,11 @@ public final class IPCMessagePort: Sendable {
 
     /// Through the broker. With the lock.
     private func postAway(
-        _ content: PortContent, _ transfer: [IPCMessagePort], _ home: PortHome
+        _ content: PortContent, _ transfer: [IPCMessagePort], _ node: PortNode
     ) throws(IPCError) -> Bool {
         var ports: [PostedPort] = []
         for port in transfer {
-            guard port.endpoint.home === home else {
+            guard port.endpoint.node === node else {
                 // It may have gone there by another thread meanwhile: then its channel is known somewhere else for
                 // good.
                 throw .dataClone("port \(port.id) belongs to another link, or is closed or given away")
@@ -196,44 +196,44 @@ public final class IPCMessagePort: Sendable {
                     number: port.endpoint.number, consumed: SequenceNumber(own: port.endpoint.consumed),
                     id: port.endpoint.id))
         }
-        if home.ending != nil { return true }
-        if content.descriptors != nil, home.route?.takesDescriptors == false {
+        if node.ending != nil { return true }
+        if content.descriptors != nil, node.route?.takesDescriptors == false {
             throw .dataClone("this host passes on no file descriptors (HostOptions.ports.allowsDescriptors)")
         }
         let parcel = Parcel(
             number: endpoint.number, seq: SequenceNumber(own: endpoint.window.sent),
             consumed: SendWindow.low(endpoint.consumed), content: content, transferred: ports)
-        if let way = endpoint.way {
-            if way.isSending, transfer.isEmpty, content.descriptors == nil, way.send(parcel.transferring([])) {
+        if let channel = endpoint.channel {
+            if channel.isSending, transfer.isEmpty, content.descriptors == nil, channel.send(parcel.transferring([])) {
                 endpoint.noteReported()
                 endpoint.window.note(sent: parcel.cost)
                 return true
             }
             // Ports go through the broker, which has to know the order of all that moves them; and so do descriptors.
-            try way.yield()
+            try channel.yield()
         }
-        for port in transfer { try port.endpoint.way?.postAgain() }
-        try home.send(.message(parcel))
+        for port in transfer { try port.endpoint.channel?.postAgain() }
+        try node.send(.message(parcel))
         endpoint.noteReported()
         endpoint.window.note(sent: parcel.cost)
         for port in transfer { port.endpoint.leave() }
         return true
     }
 
-    /// Calls `body` with the end of a port that goes along, with the lock of its home; `home`'s is held already.
-    private func endpointIfOwned(lockedBy home: PortHome, _ body: (PortEndpoint) -> Void) throws(IPCError) {
+    /// Calls `body` with the end of a port that goes along, with the lock of its node; `node`'s is held already.
+    private func endpointIfOwned(lockedBy node: PortNode, _ body: (LocalPort) -> Void) throws(IPCError) {
         let isOwned: Bool
-        if endpoint.home === home {
+        if endpoint.node === node {
             isOwned = endpoint.isOwned(by: self)
             if isOwned { body(endpoint) }
         } else {
-            // The local home's lock comes before that of others.
+            // The local node's lock comes before that of others.
             isOwned = owned(body) != nil
         }
         if !isOwned { throw .dataClone("port \(id) is closed or given away") }
     }
 
-    private func waitForRoom(for descriptors: CarriedDescriptors?) async {
+    private func waitForRoom(for descriptors: TransferredDescriptors?) async {
         let endpoint = endpoint
         let token = Locked<UInt64?>(nil)
         await withTaskCancellationHandler {
@@ -380,7 +380,7 @@ public final class IPCMessagePort: Sendable {
             }
             // What came meanwhile is still to be had.
             if deadline != .max && oro_now() >= deadline { return takeEvent() }
-            let route = endpoint.home.route
+            let route = endpoint.node.route
             var came = false
             route?.read {
                 came = !endpoint.isQuiet(for: self)
@@ -398,7 +398,7 @@ public final class IPCMessagePort: Sendable {
     }
 }
 
-extension PortEndpoint {
+extension LocalPort {
     /// A new handle, which may use it from now on. `isKeeping`: it keeps the link. With the lock.
     func own(isKeeping: Bool = true) -> IPCMessagePort { IPCMessagePort(owning: self, isKeeping: isKeeping) }
 }

@@ -87,6 +87,6 @@ extension PortContent {
         guard going.count <= PortLimits.descriptors else {
             throw .dataClone("\(going.count) file descriptors with one message; at most \(PortLimits.descriptors)")
         }
-        descriptors = CarriedDescriptors(going)
+        descriptors = TransferredDescriptors(going)
     }
 }

@@ -25,7 +25,7 @@ public struct IPCMessageEvent: Sendable {
     }
 
     /// What was taken from a port: its message decoded, its ports given to whoever gets this. Without locks.
-    init(_ taken: PortEndpoint.Taken) {
+    init(_ taken: LocalPort.Taken) {
         switch taken {
         case .closed(let reason): self.init(type: "close", error: reason.map { .network($0) })
         case .message(let parcel):
@@ -88,7 +88,7 @@ final class PortListeners: PortAudience {
         }
     }
 
-    func hear(_ taken: PortEndpoint.Taken) { dispatch(IPCMessageEvent(taken)) }
+    func receive(_ taken: LocalPort.Taken) { dispatch(IPCMessageEvent(taken)) }
 
     func property(_ type: String) -> Handler? {
         state.withLock { state in

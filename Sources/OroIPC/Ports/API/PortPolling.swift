@@ -3,7 +3,7 @@
 import OroFrame
 import OroLink
 
-// Ports and subscriptions for who is no task: it asks for what has come, and is told when to ask again.
+// Polling API for callers outside Swift concurrency.
 
 /// What a message of a port says, as it is encoded (`docs/structured-values.md`), until somebody wants to see it as a
 /// value.

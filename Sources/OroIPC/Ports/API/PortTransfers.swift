@@ -9,7 +9,7 @@ import OroLink
 /// which a header of the request and of the result says: so their order, room and death are those of ports. A request
 /// comes behind its ports, on the same ring. A call whose ports nobody took is over when its client says so, or is
 /// gone: then they are closed.
-// `state` is taken before the lock of the port's home, never with it.
+// `state` is taken before the lock of the port's node, never with it.
 final class PortTransfers: PortDrain {
     /// The name a client opens it under.
     static let portName = "oro-ipc.transfers"
@@ -214,7 +214,7 @@ extension Result {
     }
 }
 
-extension PortHome {
+extension PortNode {
     /// A host takes the ports of its clients' requests.
     func acceptTransfers() {
         setAcceptor(PortTransfers.portName) { [unowned self] port, client in
@@ -234,7 +234,7 @@ extension PortHome {
         }
     }
 
-    /// A client's way for ports of requests and results, opened when it is first wanted.
+    /// A client's channel for ports of requests and results, opened when it is first wanted.
     func openTransfers() throws(IPCError) -> PortTransfers {
         try withLock { () throws(IPCError) in
             for case let known as PortTransfers in drains.values { return known }
@@ -247,6 +247,6 @@ extension PortHome {
 }
 
 extension ConnectedClient {
-    /// The way for ports of its requests, where it has opened one.
+    /// The channel for ports of its requests, where it has opened one.
     fileprivate var transfers: PortTransfers? { host?.ports.drain(of: id) as? PortTransfers }
 }

@@ -9,7 +9,7 @@ import OroLink
 /// A subscription is a port that is opened in a way of its own, so order, room, large buffers and death are those of
 /// ports. What is posted is delivered in slices (``BroadcastDelivery``), and counts as taken once it is. Belongs to the
 /// host's thread.
-final class BroadcastHub: PortMember, BroadcastEnds {
+final class BroadcastHub: PortOwner, BroadcastEnds {
     /// Has this object.
     private unowned let broker: PortBroker
     private var subscriptions: [UInt64: BroadcastSubscription] = [:]
@@ -29,10 +29,10 @@ final class BroadcastHub: PortMember, BroadcastEnds {
     var requestBytes: Int { broker.options.broadcastRequestBytes }
 
     /// What waits for it counts in the account of `member`.
-    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for member: PortMember) {
+    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for owner: PortOwner) {
         let topic = topics[TextKey(name)] ?? BroadcastTopic(name)
         topics[TextKey(name)] = topic
-        let subscription = BroadcastSubscription(number, topic, origin, keeping, member.broadcasts)
+        let subscription = BroadcastSubscription(number, topic, origin, keeping, owner.broadcasts)
         subscription.order = topic.members.append(subscription)
         subscriptions[number] = subscription
     }
@@ -50,7 +50,7 @@ final class BroadcastHub: PortMember, BroadcastEnds {
         let cost = delivery.content.cost
         let isLent = delivery.content.isBorrowed
         start(message, from: sender, for: owner(of: sender)) { [weak self, weak sender] _ in
-            if let self, let sender { self.note(heard: seq, of: sender, cost: cost, isLent: isLent) }
+            if let self, let sender { self.note(relayed: seq, of: sender, cost: cost, isLent: isLent) }
         }
     }
 
@@ -75,19 +75,20 @@ final class BroadcastHub: PortMember, BroadcastEnds {
     }
 
     /// A message of this subscription's has gone to all others.
-    private func note(heard seq: UInt64, of sender: BroadcastSubscription, cost: Int, isLent: Bool) {
-        sender.heard = seq + 1
+    private func note(relayed seq: UInt64, of sender: BroadcastSubscription, cost: Int, isLent: Bool) {
+        sender.relayed = seq + 1
         // Now and then: a sender that does not read must not find its ring full of these.
-        sender.unsaidCost += cost
+        sender.unreportedCost += cost
         guard
-            isLent || sender.heard - sender.said >= PortLimits.reportAfter || sender.unsaidCost >= PortLimits.reportAfterBytes
+            isLent || sender.relayed - sender.reported >= PortLimits.reportAfter
+                || sender.unreportedCost >= PortLimits.reportAfterBytes
         else { return }
-        sender.said = sender.heard
-        sender.unsaidCost = 0
-        try? broker.take(.consumed(sender.number, count: SequenceNumber(own: sender.heard)), from: self)
+        sender.reported = sender.relayed
+        sender.unreportedCost = 0
+        try? broker.take(.consumed(sender.number, count: SequenceNumber(own: sender.relayed)), from: self)
     }
 
-    override func tellConsumed(_ number: UInt64, _ count: UInt64) {
+    override func notifyConsumed(_ number: UInt64, _ count: UInt64) {
         guard let subscription = subscriptions[number], subscription.note(taken: count) else { return }
         goOn(subscription)
         // Others of the same client may have waited for what this one has taken.
@@ -106,7 +107,7 @@ final class BroadcastHub: PortMember, BroadcastEnds {
                 post(content, to: subscription)
             }
         } else if subscription.missed > 0 {
-            tellMissed(subscription)
+            notifyDropped(subscription)
         }
     }
 
@@ -116,10 +117,10 @@ final class BroadcastHub: PortMember, BroadcastEnds {
     }
 
     private func acknowledge(_ subscription: BroadcastSubscription, low: UInt32) {
-        tellConsumed(subscription.number, SendWindow.count(low: low, from: subscription.outgoing.acknowledged))
+        notifyConsumed(subscription.number, SendWindow.count(low: low, from: subscription.outgoing.acknowledged))
     }
 
-    override func tellClosed(_ number: UInt64, reason: String?) {
+    override func notifyClosed(_ number: UInt64, reason: String?) {
         if let subscription = subscriptions.removeValue(forKey: number) {
             subscription.close()
             subscription.topic.members.remove(subscription.order)
@@ -139,12 +140,12 @@ final class BroadcastHub: PortMember, BroadcastEnds {
             subscription.missed += 1
             wait(subscription)
         default:
-            if subscription.missed > 0 { tellMissed(subscription) }
+            if subscription.missed > 0 { notifyDropped(subscription) }
             post(content(), to: subscription)
         }
     }
 
-    private func tellMissed(_ subscription: BroadcastSubscription) {
+    private func notifyDropped(_ subscription: BroadcastSubscription) {
         let missed = BroadcastForm.missed(subscription.missed).value
         subscription.missed = 0
         // Nothing in it that could not be posted.
@@ -154,12 +155,12 @@ final class BroadcastHub: PortMember, BroadcastEnds {
     private func post(_ content: PortContent, to subscription: BroadcastSubscription) {
         let seq = subscription.outgoing.sent
         subscription.notePosted(content.broadcastCost)
-        // The engine's own orders are none that cannot be.
+        // The engine's own commands are never invalid.
         try? broker.take(
             .message(
                 Parcel(
                     number: subscription.number, seq: SequenceNumber(own: seq),
-                    consumed: SendWindow.low(subscription.heard), content: content)),
+                    consumed: SendWindow.low(subscription.relayed), content: content)),
             from: self)
     }
 }

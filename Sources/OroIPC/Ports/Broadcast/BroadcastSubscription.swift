@@ -22,10 +22,10 @@ final class BroadcastSubscription {
     var order: UInt64 = 0
 
     /// Messages from it that have gone to all others, and how many of these it was told are taken.
-    var heard: UInt64 = 0
-    var said: UInt64 = 0
+    var relayed: UInt64 = 0
+    var reported: UInt64 = 0
     /// What the messages behind that have cost.
-    var unsaidCost = 0
+    var unreportedCost = 0
     /// Messages to it.
     private(set) var outgoing = SendWindow()
     /// Messages it missed and was not told of.
@@ -61,8 +61,8 @@ final class BroadcastSubscription {
 
     func notePosted(_ cost: Int) {
         outgoing.note(sent: cost)
-        said = heard
-        unsaidCost = 0
+        reported = relayed
+        unreportedCost = 0
         account.add(bytes: cost)
     }
 
@@ -151,7 +151,7 @@ final class BroadcastAccount {
     }
 }
 
-extension PortMember {
+extension PortOwner {
     /// What waits for all its subscriptions.
     var broadcasts: BroadcastAccount {
         if let known = broadcastState as? BroadcastAccount { return known }

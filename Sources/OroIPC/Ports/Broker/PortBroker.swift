@@ -7,7 +7,7 @@ import OroLink
 /// Where all ports of a host and its clients are known: who has which end, and what was posted and not taken yet.
 ///
 /// Everything that moves a port passes through the broker, so there is one order of all transfers; and so do all
-/// messages but those that two clients exchange over a link of their own (`PortBrokerWays.swift`). It keeps each
+/// messages but those that two clients exchange over a link of their own (`PortBrokerChannels.swift`). It keeps each
 /// message until the port's owner says that it was taken. When an owner gives a port away it says how many it has
 /// taken, and everything behind that cut, including what had been passed on to it already, goes to the next owner.
 /// Nobody reaches an end that was not given to him: numbers mean something in the table of their owner only. See
@@ -16,21 +16,22 @@ import OroLink
 /// Belongs to the host's thread.
 final class PortBroker {
     /// Who listens to which name, in the host itself.
-    private(set) var local: PortMember?
+    private(set) var local: PortOwner?
     /// The other end of all broadcast channels; without one there are none.
     private var hub: (any BroadcastEnds)?
     let options: PortOptions
     /// Where what is too much for one turn goes on.
     let slices: HostSlices
     /// First ends that wait for somebody who says the same name.
-    private var meetings: [TextKey: PortEnd] = [:]
+    private var pairings: [TextKey: BrokerPort] = [:]
     /// Ends there are, on both sides of all links and on their way.
     private(set) var ends = 0
-    /// Direct ways that are not over, and what the last one, and the last introduction, were called.
-    var ways: [UInt64: DirectWay] = [:]
+    /// Direct channels that are not over, and what the last one, and the last introduction, were called.
+    var channels: [UInt64: BrokerChannel] = [:]
     var lastToken: UInt64 = 0
     var lastIntroduction: UInt64 = 0
-    /// Ways whose one owner is gone, in the order in which the other's time is over to say what had come from it.
+    /// Direct channels whose one owner is gone, in the order in which the other's time is over to say what had come
+    /// from it.
     var drains: Deque<(token: UInt64, deadline: UInt64)> = []
 
     /// Descriptors that came with messages and that somebody here still has.
@@ -38,7 +39,7 @@ final class PortBroker {
 
     private let longestMessage: Int
     /// What waited at ports that are closed, and was not let go of yet.
-    var remains: Deque<Deque<Parcel<PortEnd>>> = []
+    var remains: Deque<Deque<Parcel<BrokerPort>>> = []
     var isLettingGo = false
 
     init(_ options: PortOptions, longestMessage: Int, slices: HostSlices = HostSlices()) {
@@ -47,37 +48,37 @@ final class PortBroker {
         self.longestMessage = longestMessage
     }
 
-    func setLocal(_ member: PortMember) { local = member }
+    func setLocal(_ owner: PortOwner) { local = owner }
 
     func setHub(_ hub: any BroadcastEnds) { self.hub = hub }
 
-    // MARK: Orders
+    // MARK: Commands
 
-    /// UNTRUSTED: an order of an owner. Throws when it cannot be one of the engine's.
-    func take(_ order: PortOrder, from member: PortMember) throws(LinkError) {
-        switch order {
-        case .open(let number, let name, let opening): try open(number, name, opening, member)
+    /// UNTRUSTED: a command of an owner. Throws when it cannot be one of the engine's.
+    func take(_ command: PortCommand, from owner: PortOwner) throws(LinkError) {
+        switch command {
+        case .open(let number, let name, let opening): try open(number, name, opening, owner)
         case .channel(let first, let second):
-            try member.take(numbers: first, second)
-            let (one, other) = makeChannel(member)
-            member.give(one, number: first)
-            member.give(other, number: second)
-            try checkQuota(member, one)
-        case .message(let posting): try post(posting, member)
-        case .consumed(let number, let count): consume(try member.end(number), count.value)
-        case .close(let number): close(try member.end(number))
-        case .way(let frame): try take(frame, from: member)
-        case .claimed(let count): member.note(claimed: count.value)
+            try owner.take(numbers: first, second)
+            let (one, other) = makeChannel(owner)
+            owner.give(one, number: first)
+            owner.give(other, number: second)
+            try checkQuota(owner, one)
+        case .message(let posting): try post(posting, owner)
+        case .consumed(let number, let count): consume(try owner.end(number), count.value)
+        case .close(let number): close(try owner.end(number))
+        case .direct(let frame): try take(frame, from: owner)
+        case .claimed(let count): owner.note(claimed: count.value)
         }
     }
 
-    private func makeChannel(_ creator: PortMember) -> (PortEnd, PortEnd) {
-        let (one, other) = (PortEnd(), PortEnd())
+    private func makeChannel(_ creator: PortOwner) -> (BrokerPort, BrokerPort) {
+        let (one, other) = (BrokerPort(), BrokerPort())
         one.peer = other
         other.peer = one
         for end in [one, other] {
             end.creator = creator
-            end.charge = creator.account.flatMap { ByteCharge(PortEnd.cost, to: $0) }
+            end.charge = creator.account.flatMap { ByteCharge(BrokerPort.cost, to: $0) }
             creator.created += 1
             ends += 1
         }
@@ -85,21 +86,21 @@ final class PortBroker {
     }
 
     /// A client with more ports than it may have loses the new channel, and is told so.
-    private func checkQuota(_ member: PortMember, _ end: PortEnd) throws(LinkError) {
+    private func checkQuota(_ owner: PortOwner, _ end: BrokerPort) throws(LinkError) {
         guard let other = end.peer else { return }
         let why: String
-        if member.created > options.portsPerLink {
+        if owner.created > options.portsPerLink {
             why = "more than \(options.portsPerLink) ports"
-        } else if let account = member.account, end.charge == nil || other.charge == nil {
+        } else if let account = owner.account, end.charge == nil || other.charge == nil {
             why = account.refusal.description
         } else {
             return
         }
         // It may not have heard of that yet; but at some time it has.
-        guard member.created <= 2 * options.portsPerLink else {
+        guard owner.created <= 2 * options.portsPerLink else {
             // Nobody has it, so nobody would close it.
             close(other)
-            throw .violation("\(member.created) ports")
+            throw .violation("\(owner.created) ports")
         }
         for end in [end, other] {
             end.closing = "QuotaExceededError: \(why)"
@@ -109,11 +110,11 @@ final class PortBroker {
     }
 
     /// UNTRUSTED: a message of the port with this number that there is no memory for. The port is closed at both ends.
-    func refuse(_ number: UInt64, from member: PortMember, _ why: String) throws(LinkError) {
-        let end = try member.end(number)
+    func refuse(_ number: UInt64, from owner: PortOwner, _ why: String) throws(LinkError) {
+        let end = try owner.end(number)
         guard let other = end.peer else { return }
         for end in [end, other] {
-            closeWay(of: end)
+            closeChannel(of: end)
             end.closing = why
             end.peer = nil
             if end.owner == nil { close(end) } else { pump(end) }
@@ -121,58 +122,58 @@ final class PortBroker {
     }
 
     private func open(
-        _ number: UInt64, _ name: String, _ opening: PortOpening, _ member: PortMember
+        _ number: UInt64, _ name: String, _ opening: PortOpening, _ owner: PortOwner
     ) throws(LinkError) {
-        try member.take(numbers: number)
-        if case .meeting = opening, options.allowsMeetings, let waiting = meetings.removeValue(forKey: TextKey(name)) {
+        try owner.take(numbers: number)
+        if case .pairing = opening, options.allowsMeetings, let waiting = pairings.removeValue(forKey: TextKey(name)) {
             // The end that was left for whoever comes.
-            waiting.meeting = nil
-            member.give(waiting, number: number)
+            waiting.pairing = nil
+            owner.give(waiting, number: number)
             return pump(waiting)
         }
-        let (end, other) = makeChannel(member)
-        member.give(end, number: number)
-        try checkQuota(member, end)
+        let (end, other) = makeChannel(owner)
+        owner.give(end, number: number)
+        try checkQuota(owner, end)
         guard end.peer != nil else { return }
         switch opening {
         case .host:
             guard let local, local.accepts(name) else { return refuse(end, "nobody accepts ports named '\(name)'") }
             let number = local.takeNumber()
             local.give(other, number: number)
-            local.opened(number, name: name, by: member)
-        case .meeting:
+            local.opened(number, name: name, by: owner)
+        case .pairing:
             guard options.allowsMeetings else { return refuse(end, "clients do not meet at this host") }
-            meetings[name] = other
-            other.meeting = name
+            pairings[name] = other
+            other.pairing = name
         case .broadcast(let origin, let keeping):
             guard options.allowsBroadcasts, let hub else { return refuse(end, "this host has no broadcasts") }
             let number = hub.takeNumber()
             hub.give(other, number: number)
-            hub.subscribe(number, name: name, origin: origin, keeping: keeping, for: member)
+            hub.subscribe(number, name: name, origin: origin, keeping: keeping, for: owner)
         }
     }
 
-    private func refuse(_ end: PortEnd, _ why: String) {
+    private func refuse(_ end: BrokerPort, _ why: String) {
         guard let other = end.peer else { return }
         end.closing = "NotFoundError: \(why)"
         close(other)
     }
 
-    private func post(_ posting: Parcel<PostedPort>, _ member: PortMember) throws(LinkError) {
-        if posting.number & PortWayFrame.peerBit != 0 { return try postForPeer(posting, member) }
-        let end = try member.end(posting.number)
+    private func post(_ posting: Parcel<PostedPort>, _ owner: PortOwner) throws(LinkError) {
+        if posting.number & DirectChannelFrame.peerBit != 0 { return try postForPeer(posting, owner) }
+        let end = try owner.end(posting.number)
         // What passes the message on tells the other end.
         let count = SendWindow.count(low: posting.consumed, from: end.queue.taken)
         // Forwards only: what was counted exactly meanwhile looks like a great many more.
-        if count - end.queue.taken <= UInt64(PortOperation.countMask / 2) { consume(end, count, telling: false) }
+        if count - end.queue.taken <= UInt64(PortOperation.countMask / 2) { consume(end, count, notifying: false) }
         guard posting.seq.value == end.posted else { throw .violation("a message of a port out of turn") }
         end.posted += 1
         end.isInUse = true
-        var ports: [PortEnd] = []
+        var ports: [BrokerPort] = []
         // First all are looked up, then all are taken: a bad list moves nothing.
         defer { for port in ports { port.isListed = false } }
         for item in posting.transferred {
-            let port = try member.end(item.number)
+            let port = try owner.end(item.number)
             guard port !== end, !port.isListed else {
                 throw .violation("a port goes along with its own message, or twice")
             }
@@ -198,21 +199,21 @@ final class PortBroker {
             return lose(posting, target)
         }
         if posting.seq.value < target.queue.taken {
-            // It came by a direct way, and was taken.
+            // It came by a direct channel, and was taken.
             for port in ports { close(port) }
             return
         }
         guard mayTakeMore(target) else { throw .violation("more messages for a port than it may be sent") }
-        for port in ports { port.holder = target }
+        for port in ports { port.enclosing = target }
         append(posting.transferring(ports), to: target)
     }
 
-    /// A message of an owner that is gone, from the other one, to which it came by their direct way. UNTRUSTED: that
-    /// one could as well have taken it.
-    private func postForPeer(_ posting: Parcel<PostedPort>, _ member: PortMember) throws(LinkError) {
-        guard posting.transferred.isEmpty else { throw .violation("a port that came by a direct way") }
+    /// A message of an owner that is gone, from the other one, to which it came by their direct channel. UNTRUSTED:
+    /// that one could as well have taken it.
+    private func postForPeer(_ posting: Parcel<PostedPort>, _ owner: PortOwner) throws(LinkError) {
+        guard posting.transferred.isEmpty else { throw .violation("a port that came by a direct channel") }
         // What the owner had posted here before it was gone is known.
-        guard let end = try orphan(number: posting.number, of: member), posting.seq.value == end.posted else { return }
+        guard let end = try orphan(number: posting.number, of: owner), posting.seq.value == end.posted else { return }
         end.posted += 1
         guard let target = end.peer, posting.seq.value >= target.queue.taken else { return }
         // It was the other one that said too much, and that is gone.
@@ -220,37 +221,37 @@ final class PortBroker {
         append(posting.transferring([]), to: target)
     }
 
-    private func mayTakeMore(_ target: PortEnd) -> Bool {
+    private func mayTakeMore(_ target: BrokerPort) -> Bool {
         target.queue.count < 2 * Int(PortLimits.window)
             && target.queue.cost < 2 * PortLimits.windowBytes + longestMessage
     }
 
-    private func append(_ parcel: Parcel<PortEnd>, to target: PortEnd) {
+    private func append(_ parcel: Parcel<BrokerPort>, to target: BrokerPort) {
         // One that is not added was taken already.
         if target.queue.append(parcel) { pump(target) }
     }
 
     /// A message that nobody will ever take: its receiver finds one that cannot be read in its place.
-    private func lose(_ posting: Parcel<PostedPort>, _ target: PortEnd) {
+    private func lose(_ posting: Parcel<PostedPort>, _ target: BrokerPort) {
         append(Parcel(number: posting.number, seq: posting.seq, content: .unreadable), to: target)
     }
 
     // MARK: Taking
 
     /// Its owner has taken so many messages in all. UNTRUSTED: a count that cannot be says nothing.
-    private func consume(_ end: PortEnd, _ count: UInt64, telling: Bool = true) {
+    private func consume(_ end: BrokerPort, _ count: UInt64, notifying: Bool = true) {
         guard count > end.queue.taken, end.mayHaveTaken(count) else { return }
         skip(end, to: count)
         end.isInUse = true
-        if telling, let peer = end.peer, let owner = peer.owner { owner.tellConsumed(peer.number, count) }
+        if notifying, let peer = end.peer, let owner = peer.owner { owner.notifyConsumed(peer.number, count) }
     }
 
-    /// Everything before `count` was taken; by a direct way also what was not passed on here.
-    func skip(_ end: PortEnd, to count: UInt64) {
-        var lost: [PortEnd] = []
+    /// Everything before `count` was taken; by a direct channel also what was not passed on here.
+    func skip(_ end: BrokerPort, to count: UInt64) {
+        var lost: [BrokerPort] = []
         var passed = end.passed
         end.queue.take(below: count) { parcel in
-            for port in parcel.transferred { port.holder = nil }
+            for port in parcel.transferred { port.enclosing = nil }
             if passed > 0 { passed -= 1 } else { lost += parcel.transferred }
         }
         end.passed = passed
@@ -261,7 +262,7 @@ final class PortBroker {
 
     /// Gives the owner of a port what is there for it, as long as the owner's link has room; a part of it now and the
     /// rest in slices where it is much.
-    func pump(_ first: PortEnd) {
+    func pump(_ first: BrokerPort) {
         var waiting = [first]
         var budget = PortBroker.passedAtOnce
         while let end = waiting.popLast() {
@@ -297,9 +298,9 @@ final class PortBroker {
                 waiting += parcel.transferred
                 consider(end)
             }
-            if end.peer == nil, end.passed == end.queue.count, !end.isEndTold {
-                end.isEndTold = true
-                owner.tellClosed(end.number, reason: end.closing)
+            if end.peer == nil, end.passed == end.queue.count, !end.isCloseNotified {
+                end.isCloseNotified = true
+                owner.notifyClosed(end.number, reason: end.closing)
             }
         }
     }
@@ -307,43 +308,43 @@ final class PortBroker {
     /// Messages, and ports in them, that are passed on before others get their turn.
     private static let passedAtOnce = 64
 
-    /// Passes more to `member` in slices, at the ports that wait for it. Its link may have room again.
-    func pumpWaiting(of member: PortMember) {
-        guard member.hasWaiting else { return }
-        member.setToBePumped()
-        if member.isPumped { return }
-        member.isPumped = true
-        slices.add(PortPumping(self, member), for: member.sliceOwner)
+    /// Passes more to `owner` in slices, at the ports that wait for it. Its link may have room again.
+    func pumpWaiting(of owner: PortOwner) {
+        guard owner.hasWaiting else { return }
+        owner.setToBePumped()
+        if owner.isPumped { return }
+        owner.isPumped = true
+        slices.add(PortPumping(self, owner), for: owner.sliceOwner)
     }
 
     /// A port is on its way: its owner knows it no more. What it was given and has not taken, and the ports in that,
     /// are as if they had never been passed on.
-    private func leave(_ first: PortEnd) {
+    private func leave(_ first: BrokerPort) {
         var waiting = [first]
         while let end = waiting.popLast() {
             end.owner?.forget(end)
             end.owner = nil
-            stopWay(of: end)
+            stopChannel(of: end)
             for index in 0..<end.passed { waiting += end.queue[index].transferred }
             end.passed = 0
             end.patience = 0
             end.isInUse = false
-            end.isEndTold = false
+            end.isCloseNotified = false
         }
     }
 
     // MARK: Ending
 
     /// The owner closes its end, or is gone.
-    func close(_ first: PortEnd) {
+    func close(_ first: BrokerPort) {
         var waiting = [first]
         while let end = waiting.popLast() {
             if end.isClosed { continue }
             end.isClosed = true
             end.owner?.forget(end)
             end.owner = nil
-            closeWay(of: end)
-            if let meeting = end.meeting, meetings[meeting] === end { meetings[meeting] = nil }
+            closeChannel(of: end)
+            if let pairing = end.pairing, pairings[pairing] === end { pairings[pairing] = nil }
             if !end.queue.isEmpty {
                 if !isLettingGo { slices.add(PortRemains(self), for: HostSlices.broker) }
                 isLettingGo = true
@@ -354,7 +355,7 @@ final class PortBroker {
             if let peer = end.peer {
                 end.peer = nil
                 peer.peer = nil
-                if peer.meeting != nil || peer.isOrphan {
+                if peer.pairing != nil || peer.isOrphan {
                     // Nobody waits at the other side of a meeting any more, or has anything to say there.
                     waiting.append(peer)
                 } else {
@@ -365,5 +366,5 @@ final class PortBroker {
     }
 
     /// An owner is gone: it is told nothing more. What it had goes with ``PortRemoval``.
-    func beginRemoval(of member: PortMember) { member.isGone = true }
+    func beginRemoval(of owner: PortOwner) { owner.isGone = true }
 }

@@ -5,26 +5,26 @@
 /// Passes messages on to an owner whose link has room again, or who has more of them than go at once.
 final class PortPumping: SlicedWork {
     private unowned let broker: PortBroker
-    private let member: PortMember
+    private let owner: PortOwner
     /// Ends to look at in this round.
     private var left = 0
 
-    init(_ broker: PortBroker, _ member: PortMember) {
+    init(_ broker: PortBroker, _ owner: PortOwner) {
         self.broker = broker
-        self.member = member
+        self.owner = owner
     }
 
     func goOn(_ slice: Slice) -> Bool {
         // Each once, and again those whose turn was over: whoever waits for something else hears of that.
-        if left == 0 { left = member.takePumping() }
-        while member.hasRoom, left > 0, let end = member.nextWaiting() {
+        if left == 0 { left = owner.takePumping() }
+        while owner.hasRoom, left > 0, let end = owner.nextWaiting() {
             left -= 1
             broker.pump(end)
             if slice.isOver { break }
         }
         // Without room its link says when there is some.
-        member.isPumped = member.hasRoom && member.hasWaiting && (left > 0 || member.isToBePumped)
-        return member.isPumped
+        owner.isPumped = owner.hasRoom && owner.hasWaiting && (left > 0 || owner.isToBePumped)
+        return owner.isPumped
     }
 }
 
@@ -39,7 +39,7 @@ final class PortRemains: SlicedWork {
             var parcels = 0
             while let parcel = queue.popFirst() {
                 for port in parcel.transferred {
-                    port.holder = nil
+                    port.enclosing = nil
                     // Adds what waits at that one behind this.
                     broker.close(port)
                 }
@@ -54,22 +54,22 @@ final class PortRemains: SlicedWork {
     }
 }
 
-/// The end of an owner: closes all its ends, and ends its part in direct ways.
+/// The end of an owner: closes all its ends, and ends its part in direct channels.
 final class PortRemoval: SlicedWork {
     private unowned let broker: PortBroker
-    private let member: PortMember
-    private var ends: [PortEnd]?
-    private var ways: [DirectWay] = []
+    private let owner: PortOwner
+    private var ends: [BrokerPort]?
+    private var channels: [BrokerChannel] = []
 
-    init(_ broker: PortBroker, _ member: PortMember) {
+    init(_ broker: PortBroker, _ owner: PortOwner) {
         self.broker = broker
-        self.member = member
+        self.owner = owner
     }
 
     func goOn(_ slice: Slice) -> Bool {
         if ends == nil {
-            ends = member.all
-            broker.forgetPairs(of: member)
+            ends = owner.all
+            broker.forgetPairs(of: owner)
             if slice.isOver { return true }
         }
         while let end = ends?.popLast() {
@@ -77,18 +77,18 @@ final class PortRemoval: SlicedWork {
             if !end.isClosed { remove(end) }
             if slice.isOver { return true }
         }
-        if ways.isEmpty { ways = Array(member.ways.values) }
-        while let way = ways.popLast() {
-            member.ways[way.token] = nil
-            broker.forget(way, of: member)
+        if channels.isEmpty { channels = Array(owner.channels.values) }
+        while let channel = channels.popLast() {
+            owner.channels[channel.token] = nil
+            broker.forget(channel, of: owner)
             if slice.isOver { break }
         }
-        return !member.ways.isEmpty
+        return !owner.channels.isEmpty
     }
 
-    private func remove(_ end: PortEnd) {
-        if broker.leaveOrphan(end, of: member) {
-            member.forget(end)
+    private func remove(_ end: BrokerPort) {
+        if broker.leaveOrphan(end, of: owner) {
+            owner.forget(end)
             end.owner = nil
             end.isOrphan = true
         } else {

@@ -4,52 +4,53 @@ import DequeModule
 import OroFrame
 import OroLink
 
-/// The direct way of a channel, as an owner of one of its ends knows it: messages without ports go over a link of the
+/// A direct channel, as an owner of one of its ends knows it: messages without ports go over a link of the
 /// two owners' own, without the host in between.
 ///
-/// Each message keeps its number among all of its direction, so whoever receives puts the two ways together by
-/// counting. Each is kept here until it is known to have been taken; so nothing is lost when the way ends: what is not
-/// known to have been taken is posted through the broker, before anything else is. And what has come over the way is
-/// kept for the other owner, should that be gone before it has done so. See `docs/decisions/015-direct-links.md`.
+/// Each message keeps its number among all of its direction, so whoever receives puts the two streams together by
+/// counting. Each is kept here until it is known to have been taken; so nothing is lost when the direct channel ends:
+/// what is not known to have been taken is posted through the broker, before anything else is. And what has come over
+/// the direct channel is kept for the other owner, should that be gone before it has done so. See
+/// `docs/decisions/015-direct-links.md`.
 ///
-/// All of it belongs to whoever has the lock of the home.
-final class DirectChannel: PortWay {
+/// All of it belongs to whoever has the lock of the node.
+final class DirectChannel: DirectChannelProtocol {
     let token: UInt64
     let link: DirectTransport
-    private unowned let home: PortHome
+    private unowned let node: PortNode
     /// `nil` once the port is closed or has gone on.
-    private var port: PortEndpoint?
+    private var port: LocalPort?
 
     /// Messages go over it.
     private(set) var isSending = false
     /// Some have.
     private var hasBegun = false
     private var hasResumed = false
-    /// What is to be said again when the link to the broker has room.
-    private var unsaid: Unsaid?
+    /// What is to be sent again when the link to the broker has room.
+    private var pending: PendingStep?
     private var isThrough = false
-    /// What was sent over the way and is not known to have been taken.
+    /// What was sent over the direct channel and is not known to have been taken.
     private var retained = SequencedQueue<Parcel<Never>>()
 
     /// What came before messages that are still on their way through the broker.
     private var early = SequencedQueue<Parcel<Never>>()
-    /// Bytes of what has come over the way and was not taken.
+    /// Bytes of what has come over the direct channel and was not taken.
     private var waitingCost = 0
     /// The sequence number after the last message that came through the broker, and whether the broker has been sent an
     /// acknowledgement up to it.
     private var brokered: UInt64 = 0
-    private var isBrokerTold = false
+    private var isBrokerNotified = false
     /// What had come and was not taken when the port went on, from `keptFrom` on. That is `nil` where nobody wants it.
     private var kept = SequencedQueue<Parcel<Never>>()
     private var keptFrom: UInt64?
 
-    private enum Unsaid { case stop, drain }
+    private enum PendingStep { case stop, drain }
 
-    init(_ token: UInt64, _ link: DirectTransport, _ port: PortEndpoint, home: PortHome) {
+    init(_ token: UInt64, _ link: DirectTransport, _ port: LocalPort, node: PortNode) {
         self.token = token
         self.link = link
         self.port = port
-        self.home = home
+        self.node = node
         brokered = port.inbox.end
     }
 
@@ -89,18 +90,18 @@ final class DirectChannel: PortWay {
     /// Posts through the broker again. What cannot be posted now, because the link's queue is full, is by whoever posts
     /// next, or when there is room.
     func stop() {
-        do throws(IPCError) { try postAgain() } catch { sayLater(.stop) }
+        do throws(IPCError) { try postAgain() } catch { postpone(.stop) }
     }
 
-    private func sayLater(_ what: Unsaid) {
-        unsaid = what
-        home.noteUnsaid()
+    private func postpone(_ what: PendingStep) {
+        pending = what
+        node.notePending()
     }
 
     /// There is room again.
-    func sayUnsaid() {
-        let what = unsaid
-        unsaid = nil
+    func takePending() {
+        let what = pending
+        pending = nil
         switch what {
         case .stop: stop()
         case .drain: drain()
@@ -113,16 +114,16 @@ final class DirectChannel: PortWay {
         isSending = false
         guard let port, !isThrough else { return }
         if !hasResumed, !retained.isEmpty || retained.taken > 0 {
-            try home.send(.way(PortWayFrame(token, .resume, number: retained.taken)))
+            try node.send(.direct(DirectChannelFrame(token, .resume, number: retained.taken)))
         }
         hasResumed = true
         while let message = retained.first {
             try post(message, as: port.number, consumed: port.consumed)
             _ = retained.popFirst()
         }
-        try home.send(.consumed(port.number, count: SequenceNumber(own: port.consumed)))
+        try node.send(.consumed(port.number, count: SequenceNumber(own: port.consumed)))
         port.noteReported()
-        try home.send(.way(PortWayFrame(token, .through)))
+        try node.send(.direct(DirectChannelFrame(token, .through)))
         isThrough = true
     }
 
@@ -130,11 +131,11 @@ final class DirectChannel: PortWay {
         var posted: Parcel<PostedPort> = message.transferring([])
         (posted.number, posted.consumed) = (number, SendWindow.low(consumed))
         do throws(IPCError) {
-            try home.send(.message(posted))
+            try node.send(.message(posted))
         } catch {
             guard error.kind == .range else { throw error }
             // The host takes no message of this size: as if the broker had found that out.
-            try home.send(.message(posted.unreadable))
+            try node.send(.message(posted.unreadable))
         }
     }
 
@@ -143,7 +144,7 @@ final class DirectChannel: PortWay {
     /// A message that came through the broker is there.
     func noteBrokered(_ seq: UInt64) {
         brokered = seq + 1
-        isBrokerTold = false
+        isBrokerNotified = false
         takeEarly()
     }
 
@@ -183,15 +184,15 @@ final class DirectChannel: PortWay {
     }
 
     /// A message was taken.
-    func noteTaken(_ parcel: Parcel<PortEndpoint>) { if parcel.isDirect { waitingCost -= parcel.cost } }
+    func noteTaken(_ parcel: Parcel<LocalPort>) { if parcel.isDirect { waitingCost -= parcel.cost } }
 
-    /// Whether the other owner is told over the way that messages were taken. The broker is told of those that came by
-    /// it.
+    /// Whether the other owner is told over the direct channel that messages were taken. The broker is told of those
+    /// that came by it.
     func reports(_ count: UInt64) -> Bool {
         guard isSending, count > brokered else { return false }
-        if !isBrokerTold {
-            isBrokerTold = true
-            try? home.send(.consumed(port?.number ?? 0, count: SequenceNumber(own: brokered)))
+        if !isBrokerNotified {
+            isBrokerNotified = true
+            try? node.send(.consumed(port?.number ?? 0, count: SequenceNumber(own: brokered)))
         }
         return link.sendConsumed(token, count)
     }
@@ -201,7 +202,7 @@ final class DirectChannel: PortWay {
 
     // MARK: Ending
 
-    /// The port has gone on, or is closed (then nobody wants what has come). The way was stopped before.
+    /// The port has gone on, or is closed (then nobody wants what has come). The direct channel was stopped before.
     func leave(keeping: Bool) {
         guard let port else { return }
         if keeping {
@@ -211,7 +212,7 @@ final class DirectChannel: PortWay {
         detach()
     }
 
-    private func directArrivals(_ port: PortEndpoint) -> SequencedQueue<Parcel<Never>> {
+    private func directArrivals(_ port: LocalPort) -> SequencedQueue<Parcel<Never>> {
         var all = SequencedQueue<Parcel<Never>>(taken: port.consumed)
         // What is early has numbers above all in the inbox.
         port.inbox.forEach { if $0.isDirect { _ = all.append($0.transferring([])) } }
@@ -219,18 +220,18 @@ final class DirectChannel: PortWay {
         return all
     }
 
-    /// The other owner is gone: what it had sent over the way, and nobody has taken, is posted in its stead. What had
-    /// come through the broker that knows by itself.
+    /// The other owner is gone: what it had sent over the direct channel, and nobody has taken, is posted in its stead.
+    /// What had come through the broker that knows by itself.
     func drain() {
         let all = port.map { directArrivals($0) } ?? kept
-        let number = token | PortWayFrame.peerBit
+        let number = token | DirectChannelFrame.peerBit
         do throws(IPCError) {
-            try home.send(.way(PortWayFrame(token, .resumeForPeer, number: port?.consumed ?? keptFrom ?? 0)))
+            try node.send(.direct(DirectChannelFrame(token, .resumeForPeer, number: port?.consumed ?? keptFrom ?? 0)))
             for index in 0..<all.count { try post(all[index], as: number, consumed: 0) }
-            try home.send(.way(PortWayFrame(token, .throughForPeer)))
+            try node.send(.direct(DirectChannelFrame(token, .throughForPeer)))
         } catch {
             // Said from the beginning then: what the broker has heard it takes for nothing new.
-            sayLater(.drain)
+            postpone(.drain)
         }
     }
 
@@ -238,11 +239,11 @@ final class DirectChannel: PortWay {
     func end() {
         detach()
         kept = SequencedQueue()
-        unsaid = nil
+        pending = nil
     }
 
     private func detach() {
-        port?.way = nil
+        port?.channel = nil
         port = nil
         isSending = false
         retained = SequencedQueue()

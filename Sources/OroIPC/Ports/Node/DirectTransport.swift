@@ -2,8 +2,8 @@
 
 import OroLink
 
-/// What the direct ways of ports need of a link between two owners of ports: ``DirectLink`` is the one that there is,
-/// and fuzzers have another.
+/// What the direct channels of ports need of a link between two owners of ports: ``DirectLink`` is the one that there
+/// is, and fuzzers have another.
 // Sendable: nothing is stored here.
 class DirectTransport: @unchecked Sendable {
     /// Nothing goes over it any more.
@@ -12,9 +12,10 @@ class DirectTransport: @unchecked Sendable {
     /// The longest message that comes over it, in bytes.
     var longestMessage: Int { 0 }
 
-    /// Sends a message without ports. With the lock of the home.
+    /// Sends a message without ports. With the lock of the node.
     func send(_ message: Parcel<Never>) throws(LinkError) { throw .closed }
 
-    /// Says that so many messages of a way were taken. False: the other cannot be told here. With the lock of the home.
+    /// Says that so many messages of a direct channel were taken. False: the other cannot be told here. With the lock
+    /// of the node.
     func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool { false }
 }

@@ -10,7 +10,7 @@ protocol PortHandle: AnyObject, Sendable {
 protocol PortAudience: AnyObject, Sendable {
     var isEmpty: Bool { get }
     /// Tells those who listen to it what was taken. Without the lock.
-    func hear(_ taken: PortEndpoint.Taken)
+    func receive(_ taken: LocalPort.Taken)
     /// Nobody listens any more. What comes back is for the caller to let go of, without the lock.
     func removeAll() -> any Sendable
 }

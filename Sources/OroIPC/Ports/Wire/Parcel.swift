@@ -6,7 +6,7 @@ import OroLink
 /// One message of a port, from `postMessage` to the inbox at the other end: the one type that every hop passes on.
 ///
 /// Only the ports that go with it are known in a different form at each hop: a ``PostedPort`` on its way to the broker,
-/// a `PortEnd` in the broker, a ``DeliveredPort`` on its way to the receiver, a `PortEndpoint` in an inbox, and none
+/// a `BrokerPort` in the broker, a ``DeliveredPort`` on its way to the receiver, a `LocalPort` in an inbox, and none
 /// (`Never`) over a direct link.
 struct Parcel<Port> {
     /// The port it is posted from, or delivered to, as the owner of that port calls it; over a direct link the token of

@@ -10,12 +10,12 @@ enum PortOperation: UInt32 {
     /// A buffer of the next message, other than its last.
     case part = 3
     /// Ports that go with the next message.
-    case carry = 4
+    case transfer = 4
     case message = 5
     case consumed = 6
     case close = 7
-    /// A step of a direct way, named in the count.
-    case way = 8
+    /// A step of a direct channel, named in the count.
+    case direct = 8
     /// Descriptors that go with the next message.
     case descriptors = 9
     /// How many of the other side's descriptors have been let go: a client's that were posted, or a host's that were
@@ -25,8 +25,9 @@ enum PortOperation: UInt32 {
     /// The low bits of that field: a count, modulo this.
     static let countMask: UInt32 = (1 << 28) - 1
 
-    /// In the field *route* of a message: a carry came before it. The others but the next count its parts.
-    static let carriesBit: UInt16 = 1 << 15
+    /// In the field *route* of a message: a frame of transferred ports came before it. The others but the next count
+    /// its parts.
+    static let transfersBit: UInt16 = 1 << 15
     /// The same for descriptors.
     static let descriptorsBit: UInt16 = 1 << 14
 
@@ -49,7 +50,7 @@ enum PortFrame<Port: TransferredPort> {
     case message(Parcel<Port>)
     case consumed(UInt64, count: SequenceNumber)
     case close(UInt64, reason: String?)
-    case way(PortWayFrame)
+    case direct(DirectChannelFrame)
     /// To be claimed from the link, and given to the reader.
     case descriptors(first: SequenceNumber, count: Int)
     case returned(SequenceNumber)
@@ -57,8 +58,8 @@ enum PortFrame<Port: TransferredPort> {
 
 /// Writes messages of ports: parts, ports, and then the message itself.
 enum PortWriter {
-    /// `send` sends one frame. `firstDescriptor`: where the message's descriptors were passed to the receiver, the number
-    /// of the first; `nil`: those it has do not come along.
+    /// `send` sends one frame. `firstDescriptor`: where the message's descriptors were passed to the receiver, the
+    /// number of the first; `nil`: those it has do not come along.
     static func write<Port: TransferredPort, E: Error>(
         _ message: Parcel<Port>, firstDescriptor: UInt64? = nil, _ send: (Frame, Bytes?) throws(E) -> Void
     ) throws(E) {
@@ -70,10 +71,10 @@ enum PortWriter {
         frame.seq = Seq(message.seq.value)
         frame.route = UInt16(max(0, buffers.count - 1))
         if !message.transferred.isEmpty {
-            var carry = PortOperation.carry.frame(message.number)
-            carry.value = .array(message.transferred.map { .array($0.row.map { .int(Int64(bitPattern: $0)) }) })
-            try send(carry, nil)
-            frame.route |= PortOperation.carriesBit
+            var transfer = PortOperation.transfer.frame(message.number)
+            transfer.value = .array(message.transferred.map { .array($0.row.map { .int(Int64(bitPattern: $0)) }) })
+            try send(transfer, nil)
+            frame.route |= PortOperation.transfersBit
         }
         if let descriptors = message.content.descriptors {
             try send(claim(firstDescriptor, descriptors, for: message.number), nil)
@@ -90,7 +91,7 @@ enum PortWriter {
 
     /// Names descriptors that were passed; with `nil` says that they do not come along. On its own, without a message,
     /// it lets them go at the other side.
-    static func claim(_ first: UInt64?, _ descriptors: CarriedDescriptors, for number: UInt64) -> Frame {
+    static func claim(_ first: UInt64?, _ descriptors: TransferredDescriptors, for number: UInt64) -> Frame {
         guard let first else { return PortOperation.descriptors.frame(number) }
         var frame = PortOperation.descriptors.frame(number, count: UInt32(descriptors.list.count))
         frame.seq = Seq(first)
@@ -121,7 +122,7 @@ struct PortReader<Port: TransferredPort> {
     private var number: UInt64 = 0
     private var parts: [Bytes] = []
     private var transferred: [Port] = []
-    private var descriptors: CarriedDescriptors?
+    private var descriptors: TransferredDescriptors?
     /// Of the last port that came along from a host: the host counts on.
     private var lastNumber: UInt64 = 0
 
@@ -148,27 +149,27 @@ struct PortReader<Port: TransferredPort> {
             else { throw .violation("a buffer out of turn, too many, or none") }
             parts.append(payload)
             return nil
-        case .carry:
+        case .transfer:
             if header.ticket != number { begin(header.ticket) }
             transferred = try rows(storage)
             return nil
         case .message:
             // UNTRUSTED: 14 bits, compared with how many buffers have come.
-            let wanted = Int(header.route & ~(PortOperation.carriesBit | PortOperation.descriptorsBit))
-            let carries = header.route & PortOperation.carriesBit != 0
+            let wanted = Int(header.route & ~(PortOperation.transfersBit | PortOperation.descriptorsBit))
+            let hasPorts = header.route & PortOperation.transfersBit != 0
             let hasDescriptors = header.route & PortOperation.descriptorsBit != 0
             defer { begin(0) }
             guard header.valueBytes > 0, wanted == 0 || (header.ticket == number && wanted == parts.count),
-                !carries || (header.ticket == number && !transferred.isEmpty),
+                !hasPorts || (header.ticket == number && !transferred.isEmpty),
                 !hasDescriptors || (header.ticket == number && descriptors != nil)
             else { throw .violation("a message without the buffers, ports or descriptors that belong to it") }
-            if carries, Port.isNumberedBySender { try checkNumbers() }
+            if hasPorts, Port.isNumberedBySender { try checkNumbers() }
             var content = PortContent(form: .frame(storage), buffers: wanted == 0 ? [] : parts)
             if hasDescriptors { content.descriptors = descriptors }
             return .message(
                 Parcel(
                     number: header.ticket, seq: try sequence(header.seq), consumed: count, content: content,
-                    transferred: carries ? transferred : []))
+                    transferred: hasPorts ? transferred : []))
         case .open:
             do {
                 let mode = try storage.shortValue(most: PortReader.openingBytes) ?? .null
@@ -187,7 +188,7 @@ struct PortReader<Port: TransferredPort> {
         case .close:
             let reason = (try? storage.shortValue(most: PortReader.reasonBytes))?.string
             return .close(header.ticket, reason: reason)
-        case .way: return .way(try PortWayFrame(storage))
+        case .direct: return .direct(try DirectChannelFrame(storage))
         case .descriptors:
             if header.ticket != number { begin(header.ticket) }
             guard count <= PortLimits.descriptors else { throw .violation("too many descriptors for one message") }
@@ -195,7 +196,7 @@ struct PortReader<Port: TransferredPort> {
             descriptors = nil
             if count == 0 {
                 // Its taker is to say at once that it has taken it: they are kept elsewhere until then.
-                descriptors = CarriedDescriptors([])
+                descriptors = TransferredDescriptors([])
                 return nil
             }
             return .descriptors(first: try sequence(header.seq), count: Int(count))
@@ -216,12 +217,12 @@ struct PortReader<Port: TransferredPort> {
     }
 
     /// The descriptors it has read of last were claimed: they go with the message that comes next.
-    mutating func attach(_ claimed: CarriedDescriptors) { descriptors = claimed }
+    mutating func attach(_ claimed: TransferredDescriptors) { descriptors = claimed }
 
     /// Most bytes of what an opening, a reason, and rows of ports are encoded in.
     private static var openingBytes: Int { 1024 }
     private static var reasonBytes: Int { 64 << 10 }
-    private static var rowsBytes: Int { 16 + PortLimits.carried * (3 + 5 * 9) }
+    private static var rowsBytes: Int { 16 + PortLimits.transferred * (3 + 5 * 9) }
 
     private func sequence(_ number: UInt64) throws(LinkError) -> SequenceNumber {
         guard let sequence = SequenceNumber(number) else {
@@ -249,7 +250,7 @@ struct PortReader<Port: TransferredPort> {
 
     private func rows(_ storage: FrameStorage) throws(LinkError) -> [Port] {
         guard case .array(let rows) = (try? storage.shortValue(most: PortReader.rowsBytes)) ?? .null,
-            (1...PortLimits.carried).contains(rows.count)
+            (1...PortLimits.transferred).contains(rows.count)
         else { throw .violation("a list of ports that is none, or too long") }
         var all: [Port] = []
         for row in rows {

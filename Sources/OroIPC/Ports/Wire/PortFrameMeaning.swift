@@ -7,14 +7,14 @@ import OroLink
 
 extension PortFrame where Port == PostedPort {
     /// UNTRUSTED: what a client's frame asks of the broker. `nil`: it is about descriptors.
-    func order() -> PortOrder? {
+    func command() -> PortCommand? {
         switch self {
         case .open(let number, let name, let opening): .open(number, name: name, opening)
         case .channel(let first, let second): .channel(first, second)
         case .message(let message): .message(message)
         case .consumed(let number, let count): .consumed(number, count: count)
         case .close(let number, _): .close(number)
-        case .way(let frame): .way(frame)
+        case .direct(let frame): .direct(frame)
         case .returned(let count): .claimed(count)
         case .descriptors: nil
         }
@@ -23,16 +23,16 @@ extension PortFrame where Port == PostedPort {
 
 extension PortFrame where Port == DeliveredPort {
     /// UNTRUSTED: what a host's frame says to an owner of ports. `nil`: it is about descriptors.
-    func news() throws(LinkError) -> PortNews? {
+    func event() throws(LinkError) -> PortEvent? {
         switch self {
         case .message(let message): .message(message)
         case .consumed(let number, let count): .consumed(number, count: count)
         case .close(let number, let reason): .closed(number, reason: reason)
-        case .way(let frame):
+        case .direct(let frame):
             if frame.step.isOfBroker {
-                .way(frame)
+                .direct(frame)
             } else {
-                throw .violation("a step of a direct way that is an owner's")
+                throw .violation("a step of a direct channel that is an owner's")
             }
         case .descriptors, .returned: nil
         case .open, .channel: throw .violation("an operation of ports that a host does not ask for")

@@ -3,10 +3,10 @@
 import OroFrame
 import OroLink
 
-/// What broker and owner tell each other about the *direct way* of a channel: a stretch of its messages that goes over
-/// a link of the two owners' own. `docs/decisions/015-direct-links.md` has the whole of it.
-struct PortWayFrame: Sendable {
-    /// Names the way, at this host, for ever.
+/// What broker and owner tell each other about the *direct channel* of two ports: a stretch of its messages that goes
+/// over a link of the two owners' own. `docs/decisions/015-direct-links.md` has the whole of it.
+struct DirectChannelFrame: Sendable {
+    /// Names the direct channel, at this host, for ever.
     var token: UInt64
     var step: Step
     /// `prepare`: the port. `resume`, `resumeForPeer`: the first message that is posted through the broker again. Below
@@ -17,13 +17,13 @@ struct PortWayFrame: Sendable {
 
     enum Step: UInt32, Sendable {
         // From the broker.
-        /// The messages of a port may take this way, once both owners are ready.
+        /// The messages of a port may take this channel, once both owners are ready.
         case prepare = 1
         /// Both are.
         case go = 2
         /// Post through the broker again, first what is not known to have been taken.
         case stop = 3
-        /// The other owner is gone: post in its stead what it had sent over the way and nobody has taken.
+        /// The other owner is gone: post in its stead what it had sent over the direct channel and nobody has taken.
         case drain = 4
         /// Nothing more is to come of it.
         case over = 5
@@ -31,7 +31,8 @@ struct PortWayFrame: Sendable {
         case ready = 16
         case refused = 17
         case resume = 18
-        /// All that was sent over the way and is not known to have been taken has been posted through the broker.
+        /// All that was sent over the direct channel and is not known to have been taken has been posted through the
+        /// broker.
         case through = 19
         /// The same two, in the stead of an owner that is gone.
         case resumeForPeer = 20
@@ -40,11 +41,11 @@ struct PortWayFrame: Sendable {
         var isOfBroker: Bool { rawValue < Step.ready.rawValue }
     }
 
-    /// In place of a port's number: the end of the other owner of this way, who is gone.
+    /// In place of a port's number: the end of the other owner of this channel, who is gone.
     static let peerBit: UInt64 = 1 << 63
 
     var frame: Frame {
-        var frame = PortOperation.way.frame(token, count: step.rawValue)
+        var frame = PortOperation.direct.frame(token, count: step.rawValue)
         frame.seq = Seq(number)
         if step == .prepare { frame.value = .int(Int64(bitPattern: link)) }
         return frame
@@ -62,11 +63,11 @@ struct PortWayFrame: Sendable {
         let header = storage.header
         guard let step = Step(rawValue: header.deadline & PortOperation.countMask),
             let number = SequenceNumber(header.seq)
-        else { throw .violation("an unknown step of a direct way, or a count that cannot be") }
+        else { throw .violation("an unknown step of a direct channel, or a count that cannot be") }
         self.init(header.ticket, step, number: number.value)
         guard step == .prepare else { return }
         guard header.valueBytes <= 9, case .int(let link) = (try? storage.view.value()?.decode()) ?? .null else {
-            throw .violation("a direct way without its link")
+            throw .violation("a direct channel without its link")
         }
         self.link = UInt64(bitPattern: link)
     }

@@ -2,9 +2,9 @@
 
 import OroLink
 
-/// The direct way of a channel, as one of its owners knows it: messages without ports go over a link of the two owners'
-/// own. All of it with the lock of the home. `DirectChannel` is the one there is.
-protocol PortWay: AnyObject {
+/// A direct channel, as one of its owners knows it: messages without ports go over a link of the two owners'
+/// own. All of it with the lock of the node. `DirectChannel` is the one there is.
+protocol DirectChannelProtocol: AnyObject {
     var token: UInt64 { get }
     var link: DirectTransport { get }
 
@@ -25,7 +25,7 @@ protocol PortWay: AnyObject {
     /// The same, which throws when it cannot be done now.
     func postAgain() throws(IPCError)
     /// There is room again in the link to the broker.
-    func sayUnsaid()
+    func takePending()
 
     // Receiving.
     /// A message that came through the broker is there.
@@ -33,8 +33,8 @@ protocol PortWay: AnyObject {
     /// UNTRUSTED: a message from the other owner.
     func arrive(_ message: Parcel<Never>) throws(LinkError)
     /// A message was taken.
-    func noteTaken(_ parcel: Parcel<PortEndpoint>)
-    /// Whether the other owner is told over the way that messages were taken.
+    func noteTaken(_ parcel: Parcel<LocalPort>)
+    /// Whether the other owner is told over the direct channel that messages were taken.
     func reports(_ count: UInt64) -> Bool
     /// The same, from the other owner.
     func acknowledged(_ count: UInt64)
@@ -42,7 +42,7 @@ protocol PortWay: AnyObject {
     // Ending.
     /// The port has gone on, or is closed (then nobody wants what has come).
     func leave(keeping: Bool)
-    /// The other owner is gone: what it had sent over the way, and nobody has taken, is posted in its stead.
+    /// The other owner is gone: what it had sent over the direct channel, and nobody has taken, is posted in its stead.
     func drain()
     /// Nothing more is to come of it.
     func end()

@@ -4,7 +4,7 @@ import OroFrame
 public import OroLink
 
 /// What the owner of ports tells the broker. From a client these are frames (`PortFrame.swift`), in the host calls.
-enum PortOrder: Sendable {
+enum PortCommand: Sendable {
     /// A new port, whose other end goes to whoever answers to this name.
     case open(UInt64, name: String, PortOpening)
     /// A new channel; both ends belong to the sender.
@@ -13,7 +13,7 @@ enum PortOrder: Sendable {
     /// So many messages that came to this port were taken by its owner.
     case consumed(UInt64, count: SequenceNumber)
     case close(UInt64)
-    case way(PortWayFrame)
+    case direct(DirectChannelFrame)
     /// So many descriptors in all, of those that the broker passed on, have been taken in.
     case claimed(SequenceNumber)
 }
@@ -23,7 +23,7 @@ enum PortOpening: Sendable {
     /// What the host listens with, ``Host/acceptPorts(_:_:)``.
     case host
     /// The next client that says the same name.
-    case meeting
+    case pairing
     /// The hub: it is a subscription to this name.
     case broadcast(origin: String, BroadcastKeeping)
 
@@ -31,7 +31,7 @@ enum PortOpening: Sendable {
     var value: Value {
         switch self {
         case .host: .int(0)
-        case .meeting: .int(1)
+        case .pairing: .int(1)
         case .broadcast(let origin, let keeping): .array([.int(2), .string(origin), .int(keeping.rawValue)])
         }
     }
@@ -40,7 +40,7 @@ enum PortOpening: Sendable {
     init?(_ value: Value) {
         switch value {
         case .int(0): self = .host
-        case .int(1): self = .meeting
+        case .int(1): self = .pairing
         case .array(let parts):
             guard parts.count == 3, parts[0] == .int(2), case .string(let origin) = parts[1], origin.utf8.count <= 255,
                 case .int(let number) = parts[2], let keeping = BroadcastKeeping(rawValue: number)
@@ -51,15 +51,15 @@ enum PortOpening: Sendable {
     }
 }
 
-/// What the broker tells the owner of ports.
-enum PortNews: Sendable {
+/// What the broker notifies the owner of ports of.
+enum PortEvent: Sendable {
     case message(Parcel<DeliveredPort>)
     case consumed(UInt64, count: SequenceNumber)
     /// The other end is closed, after so many messages in all; `nil`: nobody knows how many there were.
     case closed(UInt64, reason: String?)
     /// Somebody opened a port by name; this is its other end.
     case opened(UInt64, name: String, PortClient)
-    case way(PortWayFrame)
+    case direct(DirectChannelFrame)
     /// There is room for further descriptors.
     case descriptorRoom
 }
@@ -78,7 +78,7 @@ struct PortContent: Sendable {
     /// Buffers, in the order of their numbers; without the one in a frame.
     var buffers = BytesList.none
     /// `nil`, or none: none came, or none may come.
-    var descriptors: CarriedDescriptors?
+    var descriptors: TransferredDescriptors?
 
     /// What it counts for in the books of who has to keep it: bytes of private memory.
     var cost: Int {
@@ -129,8 +129,8 @@ enum PortLimits {
     static let buffers = 64
     /// Bytes of the name that a port is opened under.
     static let name = 1...255
-    /// Ports that one message carries.
-    static let carried = 256
+    /// Ports that one message transfers.
+    static let transferred = 256
     /// Descriptors that one message carries, and what each counts for: 64 fill a port.
     static let descriptors = 16
     static let descriptorCost = 64 << 10

@@ -5,19 +5,19 @@ import OroFrame
 import OroLink
 import Synchronization
 
-/// How the ports of one owner reach their broker. Called with the home's lock, so that orders stay in their order.
+/// How the ports of one owner reach their broker. Called with the node's lock, so that commands stay in order.
 protocol PortRoute: AnyObject, Sendable {
-    func send(_ order: PortOrder) throws(LinkError)
+    func send(_ command: PortCommand) throws(LinkError)
     /// Somebody waits for what comes to a port, or nobody does any more. Without the lock.
     func watch(_ isWanted: Bool)
     /// Reads for a moment what comes, on the calling thread; until `came`, which is asked all the time. Without the
     /// lock.
     func read(until came: () -> Bool)
-    /// Sees to it that orders of the broker are heard, although nobody waits for messages. Without the lock.
-    func hearOrders()
-    /// The direct way that the broker asks to be prepared; `nil`: there is no link for it, or not any more. With the
-    /// lock.
-    func directWay(_ frame: PortWayFrame, _ port: PortEndpoint, _ home: PortHome) -> (any PortWay)?
+    /// Sees to it that events of the broker are received, although nobody waits for messages. Without the lock.
+    func receiveEvents()
+    /// The direct channel that the broker asks to be prepared; `nil`: there is no link for it, or not any more. With
+    /// the lock.
+    func directChannel(_ frame: DirectChannelFrame, _ port: LocalPort, _ node: PortNode) -> (any DirectChannelProtocol)?
     /// The broker takes descriptors along with messages.
     var takesDescriptors: Bool { get }
     /// So many more may be on their way. With the lock.
@@ -31,25 +31,25 @@ protocol PortRoute: AnyObject, Sendable {
 /// One lock for all of them, because a message may move several at once, and what one port sends before another is
 /// moved has to leave before it.
 // Sendable: everything that changes, here and in its ports, belongs to whoever has `lock`.
-@safe final class PortHome: @unchecked Sendable {
+@safe final class PortNode: @unchecked Sendable {
     private let lock = Locked(true)
     private let generation = oro_generation()
     /// The ports belong to the process that this one was forked from. Channels inside a process go along to its child.
     var isForeign: Bool { !isLocal && generation != oro_generation() }
     /// Ports that the broker knows, by number.
-    private(set) var table: [UInt64: PortEndpoint] = [:]
-    /// Direct ways that are not over, by token.
-    var ways: [UInt64: any PortWay] = [:] { didSet { lastWay = nil } }
+    private(set) var table: [UInt64: LocalPort] = [:]
+    /// Direct channels that are not over, by token.
+    var channels: [UInt64: any DirectChannelProtocol] = [:] { didSet { lastChannel = nil } }
     /// The one a message last came by.
-    private var lastWay: (any PortWay)?
-    /// Some of them have something to say for which the link to the broker had no room.
-    private let hasUnsaid = Atomic<Bool>(false)
+    private var lastChannel: (any DirectChannelProtocol)?
+    /// Some of them have commands for which the link to the broker had no room.
+    private let hasPending = Atomic<Bool>(false)
     private var nextNumber: UInt64 = 1
-    /// The way to the broker; `nil` for channels of this process alone.
+    /// The route to the broker; `nil` for channels of this process alone.
     let route: (any PortRoute)?
     let isLocal: Bool
     /// The client or host whose ports these are: a port that was opened or came over a link keeps the link.
-    weak var keeper: (any AnyObject & Sendable)?
+    weak var retainedOwner: (any AnyObject & Sendable)?
     private(set) var ending: IPCError?
     /// Ports whose messages somebody waits for.
     private var watched = 0
@@ -61,17 +61,17 @@ protocol PortRoute: AnyObject, Sendable {
     /// The same the other way.
     private var clientsOfDrains: [UInt64: UInt64] = [:]
     /// Ports at which somebody waits for room.
-    private var waitingForRoom: [ObjectIdentifier: PortEndpoint] = [:]
+    private var waitingForRoom: [ObjectIdentifier: LocalPort] = [:]
     /// What has to be done when the lock has been given back: resume tasks, let go of what users gave us.
     private var afterwards: [() -> Void] = []
     /// There is some of it. Mostly there is none, and this costs less to look at.
     private let hasAfterwards = Atomic<Bool>(false)
 
     /// Takes the other end of a port that was opened by name, with the lock. What comes back is run in a task.
-    typealias Acceptor = @Sendable (PortEndpoint, PortClient) -> (@Sendable () -> Void)?
+    typealias Acceptor = @Sendable (LocalPort, PortClient) -> (@Sendable () -> Void)?
 
     /// Channels inside this process.
-    static let local = PortHome(route: nil)
+    static let local = PortNode(route: nil)
 
     init(route: (any PortRoute)?) {
         self.route = route
@@ -108,25 +108,25 @@ protocol PortRoute: AnyObject, Sendable {
         return nextNumber
     }
 
-    func enter(_ port: PortEndpoint, number: UInt64) {
+    func enter(_ port: LocalPort, number: UInt64) {
         port.number = number
         table[number] = port
     }
 
-    func forget(_ port: PortEndpoint) {
+    func forget(_ port: LocalPort) {
         if table[port.number] === port { table[port.number] = nil }
     }
 
-    func send(_ order: PortOrder) throws(IPCError) {
+    func send(_ command: PortCommand) throws(IPCError) {
         guard let route else { throw ending ?? .network("the link is over") }
         do throws(LinkError) {
-            try route.send(order)
+            try route.send(command)
         } catch {
             throw IPCError(error)
         }
     }
 
-    func hasRoom(for descriptors: CarriedDescriptors?) -> Bool {
+    func hasRoom(for descriptors: TransferredDescriptors?) -> Bool {
         guard let descriptors, let route else { return true }
         return route.hasRoom(forDescriptors: descriptors.list.count)
     }
@@ -141,35 +141,35 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    func note(_ port: PortEndpoint, isWaitingForRoom isWaiting: Bool) {
+    func note(_ port: LocalPort, isWaitingForRoom isWaiting: Bool) {
         waitingForRoom[ObjectIdentifier(port)] = isWaiting ? port : nil
     }
 
-    func noteUnsaid() { hasUnsaid.store(true, ordering: .relaxed) }
+    func notePending() { hasPending.store(true, ordering: .relaxed) }
 
     /// There is room again in the link to the broker. Without the lock.
     func roomCame() {
-        guard hasUnsaid.load(ordering: .relaxed) else { return }
+        guard hasPending.load(ordering: .relaxed) else { return }
         withLock {
-            hasUnsaid.store(false, ordering: .relaxed)
-            for way in ways.values { way.sayUnsaid() }
+            hasPending.store(false, ordering: .relaxed)
+            for channel in channels.values { channel.takePending() }
         }
     }
 
-    // MARK: News
+    // MARK: Events
 
     /// From the broker, or whoever reads the link.
-    func take(_ news: PortNews) {
+    func take(_ event: PortEvent) {
         withLock {
-            switch news {
+            switch event {
             case .message(let delivery): take(delivery)
             case .consumed(let number, let count): table[number]?.acknowledge(count.value)
             case .closed(let number, let reason): table[number]?.otherClosed(reason)
             case .opened(let number, let name, let client): accept(number, name, client)
-            case .way(let frame): take(frame)
+            case .direct(let frame): take(frame)
             case .descriptorRoom: for port in Array(waitingForRoom.values) { port.wakeForRoom() }
             }
-            if !drains.isEmpty { drain(news) }
+            if !drains.isEmpty { drain(event) }
         }
     }
 
@@ -179,16 +179,16 @@ protocol PortRoute: AnyObject, Sendable {
         port.acknowledge(low: delivery.consumed)
         guard delivery.seq.value == port.inbox.end else { return }
         let ports = delivery.transferred.map { transferred in
-            let port = PortEndpoint(home: self, transferred)
+            let port = LocalPort(node: self, transferred)
             enter(port, number: transferred.number)
             return port
         }
         port.arrive(delivery.transferring(ports))
-        port.way?.noteBrokered(delivery.seq.value)
+        port.channel?.noteBrokered(delivery.seq.value)
     }
 
     private func accept(_ number: UInt64, _ name: String, _ client: PortClient) {
-        let port = PortEndpoint(home: self, id: PortEndpoint.randomID())
+        let port = LocalPort(node: self, id: LocalPort.randomID())
         enter(port, number: number)
         guard let acceptor = acceptors[name] else { return port.closeHere() }
         guard let begin = acceptor(port, client) else { return }
@@ -218,8 +218,8 @@ protocol PortRoute: AnyObject, Sendable {
 
     func drain(of client: UInt64) -> (any PortDrain)? { withLock { drainsOfClients[client].flatMap { drains[$0] } } }
 
-    private func drain(_ news: PortNews) {
-        switch news {
+    private func drain(_ event: PortEvent) {
+        switch event {
         case .message(let delivery):
             if let drain = drains[delivery.number] { later { drain.drain() } }
         case .closed(let number, _):
@@ -229,8 +229,8 @@ protocol PortRoute: AnyObject, Sendable {
                 drainsOfClients[client] = nil
             }
             later { drain.drain() }
-        // A port of the host and a client has no direct way.
-        case .consumed, .opened, .way, .descriptorRoom: break
+        // A port of the host and a client has no direct channel.
+        case .consumed, .opened, .direct, .descriptorRoom: break
         }
     }
 
@@ -240,8 +240,8 @@ protocol PortRoute: AnyObject, Sendable {
         withLock {
             if ending != nil { return }
             ending = why
-            for way in ways.values { way.end() }
-            ways = [:]
+            for channel in channels.values { channel.end() }
+            channels = [:]
             for port in Array(table.values) where !keepsSubscriptions || port.subscription == nil {
                 port.otherClosed(why.message)
             }
@@ -256,7 +256,7 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    private var subscriptions: [PortEndpoint] {
+    private var subscriptions: [LocalPort] {
         table.values.filter { $0.subscription != nil && !$0.isOver }.sorted { $0.number < $1.number }
     }
 
@@ -265,18 +265,18 @@ protocol PortRoute: AnyObject, Sendable {
         withLock { for port in subscriptions { port.otherClosed(why.message) } }
     }
 
-    /// The client has another link, whose ports are those of `home`: its subscriptions begin anew there.
-    func moveSubscriptions(to home: PortHome) {
+    /// The client has another link, whose ports are those of `node`: its subscriptions begin anew there.
+    func moveSubscriptions(to node: PortNode) {
         for port in withLock({ subscriptions }) {
             withLock {
-                home.withLock {
-                    guard let subscription = port.subscription, port.home === self, !port.isOver else { return }
+                node.withLock {
+                    guard let subscription = port.subscription, port.node === self, !port.isOver else { return }
                     // One that drains may still be there.
                     if ending == nil { try? send(.close(port.number)) }
-                    let number = home.takeNumber()
+                    let number = node.takeNumber()
                     do throws(IPCError) {
-                        try home.send(.open(number, name: subscription.name, subscription.opening))
-                        port.resubscribe(in: home, number: number)
+                        try node.send(.open(number, name: subscription.name, subscription.opening))
+                        port.resubscribe(in: node, number: number)
                     } catch {
                         port.otherClosed(error.message)
                     }
@@ -285,12 +285,12 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    /// The way with this token, if there is one. With the lock.
-    func way(_ token: UInt64) -> (any PortWay)? {
-        if let lastWay, lastWay.token == token { return lastWay }
-        let way = ways[token]
-        lastWay = way
-        return way
+    /// The direct channel with this token, if there is one. With the lock.
+    func channel(_ token: UInt64) -> (any DirectChannelProtocol)? {
+        if let lastChannel, lastChannel.token == token { return lastChannel }
+        let channel = channels[token]
+        lastChannel = channel
+        return channel
     }
 
     /// How many ports there are.

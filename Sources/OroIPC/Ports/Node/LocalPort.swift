@@ -9,15 +9,15 @@ import Synchronization
 /// One end of a channel, as the process that owns it knows it.
 ///
 /// Users have it as a ``PortHandle``, which loses it when it is closed or given away.
-// Sendable: all that changes belongs to whoever has the lock of its home, or is atomic.
-@safe final class PortEndpoint: @unchecked Sendable {
+// Sendable: all that changes belongs to whoever has the lock of its node, or is atomic.
+@safe final class LocalPort: @unchecked Sendable {
     let id: UInt64
-    private let firstHome: PortHome
-    /// Where it has moved, if it has: from the home of this process to one that a link has, once; a subscription, from
-    /// that of a link that has ended to that of the client's next. ``homes`` has it.
-    private let laterHome = unsafe Atomic<UnsafeRawPointer?>(nil)
-    /// The homes it has moved to: the last, and those that somebody may still be looking at.
-    private let homes = Locked<[PortHome]>([])
+    private let firstNode: PortNode
+    /// Where it has moved, if it has: from the node of this process to one that a link has, once; a subscription, from
+    /// that of a link that has ended to that of the client's next. ``nodes`` has it.
+    private let laterNode = unsafe Atomic<UnsafeRawPointer?>(nil)
+    /// The nodes it has moved to: the last, and those that somebody may still be looking at.
+    private let nodes = Locked<[PortNode]>([])
     /// What it subscribes to, and how.
     let subscription: Subscription?
 
@@ -29,7 +29,7 @@ import Synchronization
     /// What the broker calls it; 0 while it is known in this process alone.
     var number: UInt64 = 0
     /// The other end, while both are known in this process alone.
-    var other: PortEndpoint?
+    var other: LocalPort?
     /// The handle that may use it; `nil` while it travels, and when it is closed.
     private(set) weak var owner: (any PortHandle)?
     /// The same, to compare with a handle at hand.
@@ -42,15 +42,15 @@ import Synchronization
     // What goes out.
     var window: SendWindow
     private var roomWaiters: [UInt64: Waiter] = [:]
-    /// The home knows that there are some.
+    /// The node knows that there are some.
     private var isWaitingForRoom = false
     private var lastWaiter: UInt64 = 0
 
     // What comes in.
     /// What has come, from the first message that was not taken.
-    private(set) var inbox: SequencedQueue<Parcel<PortEndpoint>>
+    private(set) var inbox: SequencedQueue<Parcel<LocalPort>>
     /// Messages of a subscription that came over the client's last link, whose broker counts no more.
-    private var brought: Deque<Parcel<PortEndpoint>> = []
+    private var brought: Deque<Parcel<LocalPort>> = []
     /// How many of the messages that were taken the other end has been told of, and what the others have cost.
     private var reported: UInt64
     private var unreportedCost = 0
@@ -69,16 +69,16 @@ import Synchronization
     private var thread: Word?
     private var isWatched = false
 
-    /// Its direct way, if it has one.
-    var way: (any PortWay)?
+    /// Its direct channel, if it has one.
+    var channel: (any DirectChannelProtocol)?
 
     struct Ending {
         var reason: String?
-        var isTold = false
+        var isReported = false
     }
 
-    init(home: PortHome, id: UInt64, subscription: Subscription? = nil) {
-        firstHome = home
+    init(node: PortNode, id: UInt64, subscription: Subscription? = nil) {
+        firstNode = node
         self.id = id
         self.subscription = subscription
         window = SendWindow()
@@ -87,8 +87,8 @@ import Synchronization
     }
 
     /// One that comes with a message: it goes on where its earlier owner stopped.
-    init(home: PortHome, _ delivered: DeliveredPort) {
-        firstHome = home
+    init(node: PortNode, _ delivered: DeliveredPort) {
+        firstNode = node
         id = delivered.id
         subscription = nil
         window = SendWindow(sent: delivered.sent.value, acknowledged: delivered.acknowledged.value)
@@ -103,69 +103,69 @@ import Synchronization
         return id
     }
 
-    var home: PortHome {
+    var node: PortNode {
         // SYNC: acquire pairs with the store in `move`.
-        guard let later = unsafe laterHome.load(ordering: .acquiring) else { return firstHome }
-        // It does not move again: `homes` keeps it.
-        if subscription == nil { return unsafe Unmanaged<PortHome>.fromOpaque(later).takeUnretainedValue() }
-        return presentHome
+        guard let later = unsafe laterNode.load(ordering: .acquiring) else { return firstNode }
+        // It does not move again: `nodes` keeps it.
+        if subscription == nil { return unsafe Unmanaged<PortNode>.fromOpaque(later).takeUnretainedValue() }
+        return presentNode
     }
 
     /// The same for one that may be moving.
-    private var presentHome: PortHome {
+    private var presentNode: PortNode {
         // The atomic is stored in place, and an object does not move.
-        let pinned = unsafe withUnsafePointer(to: laterHome) { unsafe oro_pin($0) }
-        guard let pinned = unsafe pinned else { return homes.withLock { $0.last } ?? firstHome }
+        let pinned = unsafe withUnsafePointer(to: laterNode) { unsafe oro_pin($0) }
+        guard let pinned = unsafe pinned else { return nodes.withLock { $0.last } ?? firstNode }
         defer { oro_unpin() }
         // What is pinned is not freed before it is retained.
-        return unsafe Unmanaged<PortHome>.fromOpaque(pinned).retain().takeRetainedValue()
+        return unsafe Unmanaged<PortNode>.fromOpaque(pinned).retain().takeRetainedValue()
     }
 
-    /// Runs `body` with the lock of the home, which changes when the channel leaves its process, or a subscription its
+    /// Runs `body` with the lock of the node, which changes when the channel leaves its process, or a subscription its
     /// link.
-    func withLock<R: Sendable, E: Error>(_ body: (PortHome) throws(E) -> R) throws(E) -> R {
+    func withLock<R: Sendable, E: Error>(_ body: (PortNode) throws(E) -> R) throws(E) -> R {
         while true {
-            let home = home
-            let result = try home.withLock { () throws(E) -> R? in
-                if home.isLocal || subscription != nil, self.home !== home { return nil }
-                return try body(home)
+            let node = node
+            let result = try node.withLock { () throws(E) -> R? in
+                if node.isLocal || subscription != nil, self.node !== node { return nil }
+                return try body(node)
             }
             if let result { return result }
         }
     }
 
-    /// With the locks of both homes.
-    func move(to home: PortHome) {
+    /// With the locks of both nodes.
+    func move(to node: PortNode) {
         precondition(
-            subscription != nil || (firstHome.isLocal && self.home === firstHome), "a port moves once")
+            subscription != nil || (firstNode.isLocal && self.node === firstNode), "a port moves once")
         if isWaitingForRoom {
-            // The new home is told by `moved`.
+            // The new node is told by `moved`.
             isWaitingForRoom = false
-            self.home.note(self, isWaitingForRoom: false)
+            self.node.note(self, isWaitingForRoom: false)
         }
-        homes.withLock { homes in
+        nodes.withLock { nodes in
             // SYNC: sequentially consistent: before the fence of `oro_pinned`.
-            unsafe laterHome.store(
-                UnsafeRawPointer(Unmanaged.passUnretained(home).toOpaque()), ordering: .sequentiallyConsistent)
-            if !homes.isEmpty {
-                homes.removeAll { unsafe !oro_pinned(Unmanaged.passUnretained($0).toOpaque()) }
+            unsafe laterNode.store(
+                UnsafeRawPointer(Unmanaged.passUnretained(node).toOpaque()), ordering: .sequentiallyConsistent)
+            if !nodes.isEmpty {
+                nodes.removeAll { unsafe !oro_pinned(Unmanaged.passUnretained($0).toOpaque()) }
             }
-            homes.append(home)
+            nodes.append(node)
         }
     }
 
-    /// Moves a subscription to the home of the client's next link, where it begins anew as port `number`. What came is
-    /// still taken. With the locks of both homes.
-    func resubscribe(in home: PortHome, number: UInt64) {
-        self.home.forget(self)
+    /// Moves a subscription to the node of the client's next link, where it begins anew as port `number`. What came is
+    /// still taken. With the locks of both nodes.
+    func resubscribe(in node: PortNode, number: UInt64) {
+        self.node.forget(self)
         self.number = 0
         refreshWatch()
         window = SendWindow()
         brought.append(contentsOf: inbox.removeAll())
         inbox = SequencedQueue()
         noteReported()
-        move(to: home)
-        home.enter(self, number: number)
+        move(to: node)
+        node.enter(self, number: number)
         moved()
     }
 
@@ -214,7 +214,7 @@ import Synchronization
     func acknowledge(_ count: UInt64) {
         // UNTRUSTED: a count that cannot be says nothing.
         guard window.acknowledge(count) else { return }
-        way?.acknowledge(count)
+        channel?.acknowledge(count)
         wakeForRoom()
     }
 
@@ -222,13 +222,13 @@ import Synchronization
         guard !roomWaiters.isEmpty, !isFull || isOver || !isOwned || ending != nil else { return }
         let waiting = Array(roomWaiters.values)
         roomWaiters = [:]
-        home.later { for task in waiting { task.resume() } }
+        node.later { for task in waiting { task.resume() } }
         refreshWatch()
     }
 
     /// Waits for room; `nil` when there is some. The token takes it back.
-    func waitForRoom(_ waiter: Waiter, for descriptors: CarriedDescriptors? = nil) -> UInt64? {
-        guard isFull || !home.hasRoom(for: descriptors), isOwned, !isOver, ending == nil else { return nil }
+    func waitForRoom(_ waiter: Waiter, for descriptors: TransferredDescriptors? = nil) -> UInt64? {
+        guard isFull || !node.hasRoom(for: descriptors), isOwned, !isOver, ending == nil else { return nil }
         lastWaiter += 1
         roomWaiters[lastWaiter] = waiter
         refreshWatch()
@@ -237,14 +237,14 @@ import Synchronization
 
     func cancelRoom(_ token: UInt64) {
         guard let task = roomWaiters.removeValue(forKey: token) else { return }
-        home.later { task.resume() }
+        node.later { task.resume() }
         refreshWatch()
     }
 
     // MARK: Receiving (with the lock)
 
     /// A message whose turn it is: its number is the inbox's ``SequencedQueue/end``.
-    func arrive(_ parcel: Parcel<PortEndpoint>) {
+    func arrive(_ parcel: Parcel<LocalPort>) {
         guard inbox.append(parcel) else { return }
         wakeReader()
     }
@@ -254,29 +254,29 @@ import Synchronization
         quietFor.store(0, ordering: .releasing)
         if let reader {
             self.reader = nil
-            home.later { reader.resume() }
+            node.later { reader.resume() }
             refreshWatch()
         }
-        if let thread { home.later { thread.change() } }
+        if let thread { node.later { thread.change() } }
         dispatchIfNeeded()
     }
 
     /// Nothing waits to be taken.
     private var isEmpty: Bool { inbox.isEmpty && brought.isEmpty }
 
-    private var isReady: Bool { !isEmpty || (ending.map { !$0.isTold } ?? false) }
+    private var isReady: Bool { !isEmpty || (ending.map { !$0.isReported } ?? false) }
 
     private func dispatchIfNeeded() {
         guard isOwned, isReady, !isDispatching, isStarted || isEmpty, hasListeners else { return }
         isDispatching = true
-        home.later { [self] in
+        node.later { [self] in
             // Handlers run one after the other, on no thread that reads a link.
             Task.detached(executorPreference: HandlerPool.current) { self.dispatch() }
         }
     }
 
     enum Taken: Sendable {
-        case message(Parcel<PortEndpoint>)
+        case message(Parcel<LocalPort>)
         /// The other end is closed.
         case closed(reason: String?)
     }
@@ -286,12 +286,12 @@ import Synchronization
         if let parcel = brought.popFirst() { return .message(parcel) }
         if let parcel = inbox.popFirst() {
             other?.wakeForRoom()
-            way?.noteTaken(parcel)
+            channel?.noteTaken(parcel)
             if number != 0 { report(parcel) }
             return .message(parcel)
         }
-        guard let ending, !ending.isTold else { return nil }
-        self.ending?.isTold = true
+        guard let ending, !ending.isReported else { return nil }
+        self.ending?.isReported = true
         let reason = ending.reason
         closeHere()
         return .closed(reason: reason)
@@ -321,16 +321,16 @@ import Synchronization
         quietFor.load(ordering: .relaxed) == UInt(bitPattern: ObjectIdentifier(handle))
     }
 
-    /// Tells the other end how far this one is, now and then; at once when somebody's memory is held.
-    private func report(_ parcel: Parcel<PortEndpoint>) {
+    /// Reports to the other end how far this one is, now and then; at once when somebody's memory is held.
+    private func report(_ parcel: Parcel<LocalPort>) {
         unreportedCost += parcel.cost
         let holds = parcel.content.isBorrowed || !parcel.transferred.isEmpty
         guard
             holds || reportsAtOnce || consumed - reported >= PortLimits.reportAfter
                 || unreportedCost >= PortLimits.reportAfterBytes
         else { return }
-        if way?.reports(consumed) != true {
-            try? home.send(.consumed(number, count: SequenceNumber(own: consumed)))
+        if channel?.reports(consumed) != true {
+            try? node.send(.consumed(number, count: SequenceNumber(own: consumed)))
         }
         noteReported()
     }
@@ -358,7 +358,7 @@ import Synchronization
     var isAtEnd: Bool { ending != nil && isEmpty }
 
     /// What came, to be sent another way, in which everything is counted from the beginning.
-    func takeInbox() -> Deque<Parcel<PortEndpoint>> {
+    func takeInbox() -> Deque<Parcel<LocalPort>> {
         defer { inbox = SequencedQueue() }
         (reported, unreportedCost) = (0, 0)
         return inbox.removeAll()
@@ -384,7 +384,7 @@ import Synchronization
     func stopWaiting() {
         guard let reader else { return }
         self.reader = nil
-        home.later { reader.resume() }
+        node.later { reader.resume() }
         refreshWatch()
     }
 
@@ -419,7 +419,7 @@ import Synchronization
                 return (taken, audience)
             }
             guard let (taken, audience) = next else { return }
-            audience.hear(taken)
+            audience.receive(taken)
             if case .closed = taken {
                 withLock { _ in
                     isDispatching = false
@@ -438,23 +438,23 @@ import Synchronization
     /// Nobody listens any more.
     private func dismissAudience() {
         guard let gone = audience?.removeAll() else { return }
-        home.later { _ = gone }
+        node.later { _ = gone }
     }
 
     private func refreshWatch() {
         if isWaitingForRoom == roomWaiters.isEmpty {
             isWaitingForRoom = !roomWaiters.isEmpty
-            home.note(self, isWaitingForRoom: isWaitingForRoom)
+            node.note(self, isWaitingForRoom: isWaitingForRoom)
         }
         let wasKept = kept
         kept = hasListeners && isOwned ? owner : nil
-        if wasKept !== kept { home.later { _ = wasKept } }
+        if wasKept !== kept { node.later { _ = wasKept } }
         let wanted =
             number != 0 && isOwned && !isOver
             && (reader != nil || thread != nil || !roomWaiters.isEmpty || hasListeners)
         if wanted == isWatched { return }
         isWatched = wanted
-        home.countWatched(wanted ? 1 : -1)
+        node.countWatched(wanted ? 1 : -1)
     }
 
     private func wakeAll() {
@@ -463,7 +463,7 @@ import Synchronization
         reader = nil
         quietFor.store(0, ordering: .releasing)
         let thread = thread
-        home.later {
+        node.later {
             for task in waiting { task.resume() }
             thread?.change()
         }
@@ -479,19 +479,19 @@ import Synchronization
             self.other = nil
             other.otherClosed(nil)
         } else if number != 0 {
-            way?.stop()
-            way?.leave(keeping: false)
-            try? home.send(.close(number))
-            home.forget(self)
+            channel?.stop()
+            channel?.leave(keeping: false)
+            try? node.send(.close(number))
+            node.forget(self)
         }
         // The listeners of a port that its other end closed hear of that first.
-        if ending == nil || ending?.isTold == false {
+        if ending == nil || ending?.isReported == false {
             dismissAudience()
         }
         let handle = owner
         handle?.lose()
-        home.later { _ = handle }
-        isOwned = isOwned && ending?.isTold == true && hasListeners
+        node.later { _ = handle }
+        isOwned = isOwned && ending?.isReported == true && hasListeners
         discardInbox()
         wakeAll()
         refreshWatch()
@@ -502,8 +502,8 @@ import Synchronization
         disown()
         if number != 0 {
             isOver = true
-            way?.leave(keeping: true)
-            home.forget(self)
+            channel?.leave(keeping: true)
+            node.forget(self)
             discardInbox()
         }
     }
@@ -512,21 +512,21 @@ import Synchronization
     func discardInbox() {
         let (all, older) = (inbox.removeAll(), brought)
         brought = []
-        home.later { _ = (all, older) }
+        node.later { _ = (all, older) }
         for parcel in all {
-            for port in parcel.transferred { port.discard(with: home) }
+            for port in parcel.transferred { port.discard(with: node) }
         }
     }
 
-    private func discard(with home: PortHome) {
-        guard self.home === home else {
-            // Of another home, whose lock this is not.
+    private func discard(with node: PortNode) {
+        guard self.node === node else {
+            // Of another node, whose lock this is not.
             let port = self
-            return home.later { port.withLock { _ in port.closeHere() } }
+            return node.later { port.withLock { _ in port.closeHere() } }
         }
         if number == 0 { return closeHere() }
         isOver = true
-        home.forget(self)
+        node.forget(self)
         discardInbox()
         refreshWatch()
     }

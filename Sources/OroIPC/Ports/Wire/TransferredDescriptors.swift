@@ -3,7 +3,7 @@
 import OroLink
 
 /// The descriptors that go along with one message, as long as anybody has that.
-final class CarriedDescriptors: Sendable {
+final class TransferredDescriptors: Sendable {
     let list: [PassedDescriptor]
     private let atEnd: (@Sendable ([PassedDescriptor]) -> Void)?
 

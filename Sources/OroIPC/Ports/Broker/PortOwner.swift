@@ -5,51 +5,51 @@ import OroFrame
 import OroLink
 
 /// One end of a channel, as the broker knows it.
-final class PortEnd {
+final class BrokerPort {
     /// The other end; `nil` when it is closed.
-    var peer: PortEnd?
+    var peer: BrokerPort?
     /// Who has it; `nil` while it is on its way.
-    weak var owner: PortMember?
+    weak var owner: PortOwner?
     /// What the owner calls it.
     var number: UInt64 = 0
     /// What it costs besides its messages, and who pays for that.
     static let cost = 768
     var charge: ByteCharge?
     /// Whose quota it counts for.
-    weak var creator: PortMember?
+    weak var creator: PortOwner?
     /// What owners show as its name.
     var id: UInt64 = 0
-    /// In whose queue it is, or was passed on from without having been taken.
-    weak var holder: PortEnd?
+    /// The port whose queue it waits in, or was passed on from without having been taken.
+    weak var enclosing: BrokerPort?
     /// The name it waits under for somebody to come.
-    var meeting: String?
+    var pairing: String?
 
     /// Messages that were posted from this end.
     var posted: UInt64 = 0
 
     /// What was posted to this end and not taken; the first `passed` of these its owner was given.
-    var queue = SequencedQueue<Parcel<PortEnd>>()
+    var queue = SequencedQueue<Parcel<BrokerPort>>()
     var passed = 0
     /// Why it is closed, where the other end did not close it by itself.
     var closing: String?
-    var isEndTold = false
+    var isCloseNotified = false
     var isClosed = false
     /// Its place in its owner's list of those that wait to be passed more; 0: it is not there.
     var waitTicket: UInt64 = 0
     /// It goes along with a message that is being looked at.
     var isListed = false
 
-    /// Its direct way, until that is over.
-    var way: DirectWay?
-    /// Messages that were passed on to its owner since it last had a way, and how many of both ends' it takes at least
-    /// for the next: more each time, until the port moves.
-    var passedSinceWay: UInt64 = 0
+    /// Its direct channel, until that is over.
+    var channel: BrokerChannel?
+    /// Messages that were passed on to its owner since it last had a direct channel, and how many of both ends' it
+    /// takes at least for the next: more each time, until the port moves.
+    var passedSinceDirect: UInt64 = 0
     /// Its owner has posted or taken something: it has the port in its hands.
     var isInUse = false
     var patience: UInt64 = 0
-    /// It has had a way: owners may have taken more than was passed on here.
+    /// It has had a direct channel: owners may have taken more than was passed on here.
     var hasBeenDirect = false
-    /// Its owner is gone, and what that had sent by a direct way is still to come.
+    /// Its owner is gone, and what that had sent by a direct channel is still to come.
     var isOrphan = false
 
     /// UNTRUSTED: its owner may have taken so many messages.
@@ -59,25 +59,25 @@ final class PortEnd {
 
     /// It could only be reached by taking one that ``isListed`` first, or is one itself.
     var isHeldByListed: Bool {
-        var end: PortEnd? = self
+        var end: BrokerPort? = self
         while let next = end {
             if next.isListed { return true }
-            end = next.holder
+            end = next.enclosing
         }
         return false
     }
 }
 
 /// An owner of ports: a client, or the host itself.
-class PortMember {
+class PortOwner {
     /// Its ends by the numbers it knows them by.
-    private var table: [UInt64: PortEnd] = [:]
+    private var table: [UInt64: BrokerPort] = [:]
     private var nextNumber: UInt64 = 2
     private var lastOwn: UInt64 = 0
     /// Ends that count for its quota.
     var created = 0
     /// Ends that wait to be passed more, in the order they came; those with another ticket wait no more.
-    private var waiting: Deque<(end: PortEnd, ticket: UInt64)> = []
+    private var waiting: Deque<(end: BrokerPort, ticket: UInt64)> = []
     private var waitingCount = 0
     private var lastTicket: UInt64 = 0
     /// The broker goes on with those that wait, in slices; and is to do so for another round.
@@ -85,18 +85,18 @@ class PortMember {
     private(set) var isToBePumped = false
     /// Others it was introduced to.
     var pairs: [ObjectIdentifier: PortPair] = [:]
-    /// Direct ways it has a part in, until they are over.
-    var ways: [UInt64: DirectWay] = [:]
+    /// Direct channels it has a part in, until they are over.
+    var channels: [UInt64: BrokerChannel] = [:]
     /// What whoever has the other end of broadcast channels keeps about it.
     var broadcastState: AnyObject?
     /// It is told nothing more.
     var isGone = false
 
-    var all: [PortEnd] { Array(table.values) }
+    var all: [BrokerPort] { Array(table.values) }
     var count: Int { table.count }
 
     /// UNTRUSTED: the end that the owner calls so.
-    func end(_ number: UInt64) throws(LinkError) -> PortEnd {
+    func end(_ number: UInt64) throws(LinkError) -> BrokerPort {
         guard let end = table[number] else { throw .violation("a port that it does not have: \(number)") }
         return end
     }
@@ -109,7 +109,7 @@ class PortMember {
         }
     }
 
-    func give(_ end: PortEnd, number: UInt64) {
+    func give(_ end: BrokerPort, number: UInt64) {
         end.owner = self
         end.number = number
         table[number] = end
@@ -121,7 +121,7 @@ class PortMember {
         return nextNumber
     }
 
-    func forget(_ end: PortEnd) {
+    func forget(_ end: BrokerPort) {
         table[end.number] = nil
         guard end.waitTicket != 0 else { return }
         end.waitTicket = 0
@@ -130,7 +130,7 @@ class PortMember {
         if waiting.count > 2 * waitingCount + 32 { waiting.removeAll { $0.end.waitTicket != $0.ticket } }
     }
 
-    func wait(_ end: PortEnd) {
+    func wait(_ end: BrokerPort) {
         if end.waitTicket != 0 { return }
         lastTicket += 1
         end.waitTicket = lastTicket
@@ -149,7 +149,7 @@ class PortMember {
     }
 
     /// The one that has waited longest to be passed more.
-    func nextWaiting() -> PortEnd? {
+    func nextWaiting() -> BrokerPort? {
         while let first = waiting.popFirst() {
             guard first.end.waitTicket == first.ticket else { continue }
             first.end.waitTicket = 0
@@ -163,18 +163,18 @@ class PortMember {
     /// What pays for its ports.
     var account: ByteAccount? { nil }
     var hasRoom: Bool { true }
-    func hasRoom(for descriptors: CarriedDescriptors?) -> Bool { true }
+    func hasRoom(for descriptors: TransferredDescriptors?) -> Bool { true }
     /// It has taken in so many descriptors in all.
     func note(claimed count: UInt64) {}
     func deliver(_ delivery: Parcel<DeliveredPort>) {}
-    func tellConsumed(_ number: UInt64, _ count: UInt64) {}
-    func tellClosed(_ number: UInt64, reason: String?) {}
+    func notifyConsumed(_ number: UInt64, _ count: UInt64) {}
+    func notifyClosed(_ number: UInt64, reason: String?) {}
     func accepts(_ name: String) -> Bool { false }
-    func opened(_ number: UInt64, name: String, by member: PortMember) {}
-    func tell(_ frame: PortWayFrame) {}
+    func opened(_ number: UInt64, name: String, by owner: PortOwner) {}
+    func notify(_ frame: DirectChannelFrame) {}
     /// It may get links with others of its kind.
     var canBeIntroduced: Bool { false }
-    func introduce(to other: PortMember, as id: UInt64) -> Bool { false }
+    func introduce(to other: PortOwner, as id: UInt64) -> Bool { false }
     /// Nothing comes of it.
     func refuse(introduction id: UInt64) {}
     var client: PortClient { PortClient(id: 0, identity: nil) }
@@ -183,7 +183,7 @@ class PortMember {
 }
 
 /// The owner of the other ends of all broadcast channels.
-protocol BroadcastEnds: PortMember {
-    /// The port with this number, which it was given, is the other end of a new subscription of `member`'s.
-    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for member: PortMember)
+protocol BroadcastEnds: PortOwner {
+    /// The port with this number, which it was given, is the other end of a new subscription of `owner`'s.
+    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for owner: PortOwner)
 }
