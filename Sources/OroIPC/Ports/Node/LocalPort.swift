@@ -134,7 +134,7 @@ import Synchronization
         }
     }
 
-    /// With the locks of both nodes.
+    /// With the locks of both homes.
     func move(to node: PortNode) {
         precondition(
             subscription != nil || (firstNode.isLocal && self.node === firstNode), "a port moves once")
