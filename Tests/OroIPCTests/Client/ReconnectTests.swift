@@ -233,7 +233,7 @@ struct ReconnectTests {
         await shutdown
         let third = try host()
         for client in [client, other] { try await client.ready() }
-        for text in ["four", "five"] { try theirs.postMessage(.init(text)) }
+        for text in ["four", "five"] { try theirs.postMessage(.string(text)) }
         try await until("the last are heard") { heard.withLock { $0 == ["one", "two", "three", "four", "five"] } }
         var texts: [String] = []
         for await event in kept.messages {
