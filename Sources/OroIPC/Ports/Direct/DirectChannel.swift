@@ -158,8 +158,14 @@ final class DirectChannel: DirectChannelProtocol {
             waitingCost < 2 * PortLimits.windowBytes + link.longestMessage
         else { throw .violation("more messages for a port than it may be sent") }
         waitingCost += message.cost
-        if seq == port.inbox.end { return port.arrive(message.transferring([])) }
+        if seq == port.inbox.end { return accept(message, port) }
         guard early.append(message) else { throw .violation("a message of a port out of turn") }
+    }
+
+    private func accept(_ message: Parcel<Never>, _ port: LocalPort) {
+        var parcel: Parcel<LocalPort> = message.transferring([])
+        parcel.isDirect = true
+        port.arrive(parcel)
     }
 
     private func takeEarly() {
@@ -168,7 +174,7 @@ final class DirectChannel: DirectChannelProtocol {
             _ = early.popFirst()
             // One that came both ways is there already.
             if first.seq.value == port.inbox.end {
-                port.arrive(first.transferring([]))
+                accept(first, port)
             } else {
                 waitingCost -= first.cost
             }

@@ -23,15 +23,14 @@ struct Parcel<Port> {
     /// The bytes of private memory it counts for while somebody keeps it. Summed up once.
     let cost: Int
     /// It came over a direct link.
-    private(set) var isDirect: Bool
+    var isDirect: Bool
 
     init(
-        number: UInt64, seq: SequenceNumber, consumed: UInt32 = 0, content: PortContent, transferred: [Port] = [],
-        isDirect: Bool = false
+        number: UInt64, seq: SequenceNumber, consumed: UInt32 = 0, content: PortContent, transferred: [Port] = []
     ) {
         self.init(
             number: number, seq: seq, consumed: consumed, content: content, transferred: transferred,
-            cost: content.cost, isDirect: isDirect)
+            cost: content.cost, isDirect: false)
     }
 
     private init(
@@ -59,8 +58,7 @@ struct Parcel<Port> {
         var content = PortContent.unreadable
         content.descriptors = self.content.descriptors
         return Parcel(
-            number: number, seq: seq, consumed: consumed, content: content, transferred: transferred,
-            isDirect: isDirect)
+            number: number, seq: seq, consumed: consumed, content: content, transferred: transferred)
     }
 }
 
