@@ -256,8 +256,8 @@ static napi_value host_open(napi_env env, napi_callback_info info) {
     *self = (host){
         .room = {.host = opened, .leave = leave, .discard = discard, .records = {.copies = copies}},
         .free_slot = ORO_NO_SLOT};
-    napi_value external = oro_room_open(&self->room, env, "oro-ipc host", given, turn);
-    if (external != NULL) oro_watch_keep(self->room.watch, true);
+    napi_value external = oro_room_open(&self->room, env, "oro-ipc host", given, oroipc_host_descriptor(opened), turn);
+    if (external != NULL) oro_room_keep(&self->room, true);
     return external;
 }
 
@@ -285,7 +285,7 @@ static napi_value host_keep(napi_env env, napi_callback_info info) {
     host *self = host_arguments(env, info, 2, arguments);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_bool(env, arguments[1], &keeps));
-    oro_watch_keep(self->room.watch, keeps);
+    oro_room_keep(&self->room, keeps);
     return NULL;
 }
 

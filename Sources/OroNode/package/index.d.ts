@@ -284,10 +284,15 @@ declare module 'oro-ipc' {
     openPort(name: string): IPCMessagePort
     /** A port to the next client of the host that says the same name. */
     meet(name: string): IPCMessagePort
-    /** Why the link is over; `null` while it stands. */
+    /** Whether the host was not reached yet; what is asked of the link meanwhile waits, in order. */
+    readonly isConnecting: boolean
+    /** The link, once its host is reached; rejected with a NetworkError when it cannot be. */
+    readonly ready: Promise<Link>
+    /** Why the link is over; `null` while it stands, or is being made. */
     readonly ending: string | null
     /** How many calls wait for their reply. */
     readonly pending: number
+    /** What the engine has counted; `null` before the link is there, and after its end. */
     readonly statistics: {
       pending: number
       lateResults: number
@@ -295,7 +300,7 @@ declare module 'oro-ipc' {
       loanedBytes: number
       loans: number
       blockMemory: number
-    }
+    } | null
     /** Called once when the link is over, with the reason. */
     onend: ((reason: string) => void) | null
     /** Keeps the process alive as long as the link stands. */
@@ -309,7 +314,10 @@ declare module 'oro-ipc' {
   export function openPort(name: string): IPCMessagePort
   /** A port to the next client of the same host that says the same name. */
   export function meet(name: string): IPCMessagePort
-  /** Connects this realm, and workers it starts later, to a host: a name, `fd:N`, or options. */
+  /**
+   * Connects this realm, and workers it starts later, to a host: a name, `fd:N`, or options. Does not wait for the host: `ready` of the link
+   * does. Throws what is known at once: a TypeError for what can be no host, a NetworkError where nobody listens.
+   */
   export function connect(host: string | ConnectOptions): Link
   /** Closes the realm's link, and forgets its host. */
   export function disconnect(): void

@@ -8,6 +8,7 @@ const { Headers, flatHeaders } = require('./headers.js')
 const { types } = require('node:util')
 const { errorOf, isBufferLike } = require('./kinds.js')
 const { native } = require('./native.js')
+const ownHosts = require('./own-hosts.js')
 const { AbortError, NetworkError } = require('./errors.js')
 const { maybeMakeError } = require('./make-error.js')
 const { Records } = require('./records.js')
@@ -201,6 +202,8 @@ class Host {
   #requests = new Map()
   #rooms = new Map()
   #ports
+  #name
+  #folder
   #isClosed = false
 
   /**
@@ -217,8 +220,11 @@ class Host {
       if (!cause.status) throw cause
       throw Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
     }
+    this.#name = name
+    this.#folder = options.folder
+    ownHosts.add(name, options.folder)
     // An open host keeps the process alive anyway.
-    this.#ports = new PortTable(this.#host, () => {}, true)
+    this.#ports = new PortTable(this.#host, () => {}, { isHosts: true })
   }
 
   /**
@@ -268,7 +274,11 @@ class Host {
   }
 
   /** One end of a new connection to this host, for a child process: a descriptor that the caller owns. */
-  makePeer () { return native().hostPeer(this.#host) }
+  makePeer () {
+    const fd = native().hostPeer(this.#host)
+    ownHosts.addSocket(fd)
+    return fd
+  }
 
   /** Keeps the process alive as long as the host is open: how it is at first. */
   ref () { native().hostKeep(this.#host, true) }
@@ -280,6 +290,7 @@ class Host {
   close () {
     if (this.#isClosed) return
     this.#isClosed = true
+    ownHosts.remove(this.#name, this.#folder)
     for (const request of this.#requests.values()) request.cancel()
     this.#requests.clear()
     this.#ports.end()
