@@ -143,7 +143,9 @@ extension Link {
         while peerMemories.count <= slot { peerMemories.append(nil) }
         guard peerMemories[slot] == nil else { throw .violation("a memory in the place of another") }
         let charge = try budget?.charge(peer, mappings: 1)
-        let memory = try PeerMemory(descriptor, bytes: Int(bytes), isImmutable: flags == 1, charge: charge)
+        // A client has one host, whose descriptors it can keep; those of a host's clients would have to be counted.
+        let memory = try PeerMemory(
+            descriptor, bytes: Int(bytes), isImmutable: flags == 1, isMappedAgain: budget == nil, charge: charge)
         peerMemories[slot] = (memory, packet.number(8))
         try openReturns()
     }

@@ -292,7 +292,7 @@ declare module 'oro-ipc' {
     readonly ending: string | null
     /** How many calls wait for their reply. */
     readonly pending: number
-    /** What the engine has counted; `null` before the link is there, and after its end. */
+    /** What the engine has counted. */
     readonly statistics: {
       pending: number
       lateResults: number
@@ -300,7 +300,7 @@ declare module 'oro-ipc' {
       loanedBytes: number
       loans: number
       blockMemory: number
-    } | null
+    }
     /** Called once when the link is over, with the reason. */
     onend: ((reason: string) => void) | null
     /** Keeps the process alive as long as the link stands. */

@@ -13,7 +13,7 @@ const { TimeoutError, abortError } = require('./errors.js')
 const { waiting } = require('./events.js')
 const { askExtension, askExtensionSync, extensionFor } = require('./extension.js')
 const { BodyChunks } = require('./link.js')
-const { onAbort } = require('./on-abort.js')
+const { attempt, onAbort } = require('./on-abort.js')
 const { flatHeaders } = require('./headers.js')
 const { isPlainObject } = require('./kinds.js')
 const { dataOf, errorOf } = require('./reply.js')
@@ -127,12 +127,12 @@ function finished (call, reply) {
   }
 }
 
-/** Runs what is a program's own, such as a signal's methods; what it throws is nobody's. */
-function attempt (body) {
+/** Why a body could not be read: the signal, or the body itself. */
+function reasonOf (error, { signal }) {
   try {
-    body()
-  } catch {
-    // Its call ends all the same.
+    return signal?.aborted ? abortError(signal) : error
+  } catch (thrown) {
+    return thrown
   }
 }
 
@@ -146,7 +146,7 @@ function start (call) {
   if (isPumped(body, options)) return new Promise(settle => begin(call, settle, () => ({ bytes: new BodyChunks(), type: typeOf(body) })))
   return bodyLater(body, options.signal).then(
     given => new Promise(settle => begin(call, settle, () => given)),
-    error => failed(options.signal?.aborted ? abortError(options.signal) : error, command))
+    error => failed(reasonOf(error, options), command))
 }
 
 const NO_BODY = { bytes: null, type: null }

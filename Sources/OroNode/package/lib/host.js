@@ -286,12 +286,20 @@ class Host {
   /** Does not keep the process alive. */
   unref () { native().hostKeep(this.#host, false) }
 
-  /** Ends all links, and gives the name free. Requests that wait fail at their clients. */
+  /** Ends all links, and gives the name free. Requests that wait, and streams, fail at their clients with a NetworkError. */
   close () {
     if (this.#isClosed) return
     this.#isClosed = true
     ownHosts.remove(this.#name, this.#folder)
-    for (const request of this.#requests.values()) request.cancel()
+    for (const [slot, request] of this.#requests) {
+      // Whoever waits is told why; the names of requests are known until they are answered.
+      try {
+        this.#reply(slot, { failed: true, value: new NetworkError(`the host was closed before '${request.name}' was answered`), bytes: null })
+      } catch {
+        // Its client is gone.
+      }
+      request.cancel()
+    }
     this.#requests.clear()
     this.#ports.end()
     native().hostClose(this.#host)

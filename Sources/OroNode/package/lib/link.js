@@ -187,8 +187,11 @@ class Link {
   /** How many calls wait for their reply. */
   get pending () { return this.#count }
 
-  /** What the engine has counted. */
-  get statistics () { return this.#isReleased || this.isConnecting ? null : native().statistics(this.#client) }
+  /** What the engine has counted; nothing before the link is there. */
+  get statistics () {
+    if (this.#isReleased) return null
+    return this.isConnecting ? { ...NOTHING, pending: this.#count } : native().statistics(this.#client)
+  }
 
   /**
    * Sends a command; `done` is called with the reply from the event loop, and never before this returns.
@@ -428,6 +431,8 @@ class Link {
 }
 
 const OWN_THREADS = 'sendSync() would wait for a host of this very thread, which cannot answer meanwhile: use request()'
+
+const NOTHING = { pending: 0, lateResults: 0, copiedBytes: 0, loanedBytes: 0, loans: 0, blockMemory: 0 }
 
 const ignore = () => {}
 

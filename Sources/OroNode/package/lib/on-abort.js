@@ -4,6 +4,15 @@
 
 const calls = new WeakMap()
 
+/** Runs what may be a program's own, such as a signal's methods; what it throws is nobody's: its call ends all the same. */
+function attempt (body) {
+  try {
+    body()
+  } catch {
+    // The others go on.
+  }
+}
+
 /**
  * Calls `callback` when the signal aborts.
  * @param {AbortSignal} signal
@@ -16,7 +25,7 @@ function onAbort (signal, callback) {
     const callbacks = new Set()
     const listener = () => {
       calls.delete(signal)
-      for (const each of [...callbacks]) each()
+      for (const each of [...callbacks]) attempt(each)
     }
     waiting = { callbacks, listener }
     calls.set(signal, waiting)
@@ -31,4 +40,4 @@ function onAbort (signal, callback) {
   }
 }
 
-module.exports = { onAbort }
+module.exports = { attempt, onAbort }

@@ -65,6 +65,9 @@ function checkText (text) {
   return text
 }
 
+/** Bytes of a message, beside its buffers, that every host takes: what they all have by default. */
+const MOST_BYTES = (64 << 20) + (64 << 10)
+
 /** Bytes of the name of a port. */
 const MOST_TEXT = 1023
 
@@ -267,6 +270,10 @@ function wait (remote, message) {
 /** A message waits for the link to be there: it is as it is now, and what goes along is given away now. */
 function sendLater (remote, { bytes, size, buffers }, ports, origin) {
   const { table } = remote
+  if (size > MOST_BYTES) {
+    const error = new Error(`a message of ${size} bytes is over the limit of ${MOST_BYTES}, and the host was not reached yet, which may take longer ones`)
+    throw Object.assign(error, { status: 'OROIPC_TOO_LARGE' })
+  }
   const value = Buffer.from(bytes.subarray(0, size))
   const copies = buffers.map(copyOf)
   const passed = ports.map(each => each instanceof RemotePort ? pass(each) : platformPort(each))

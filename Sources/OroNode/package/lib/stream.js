@@ -8,7 +8,7 @@ const connection = require('./connection.js')
 const { abortError, TimeoutError } = require('./errors.js')
 const { Headers, flatHeaders } = require('./headers.js')
 const { BodyChunks } = require('./link.js')
-const { onAbort } = require('./on-abort.js')
+const { attempt, onAbort } = require('./on-abort.js')
 const { Queue } = require('./queue.js')
 const { errorOf } = require('./reply.js')
 
@@ -178,7 +178,7 @@ class CommandStream {
   #finish (error) {
     if (this.#isOver) return
     this.#isOver = true
-    this.#stopListening?.()
+    if (this.#stopListening) attempt(this.#stopListening)
     if (this.#slot >= 0) this.#link.abort(this.#slot)
     this.#slot = -1
     this.#error = error
