@@ -32,6 +32,22 @@ test('10 000 Buffers are held over the host\'s memory, and go back when they are
   assert.equal(await holder.ended, 0)
 })
 
+for (const option of [undefined, 'copy']) {
+  test(`Buffers may be written to, and nothing of them is left behind (${option ?? 'as they come'})`, { timeout: 120_000 }, async t => {
+    const host = await swiftHost(t)
+    const writer = program(t, 'written-buffers.mjs', host, [5000, ...option ? [option] : []], ['--expose-gc'])
+    assert.equal(await writer.line(), 'written')
+    assert.equal(await writer.line(), '5000 true true')
+    assert.equal(await writer.ended, 0)
+  })
+}
+
+test('a Buffer over the host\'s memory cannot be written to', { timeout: 60_000 }, async t => {
+  const writer = program(t, 'written-buffers.mjs', await swiftHost(t), [1, 'readOnly'])
+  assert.equal(await writer.line(), undefined)
+  assert.equal(await writer.ended, 'SIGSEGV')
+})
+
 test('a host that is killed fails what is pending, and is found again when it is back', async t => {
   const host = await nodeHost(t)
   const asker = program(t, 'pending.mjs', host)

@@ -265,17 +265,17 @@ static oroipc_status begin_link(napi_env env, napi_value target, const char *fol
     return oroipc_client_connect_async(name, &options, out);
 }
 
-/* connect(target, folder, copies, numbers, inbox, deliver, end, port, hear, opened) → a client that connects: nothing but release, close,
+/* connect(target, folder, buffers, numbers, inbox, deliver, end, port, hear, opened) → a client that connects: nothing but release, close,
  * keep and connectWait is for it until `opened` was called, or connectWait has answered true. */
 static napi_value client_connect(napi_env env, napi_callback_info info) {
     napi_value arguments[10];
     size_t count = 10;
     char folder[4096];
-    bool copies = false;
+    uint32_t buffers;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     bool has_folder = !oro_is_nothing(env, arguments[1]);
     if (has_folder && !oro_text_argument(env, arguments[1], folder, sizeof folder)) return NULL;
-    ORO_TRY(env, napi_get_value_bool(env, arguments[2], &copies));
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &buffers));
 
     oroipc_connecting *link = NULL;
     oroipc_status status = begin_link(env, arguments[0], has_folder ? folder : NULL, &link);
@@ -286,7 +286,7 @@ static napi_value client_connect(napi_env env, napi_callback_info info) {
         return NULL;
     }
     client *self = oro_grow(NULL, 1, sizeof *self);
-    *self = (client){.room = {.leave = leave, .discard = discard, .records = {.copies = copies}}, .connecting = link};
+    *self = (client){.room = {.leave = leave, .discard = discard, .records = {.buffers = (oro_buffers)buffers}}, .connecting = link};
     oroipc_result_create(&self->result);
     return oro_room_open(&self->room, env, "oro-ipc", arguments + 3, oroipc_connecting_descriptor(link), turn);
 }

@@ -59,7 +59,7 @@ struct oro_room {
     oroipc_host *host;
 };
 
-/* Makes a room of memory that is zero but for `leave`, `discard`, `client` or `host`, and `records.copies`, and answers its
+/* Makes a room of memory that is zero but for `leave`, `discard`, `client` or `host`, and `records.buffers`, and answers its
  * external value. `given` are what the enumeration above says; missing ones are NULL. `turn` is called with the room when `descriptor`
  * is readable. NULL, with an exception, when that cannot be: the room is gone then. */
 napi_value oro_room_open(

@@ -274,8 +274,10 @@ declare module 'oro-ipc' {
     fd?: number
     /** The folder of the host's socket; by default `$XDG_RUNTIME_DIR/oro-ipc`, else `/tmp/oro-ipc-UID`. */
     folder?: string
-    /** Bytes come as copies that may be written to, and not in memory that is shared with the host. */
+    /** Bytes come as copies, which the host cannot change. By default long ones lie in its memory until they are written to. */
     copy?: boolean
+    /** Bytes lie in the host's memory, without a copy. Writing to such a Buffer ends the process. */
+    readOnly?: boolean
   }
 
   /** A link to a host. */
@@ -431,7 +433,7 @@ declare module 'oro-ipc/host' {
 
   /** Answers commands of other processes, under a name. */
   export class Host {
-    constructor(name?: string | null, options?: { folder?: string, copy?: boolean })
+    constructor(name?: string | null, options?: { folder?: string, copy?: boolean, readOnly?: boolean })
     /** What a handler may return: data, bytes, a Reply or Result, what streams, or a promise of one of these. */
     map<Name extends CommandName>(
       name: Name,

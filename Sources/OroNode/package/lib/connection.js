@@ -106,7 +106,7 @@ async function reach () {
 
 /**
  * Connects this realm, and workers it starts later, to a host, without waiting for it: `ready` of the link does. An earlier link is closed.
- * @param {string | { name?: string, fd?: number, folder?: string, copy?: boolean }} host a name, or `fd:N`
+ * @param {string | { name?: string, fd?: number, folder?: string, copy?: boolean, readOnly?: boolean }} host a name, or `fd:N`
  * @returns {Link}
  */
 function connect (host) {

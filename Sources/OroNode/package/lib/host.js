@@ -2,7 +2,7 @@
 'use strict'
 /** Hosts: commands that a Node program answers. */
 
-const { viewBytes } = require('./bytes.js')
+const { buffersOf, viewBytes } = require('./bytes.js')
 const { Source, bodyLater, isLater, isStreaming, withType } = require('./bodies.js')
 const { Headers, flatHeaders } = require('./headers.js')
 const { types } = require('node:util')
@@ -208,12 +208,12 @@ class Host {
 
   /**
    * @param {string | null} [name] what clients connect to; `null`: none, for `makePeer`
-   * @param {{ folder?: string, copy?: boolean }} [options]
+   * @param {{ folder?: string, copy?: boolean, readOnly?: boolean }} [options]
    */
   constructor (name = null, options = {}) {
     try {
       this.#host = native().hostOpen(
-        name, options.folder ?? null, Boolean(options.copy), this.#records.numbers, this.#records.inbox,
+        name, options.folder ?? null, buffersOf(options), this.#records.numbers, this.#records.inbox,
         (count, extras) => this.#deliver(count, extras), (slot, hasRoom) => this.#tell(slot, hasRoom),
         (...told) => this.#ports.hear(...told), (slot, isEnd, extras) => this.#hearBody(slot, isEnd, extras))
     } catch (cause) {

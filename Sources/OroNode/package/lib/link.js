@@ -2,6 +2,7 @@
 'use strict'
 
 const { isMainThread } = require('node:worker_threads')
+const { buffersOf } = require('./bytes.js')
 const { encodeValue, encoded } = require('./value-encoder.js')
 const { native } = require('./native.js')
 const { NetworkError } = require('./errors.js')
@@ -86,7 +87,7 @@ class Link {
 
   /**
    * @param {string | number} target a host's name, or the number of a descriptor that leads to one
-   * @param {{ folder?: string, copy?: boolean }} [options]
+   * @param {{ folder?: string, copy?: boolean, readOnly?: boolean }} [options]
    */
   constructor (target, options = {}) {
     /** Called once when the link is over, with the reason. */
@@ -95,7 +96,7 @@ class Link {
     this.isOwnThreads = Boolean(options.isOwnThreads)
     try {
       this.#client = native().connect(
-        target, options.folder ?? null, Boolean(options.copy), this.#records.numbers, this.#records.inbox,
+        target, options.folder ?? null, buffersOf(options), this.#records.numbers, this.#records.inbox,
         (count, extras) => this.#deliver(count, extras), reason => this.#end(reason), (...told) => this.#ports.hear(...told),
         (name, extras, slot) => this.#hear(name, extras, slot), (...why) => this.#settle(...why))
     } catch (cause) {
