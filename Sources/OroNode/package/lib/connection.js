@@ -27,7 +27,8 @@ function parse (text) {
 
 /** Throws a TypeError for what can be no host. */
 function check (to) {
-  const { name, fd } = to
+  const { name, fd, folder } = to
+  ownHosts.checkFolder(folder)
   if ((name === undefined) === (fd === undefined)) throw new TypeError('connect() takes the name of a host, or a descriptor')
   if (fd === undefined) {
     if (typeof name !== 'string' || !NAME.test(name)) throw new TypeError(`'${String(name)}' cannot name a host: 1 to 64 of A-Z a-z 0-9 . _ -`)

@@ -2,7 +2,8 @@
 'use strict'
 /** Hosts: commands that a Node program answers. */
 
-const { buffersOf, viewBytes } = require('./bytes.js')
+const { bodyBytes, buffersOf, viewBytes } = require('./bytes.js')
+const { problemOf } = require('./call-options.js')
 const { Source, bodyLater, isLater, isStreaming, withType } = require('./bodies.js')
 const { Headers, flatHeaders } = require('./headers.js')
 const { types } = require('node:util')
@@ -193,6 +194,12 @@ function chunksOf (of) {
   return { chunks: body ?? new Blob([]).stream(), type: headers.get('content-type') }
 }
 
+/** Throws a TypeError for what can be no host. */
+function checkHost (name, { folder }) {
+  if (name !== null && typeof name !== 'string') throw new TypeError(`the name of a host is a text, or null for none, not ${typeof name}`)
+  ownHosts.checkFolder(folder)
+}
+
 /** Answers commands of other processes, under a name. */
 class Host {
   #host
@@ -211,6 +218,8 @@ class Host {
    * @param {{ folder?: string, copy?: boolean, readOnly?: boolean }} [options]
    */
   constructor (name = null, options = {}) {
+    options ??= {}
+    checkHost(name, options)
     try {
       this.#host = native().hostOpen(
         name, options.folder ?? null, buffersOf(options), this.#records.numbers, this.#records.inbox,
@@ -248,6 +257,8 @@ class Host {
    * @returns {this}
    */
   map (name, handler) {
+    const problem = problemOf(name)
+    if (problem) throw problem
     if (typeof handler !== 'function') throw new TypeError(`the handler of '${name}' is no function`)
     const tag = this.#routes.push({ handler, name }) - 1
     native().hostMap(this.#host, name, tag)
@@ -256,6 +267,8 @@ class Host {
 
   /** Answers a command no more. */
   unmap (name) {
+    const problem = problemOf(name)
+    if (problem) throw problem
     native().hostUnmap(this.#host, name)
     return this
   }
@@ -267,8 +280,10 @@ class Host {
    * @param {{ to?: bigint, bytes?: any }} [options] `to`: the `client` of a request
    */
   emit (name, value = undefined, { to = 0n, bytes = null } = {}) {
+    if (typeof name !== 'string' || name === '') throw new TypeError('an event has a name, a text that is not empty')
+    if (typeof to !== 'bigint') throw new TypeError(`the option 'to' of the event '${name}' is the \`client\` of a request, a bigint`)
     // Before the value: what has bytes may have code of its own.
-    const body = viewBytes(bytes)
+    const body = bodyBytes(bytes)
     const size = encodeValue(value)
     native().hostEmit(this.#host, to, name, encoded(), size, body)
   }

@@ -20,6 +20,7 @@ function attempt (body) {
  * @returns {() => void} takes that back
  */
 function onAbort (signal, callback) {
+  if (typeof signal.addEventListener !== 'function') throw new TypeError(`the option signal is an AbortSignal, not ${typeof signal}`)
   let waiting = calls.get(signal)
   if (!waiting) {
     const callbacks = new Set()
@@ -28,8 +29,8 @@ function onAbort (signal, callback) {
       for (const each of [...callbacks]) attempt(each)
     }
     waiting = { callbacks, listener }
-    calls.set(signal, waiting)
     signal.addEventListener('abort', listener, { once: true })
+    calls.set(signal, waiting)
   }
   const { callbacks, listener } = waiting
   callbacks.add(callback)

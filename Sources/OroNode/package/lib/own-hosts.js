@@ -36,4 +36,10 @@ function has ({ name, fd, folder }) {
   return sockets.has(fd) && sockets.get(fd) === inodeOf(fd)
 }
 
-module.exports = { add, addSocket, has, remove }
+/** Throws a TypeError for what can be no folder of sockets. */
+function checkFolder (folder) {
+  if (folder === undefined || folder === null || (typeof folder === 'string' && folder !== '')) return
+  throw new TypeError(`the option folder is the path of a folder of sockets, not ${folder === '' ? 'an empty text' : typeof folder}`)
+}
+
+module.exports = { add, addSocket, checkFolder, has, remove }

@@ -65,10 +65,20 @@ function checkText (text) {
   return text
 }
 
+/** The name of a port. */
+function checkName (name) {
+  if (typeof name !== 'string') throw new TypeError(`the name of a port is a text, not ${typeof name}`)
+  if (name === '' || Buffer.byteLength(name) > MOST_NAME) throw new RangeError(`the name of a port is 1 to ${MOST_NAME} bytes long, not ${Buffer.byteLength(name)}`)
+  return checkText(name)
+}
+
+/** Bytes of the name of a port. */
+const MOST_NAME = 255
+
 /** Bytes of a message, beside its buffers, that every host takes: what they all have by default. */
 const MOST_BYTES = (64 << 20) + (64 << 10)
 
-/** Bytes of the name of a port. */
+/** Bytes of the name and the origin of a broadcast. */
 const MOST_TEXT = 1023
 
 /** The ports of one link or host. */
@@ -97,7 +107,7 @@ class PortTable {
   get room () { return this.#room }
 
   /** A port to the host, or with `meets` to another client. */
-  open (name, meets = false) { return this.#begin(meets ? 1 : 0, checkText(String(name)), null) }
+  open (name, meets = false) { return this.#begin(meets ? 1 : 0, checkName(name), null) }
 
   /** A port that hears broadcasts. */
   subscribe (name, origin) { return this.#begin(2, checkText(name), checkText(origin)) }
@@ -142,7 +152,7 @@ class PortTable {
   /** Takes conversations that clients open under this name. */
   accept (name, acceptor) {
     const tag = typeof acceptor === 'function' ? this.#acceptors.push(acceptor) - 1 : null
-    native().portAccept(this.#room, String(name), tag)
+    native().portAccept(this.#room, checkName(name), tag)
   }
 
   /** A port of ours for one of the addon's. */
@@ -299,7 +309,9 @@ function send (port, { bytes, size, buffers }, externals, origin) {
 
 function checkRoom ({ waiting, waitingBytes }) {
   if (waiting.size < MOST_WAITING && waitingBytes < MOST_WAITING_BYTES) return
-  throw new DOMException(`${waiting.size} messages wait because the other end takes none`, 'QuotaExceededError')
+  throw new DOMException(
+    `${waiting.size} messages of ${waitingBytes} bytes wait because the other end takes none; ${MOST_WAITING} messages or ${MOST_WAITING_BYTES} bytes may`,
+    'QuotaExceededError')
 }
 
 /** Posts a message with what is to go along. */
