@@ -38,7 +38,8 @@ import CSupport
         self.bytes = bytes
     }
 
-    /// `count` bytes of a memfd from `offset` on as this process's own, at ``ring``: a page that is written to is copied.
+    /// `count` bytes of a memfd from `offset` on as this process's own, at ``ring``: a page that is written to is
+    /// copied.
     package init(privately fd: borrowing Descriptor, from offset: Int, count: Int) throws(LinkError) {
         var error: Int32 = 0
         let before = offset % Int(oro_page_bytes())
