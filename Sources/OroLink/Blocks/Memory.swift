@@ -138,8 +138,11 @@ import CSupport
     /// used.
     private static let part = 4 << 20
 
+    /// The blocks of a memory of up to this length are cheaper to copy than to map again.
+    static let cheaplyCopied = 256 << 10
+
     /// UNTRUSTED: nothing is mapped before kind, seals and size have been seen, and nothing read before it is known
-    /// that its pages are there. With `isMappedAgain` a long one keeps its descriptor, for ``mapPrivately(_:count:)``.
+    /// that its pages are there. With `isMappedAgain` it keeps its descriptor, for ``mapPrivately(_:count:)``.
     init(
         _ descriptor: consuming Descriptor, bytes: Int, isImmutable: Bool, isMappedAgain: Bool = false,
         charge: ResourceCharge? = nil
@@ -150,18 +153,16 @@ import CSupport
         self.bytes = bytes
         self.isImmutable = isImmutable
         self.charge = charge
+        if isMappedAgain {
+            kept = consume descriptor
+        } else {
+            kept = nil
+            if bytes > PeerMemory.part { self.descriptor = consume descriptor }
+        }
         if bytes > PeerMemory.part {
-            if isMappedAgain {
-                kept = consume descriptor
-            } else {
-                kept = nil
-                self.descriptor = consume descriptor
-            }
             unseen = Array(repeating: true, count: (bytes + PeerMemory.part - 1) / PeerMemory.part)
             unseen[0] = false
             unseenCount = unseen.count - 1
-        } else {
-            kept = nil
         }
     }
 

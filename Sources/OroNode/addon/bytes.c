@@ -12,7 +12,7 @@ static void release(napi_env env, void *data, void *bytes) {
 }
 
 /* Bytes up to this length are copied where they may be written to: that is cheaper than to map them once more, and to fetch each page. */
-enum { MOST_COPIED = 1 << 20 };
+enum { MOST_COPIED = 256 << 10 };
 
 /* Whether there is no need of a copy; `data` gets where the bytes are used, and `bytes` what keeps them. */
 static bool is_usable(oro_buffers kind, size_t size, oroipc_bytes **bytes, void **data) {
