@@ -157,6 +157,7 @@ test('a host that hangs up during the handshake', async t => {
     error = thrown
   }
   assert.equal(error.name, 'NetworkError')
+  assert.match(error.message, /'rude'/)
 })
 
 test('sendSync blocks while the link is made, as long as its timeout says', { timeout: 60_000 }, async t => {

@@ -12,10 +12,10 @@ const { PortTable } = require('./remote-port.js')
 /** What is said of a link that its own realm has closed before it was there. */
 const CLOSED = 'the link was closed'
 
-/** A failure of the addon's, as a program is told of it. */
-function networkError (cause) {
+/** A failure of the addon's, as a program is told of it: what it says, behind what could not be done. */
+function networkError (cause, doing = '') {
   if (!cause.status) return cause
-  return Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
+  return Object.assign(new NetworkError(`${doing}${cause.message}`, { cause }), { status: cause.status })
 }
 
 /** A call that waits for the link to be there. */
@@ -68,6 +68,8 @@ class Link {
   #ready = null
   /** Why the link could not be. */
   #failure = null
+  /** What an error of connecting begins with. */
+  #doing
   #records = new Records()
   /** By slot: who waits. Free slots are kept in a list of their own. */
   #waiting = []
@@ -92,6 +94,7 @@ class Link {
   constructor (target, options = {}) {
     /** Called once when the link is over, with the reason. */
     this.onend = null
+    this.#doing = typeof target === 'string' ? `connecting to the host '${target}': ` : `connecting over descriptor ${target}: `
     /** Whether the host is one of this very thread. */
     this.isOwnThreads = Boolean(options.isOwnThreads)
     try {
@@ -136,7 +139,7 @@ class Link {
   /** The addon is done with connecting. */
   #settle (status, message) {
     if (status === undefined) this.#open()
-    else this.#fail(networkError(Object.assign(new Error(message), { status })))
+    else this.#fail(networkError(Object.assign(new Error(message), { status }), this.#doing))
   }
 
   /** The link is there: what has waited for it goes out. */
@@ -288,7 +291,7 @@ class Link {
     try {
       isThere = native().connectWait(this.#client, timeout)
     } catch (cause) {
-      const error = networkError(cause)
+      const error = networkError(cause, this.#doing)
       this.#fail(error)
       throw error
     }
