@@ -196,6 +196,13 @@ void *oro_map(int fd, uint64_t bytes, bool writable, bool immutable, bool popula
     return base;
 }
 
+void *oro_map_private(int fd, uint64_t offset, uint64_t bytes, int *error) {
+    // Most of it is never written to, so no memory is set aside for that.
+    void *base = COUNTED(mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, (off_t)offset));
+    *error = errno;
+    return base == MAP_FAILED ? NULL : base;
+}
+
 void oro_unmap(void *address, uint64_t bytes) {
     oro_fork_forget_memory(address);
     COUNTED(munmap(address, bytes));

@@ -48,6 +48,9 @@ int oro_populate_huge(int fd, void *base, uint64_t bytes);
 // Maps `head` bytes and behind them the ring (`ring` bytes) twice back to back; not for children of fork. NULL with
 // *error = errno.
 void *oro_map_ring(int fd, uint64_t head, uint64_t ring, bool writable, int *error);
+// Maps a part of a memfd, `offset` being a multiple of a page, as this process's own: pages that are written to are
+// copied. NULL with *error = errno.
+void *oro_map_private(int fd, uint64_t offset, uint64_t bytes, int *error);
 void oro_unmap(void *address, uint64_t bytes);
 
 // --- Sockets ------------------------------------------------------------------------------------------------------

@@ -83,6 +83,24 @@ public func oroipc_bytes_is_immutable(_ bytes: OpaquePointer?) -> Int32 {
     unsafe BytesHandle.at(bytes)?.bytes.isImmutable == true ? 1 : 0
 }
 
+@c @implementation
+public func oroipc_bytes_map_private(
+    _ bytes: OpaquePointer?, _ data: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> oroipc_status {
+    guard let data = unsafe data else { return Failure.null("data").status(recorded: true) }
+    unsafe data.pointee = nil
+    return unsafe put(out) { () throws(Failure) in
+        guard let handle = unsafe BytesHandle.at(bytes) else { throw .null("bytes") }
+        guard let (own, base) = try Failure.of({ () throws(LinkError) in try handle.bytes.mappedPrivately() }) else {
+            throw Failure(OROIPC_NOT_FOUND, "the bytes lie in no memory that can be mapped again")
+        }
+        // C says that it points to a pointer.
+        unsafe data.pointee = base
+        return BytesHandle(own)
+    }
+}
+
 /// Where bytes lie, for as long as somebody holds them; `nil` where there are none.
 func start(of bytes: Bytes?) -> UnsafeRawPointer? {
     guard let bytes, !bytes.isEmpty || bytes.isEmptyPayload else { return nil }

@@ -291,6 +291,49 @@ static void values_come_back_as_they_are(void) {
     oroipc_result_release(result);
 }
 
+// Bytes of the host's in memory that may be written to, which nobody else sees.
+static void bytes_are_mapped_privately(void) {
+    enum { LONG = (5 << 20) + 3 };
+    char *sent = malloc(LONG);
+    CHECK(sent != NULL);
+    memset(sent, 'x', LONG);
+    oroipc_result *result = NULL;
+    oroipc_call call = OROIPC_CALL("echo");
+    oroipc_bytes *bytes, *mapped = NULL;
+    void *data = NULL;
+    call.bytes = sent;
+    // What came in its frame is no block: it is to be copied.
+    call.bytes_size = 5000;
+    OK(oroipc_client_call(client, &call, &result));
+    OK(oroipc_result_take_bytes(result, &bytes));
+    STATUS(OROIPC_NOT_FOUND, oroipc_bytes_map_private(bytes, &data, &mapped));
+    CHECK(data == NULL && mapped == NULL);
+    oroipc_bytes_release(bytes);
+    call.bytes_size = LONG;
+    for (int round = 0; round < 50; round++) {
+        OK(oroipc_client_call(client, &call, &result));
+        OK(oroipc_result_take_bytes(result, &bytes));
+        OK(oroipc_result_clear(result));
+        OK(oroipc_bytes_map_private(bytes, &data, &mapped));
+        CHECK(oroipc_bytes_size(mapped) == LONG && oroipc_bytes_data(mapped) == data);
+        CHECK(oroipc_bytes_is_immutable(mapped) == 0 && memcmp(data, sent, LONG) == 0);
+        memset(data, 'y', LONG / 2);
+        ((char *)data)[LONG - 1] = 'z';
+        CHECK(memcmp(oroipc_bytes_data(bytes), sent, LONG) == 0);
+        // The mapping holds the block.
+        oroipc_bytes_release(bytes);
+        CHECK(((char *)data)[0] == 'y' && ((char *)data)[LONG / 2] == 'x' && ((char *)data)[LONG - 1] == 'z');
+        // What was written is what is sent.
+        oroipc_call back = OROIPC_CALL("echo");
+        back.payload = mapped;
+        OK(oroipc_client_call(client, &back, &result));
+        CHECK(memcmp(oroipc_result_bytes(result), data, LONG) == 0);
+        oroipc_bytes_release(mapped);
+    }
+    oroipc_result_release(result);
+    free(sent);
+}
+
 static void bytes_come_back_and_go_away(void) {
     oroipc_result *result = NULL;
     oroipc_call call = OROIPC_CALL("echo");
@@ -993,6 +1036,7 @@ int main(void) {
     OK(oroipc_client_turn(client, NULL));
     values_come_back_as_they_are();
     bytes_come_back_and_go_away();
+    bytes_are_mapped_privately();
     messages_say_all_they_know();
     headers_go_both_ways();
     messages_are_uris();

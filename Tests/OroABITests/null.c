@@ -30,6 +30,11 @@ static void handles(void) {
     CHECK(oroipc_bytes_size(NULL) == 0);
     CHECK(oroipc_bytes_is_borrowed(NULL) == 0);
     CHECK(oroipc_bytes_is_immutable(NULL) == 0);
+    void *data = (void *)1;
+    INVALID(oroipc_bytes_map_private(NULL, NULL, NULL));
+    INVALID(oroipc_bytes_map_private(NULL, &data, NULL));
+    CHECK(data == NULL);
+    OUT(oroipc_bytes, oroipc_bytes_map_private(NULL, &data, &out));
     INVALID(oroipc_bytes_create("", 0, NULL));
     OUT(oroipc_bytes, oroipc_bytes_create(NULL, 1, &out));
     INVALID(oroipc_bytes_borrow("", 0, NULL, NULL, NULL));

@@ -312,3 +312,22 @@ test('handlers of a broadcast are functions or null', () => {
   }
   broadcast.close()
 })
+
+test('a port of this realm goes to a worker by the platform\'s own postMessage', { timeout: 30_000 }, async t => {
+  const { Worker } = require('node:worker_threads')
+  const file = require('node:path').join(require('./package.js').folder, 'ipc.js')
+  const worker = new Worker(`
+    const { parentPort } = require('node:worker_threads')
+    const { IPCMessagePort } = require(${JSON.stringify(file)})
+    parentPort.once('message', ({ p }) => {
+      const port = IPCMessagePort.from(p)
+      port.onmessage = ({ data }) => port.postMessage({ back: data, same: port === p })
+    })`, { eval: true })
+  t.after(() => worker.terminate())
+  const { port1, port2 } = new IPCMessageChannel()
+  const heard = new Promise(resolve => { port1.onmessage = ({ data }) => resolve(data) })
+  worker.postMessage({ p: port2 }, [port2])
+  port1.postMessage('there')
+  assert.deepEqual(await heard, { back: 'there', same: true })
+  port1.close()
+})

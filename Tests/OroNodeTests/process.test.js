@@ -16,10 +16,19 @@ const calls = Number(process.env.ORO_NODE_CALLS ?? 100_000)
 
 test(`memory does not grow with ${calls} calls`, async t => {
   const host = await swiftHost(t)
-  const grown = Number(await program(t, 'many-calls.mjs', host, [calls], ['--expose-gc']).line())
-  console.log(`# ${calls} calls: ${grown} KiB more after the second half`)
-  // What one call left behind would be felt: a kilobyte each is 50 MiB and more.
+  const caller = program(t, 'many-calls.mjs', host, [calls], ['--expose-gc'])
+  const [grown, heap, handles] = (await caller.line()).split(' ').map(Number)
+  console.log(`# ${calls} calls: ${grown} KiB more after the second half, ${heap} KiB of them in the heap`)
+  // What one call left behind would be felt: a kilobyte each is 50 MiB and more, and one object each 1 MiB and more.
   assert.ok(grown < 16 * 1024, `${grown} KiB`)
+  assert.ok(heap < 1024, `${heap} KiB in the heap`)
+  assert.equal(handles, 0)
+  const [descriptors, moreMemory, moreHeap, moreHandles] = (await caller.line()).split(' ').map(Number)
+  console.log(`# 300 links: ${descriptors} descriptors, ${moreMemory} KiB, ${moreHeap} KiB in the heap`)
+  assert.ok(descriptors < 10, `${descriptors} descriptors`)
+  assert.ok(moreHeap < 1024, `${moreHeap} KiB in the heap`)
+  assert.equal(moreHandles, 0)
+  assert.equal(await caller.ended, 0)
 })
 
 test('10 000 Buffers are held over the host\'s memory, and go back when they are collected', async t => {
@@ -30,6 +39,22 @@ test('10 000 Buffers are held over the host\'s memory, and go back when they are
   assert.ok(out >= 10_000, `${out} blocks are out`)
   assert.equal(await holder.line(), 'dropped')
   assert.equal(await holder.ended, 0)
+})
+
+for (const option of [undefined, 'copy']) {
+  test(`Buffers may be written to, and nothing of them is left behind (${option ?? 'as they come'})`, { timeout: 120_000 }, async t => {
+    const host = await swiftHost(t)
+    const writer = program(t, 'written-buffers.mjs', host, [5000, ...option ? [option] : []], ['--expose-gc'])
+    assert.equal(await writer.line(), 'written')
+    assert.equal(await writer.line(), '5000 true true')
+    assert.equal(await writer.ended, 0)
+  })
+}
+
+test('a Buffer over the host\'s memory cannot be written to', { timeout: 60_000 }, async t => {
+  const writer = program(t, 'written-buffers.mjs', await swiftHost(t), [1, 'readOnly'])
+  assert.equal(await writer.line(), undefined)
+  assert.equal(await writer.ended, 'SIGSEGV')
 })
 
 test('a host that is killed fails what is pending, and is found again when it is back', async t => {

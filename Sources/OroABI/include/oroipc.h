@@ -296,6 +296,14 @@ OROIPC_API int oroipc_bytes_is_borrowed(const oroipc_bytes *bytes);
  * Any thread. */
 OROIPC_API int oroipc_bytes_is_immutable(const oroipc_bytes *bytes);
 
+/* The same bytes in `data`, where the caller may write to them: the block of the other side mapped once more, of which
+ * the system copies each page when it is first written to. Until then the other side can still change it. Good until
+ * `out` is released, which holds the block, and is for nothing else. Cheaper than a copy from some 256 KiB on.
+ * Any thread. Fails with OROIPC_NOT_FOUND where that is not possible, so that they have to be copied: of what is not
+ * borrowed, of a memory of up to 256 KiB, of sealed ones, and where a host has no descriptors left for that client;
+ * OROIPC_SYSTEM. */
+OROIPC_API oroipc_status oroipc_bytes_map_private(const oroipc_bytes *bytes, void **data, oroipc_bytes **out);
+
 /* ------------------------------------------------------------------------------------------------------------ loans */
 
 /* A block of shared memory, to be filled and then sent without a copy. The other side can read it while it is

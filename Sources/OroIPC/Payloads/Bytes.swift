@@ -46,6 +46,8 @@ import OroLink
         case leased
         /// Nowhere: ``Bytes/empty``.
         case nowhere
+        /// The peer's, lent, and mapped again for writing: `PrivateBlock`.
+        case written
     }
 
     @inlinable
@@ -146,7 +148,18 @@ import OroLink
         // As `place` says.
         case .memory: unsafe unsafeDowncast(owner, to: OwnMemory.self).isImmutable
         case .borrowed: unsafe unsafeDowncast(owner, to: BorrowedBlock.self).isImmutable
+        case .written: false
         }
+    }
+
+    /// All of a block that a peer has lent, in a mapping that its only holder may write to; `nil` for other bytes, and
+    /// where the block's memory cannot be mapped again. Throws where the system does not map it.
+    package func mappedPrivately() throws(LinkError) -> (Bytes, base: UnsafeMutableRawPointer)? {
+        guard place == .borrowed else { return nil }
+        // As `place` says.
+        let block = unsafe unsafeDowncast(owner, to: BorrowedBlock.self)
+        guard block.count == count, let own = try block.mapPrivately() else { return nil }
+        return unsafe (Bytes(own, own.base, count, in: .written), own.base)
     }
 
     /// The bytes lie in memory of a peer, and are given back when the last reference goes.

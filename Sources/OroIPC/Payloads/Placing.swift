@@ -9,7 +9,7 @@ extension Arena {
     /// The payload lies where the peer of this link can be shown it.
     func canLend(_ bytes: Bytes) -> Bool {
         switch bytes.place {
-        case .ours, .borrowed, .nowhere: false
+        case .ours, .borrowed, .nowhere, .written: false
         // As `place` says.
         case .block: unsafe unsafeDowncast(bytes.owner, to: OwnBlock.self).arena === self
         case .memory, .leased: true

@@ -126,6 +126,8 @@ import CSupport
     let isImmutable: Bool
     /// Kept until all of it was looked at.
     private var descriptor: Descriptor?
+    /// The same, kept for ``mapPrivately(_:count:)``.
+    private let kept: Descriptor?
     /// Which parts of a long memory were not looked at yet.
     private var unseen: [Bool] = []
     private var unseenCount = 0
@@ -136,10 +138,14 @@ import CSupport
     /// used.
     private static let part = 4 << 20
 
+    /// The blocks of a memory of up to this length are cheaper to copy than to map again.
+    static let cheaplyCopied = 256 << 10
+
     /// UNTRUSTED: nothing is mapped before kind, seals and size have been seen, and nothing read before it is known
-    /// that its pages are there.
+    /// that its pages are there. With `isMappedAgain` it keeps its descriptor, for ``mapPrivately(_:count:)``.
     init(
-        _ descriptor: consuming Descriptor, bytes: Int, isImmutable: Bool, charge: ResourceCharge? = nil
+        _ descriptor: consuming Descriptor, bytes: Int, isImmutable: Bool, isMappedAgain: Bool = false,
+        charge: ResourceCharge? = nil
     ) throws(LinkError) {
         try Segment.verify(descriptor, bytes: bytes, isImmutable: isImmutable)
         try Segment.lookForHoles(descriptor, from: 0, count: min(bytes, PeerMemory.part))
@@ -147,8 +153,13 @@ import CSupport
         self.bytes = bytes
         self.isImmutable = isImmutable
         self.charge = charge
+        if isMappedAgain {
+            kept = consume descriptor
+        } else {
+            kept = nil
+            if bytes > PeerMemory.part { self.descriptor = consume descriptor }
+        }
         if bytes > PeerMemory.part {
-            self.descriptor = consume descriptor
             unseen = Array(repeating: true, count: (bytes + PeerMemory.part - 1) / PeerMemory.part)
             unseen[0] = false
             unseenCount = unseen.count - 1
@@ -163,13 +174,25 @@ import CSupport
         try look(offset, count: count)
     }
 
+    /// These bytes, which were shown, as this process's own; `nil` where the descriptor was not kept.
+    func mapPrivately(_ offset: Int, count: Int) throws(LinkError) -> Mapping? {
+        switch kept {
+        case .some(let descriptor): try Mapping(privately: descriptor, from: offset, count: count)
+        case nil: nil
+        }
+    }
+
     private func look(_ offset: Int, count: Int) throws(LinkError) {
         for part in offset / PeerMemory.part...(offset + count - 1) / PeerMemory.part where unseen[part] {
             let start = part * PeerMemory.part
-            switch descriptor {
-            case .some(let descriptor):
-                try Segment.lookForHoles(descriptor, from: start, count: min(PeerMemory.part, bytes - start))
-            case nil: return
+            let count = min(PeerMemory.part, bytes - start)
+            switch kept {
+            case .some(let descriptor): try Segment.lookForHoles(descriptor, from: start, count: count)
+            case nil:
+                switch descriptor {
+                case .some(let descriptor): try Segment.lookForHoles(descriptor, from: start, count: count)
+                case nil: return
+                }
             }
             unseen[part] = false
             unseenCount -= 1

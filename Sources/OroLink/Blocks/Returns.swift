@@ -69,4 +69,29 @@ import Synchronization
 
     /// Nobody can change the bytes, not even the peer.
     package var isImmutable: Bool { memory.isImmutable }
+
+    /// The bytes as this process's own; `nil` where their memory cannot be mapped again. Throws where the system does
+    /// not map it.
+    package func mapPrivately() throws(LinkError) -> PrivateBlock? {
+        let offset = unsafe base - memory.base
+        guard let mapping = try memory.mapPrivately(offset, count: count) else { return nil }
+        return PrivateBlock(self, mapping)
+    }
+}
+
+/// Bytes of the peer's mapped a second time, so that this process can write to them: pages that it writes to become its
+/// own, the others stay the peer's, which can still change them.
+// Sendable: constant; whoever writes through `base` has to see to it that nobody else uses it meanwhile.
+@safe package final class PrivateBlock: @unchecked Sendable {
+    private let block: BorrowedBlock
+    private let mapping: Mapping
+
+    init(_ block: BorrowedBlock, _ mapping: consuming Mapping) {
+        self.block = block
+        self.mapping = mapping
+    }
+
+    package var base: UnsafeMutableRawPointer { unsafe mapping.ring }
+    package var count: Int { block.count }
+    package var isImmutable: Bool { false }
 }

@@ -142,10 +142,22 @@ extension Link {
         }
         while peerMemories.count <= slot { peerMemories.append(nil) }
         guard peerMemories[slot] == nil else { throw .violation("a memory in the place of another") }
-        let charge = try budget?.charge(peer, mappings: 1)
-        let memory = try PeerMemory(descriptor, bytes: Int(bytes), isImmutable: flags == 1, charge: charge)
+        let (charge, isMappedAgain) = try chargeMemory(Int(bytes), isImmutable: flags == 1)
+        let memory = try PeerMemory(
+            descriptor, bytes: Int(bytes), isImmutable: flags == 1, isMappedAgain: isMappedAgain, charge: charge)
         peerMemories[slot] = (memory, packet.number(8))
         try openReturns()
+    }
+
+    /// What a memory of the peer's counts for, and whether its descriptor may be kept: of an arena's, of which a link
+    /// has few, as long as there are some.
+    private func chargeMemory(
+        _ bytes: Int, isImmutable: Bool
+    ) throws(LinkError) -> (ResourceCharge?, isMappedAgain: Bool) {
+        let isWanted = bytes > PeerMemory.cheaplyCopied && !isImmutable
+        guard let budget else { return (nil, isWanted) }
+        if isWanted, let charge = try? budget.charge(peer, descriptors: 1, mappings: 1) { return (charge, true) }
+        return (try budget.charge(peer, mappings: 1), false)
     }
 
     /// The first memory has come: says where its blocks will be given back.

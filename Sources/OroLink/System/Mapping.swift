@@ -38,6 +38,22 @@ import CSupport
         self.bytes = bytes
     }
 
+    /// `count` bytes of a memfd from `offset` on as this process's own, at ``ring``: a page that is written to is
+    /// copied.
+    package init(privately fd: borrowing Descriptor, from offset: Int, count: Int) throws(LinkError) {
+        var error: Int32 = 0
+        let before = offset % Int(oro_page_bytes())
+        guard
+            let base = unsafe oro_map_private(
+                fd.number, UInt64(offset - before), UInt64(before + count), &error)
+        else {
+            throw .system(call: "mmap", errno: error)
+        }
+        unsafe self.base = base
+        unsafe ring = base + before
+        bytes = before + count
+    }
+
     deinit { unsafe oro_unmap(base, UInt64(bytes)) }
 }
 

@@ -84,6 +84,16 @@ bool oro_value_argument(napi_env env, napi_value buffer, napi_value size, oroipc
     return true;
 }
 
+bool oro_is_ending(napi_env env) {
+    napi_handle_scope scope;
+    napi_value script, nothing;
+    if (napi_open_handle_scope(env, &scope) != napi_ok) return true;
+    /* No JavaScript runs any more then, whatever it is. */
+    bool is_ending = napi_create_string_utf8(env, "0", 1, &script) != napi_ok || napi_run_script(env, script, &nothing) != napi_ok;
+    napi_close_handle_scope(env, scope);
+    return is_ending;
+}
+
 void oro_call_back(
     napi_env env, napi_async_context async, napi_ref function, size_t count, const napi_value *arguments) {
     napi_value callee, global, error;

@@ -67,6 +67,9 @@ bool oro_is_nothing(napi_env env, napi_value value);
 void oro_call_back(
     napi_env env, napi_async_context async, napi_ref function, size_t count, const napi_value *arguments);
 
+/* Whether an environment ends although its thread runs: a worker is terminated, or the process exits. */
+bool oro_is_ending(napi_env env);
+
 /* Makes functions members of an object. */
 typedef struct oro_function {
     const char *name;

@@ -11,11 +11,28 @@ static void release(napi_env env, void *data, void *bytes) {
     oroipc_bytes_release(bytes);
 }
 
-napi_status oro_make_buffer(napi_env env, oroipc_bytes *bytes, bool copies, napi_value *out) {
+/* Bytes up to this length are copied where they may be written to: that is cheaper than to map them once more, and to fetch each page. */
+enum { MOST_COPIED = 256 << 10 };
+
+/* Whether there is no need of a copy; `data` gets where the bytes are used, and `bytes` what keeps them. */
+static bool is_usable(oro_buffers kind, size_t size, oroipc_bytes **bytes, void **data) {
+    oroipc_bytes *mapped = NULL;
+    void *base = NULL;
+    if (size == 0 || kind == ORO_BUFFERS_COPIED) return false;
+    /* What is not the other side's is this process's own. */
+    if (kind == ORO_BUFFERS_SHARED || oroipc_bytes_is_borrowed(*bytes) == 0) return true;
+    if (size <= MOST_COPIED || oroipc_bytes_map_private(*bytes, &base, &mapped) != OROIPC_OK) return false;
+    oroipc_bytes_release(*bytes);
+    *bytes = mapped;
+    *data = base;
+    return true;
+}
+
+napi_status oro_make_buffer(napi_env env, oroipc_bytes *bytes, oro_buffers kind, napi_value *out) {
     void *data = (void *)oroipc_bytes_data(bytes);
     size_t size = oroipc_bytes_size(bytes);
     napi_status status = napi_no_external_buffers_allowed;
-    if (!copies && size > 0) {
+    if (is_usable(kind, size, &bytes, &data)) {
         status = napi_create_external_buffer(env, size, data, release, bytes, out);
         if (status == napi_ok) return napi_ok;
     }

@@ -6,8 +6,10 @@
  * What comes is queued while the library is turned, and handed over when it has returned: JavaScript that is called back
  * may call everything here.
  */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "port.h"
 
@@ -22,8 +24,18 @@ typedef struct arrival {
     bool is_room;
 } arrival;
 
+/* The result that a blocked thread of a worker waits for. */
+typedef struct awaited {
+    oroipc_result *result;
+    bool is_done;
+    /* The thread waits no more: whoever brings the result frees this. */
+    bool is_given_up;
+} awaited;
+
 typedef struct client {
     oro_room room;
+    /* Until the link is there. */
+    oroipc_connecting *connecting;
     /* By slot: how a call is aborted. */
     uint64_t *tickets;
     /* Bodies in chunks, whose end was not said; NULL for most. */
@@ -50,6 +62,13 @@ static void on_completion(oroipc_result *result, void *slot) {
     client *self = (client *)oro_turned;
     self->pending -= 1;
     queue(self, (arrival){.result = oroipc_result_retain(result), .slot = (uint32_t)(uintptr_t)slot});
+}
+
+static void on_awaited(oroipc_result *result, void *context) {
+    awaited *wanted = context;
+    if (wanted->is_given_up) return free(wanted);
+    wanted->result = oroipc_result_retain(result);
+    wanted->is_done = true;
 }
 
 static void on_chunk(oroipc_message *chunk, oroipc_result *end, void *slot) {
@@ -117,8 +136,7 @@ static size_t deliver_some(client *self, arrival *arrivals, size_t count) {
 }
 
 static void deliver_all(client *self) {
-    /* JavaScript that is called brings about nothing new here, only a turn does; but it may end the client, and with it the
-     * queue. */
+    /* JavaScript that is called may block in a call, whose turns queue more, and it may end the client, and with it the queue. */
     for (size_t i = 0; i < self->arrival_count;) {
         napi_handle_scope scope;
         if (napi_open_handle_scope(self->room.env, &scope) != napi_ok) return;
@@ -152,9 +170,49 @@ static void tell_end(client *self) {
     napi_close_handle_scope(self->room.env, scope);
 }
 
+static void status_texts(client *self, oroipc_status status, napi_value *arguments) {
+    napi_create_string_utf8(self->room.env, oroipc_status_name(status), NAPI_AUTO_LENGTH, &arguments[0]);
+    napi_create_string_utf8(self->room.env, oroipc_last_error(), NAPI_AUTO_LENGTH, &arguments[1]);
+}
+
+/* Gets on with connecting; `wait` gets the milliseconds until it is due again. The link is there, or cannot be, when `connecting` is
+ * NULL afterwards. */
+static oroipc_status connect_on(client *self, int *wait) {
+    oroipc_client *link = NULL;
+    oroipc_status status = oroipc_connecting_turn(self->connecting, wait, &link);
+    bool is_done = status != OROIPC_OK || link != NULL;
+    if (link != NULL) {
+        self->room.client = link;
+        oroipc_client_on_end(link, on_end, self);
+    }
+    int descriptor = link != NULL ? oroipc_client_descriptor(link)
+        : status == OROIPC_OK     ? oroipc_connecting_descriptor(self->connecting)
+                                  : -1;
+    if (!oro_room_watch(&self->room, descriptor)) status = OROIPC_SYSTEM;
+    if (!is_done && status == OROIPC_OK) return status;
+    oroipc_connecting_release(self->connecting);
+    self->connecting = NULL;
+    return status;
+}
+
+/* A turn of a client that connects. */
+static int connect_turn(client *self) {
+    napi_handle_scope scope;
+    napi_value arguments[2];
+    int wait = -1;
+    oroipc_status status = connect_on(self, &wait);
+    if (self->connecting != NULL) return wait;
+    if (napi_open_handle_scope(self->room.env, &scope) != napi_ok) return -1;
+    status_texts(self, status, arguments);
+    oro_room_call(&self->room, ORO_ROOM_OPENED, status == OROIPC_OK ? 0 : 2, arguments);
+    napi_close_handle_scope(self->room.env, scope);
+    return 0;
+}
+
 static int turn(void *context) {
     client *self = context;
     int wait = -1;
+    if (self->connecting != NULL) return connect_turn(self);
     /* Who gets a result often calls again: as long as a result is waited for it is looked for, before the loop's other handles get
      * their time. */
     for (int turns = 0; turns < ORO_TURNS && self->room.client != NULL; turns++) {
@@ -171,6 +229,9 @@ static int turn(void *context) {
 
 static void leave(oro_room *room) {
     client *self = (client *)room;
+    oroipc_connecting_release(self->connecting);
+    self->connecting = NULL;
+    if (room->client == NULL) return;
     oroipc_client_on_end(room->client, NULL, NULL);
     oroipc_client_close(room->client);
     for (size_t i = 0; i < self->arrival_count; i++) {
@@ -191,32 +252,33 @@ static void discard(oro_room *room) {
     free(self);
 }
 
-static oroipc_status open_link(napi_env env, napi_value target, const char *folder, oroipc_client **out) {
+static oroipc_status begin_link(napi_env env, napi_value target, const char *folder, oroipc_connecting **out) {
     oroipc_client_options options = OROIPC_CLIENT_OPTIONS_INIT;
     char name[256];
     int32_t descriptor;
     options.folder = folder;
     options.delivery = OROIPC_DELIVER_TURN;
     if (napi_get_value_int32(env, target, &descriptor) == napi_ok) {
-        return oroipc_client_adopt(descriptor, &options, out);
+        return oroipc_client_adopt_async(descriptor, &options, out);
     }
     if (!oro_text_argument(env, target, name, sizeof name)) return OROIPC_INVALID;
-    return oroipc_client_connect(name, &options, out);
+    return oroipc_client_connect_async(name, &options, out);
 }
 
-/* connect(target, folder, copies, numbers, inbox, deliver, end, port, hear) → client */
+/* connect(target, folder, buffers, numbers, inbox, deliver, end, port, hear, opened) → a client that connects: nothing but release, close,
+ * keep and connectWait is for it until `opened` was called, or connectWait has answered true. */
 static napi_value client_connect(napi_env env, napi_callback_info info) {
-    napi_value arguments[9];
-    size_t count = 9;
+    napi_value arguments[10];
+    size_t count = 10;
     char folder[4096];
-    bool copies = false;
+    uint32_t buffers;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     bool has_folder = !oro_is_nothing(env, arguments[1]);
     if (has_folder && !oro_text_argument(env, arguments[1], folder, sizeof folder)) return NULL;
-    ORO_TRY(env, napi_get_value_bool(env, arguments[2], &copies));
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &buffers));
 
-    oroipc_client *link = NULL;
-    oroipc_status status = open_link(env, arguments[0], has_folder ? folder : NULL, &link);
+    oroipc_connecting *link = NULL;
+    oroipc_status status = begin_link(env, arguments[0], has_folder ? folder : NULL, &link);
     if (status != OROIPC_OK) {
         bool is_pending = false;
         napi_is_exception_pending(env, &is_pending);
@@ -224,11 +286,9 @@ static napi_value client_connect(napi_env env, napi_callback_info info) {
         return NULL;
     }
     client *self = oro_grow(NULL, 1, sizeof *self);
-    *self = (client){.room = {.client = link, .leave = leave, .discard = discard, .records = {.copies = copies}}};
+    *self = (client){.room = {.leave = leave, .discard = discard, .records = {.buffers = (oro_buffers)buffers}}, .connecting = link};
     oroipc_result_create(&self->result);
-    napi_value external = oro_room_open(&self->room, env, "oro-ipc", arguments + 3, turn);
-    if (external != NULL) oroipc_client_on_end(link, on_end, self);
-    return external;
+    return oro_room_open(&self->room, env, "oro-ipc", arguments + 3, oroipc_connecting_descriptor(link), turn);
 }
 
 static client *client_argument(napi_env env, napi_value value) {
@@ -253,6 +313,52 @@ static napi_value client_release(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/* How long a thread is blocked, in milliseconds, before it looks whether its environment still wants it. */
+enum { SLICE_MS = 50 };
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Blocks until the descriptor is readable, `wait` milliseconds at most, -1: no limit. False when the environment ends: a worker is
+ * terminated, or the process exits. */
+static bool block(napi_env env, int descriptor, int64_t wait, int64_t *last_look) {
+    struct pollfd readable = {.fd = descriptor, .events = POLLIN};
+    poll(&readable, 1, wait >= 0 && wait < SLICE_MS ? (int)wait : SLICE_MS);
+    int64_t now = now_ms();
+    if (now - *last_look < SLICE_MS) return true;
+    *last_look = now;
+    return !oro_is_ending(env);
+}
+
+/* connectWait(client, milliseconds, 0: no limit) → whether the link is there; blocks until it is. Throws why it cannot be. */
+static napi_value client_connect_wait(napi_env env, napi_callback_info info) {
+    napi_value arguments[2], answer;
+    size_t count = 2;
+    uint32_t limit;
+    ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
+    client *self = client_argument(env, arguments[0]);
+    if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &limit));
+    int64_t start = now_ms(), last_look = start;
+    while (self->connecting != NULL) {
+        int wait = -1;
+        oroipc_status status = connect_on(self, &wait);
+        if (status != OROIPC_OK) {
+            oro_throw_status(env, status);
+            return NULL;
+        }
+        if (self->connecting == NULL) break;
+        int64_t left = limit == 0 ? wait : start + limit - now_ms();
+        if (limit > 0 && left <= 0) break;
+        if (!block(env, oroipc_connecting_descriptor(self->connecting), wait >= 0 && wait < left ? wait : left, &last_look)) return NULL;
+    }
+    ORO_TRY(env, napi_get_boolean(env, self->connecting == NULL, &answer));
+    return answer;
+}
+
 /* close(client): ends the link; what is pending is told in the next round of the loop. */
 static napi_value client_close(napi_env env, napi_callback_info info) {
     client *self = only_client(env, info);
@@ -271,7 +377,7 @@ static napi_value client_keep(napi_env env, napi_callback_info info) {
     client *self = client_argument(env, arguments[0]);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_bool(env, arguments[1], &keeps));
-    oro_watch_keep(self->room.watch, keeps);
+    oro_room_keep(&self->room, keeps);
     return NULL;
 }
 
@@ -454,17 +560,57 @@ static napi_value client_body_end(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
-/* callSync(client, command, value, valueSize, body, timeout, seq, headers) → extras; one record is there. */
+/* A blocking call on a thread that somebody else may want to end: it looks for that now and then. What else comes meanwhile is
+ * delivered afterwards. OROIPC_ABORTED when the environment ends. */
+static oroipc_status call_ending(client *self, const oroipc_call *call) {
+    oro_room *outer = oro_turned;
+    awaited *wanted = oro_grow(NULL, 1, sizeof *wanted);
+    uint64_t ticket;
+    *wanted = (awaited){0};
+    oroipc_status status = oroipc_client_call_async(self->room.client, call, on_awaited, wanted, &ticket);
+    if (status != OROIPC_OK) {
+        free(wanted);
+        return status;
+    }
+    int64_t last_look = now_ms();
+    bool is_wanted = true;
+    int descriptor = oroipc_client_descriptor(self->room.client);
+    for (;;) {
+        int wait = -1;
+        oro_turned = &self->room;
+        oroipc_client_linger(self->room.client, ORO_LINGER_US, &wait);
+        oro_turned = outer;
+        if (wanted->is_done || !is_wanted) break;
+        if (wait != 0) is_wanted = block(self->room.env, descriptor, wait, &last_look);
+    }
+    oro_watch_poke(self->room.watch);
+    if (!wanted->is_done) {
+        wanted->is_given_up = true;
+        oroipc_client_abort(self->room.client, ticket, NULL);
+        return OROIPC_ABORTED;
+    }
+    oroipc_result_release(self->result);
+    self->result = wanted->result;
+    free(wanted);
+    return oroipc_result_is_ok(self->result) ? OROIPC_OK : OROIPC_FAILED;
+}
+
+/* callSync(client, command, value, valueSize, body, timeout, seq, headers, canEnd) → extras; one record is there. `canEnd`: this thread may
+ * be ended meanwhile. */
 static napi_value client_call_sync(napi_env env, napi_callback_info info) {
-    napi_value arguments[8];
-    size_t count = 8;
+    napi_value arguments[9];
+    size_t count = 9;
+    bool can_end = false;
     call_texts texts;
     oroipc_call call;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     client *self = client_argument(env, arguments[0]);
     if (self == NULL) return NULL;
+    ORO_TRY(env, napi_get_value_bool(env, arguments[8], &can_end));
     bool is_read = read_call(env, arguments + 1, &texts, &call);
-    oroipc_status status = is_read ? oroipc_client_call(self->room.client, &call, &self->result) : OROIPC_OK;
+    oroipc_status status = !is_read ? OROIPC_OK
+        : can_end                   ? call_ending(self, &call)
+                                    : oroipc_client_call(self->room.client, &call, &self->result);
     oro_headers_free(&texts.headers);
     if (!is_read) return NULL;
     if (status < 0) {
@@ -473,6 +619,12 @@ static napi_value client_call_sync(napi_env env, napi_callback_info info) {
     }
     oro_records_clear(&self->room.records);
     oro_records_add_result(env, &self->room.records, 0, 0, self->result);
+    if (can_end) {
+        /* It belongs to the call that it came from; the next one brings its own. */
+        oroipc_result_release(self->result);
+        self->result = NULL;
+        return oro_records_extras(env, &self->room.records);
+    }
     /* The bytes have a reference of their own; blocks must not wait for the next call. */
     oroipc_result_clear(self->result);
     return oro_records_extras(env, &self->room.records);
@@ -504,7 +656,7 @@ static napi_value client_listen(napi_env env, napi_callback_info info) {
 
 bool oro_add_client(napi_env env, napi_value exports) {
     static const oro_function functions[] = {
-        {"connect", client_connect}, {"release", client_release},       {"close", client_close},
+        {"connect", client_connect}, {"connectWait", client_connect_wait}, {"release", client_release}, {"close", client_close},
         {"keep", client_keep},       {"ending", client_ending},         {"statistics", client_statistics},
         {"call", client_call},       {"callSync", client_call_sync},    {"abort", client_abort},
         {"listen", client_listen},   {"take", client_take},

@@ -227,12 +227,12 @@ static void discard(oro_room *room) {
     free(self);
 }
 
-/* hostOpen(name, folder, copies, numbers, inbox, deliver, tell, port, hear) → host */
+/* hostOpen(name, folder, buffers, numbers, inbox, deliver, tell, port, hear) → host */
 static napi_value host_open(napi_env env, napi_callback_info info) {
     napi_value arguments[9], given[ORO_ROOM_REFERENCES] = {0};
     size_t count = 9;
     char name[256], folder[4096];
-    bool copies = false;
+    uint32_t buffers;
     oroipc_host_options options = OROIPC_HOST_OPTIONS_INIT;
     options.allows_meetings = 1;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
@@ -243,7 +243,7 @@ static napi_value host_open(napi_env env, napi_callback_info info) {
         return NULL;
     }
     if (has_folder) options.folder = folder;
-    ORO_TRY(env, napi_get_value_bool(env, arguments[2], &copies));
+    ORO_TRY(env, napi_get_value_uint32(env, arguments[2], &buffers));
     for (int i = ORO_ROOM_NUMBERS; i <= ORO_ROOM_HEAR; i++) given[i] = arguments[3 + i];
 
     oroipc_host *opened = NULL;
@@ -254,10 +254,10 @@ static napi_value host_open(napi_env env, napi_callback_info info) {
     }
     host *self = oro_grow(NULL, 1, sizeof *self);
     *self = (host){
-        .room = {.host = opened, .leave = leave, .discard = discard, .records = {.copies = copies}},
+        .room = {.host = opened, .leave = leave, .discard = discard, .records = {.buffers = (oro_buffers)buffers}},
         .free_slot = ORO_NO_SLOT};
-    napi_value external = oro_room_open(&self->room, env, "oro-ipc host", given, turn);
-    if (external != NULL) oro_watch_keep(self->room.watch, true);
+    napi_value external = oro_room_open(&self->room, env, "oro-ipc host", given, oroipc_host_descriptor(opened), turn);
+    if (external != NULL) oro_room_keep(&self->room, true);
     return external;
 }
 
@@ -285,7 +285,7 @@ static napi_value host_keep(napi_env env, napi_callback_info info) {
     host *self = host_arguments(env, info, 2, arguments);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_bool(env, arguments[1], &keeps));
-    oro_watch_keep(self->room.watch, keeps);
+    oro_room_keep(&self->room, keeps);
     return NULL;
 }
 

@@ -117,7 +117,7 @@ static bool add(napi_env env, oro_records *records, uint32_t slot, uint32_t tag,
         oroipc_bytes *bytes = NULL;
         napi_value buffer;
         if (take_bytes(from, &bytes) == OROIPC_OK &&
-            oro_make_buffer(env, bytes, records->copies, &buffer) == napi_ok) {
+            oro_make_buffer(env, bytes, records->buffers, &buffer) == napi_ok) {
             add_extra(env, records, buffer);
             flags |= ORO_RECORD_LONG_BYTES;
         }

@@ -12,6 +12,7 @@
 #define ORO_NODE_RECORD_H
 
 #include "addon.h"
+#include "bytes.h"
 
 enum {
     ORO_RECORD_WORDS = 5,
@@ -36,8 +37,8 @@ typedef struct oro_records {
     uint8_t *inbox;
     size_t capacity;
     size_t inbox_size;
-    /* Whether payloads are always copied. */
-    bool copies;
+    /* What Buffers of payloads are. */
+    oro_buffers buffers;
     size_t count;
     size_t position;
     /* An array, made when the first extra comes. */

@@ -77,13 +77,38 @@ static bool take_references(oro_room *room, const char *name, const napi_value *
            napi_async_init(room->env, NULL, text, &room->async) == napi_ok;
 }
 
-napi_value oro_room_open(oro_room *room, napi_env env, const char *name, const napi_value *given, oro_watch_turn turn_room) {
+static void replaced(void *context) { oro_room_release(context); }
+
+bool oro_room_watch(oro_room *room, int descriptor) {
+    napi_value error;
+    if (room->watch == NULL || descriptor == room->descriptor) return true;
+    /* Before the new one: its descriptor may have been closed, and its number be used again. */
+    oro_room_retain(room);
+    oro_watch_stop(room->watch, replaced, room);
+    room->watch = oro_watch_start(room->env, descriptor, turn, room);
+    bool is_watched = room->watch != NULL;
+    if (!is_watched) {
+        napi_get_and_clear_last_exception(room->env, &error);
+        descriptor = -1;
+        room->watch = oro_watch_start(room->env, descriptor, turn, room);
+    }
+    room->descriptor = descriptor;
+    oro_watch_keep(room->watch, room->keeps);
+    return is_watched;
+}
+
+void oro_room_keep(oro_room *room, bool keeps) {
+    room->keeps = keeps;
+    oro_watch_keep(room->watch, keeps);
+}
+
+napi_value oro_room_open(
+    oro_room *room, napi_env env, const char *name, const napi_value *given, int descriptor, oro_watch_turn turn_room) {
     napi_value external = NULL;
     room->env = env;
     room->turn = turn_room;
+    room->descriptor = descriptor;
     atomic_init(&room->owners, 1);
-    int descriptor =
-        room->client != NULL ? oroipc_client_descriptor(room->client) : oroipc_host_descriptor(room->host);
     if (!oro_records_use(env, &room->records, given[ORO_ROOM_NUMBERS], given[ORO_ROOM_INBOX]) ||
         !take_references(room, name, given) ||
         (room->watch = oro_watch_start(env, descriptor, turn, room)) == NULL) {

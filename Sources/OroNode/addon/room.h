@@ -25,6 +25,8 @@ enum {
     ORO_ROOM_PORT,
     /* Of a client hear(name, extras, slot): an event, a chunk of a stream, or room for a body; of a host hear(slot, isEnd, extras): a body. */
     ORO_ROOM_HEAR,
+    /* Of a client opened(status, reason): the link is there, with two undefined; or why it cannot be. */
+    ORO_ROOM_OPENED,
     ORO_ROOM_REFERENCES
 };
 
@@ -35,6 +37,9 @@ struct oro_room {
     napi_env env;
     /* NULL once it was left. */
     oro_watch *watch;
+    /* What it watches, and whether it keeps the process alive. */
+    int descriptor;
+    bool keeps;
     napi_async_cleanup_hook_handle hook;
     napi_async_context async;
     napi_ref references[ORO_ROOM_REFERENCES];
@@ -49,15 +54,22 @@ struct oro_room {
     void (*leave)(oro_room *room);
     /* Frees the room and everything in it. */
     void (*discard)(oro_room *room);
-    /* The library's client or host; the other is NULL, and both are when the room was left. */
+    /* The library's client or host; the other is NULL, and both are when the room was left, and while a client connects. */
     oroipc_client *client;
     oroipc_host *host;
 };
 
-/* Makes a room of memory that is zero but for `leave`, `discard`, `client` or `host`, and `records.copies`, and answers its
- * external value. `given` are what the enumeration above says; missing ones are NULL. `turn` is called with the room. NULL, with an
- * exception, when that cannot be: the room is gone then. */
-napi_value oro_room_open(oro_room *room, napi_env env, const char *name, const napi_value *given, oro_watch_turn turn);
+/* Makes a room of memory that is zero but for `leave`, `discard`, `client` or `host`, and `records.buffers`, and answers its
+ * external value. `given` are what the enumeration above says; missing ones are NULL. `turn` is called with the room when `descriptor`
+ * is readable. NULL, with an exception, when that cannot be: the room is gone then. */
+napi_value oro_room_open(
+    oro_room *room, napi_env env, const char *name, const napi_value *given, int descriptor, oro_watch_turn turn);
+
+/* Watches another descriptor from now on, -1: none. False, without an exception, when it cannot be watched: none is then. */
+bool oro_room_watch(oro_room *room, int descriptor);
+
+/* Whether the room keeps the process alive. */
+void oro_room_keep(oro_room *room, bool keeps);
 
 /* The room that is turned on this thread: some callbacks' contexts have no room for it. */
 extern _Thread_local oro_room *oro_turned;

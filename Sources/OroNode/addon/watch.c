@@ -11,7 +11,7 @@ struct oro_watch {
     oro_watch_turn turn;
     void *context;
     int open;
-    bool is_stopped;
+    bool has_poll, is_stopped;
     void (*done)(void *context);
     void *done_context;
 };
@@ -53,7 +53,8 @@ oro_watch *oro_watch_start(napi_env env, int descriptor, oro_watch_turn turn, vo
     }
     oro_watch *watch = oro_grow(NULL, 1, sizeof *watch);
     *watch = (oro_watch){.turn = turn, .context = context};
-    int status = uv_poll_init(loop, &watch->poll, descriptor);
+    watch->has_poll = descriptor >= 0;
+    int status = watch->has_poll ? uv_poll_init(loop, &watch->poll, descriptor) : 0;
     if (status != 0) {
         free(watch);
         napi_throw_error(env, NULL, uv_strerror(status));
@@ -61,8 +62,8 @@ oro_watch *oro_watch_start(napi_env env, int descriptor, oro_watch_turn turn, vo
     }
     uv_timer_init(loop, &watch->timer);
     watch->poll.data = watch->timer.data = watch;
-    watch->open = 2;
-    uv_poll_start(&watch->poll, UV_READABLE, on_poll);
+    watch->open = watch->has_poll ? 2 : 1;
+    if (watch->has_poll) uv_poll_start(&watch->poll, UV_READABLE, on_poll);
     oro_watch_poke(watch);
     oro_watch_keep(watch, false);
     return watch;
@@ -70,7 +71,7 @@ oro_watch *oro_watch_start(napi_env env, int descriptor, oro_watch_turn turn, vo
 
 void oro_watch_keep(oro_watch *watch, bool keeps) {
     void (*change)(uv_handle_t *handle) = keeps ? uv_ref : uv_unref;
-    change((uv_handle_t *)&watch->poll);
+    if (watch->has_poll) change((uv_handle_t *)&watch->poll);
     change((uv_handle_t *)&watch->timer);
 }
 
@@ -80,6 +81,6 @@ void oro_watch_stop(oro_watch *watch, void (*done)(void *context), void *context
     watch->is_stopped = true;
     watch->done = done;
     watch->done_context = context;
-    uv_close((uv_handle_t *)&watch->poll, on_close);
+    if (watch->has_poll) uv_close((uv_handle_t *)&watch->poll, on_close);
     uv_close((uv_handle_t *)&watch->timer, on_close);
 }

@@ -17,8 +17,8 @@ enum { ORO_LINGER_US = 50, ORO_TURNS = 8 };
  * descriptor. It may call oro_watch_stop. */
 typedef int (*oro_watch_turn)(void *context);
 
-/* Watches `descriptor` from now on; the first turn comes with the next round of the loop. It does not keep the process
- * alive. NULL, with an exception, when that cannot be. */
+/* Watches `descriptor` from now on, of -1 the deadline alone, which cannot fail; the first turn comes with the next round of the
+ * loop. It does not keep the process alive. NULL, with an exception, when that cannot be. */
 oro_watch *oro_watch_start(napi_env env, int descriptor, oro_watch_turn turn, void *context);
 
 /* Whether the watch keeps the process alive. */

@@ -274,8 +274,10 @@ declare module 'oro-ipc' {
     fd?: number
     /** The folder of the host's socket; by default `$XDG_RUNTIME_DIR/oro-ipc`, else `/tmp/oro-ipc-UID`. */
     folder?: string
-    /** Bytes come as copies that may be written to, and not in memory that is shared with the host. */
+    /** Bytes come as copies, which the host cannot change. By default long ones lie in its memory until they are written to. */
     copy?: boolean
+    /** Bytes lie in the host's memory, without a copy. Writing to such a Buffer ends the process. */
+    readOnly?: boolean
   }
 
   /** A link to a host. */
@@ -284,10 +286,15 @@ declare module 'oro-ipc' {
     openPort(name: string): IPCMessagePort
     /** A port to the next client of the host that says the same name. */
     meet(name: string): IPCMessagePort
-    /** Why the link is over; `null` while it stands. */
+    /** Whether the host was not reached yet; what is asked of the link meanwhile waits, in order. */
+    readonly isConnecting: boolean
+    /** The link, once its host is reached; rejected with a NetworkError when it cannot be. */
+    readonly ready: Promise<Link>
+    /** Why the link is over; `null` while it stands, or is being made. */
     readonly ending: string | null
     /** How many calls wait for their reply. */
     readonly pending: number
+    /** What the engine has counted. */
     readonly statistics: {
       pending: number
       lateResults: number
@@ -309,7 +316,10 @@ declare module 'oro-ipc' {
   export function openPort(name: string): IPCMessagePort
   /** A port to the next client of the same host that says the same name. */
   export function meet(name: string): IPCMessagePort
-  /** Connects this realm, and workers it starts later, to a host: a name, `fd:N`, or options. */
+  /**
+   * Connects this realm, and workers it starts later, to a host: a name, `fd:N`, or options. Does not wait for the host: `ready` of the link
+   * does. Throws what is known at once: a TypeError for what can be no host, a NetworkError where nobody listens.
+   */
   export function connect(host: string | ConnectOptions): Link
   /** Closes the realm's link, and forgets its host. */
   export function disconnect(): void
@@ -423,7 +433,7 @@ declare module 'oro-ipc/host' {
 
   /** Answers commands of other processes, under a name. */
   export class Host {
-    constructor(name?: string | null, options?: { folder?: string, copy?: boolean })
+    constructor(name?: string | null, options?: { folder?: string, copy?: boolean, readOnly?: boolean })
     /** What a handler may return: data, bytes, a Reply or Result, what streams, or a promise of one of these. */
     map<Name extends CommandName>(
       name: Name,

@@ -6,7 +6,6 @@ const { send, request, write, sendSync } = require('./lib/calls.js')
 const { bindingFactory } = require('./lib/binding.js')
 const { IPCBroadcastChannel } = require('./lib/broadcast.js')
 const { IPCMessageChannel } = require('./lib/channel.js')
-const connection = require('./lib/connection.js')
 const constants = require('./lib/constants.js')
 const { debug, kDebugEnabled } = require('./lib/debug.js')
 const { emit, resolve } = require('./lib/events.js')
@@ -17,7 +16,7 @@ const { maybeMakeError } = require('./lib/make-error.js')
 const { Message } = require('./lib/message.js')
 const { IPCMessagePort } = require('./lib/port.js')
 const { postMessage } = require('./lib/post-message.js')
-const { readPrimordials } = require('./lib/primordials.js')
+const { primordials } = require('./lib/primordials.js')
 const { ready } = require('./lib/ready.js')
 const { Result } = require('./lib/result.js')
 const { IPCSearchParams } = require('./lib/search-params.js')
@@ -45,7 +44,7 @@ module.exports = {
   maybeMakeError,
   parseSeq,
   postMessage,
-  primordials: readPrimordials(),
+  get primordials () { return primordials() },
   ready,
   request,
   resolve,
@@ -56,5 +55,5 @@ module.exports = {
 module.exports.default = module.exports
 
 hearHosts()
-// A host that is named only later is asked then: what a realm knows about its host is never that of another.
-connection.onOpen(() => { module.exports.primordials = readPrimordials() })
+// A host that is named already is asked now.
+primordials()

@@ -3,7 +3,7 @@
 
 import * as exports from './ipc.mjs'
 import ipc from './ipc.js'
-import connection from './lib/connection.js'
+import known from './lib/primordials.js'
 
 export const {
   ERROR,
@@ -35,6 +35,6 @@ export const {
 } = ipc
 
 export let { primordials } = ipc
-connection.onOpen(() => { primordials = ipc.primordials })
+known.onPrimordials(given => { primordials = given })
 
 export default exports

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Holds Buffers over the host's memory, checks them, drops them, and prints how many the host still has out: held, then dropped.
 
+import { createRequire } from 'node:module'
+import path from 'node:path'
 import { request, sendSync } from 'oro:ipc'
+
+const { connect } = createRequire(import.meta.url)(path.join(process.env.ORO_NODE_PACKAGE, 'index.js'))
+connect({ name: process.env.ORO_IPC_HOST, readOnly: true })
 
 const count = Number(process.argv[2])
 const size = 16 * 1024

@@ -7,10 +7,12 @@ const { native } = require(path.join(process.env.ORO_NODE_PACKAGE, 'lib', 'nativ
 
 const [, , pid, signal] = process.argv
 const { callSync } = native()
-native().callSync = (...call) => {
-  native().callSync = callSync
-  process.kill(Number(pid), signal)
-  return callSync(...call)
+if (signal) {
+  native().callSync = (...call) => {
+    native().callSync = callSync
+    process.kill(Number(pid), signal)
+    return callSync(...call)
+  }
 }
 const { primordials, sendSync } = require(path.join(process.env.ORO_NODE_PACKAGE, 'ipc.js'))
 console.log(`loaded ${Object.keys(primordials).length}`)

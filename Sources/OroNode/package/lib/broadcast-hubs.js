@@ -80,6 +80,6 @@ const localHub = {
 }
 
 /** The hub of the host, or without one that of this process. */
-const hub = () => connection.isOpen() ? hostHub : localHub
+const hub = async () => await connection.reach() ? hostHub : localHub
 
 module.exports = { hub }

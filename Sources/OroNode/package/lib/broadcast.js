@@ -66,7 +66,8 @@ class IPCBroadcastChannel extends EventTarget {
 
   async #subscribe () {
     const wanted = { name: this.#name, origin: this.origin, token: this.#token }
-    const subscription = await hub().subscribe(wanted, message => this.#hear(message), count => this.#miss(count))
+    const carrier = await hub()
+    const subscription = await carrier.subscribe(wanted, message => this.#hear(message), count => this.#miss(count))
     this.#subscription = subscription
     const { subscriptions } = IPCBroadcastChannel
     subscriptions.set(this.#entry, subscription)

@@ -6,6 +6,15 @@ const { types } = require('node:util')
 const { partsOfView } = require('./intrinsics.js')
 
 /**
+ * What the addon makes of received bytes, as a number of its own: by default Buffers that may be written to, with `copy` such that the other
+ * side cannot change either, with `readOnly` the other side's memory.
+ */
+function buffersOf ({ copy = false, readOnly = false }) {
+  if (copy && readOnly) throw new TypeError('Buffers are copies (copy), or the other side\'s memory (readOnly), not both')
+  return copy ? 1 : readOnly ? 2 : 0
+}
+
+/**
  * The bytes as a Buffer: the same memory for buffers and views, UTF-8 of a text, the elements of an array.
  * `null` for what has no bytes.
  * @param {any} body
@@ -56,4 +65,4 @@ function copyBytes (body) {
   return bytes === null ? null : Buffer.from(bytes)
 }
 
-module.exports = { bodyBytes, viewBytes, copyBytes }
+module.exports = { bodyBytes, buffersOf, viewBytes, copyBytes }

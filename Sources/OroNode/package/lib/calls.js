@@ -9,11 +9,11 @@ const { cached, keep, keyOf } = require('./cache.js')
 const connection = require('./connection.js')
 const { problemOf, timeoutOf } = require('./call-options.js')
 const { debug } = require('./debug.js')
-const { TimeoutError, abortError } = require('./errors.js')
+const { TimeoutError, about, abortError } = require('./errors.js')
 const { waiting } = require('./events.js')
 const { askExtension, askExtensionSync, extensionFor } = require('./extension.js')
 const { BodyChunks } = require('./link.js')
-const { onAbort } = require('./on-abort.js')
+const { attempt, onAbort } = require('./on-abort.js')
 const { flatHeaders } = require('./headers.js')
 const { isPlainObject } = require('./kinds.js')
 const { dataOf, errorOf } = require('./reply.js')
@@ -105,8 +105,12 @@ class Call {
 
   /** The engine's own timeout, by the name of the call it was here. */
   name (err) {
-    return OWN_TIMEOUT.test(err.message) ? new TimeoutError(`ipc.${this.verb} timed out`) : err
+    if (!OWN_TIMEOUT.test(err.message)) return err
+    return about(new TimeoutError(`ipc.${this.verb} timed out`), { command: this.command, timeout: timeoutOf(this.options) })
   }
+
+  /** What the call ends with that its signal has ended. */
+  abortedBy (signal) { return about(abortError(signal), { command: this.command }) }
 }
 
 /** The open link, or why there is none. */
@@ -127,12 +131,12 @@ function finished (call, reply) {
   }
 }
 
-/** Runs what is a program's own, such as a signal's methods; what it throws is nobody's. */
-function attempt (body) {
+/** Why a body could not be read: the signal, or the body itself. */
+function reasonOf (error, { signal }) {
   try {
-    body()
-  } catch {
-    // Its call ends all the same.
+    return signal?.aborted ? abortError(signal) : error
+  } catch (thrown) {
+    return thrown
   }
 }
 
@@ -146,7 +150,7 @@ function start (call) {
   if (isPumped(body, options)) return new Promise(settle => begin(call, settle, () => ({ bytes: new BodyChunks(), type: typeOf(body) })))
   return bodyLater(body, options.signal).then(
     given => new Promise(settle => begin(call, settle, () => given)),
-    error => failed(options.signal?.aborted ? abortError(options.signal) : error, command))
+    error => failed(reasonOf(error, options), command))
 }
 
 const NO_BODY = { bytes: null, type: null }
@@ -159,7 +163,7 @@ function begin (call, settle, bytesOf) {
   const handler = extensionFor(command, options, false)
   if (handler) return settle(askExtension(handler, call.url, call.body ?? null, command))
   try {
-    if (signal?.aborted) return settle(failed(abortError(signal), command))
+    if (signal?.aborted) return settle(failed(call.abortedBy(signal), command))
   } catch (error) {
     return settle(failed(error, command))
   }
@@ -198,7 +202,7 @@ function begin (call, settle, bytesOf) {
   }
   if (!signal) return
   try {
-    stopListening = onAbort(signal, () => giveUp(abortError(signal)))
+    stopListening = onAbort(signal, () => giveUp(call.abortedBy(signal)))
   } catch (error) {
     giveUp(error)
   }
@@ -208,7 +212,7 @@ function begin (call, settle, bytesOf) {
 async function startStream (call) {
   const { command, options, body } = call
   try {
-    if (options.signal?.aborted) return failed(abortError(options.signal), command)
+    if (options.signal?.aborted) return failed(call.abortedBy(options.signal), command)
     const stream = new CommandStream(command, call.value, { ...options, bytes: body })
     const { done, value: first } = await stream.next()
     const data = byteStream(stream, done ? [] : [first], formOf(done ? { name: null, value: undefined } : first))

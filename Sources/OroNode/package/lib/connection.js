@@ -5,9 +5,11 @@
  * or `fd:N`. A worker has a link of its own to the host that its parent named.
  */
 
+const fs = require('node:fs')
 const { getEnvironmentData, isMainThread, setEnvironmentData } = require('node:worker_threads')
 const { NetworkError } = require('./errors.js')
 const { Link } = require('./link.js')
+const ownHosts = require('./own-hosts.js')
 
 const INHERITED = 'oro-ipc.host'
 
@@ -25,7 +27,8 @@ function parse (text) {
 
 /** Throws a TypeError for what can be no host. */
 function check (to) {
-  const { name, fd } = to
+  const { name, fd, folder } = to
+  ownHosts.checkFolder(folder)
   if ((name === undefined) === (fd === undefined)) throw new TypeError('connect() takes the name of a host, or a descriptor')
   if (fd === undefined) {
     if (typeof name !== 'string' || !NAME.test(name)) throw new TypeError(`'${String(name)}' cannot name a host: 1 to 64 of A-Z a-z 0-9 . _ -`)
@@ -33,6 +36,17 @@ function check (to) {
     throw new TypeError(`${String(fd)} is no descriptor of a host: it is taken over, and 0 to 2 are the standard streams`)
   }
   return to
+}
+
+/** Throws a TypeError for a descriptor that is no socket: it would be taken over, and closed. */
+function checkSocket (fd) {
+  let isSocket = false
+  try {
+    isSocket = fs.fstatSync(fd).isSocket()
+  } catch {
+    // It is none that is open.
+  }
+  if (!isSocket) throw new TypeError(`${fd} is no descriptor of a host: it is not an open socket`)
 }
 
 /** Whom this realm is to connect to; `null` when nobody said. */
@@ -49,17 +63,19 @@ function openTo (to) {
   if (to.fd !== undefined) {
     if (!isMainThread && to.isTaken) throw new NetworkError('the descriptor of the host is used by the main thread; give workers the name of a host')
     if (to.isTaken) throw new NetworkError(`the link over descriptor ${to.fd} is over, and cannot be opened again`)
-    to.isTaken = true
+    checkSocket(to.fd)
   }
-  const opened = new Link(to.name ?? to.fd, to)
+  const isOwnThreads = ownHosts.has(to)
+  if (to.fd !== undefined) to.isTaken = true
+  const opened = new Link(to.name ?? to.fd, { ...to, isOwnThreads })
   link = opened
   for (const watcher of watchers) watcher(opened)
   return opened
 }
 
 /**
- * The realm's link, opened when there is none; a host that was started again under its name is found again.
- * Throws a NetworkError that says what is wrong.
+ * The realm's link, opened when there is none; a host that was started again under its name is found again. It may be connecting yet: what is
+ * asked of it waits. Throws a NetworkError that says what is known to be wrong at once.
  * @returns {Link}
  */
 function open () {
@@ -71,7 +87,7 @@ function open () {
   return openTo(to)
 }
 
-/** Whether a host is reached. Never throws. */
+/** Whether there is a link to a host, or one that is being made. Never throws. */
 function isOpen () {
   try {
     return Boolean(open())
@@ -80,9 +96,18 @@ function isOpen () {
   }
 }
 
+/** The realm's link, once it is there; `null` where no host can be reached. */
+async function reach () {
+  try {
+    return await open().ready
+  } catch {
+    return null
+  }
+}
+
 /**
- * Connects this realm, and workers it starts later, to a host. An earlier link is closed.
- * @param {string | { name?: string, fd?: number, folder?: string, copy?: boolean }} host a name, or `fd:N`
+ * Connects this realm, and workers it starts later, to a host, without waiting for it: `ready` of the link does. An earlier link is closed.
+ * @param {string | { name?: string, fd?: number, folder?: string, copy?: boolean, readOnly?: boolean }} host a name, or `fd:N`
  * @returns {Link}
  */
 function connect (host) {
@@ -106,4 +131,4 @@ function disconnect () {
 /** Calls `watcher` with each link the realm opens from now on. */
 const onOpen = watcher => { watchers.add(watcher) }
 
-module.exports = { connect, disconnect, isOpen, onOpen, open, current: () => link }
+module.exports = { connect, disconnect, isOpen, onOpen, open, reach, current: () => link }

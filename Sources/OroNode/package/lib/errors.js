@@ -79,6 +79,21 @@ function abortError (signal) {
   return error
 }
 
+/**
+ * Says in an error which call it ended, where its text is given: `command`, and the `timeout` that was over, in milliseconds. Not
+ * enumerable: nothing that copies errors, or compares them, sees these.
+ * @template {Error} E
+ * @param {E} error
+ * @param {{ command?: string, timeout?: number }} subject
+ * @returns {E}
+ */
+function about (error, subject) {
+  for (const [key, value] of Object.entries(subject)) {
+    if (value !== undefined && !(key in error)) Object.defineProperty(error, key, { value, configurable: true, writable: true })
+  }
+  return error
+}
+
 /** An error inside the engine; whoever makes it may give it a code of its own. */
 class InternalError extends Error {
   static code = 0
@@ -132,5 +147,6 @@ module.exports = {
   OperationError,
   SecurityError,
   TimeoutError,
+  about,
   abortError
 }

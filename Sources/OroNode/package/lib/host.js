@@ -2,12 +2,14 @@
 'use strict'
 /** Hosts: commands that a Node program answers. */
 
-const { viewBytes } = require('./bytes.js')
+const { bodyBytes, buffersOf, viewBytes } = require('./bytes.js')
+const { problemOf } = require('./call-options.js')
 const { Source, bodyLater, isLater, isStreaming, withType } = require('./bodies.js')
 const { Headers, flatHeaders } = require('./headers.js')
 const { types } = require('node:util')
 const { errorOf, isBufferLike } = require('./kinds.js')
 const { native } = require('./native.js')
+const ownHosts = require('./own-hosts.js')
 const { AbortError, NetworkError } = require('./errors.js')
 const { maybeMakeError } = require('./make-error.js')
 const { Records } = require('./records.js')
@@ -192,6 +194,12 @@ function chunksOf (of) {
   return { chunks: body ?? new Blob([]).stream(), type: headers.get('content-type') }
 }
 
+/** Throws a TypeError for what can be no host. */
+function checkHost (name, { folder }) {
+  if (name !== null && typeof name !== 'string') throw new TypeError(`the name of a host is a text, or null for none, not ${typeof name}`)
+  ownHosts.checkFolder(folder)
+}
+
 /** Answers commands of other processes, under a name. */
 class Host {
   #host
@@ -201,24 +209,31 @@ class Host {
   #requests = new Map()
   #rooms = new Map()
   #ports
+  #name
+  #folder
   #isClosed = false
 
   /**
    * @param {string | null} [name] what clients connect to; `null`: none, for `makePeer`
-   * @param {{ folder?: string, copy?: boolean }} [options]
+   * @param {{ folder?: string, copy?: boolean, readOnly?: boolean }} [options]
    */
   constructor (name = null, options = {}) {
+    options ??= {}
+    checkHost(name, options)
     try {
       this.#host = native().hostOpen(
-        name, options.folder ?? null, Boolean(options.copy), this.#records.numbers, this.#records.inbox,
+        name, options.folder ?? null, buffersOf(options), this.#records.numbers, this.#records.inbox,
         (count, extras) => this.#deliver(count, extras), (slot, hasRoom) => this.#tell(slot, hasRoom),
         (...told) => this.#ports.hear(...told), (slot, isEnd, extras) => this.#hearBody(slot, isEnd, extras))
     } catch (cause) {
       if (!cause.status) throw cause
       throw Object.assign(new NetworkError(cause.message, { cause }), { status: cause.status })
     }
+    this.#name = name
+    this.#folder = options.folder
+    ownHosts.add(name, options.folder)
     // An open host keeps the process alive anyway.
-    this.#ports = new PortTable(this.#host, () => {}, true)
+    this.#ports = new PortTable(this.#host, () => {}, { isHosts: true })
   }
 
   /**
@@ -242,6 +257,8 @@ class Host {
    * @returns {this}
    */
   map (name, handler) {
+    const problem = problemOf(name)
+    if (problem) throw problem
     if (typeof handler !== 'function') throw new TypeError(`the handler of '${name}' is no function`)
     const tag = this.#routes.push({ handler, name }) - 1
     native().hostMap(this.#host, name, tag)
@@ -250,6 +267,8 @@ class Host {
 
   /** Answers a command no more. */
   unmap (name) {
+    const problem = problemOf(name)
+    if (problem) throw problem
     native().hostUnmap(this.#host, name)
     return this
   }
@@ -261,14 +280,20 @@ class Host {
    * @param {{ to?: bigint, bytes?: any }} [options] `to`: the `client` of a request
    */
   emit (name, value = undefined, { to = 0n, bytes = null } = {}) {
+    if (typeof name !== 'string' || name === '') throw new TypeError('an event has a name, a text that is not empty')
+    if (typeof to !== 'bigint') throw new TypeError(`the option 'to' of the event '${name}' is the \`client\` of a request, a bigint`)
     // Before the value: what has bytes may have code of its own.
-    const body = viewBytes(bytes)
+    const body = bodyBytes(bytes)
     const size = encodeValue(value)
     native().hostEmit(this.#host, to, name, encoded(), size, body)
   }
 
   /** One end of a new connection to this host, for a child process: a descriptor that the caller owns. */
-  makePeer () { return native().hostPeer(this.#host) }
+  makePeer () {
+    const fd = native().hostPeer(this.#host)
+    ownHosts.addSocket(fd)
+    return fd
+  }
 
   /** Keeps the process alive as long as the host is open: how it is at first. */
   ref () { native().hostKeep(this.#host, true) }
@@ -276,11 +301,20 @@ class Host {
   /** Does not keep the process alive. */
   unref () { native().hostKeep(this.#host, false) }
 
-  /** Ends all links, and gives the name free. Requests that wait fail at their clients. */
+  /** Ends all links, and gives the name free. Requests that wait, and streams, fail at their clients with a NetworkError. */
   close () {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const request of this.#requests.values()) request.cancel()
+    ownHosts.remove(this.#name, this.#folder)
+    for (const [slot, request] of this.#requests) {
+      // Whoever waits is told why; the names of requests are known until they are answered.
+      try {
+        this.#reply(slot, { failed: true, value: new NetworkError(`the host was closed before '${request.name}' was answered`), bytes: null })
+      } catch {
+        // Its client is gone.
+      }
+      request.cancel()
+    }
     this.#requests.clear()
     this.#ports.end()
     native().hostClose(this.#host)

@@ -4,6 +4,15 @@
 
 const calls = new WeakMap()
 
+/** Runs what may be a program's own, such as a signal's methods; what it throws is nobody's: its call ends all the same. */
+function attempt (body) {
+  try {
+    body()
+  } catch {
+    // The others go on.
+  }
+}
+
 /**
  * Calls `callback` when the signal aborts.
  * @param {AbortSignal} signal
@@ -11,16 +20,17 @@ const calls = new WeakMap()
  * @returns {() => void} takes that back
  */
 function onAbort (signal, callback) {
+  if (typeof signal.addEventListener !== 'function') throw new TypeError(`the option signal is an AbortSignal, not ${typeof signal}`)
   let waiting = calls.get(signal)
   if (!waiting) {
     const callbacks = new Set()
     const listener = () => {
       calls.delete(signal)
-      for (const each of [...callbacks]) each()
+      for (const each of [...callbacks]) attempt(each)
     }
     waiting = { callbacks, listener }
-    calls.set(signal, waiting)
     signal.addEventListener('abort', listener, { once: true })
+    calls.set(signal, waiting)
   }
   const { callbacks, listener } = waiting
   callbacks.add(callback)
@@ -31,4 +41,4 @@ function onAbort (signal, callback) {
   }
 }
 
-module.exports = { onAbort }
+module.exports = { attempt, onAbort }

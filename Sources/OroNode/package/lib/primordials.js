@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 'use strict'
+/** What the host says about itself and the machine; `{}` without a host, and from one that does not answer in time. */
 
-const { sendSync } = require('./calls.js')
+const { request, sendSync } = require('./calls.js')
 const connection = require('./connection.js')
 const { isPlainObject } = require('./kinds.js')
 
-/** Milliseconds that a host has to say it: a realm that is being loaded does not wait longer. */
+const COMMAND = 'platform.primordials'
+
+/** Milliseconds that a host has to say it, with connecting to it: a realm that is being loaded does not wait longer. */
 const LIMIT = 1000
 
-/**
- * What the host says about itself and the machine; `{}` without a host, and from one that does not answer in time.
- * @returns {Readonly<Record<string, any>>}
- */
-function readPrimordials () {
-  const data = connection.isOpen() ? sendSync('platform.primordials', '', { timeout: LIMIT }).data : null
+/** The link that was asked, the one that has answered, and what it said. */
+let asked = null
+let answered = null
+let known = null
+const listeners = new Set()
+
+/** @returns {Readonly<Record<string, any>>} */
+function frozen (data) {
   const primordials = isPlainObject(data) ? { ...data } : {}
   if (typeof primordials.cwd === 'string') primordials.cwd = primordials.cwd.replace(/\\$/, '')
   const overrides = globalThis.__RUNTIME_PRIMORDIAL_OVERRIDES__
@@ -21,4 +26,34 @@ function readPrimordials () {
   return Object.freeze(primordials)
 }
 
-module.exports = { readPrimordials }
+function know (link, data) {
+  answered = link
+  known = frozen(data)
+  for (const listener of listeners) listener(known)
+}
+
+/** What is known of the host of this realm's link; who asks before it has said it waits for it, `LIMIT` at most. */
+function primordials () {
+  const link = connection.isOpen() ? connection.current() : null
+  if (link && answered !== link) {
+    // A host of this thread cannot answer now; it says it when it can.
+    if (link.isOwnThreads) return frozen(null)
+    asked = link
+    know(link, sendSync(COMMAND, '', { timeout: LIMIT }).data)
+  }
+  if (known === null) know(null, null)
+  return known
+}
+
+/** Calls `listener` with what each host says that is reached from now on. */
+const onPrimordials = listener => { listeners.add(listener) }
+
+// What a realm knows about its host is never that of another: one that is reached only later is asked then.
+connection.onOpen(link => link.whenOpen(async () => {
+  if (asked === link || connection.current() !== link) return
+  asked = link
+  const { data } = await request(COMMAND, '', { timeout: LIMIT })
+  if (connection.current() === link && answered !== link) know(link, data)
+}))
+
+module.exports = { onPrimordials, primordials }

@@ -3,9 +3,22 @@
 
 const { setTimeout: pause } = require('node:timers/promises')
 const connection = require('./connection.js')
+const { TimeoutError } = require('./errors.js')
 
 const LIMIT = 10_000
 const INTERVAL = 25
+
+/** The same promise, but for so many milliseconds at most. */
+async function soon (promise, limit) {
+  const controller = new AbortController()
+  const late = pause(limit, undefined, { signal: controller.signal }).then(() => { throw new TimeoutError('the host does not answer') })
+  late.catch(() => {})
+  try {
+    await Promise.race([promise, late])
+  } finally {
+    controller.abort()
+  }
+}
 
 /**
  * Waits until a host is reached, or the realm has its arguments from a runtime. Rejects after 10 seconds.
@@ -16,7 +29,7 @@ async function ready () {
   for (;;) {
     if (globalThis.__args) return
     try {
-      connection.open()
+      await soon(connection.open().ready, giveUp - performance.now())
       return
     } catch (cause) {
       if (performance.now() > giveUp) throw new Error('Failed to resolve globalThis.__args', { cause })

@@ -15,7 +15,7 @@ const {
   IPCMessagePort, disown, initialize, isOwned, localized, messageEvent, platformPort, stateOf, transferListOf, unwrap, wrap
 } = require('./port.js')
 const { decodeStructured } = require('./structured-decoder.js')
-const { encodeStructured } = require('./structured-encoder.js')
+const { copyOf, encodeStructured } = require('./structured-encoder.js')
 const { encoded } = require('./value-encoder.js')
 
 const MESSAGE = 1
@@ -42,10 +42,14 @@ class Remote {
   keeps = true
   isCounted = false
 
+  /** What stands for the port until its link is there. */
+  early = null
+
+  /** `port` is the addon's; `null` until the link is there. */
   constructor (table, port) {
     this.table = table
     this.port = port
-    this.id = native().portId(port)
+    this.id = port && native().portId(port)
   }
 
   /** Whether messages wait for room, or the port for messages. */
@@ -54,6 +58,29 @@ class Remote {
 
 const kRemote = Symbol('remote')
 
+/** A text that the library can take, which cuts none. */
+function checkText (text) {
+  if (text.includes('\0')) throw new TypeError('a text has a zero character (U+0000), which nothing here can have')
+  if (Buffer.byteLength(text) > MOST_TEXT) throw new RangeError('a text is too long')
+  return text
+}
+
+/** The name of a port. */
+function checkName (name) {
+  if (typeof name !== 'string') throw new TypeError(`the name of a port is a text, not ${typeof name}`)
+  if (name === '' || Buffer.byteLength(name) > MOST_NAME) throw new RangeError(`the name of a port is 1 to ${MOST_NAME} bytes long, not ${Buffer.byteLength(name)}`)
+  return checkText(name)
+}
+
+/** Bytes of the name of a port. */
+const MOST_NAME = 255
+
+/** Bytes of a message, beside its buffers, that every host takes: what they all have by default. */
+const MOST_BYTES = (64 << 20) + (64 << 10)
+
+/** Bytes of the name and the origin of a broadcast. */
+const MOST_TEXT = 1023
+
 /** The ports of one link or host. */
 class PortTable {
   #room
@@ -61,25 +88,63 @@ class PortTable {
   #ports = new Map()
   #acceptors = []
   #isHosts
+  #whenOpen
+  /** What stands for ports of a link that is not there yet. */
+  #early = new Set()
 
   /**
    * @param {any} room the addon's client or host
    * @param {(count: number) => void} keep told how many more ports keep the process alive
-   * @param {boolean} [isHosts] listeners that throw do not end the process
+   * @param {object} [options] `isHosts`: listeners that throw do not end the process; `whenOpen`: runs work when the link is there
    */
-  constructor (room, keep, isHosts = false) {
+  constructor (room, keep, { isHosts = false, whenOpen = work => work() } = {}) {
     this.#room = room
     this.#isHosts = isHosts
     this.#keep = keep
+    this.#whenOpen = whenOpen
   }
 
   get room () { return this.#room }
 
   /** A port to the host, or with `meets` to another client. */
-  open (name, meets = false) { return this.adopt(native().portOpen(this.#room, meets ? 1 : 0, String(name), null)) }
+  open (name, meets = false) { return this.#begin(meets ? 1 : 0, checkName(name), null) }
 
   /** A port that hears broadcasts. */
-  subscribe (name, origin) { return this.adopt(native().portOpen(this.#room, 2, name, origin)) }
+  subscribe (name, origin) { return this.#begin(2, checkText(name), checkText(origin)) }
+
+  /** A port that is opened now, or as soon as the link is there. */
+  #begin (how, name, origin) {
+    let port = null
+    const early = { port: null }
+    this.#whenOpen(() => {
+      const open = () => native().portOpen(this.#room, how, name, origin)
+      if (early.port) this.#attach(early, open)
+      else port = this.adopt(open())
+    })
+    if (port) return port
+    early.port = this.adopt(null)
+    early.port[kRemote].early = early
+    this.#early.add(early)
+    return early.port
+  }
+
+  /** The link is there, and so is the port, with what was posted to it meanwhile. */
+  #attach (early, open) {
+    const { port } = early
+    const remote = port[kRemote]
+    this.#early.delete(early)
+    if (remote.isOver) return
+    try {
+      remote.port = open()
+    } catch (error) {
+      return closed(port, error.message)
+    }
+    remote.early = null
+    remote.id = native().portId(remote.port)
+    this.#ports.set(remote.id, port)
+    if (remote.isStarted) native().portListen(remote.port)
+    flush(port)
+  }
 
   /** Both ends of a channel that can leave the process. */
   channel () { return native().portChannel(this.#room).map(port => this.adopt(port)) }
@@ -87,7 +152,7 @@ class PortTable {
   /** Takes conversations that clients open under this name. */
   accept (name, acceptor) {
     const tag = typeof acceptor === 'function' ? this.#acceptors.push(acceptor) - 1 : null
-    native().portAccept(this.#room, String(name), tag)
+    native().portAccept(this.#room, checkName(name), tag)
   }
 
   /** A port of ours for one of the addon's. */
@@ -95,14 +160,16 @@ class PortTable {
     const port = Object.create(RemotePort.prototype)
     const remote = new Remote(this, external)
     Object.defineProperty(port, kRemote, { value: remote })
-    initialize(port, { id: native().portName(external) ?? randomId() })
+    initialize(port, { id: (external && native().portName(external)) ?? randomId() })
     if (this.#isHosts) stateOf(port).target = new GuardedTarget()
-    this.#ports.set(remote.id, port)
+    if (external) this.#ports.set(remote.id, port)
     return port
   }
 
   /** The link is over: so is every port that has not heard of it. */
-  end () {
+  end (reason = undefined) {
+    for (const { port } of [...this.#early]) if (!port[kRemote].isOver) closed(port, reason)
+    this.#early.clear()
     for (const port of [...this.#ports.values()]) {
       closed(port)
       // Nothing tells it of its end any more.
@@ -153,9 +220,10 @@ function receive (port, what, value, buffers, ports) {
 }
 
 /** The other end is closed, and everything that came before was delivered. */
-function closed (port) {
+function closed (port, given = undefined) {
   const { target } = stateOf(port)
-  const reason = native().portReason(port[kRemote].port)
+  const external = port[kRemote].port
+  const reason = external ? native().portReason(external) : given
   if (!isOwned(port)) return over(port)
   over(port)
   const event = new Event('close')
@@ -178,9 +246,11 @@ function over (port) {
 function flush (port) {
   const remote = port[kRemote]
   while (remote.waiting.size > 0) {
-    const { message, origin, bytes } = remote.waiting.first
+    const first = remote.waiting.first
+    const { origin, bytes } = first
     try {
-      if (native().portPost(remote.port, message, origin) === 0) return
+      first.message ??= first.make()
+      if (native().portPost(remote.port, first.message, origin) === 0) return
     } catch (error) {
       // Nobody is here to catch it any more: the message is lost, and those behind it go on.
       stateOf(port).target.dispatchEvent(messageEvent('messageerror', error))
@@ -195,9 +265,38 @@ function flush (port) {
 }
 
 function finish (port) {
-  native().portClose(port[kRemote].port)
+  const external = port[kRemote].port
+  if (external) native().portClose(external)
   over(port)
 }
+
+/** A message waits. */
+function wait (remote, message) {
+  remote.waiting.push(message)
+  remote.waitingBytes += message.bytes
+  remote.table.count(remote)
+}
+
+/** A message waits for the link to be there: it is as it is now, and what goes along is given away now. */
+function sendLater (remote, { bytes, size, buffers }, ports, origin) {
+  const { table } = remote
+  if (size > MOST_BYTES) {
+    const error = new Error(`a message of ${size} bytes is over the limit of ${MOST_BYTES}, and the host was not reached yet, which may take longer ones`)
+    throw Object.assign(error, { status: 'OROIPC_TOO_LARGE' })
+  }
+  const value = Buffer.from(bytes.subarray(0, size))
+  const copies = buffers.map(copyOf)
+  const passed = ports.map(each => each instanceof RemotePort ? pass(each) : platformPort(each))
+  const make = () => {
+    const crossings = passed.map(each => crossing(each, table))
+    const message = native().portMessage(table.room, value, size, copies, crossings.map(({ external }) => external))
+    for (const { complete } of crossings) complete()
+    return message
+  }
+  wait(remote, { make, message: null, origin, bytes: costOf(size, buffers) })
+}
+
+const costOf = (size, buffers) => size + buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
 
 /** Posts through the engine, or keeps the message until there is room. */
 function send (port, { bytes, size, buffers }, externals, origin) {
@@ -205,15 +304,14 @@ function send (port, { bytes, size, buffers }, externals, origin) {
   const { table } = remote
   const message = native().portMessage(table.room, bytes, size, buffers, externals)
   if (remote.waiting.size === 0 && native().portPost(remote.port, message, origin) !== 0) return
-  const cost = size + buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
-  remote.waiting.push({ message, origin, bytes: cost })
-  remote.waitingBytes += cost
-  table.count(remote)
+  wait(remote, { message, origin, bytes: costOf(size, buffers) })
 }
 
 function checkRoom ({ waiting, waitingBytes }) {
   if (waiting.size < MOST_WAITING && waitingBytes < MOST_WAITING_BYTES) return
-  throw new DOMException(`${waiting.size} messages wait because the other end takes none`, 'QuotaExceededError')
+  throw new DOMException(
+    `${waiting.size} messages of ${waitingBytes} bytes wait because the other end takes none; ${MOST_WAITING} messages or ${MOST_WAITING_BYTES} bytes may`,
+    'QuotaExceededError')
 }
 
 /** Posts a message with what is to go along. */
@@ -228,6 +326,10 @@ function post (port, message, list) {
   if (!isOwned(port)) return
   checkPorts(port, ports)
   checkBuffers(listed)
+  if (remote.port === null) {
+    sendLater(remote, { bytes, size, buffers }, ports, null)
+    return detach(listed)
+  }
   // Nothing is given away before it has gone.
   const crossings = ports.map(each => crossing(each, remote.table))
   try {
@@ -268,7 +370,7 @@ function checkPorts (port, ports) {
  */
 function crossing (port, table) {
   // What waits for room goes before it, through a channel.
-  if (port instanceof RemotePort && port[kRemote].table === table && port[kRemote].waiting.size === 0) {
+  if (port instanceof RemotePort && port[kRemote].port && port[kRemote].table === table && port[kRemote].waiting.size === 0) {
     return { external: port[kRemote].port, complete: () => give(port), undo () {} }
   }
   const [mine, theirs] = table.channel()
@@ -297,10 +399,11 @@ function give (port) {
 
 /** The same conversation under a port that nobody else has, with what waits for room. */
 function pass (port) {
-  const { table, port: external, waiting, waitingBytes } = port[kRemote]
+  const { table, port: external, waiting, waitingBytes, early } = port[kRemote]
   give(port)
   const passed = table.adopt(external)
-  Object.assign(passed[kRemote], { waiting, waitingBytes })
+  Object.assign(passed[kRemote], { waiting, waitingBytes, early })
+  if (early) early.port = passed
   table.count(passed[kRemote])
   return passed
 }
@@ -338,7 +441,7 @@ class RemotePort extends IPCMessagePort {
     state.started = true
     const remote = this[kRemote]
     remote.isStarted = true
-    native().portListen(remote.port)
+    if (remote.port) native().portListen(remote.port)
     remote.table.count(remote)
   }
 
@@ -360,8 +463,10 @@ class RemotePort extends IPCMessagePort {
   /** @internal Posts from a subscription to all others of an origin what is encoded already. */
   broadcast (snapshot, origin) {
     if (!isOwned(this)) throw new NetworkError('the link to the host is over')
-    checkRoom(this[kRemote])
-    send(this, snapshot, [], origin)
+    const remote = this[kRemote]
+    checkRoom(remote)
+    if (remote.port === null) sendLater(remote, snapshot, [], origin)
+    else send(this, snapshot, [], origin)
   }
 
   ref () {

@@ -5,10 +5,10 @@
 const { bodyLater, bodyNow, isLater, isPumped, pump, typeOf, withType } = require('./bodies.js')
 const { problemOf, timeoutOf } = require('./call-options.js')
 const connection = require('./connection.js')
-const { abortError, TimeoutError } = require('./errors.js')
+const { TimeoutError, about, abortError } = require('./errors.js')
 const { Headers, flatHeaders } = require('./headers.js')
 const { BodyChunks } = require('./link.js')
-const { onAbort } = require('./on-abort.js')
+const { attempt, onAbort } = require('./on-abort.js')
 const { Queue } = require('./queue.js')
 const { errorOf } = require('./reply.js')
 
@@ -119,8 +119,8 @@ class CommandStream {
     const { signal, bytes: body = null, headers } = this.#options
     const problem = problemOf(this.#command)
     if (problem) throw problem
-    if (signal?.aborted) throw abortError(signal)
-    if (signal) this.#stopListening = onAbort(signal, () => this.#finish(abortError(signal)))
+    if (signal?.aborted) throw this.#abortedBy(signal)
+    if (signal) this.#stopListening = onAbort(signal, () => this.#finish(this.#abortedBy(signal)))
     const { bytes, type } = isPumped(body, this.#options) ? { bytes: new BodyChunks(), type: typeOf(body) } : isLater(body) ? await bodyLater(body, signal) : bodyNow(body)
     if (this.#isOver) return
     const link = connection.open()
@@ -131,6 +131,8 @@ class CommandStream {
     if (bytes instanceof BodyChunks) pump(link, this.#slot, bytes, body).catch(error => this.#finish(error))
     this.#ask()
   }
+
+  #abortedBy (signal) { return about(abortError(signal), { command: this.#command }) }
 
   /** Asks for as many chunks as may wait here, or are waited for. */
   #ask () {
@@ -170,7 +172,10 @@ class CommandStream {
     let error = reply.problem
     if (!error && reply.failed) {
       error = errorOf(reply.value, this.#command, () => `ipc://${this.#command}`)
-      if (error.name === 'TimeoutError') error = new TimeoutError(`ipc.stream timed out: '${this.#command}' gave no chunk within ${timeoutOf(this.#options)} ms`)
+      if (error.name === 'TimeoutError') {
+        const subject = { command: this.#command, timeout: timeoutOf(this.#options) }
+        error = about(new TimeoutError(`ipc.stream timed out: '${subject.command}' gave no chunk within ${subject.timeout} ms`), subject)
+      }
     }
     this.#finish(error ?? null)
   }
@@ -178,7 +183,7 @@ class CommandStream {
   #finish (error) {
     if (this.#isOver) return
     this.#isOver = true
-    this.#stopListening?.()
+    if (this.#stopListening) attempt(this.#stopListening)
     if (this.#slot >= 0) this.#link.abort(this.#slot)
     this.#slot = -1
     this.#error = error

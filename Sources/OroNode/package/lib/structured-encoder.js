@@ -216,4 +216,4 @@ function snapshotOf (value) {
   return { bytes: Buffer.from(encoded().subarray(0, size)), size, buffers: buffers.map(copyOf) }
 }
 
-module.exports = { encodeStructured, snapshotOf }
+module.exports = { copyOf, encodeStructured, snapshotOf }
