@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <unistd.h>
+
 using namespace std::string_literals;
 
 #define CHECK(condition)                                                         \
@@ -68,6 +70,57 @@ int main() {
         client.call_async(
             oroipc::Call("ping"), [](const oroipc::ResultView &) { throw std::runtime_error("thrown by a call"); });
         wait([&] { return heard > before; });
+    }
+    // Who may connect and call what; what throws refuses.
+    {
+        std::atomic<int> came{0}, left{0};
+        oroipc_status why = OROIPC_OK;
+        oroipc::HostOptions decisions;
+        decisions.without_routes("ping")
+            .policy([](const oroipc::PeerView &peer) -> bool {
+                if (peer.label() == "odd") throw 5;
+                return peer.label() != "enemy";
+            })
+            .on_connect([&](uint64_t, const oroipc::PeerView &peer) {
+                CHECK(peer.label() == "friend");
+                came++;
+                throw std::runtime_error("thrown by a notice");
+            })
+            .on_disconnect([&](uint64_t, const oroipc::PeerView &, oroipc_status status, std::string_view) {
+                why = status;
+                left++;
+                throw std::runtime_error("thrown by a notice");
+            });
+        oroipc::Host host(decisions);
+        host.map("who", [](const oroipc::MessageView &message, oroipc::ResultView result) {
+            result.set_data(oroipc::Value::text(message.peer()->label().value_or("nobody")));
+        });
+        host.map("guarded", [](const oroipc::MessageView &, oroipc::ResultView) {});
+        host.guard("guarded", [](const oroipc::PeerView &, std::string_view name) -> bool {
+            CHECK(name == "guarded");
+            throw std::runtime_error("thrown by a gate");
+        });
+        host.start();
+        for (const char *label : {"odd", "enemy"}) {
+            try {
+                oroipc::Client::adopt(host.make_peer(label));
+                CHECK(!"refused");
+            } catch (const oroipc::Error &error) {
+                CHECK(error.status() == OROIPC_REFUSED);
+            }
+        }
+        int before = heard;
+        {
+            auto client = oroipc::Client::adopt(host.make_peer("friend"));
+            auto result = client.call(oroipc::Call::uri("ipc://who?a=1"));
+            CHECK(result.json() == "\"friend\"");
+            CHECK(result.envelope("who").find("\"data\":\"friend\"") != std::string_view::npos);
+            CHECK(client.call(oroipc::Call("guarded")).error_name() == "NotAllowedError");
+            CHECK(client.call(oroipc::Call("ping")).error_name() == "NotFoundError");
+            CHECK(came == 1 && heard == before + 2);
+        }
+        while (left == 0) usleep(1000);
+        CHECK(why == OROIPC_PEER_GONE);
     }
     std::remove(folder);
     std::puts("throws: heard, and no further");

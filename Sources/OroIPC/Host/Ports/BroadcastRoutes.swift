@@ -140,7 +140,9 @@ enum BroadcastRoutes {
         return token
     }
 
+    /// The one that the host has fixed for the client, or that the message says.
     private static func origin(_ message: Message) throws(IPCError) -> String {
+        if let fixed = message.client?.broadcastOrigin { return fixed }
         guard let value = message.scalar("origin"), !value.isNull else { return IPCBroadcastChannel.usualOrigin }
         guard let origin = value.string, origin.utf8.count <= 255 else { throw .invalid("origin") }
         return origin
