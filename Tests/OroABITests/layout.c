@@ -162,6 +162,8 @@ int main(void) {
     MEMBER(oroipc_call, headers);
     MEMBER(oroipc_call, headers_count);
     MEMBER(oroipc_call, body);
+    MEMBER(oroipc_call, idempotent);
+    MEMBER(oroipc_call, reserved);
     MEMBER(oroipc_call, uri);
     SIZE(oroipc_host_options);
     MEMBER(oroipc_host_options, size);

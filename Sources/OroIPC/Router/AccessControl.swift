@@ -38,7 +38,7 @@ public struct AccessControl: Middleware {
             allow(routes) { $0.label.map(labels.contains) ?? false }
         }
 
-        /// Calls of these routes are refused to them.
+        /// Calls of these routes are refused to such clients.
         public static func deny(_ routes: RoutePattern, labels: Set<String>) -> Rule {
             deny(routes) { $0.label.map(labels.contains) ?? false }
         }

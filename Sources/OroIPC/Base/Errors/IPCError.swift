@@ -8,7 +8,7 @@ import OroLink
 /// ```swift
 /// let result = await client.request("fs.open", ["path": "a.txt"], options: .deadline)
 /// switch result.err?.kind {
-/// case nil where result.err?.errno == ENOENT: print("no such file")
+/// case nil where result.err?.errno == Int(ENOENT): print("no such file")
 /// case .timeout: print("the host did not answer in time")
 /// default: print(result.err ?? result.data ?? .null)
 /// }
