@@ -87,6 +87,18 @@ public struct HostOptions: Sendable {
 
     /// Why no host can be made with them.
     var problem: String? {
+        for (name, value) in [
+            ("links", links), ("handshakes", handshakes), ("handshakeMilliseconds", handshakeMilliseconds),
+            ("descriptors", descriptors ?? 1), ("mappings", mappings ?? 1),
+        ] where value < 1 {
+            return "\(name) is \(value), and must be 1 at least"
+        }
+        for (name, value) in [
+            ("requestsPerLink", requestsPerLink), ("streamsPerLink", streamsPerLink),
+            ("waitingBytesPerLink", waitingBytesPerLink), ("ports.portsPerLink", ports.portsPerLink),
+        ] where value < 0 {
+            return "\(name) is \(value), and must not be negative"
+        }
         if receivedBytesPerLink < 1 << 20 {
             return "receivedBytesPerLink is \(receivedBytesPerLink), and must be 1048576 at least"
         }

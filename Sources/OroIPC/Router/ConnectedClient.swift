@@ -112,7 +112,7 @@ public final class ConnectedClient: Sendable {
         if seq == .unsolicited {
             return try push(try result.get(), bytes: result.bytes, headers: result.headers)
         }
-        guard let host, isConnected else { throw .network("the client is gone") }
+        guard let host, isConnected else { throw .network("client \(id) (\(peer)) is gone") }
         var result = result
         // A large payload is copied here, and not on the host's thread.
         if let bytes = result.bytes, bytes.count > Link.inlineBytes, !arena.canLend(bytes),
@@ -129,7 +129,7 @@ public final class ConnectedClient: Sendable {
     }
 
     private func put(_ outgoing: Outgoing) throws(IPCError) {
-        guard let host, isConnected else { throw .network("the client is gone") }
+        guard let host, isConnected else { throw .network("client \(id) (\(peer)) is gone") }
         // A large payload is copied on the caller's thread; where no block is free, in parts through the ring.
         var outgoing = outgoing
         if let bytes = outgoing.bytes, bytes.count > Link.inlineBytes, !arena.canLend(bytes),

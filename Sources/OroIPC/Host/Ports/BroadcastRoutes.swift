@@ -59,7 +59,7 @@ enum BroadcastRoutes {
         }
         let most = core.options.ports.portsPerLink
         guard core.hub.listeners.count(of: client.id) < most else {
-            throw IPCError(.quotaExceeded, "more than \(most) subscriptions")
+            throw IPCError(.quotaExceeded, "more than \(most) subscriptions (HostOptions.ports.portsPerLink)")
         }
         let listener = BroadcastListeners.Listener(
             name: try name(message), origin: try origin(message),
