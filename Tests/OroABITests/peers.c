@@ -128,7 +128,8 @@ static void connected(uint64_t client, const oroipc_peer *peer, void *context) {
     if (same(peer->label, "fixed")) OK(oroipc_host_fix_origin(host, client, "oro://fixed"));
 }
 
-static void disconnected(uint64_t client, const oroipc_peer *peer, oroipc_status why, const char *reason, void *context) {
+static void disconnected(
+    uint64_t client, const oroipc_peer *peer, oroipc_status why, const char *reason, void *context) {
     struct notices *seen = context;
     pthread_mutex_lock(&seen->lock);
     seen->disconnected++;

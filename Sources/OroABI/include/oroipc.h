@@ -807,9 +807,9 @@ typedef struct oroipc_host_options {
     oroipc_connected connected;
     oroipc_disconnected disconnected;
     void *clients_context;
-    /* The routes of every host (ping, platform.…, diagnostics.…, broadcast_channel.…) that this one does not have: names,
-     * or patterns such as "diagnostics.*", with commas or spaces between them; "*": all. The program may map such names
-     * itself. One that names no such route is OROIPC_INVALID. NULL: it has all of them. */
+    /* The routes of every host (ping, platform.…, diagnostics.…, broadcast_channel.…) that this one does not have:
+     * names, or patterns such as "diagnostics.*", with commas or spaces between them; "*": all. The program may map
+     * such names itself. One that names no such route is OROIPC_INVALID. NULL: it has all of them. */
     const char *without_routes;
 } oroipc_host_options;
 

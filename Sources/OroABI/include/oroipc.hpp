@@ -861,8 +861,8 @@ public:
             host_.get(), detail::whole(routes),
             [](const oroipc_peer *peer, const char *name, void *context) noexcept -> int {
                 bool is_allowed = false;
-                detail::shielded(
-                    "a gate", [&] { is_allowed = (*static_cast<Gate *>(context))(PeerView(*peer), std::string_view(name)); });
+                detail::shielded("a gate",
+                    [&] { is_allowed = (*static_cast<Gate *>(context))(PeerView(*peer), std::string_view(name)); });
                 return is_allowed;
             },
             detail::given(std::move(gate)), detail::destroy<Gate>));

@@ -51,8 +51,8 @@ public final class Router: Sendable {
 
     // MARK: Routes
 
-    /// Answers the command `name` with `handler`, which runs on the host's thread. False: no command can have that name,
-    /// or a built-in route has it, and keeps it; then ``Host/start()`` throws.
+    /// Answers the command `name` with `handler`, which runs on the host's thread. False: no command can have that
+    /// name, or a built-in route has it, and keeps it; then ``Host/start()`` throws.
     @_disfavoredOverload
     @discardableResult
     public func map(_ name: String, _ handler: @escaping SyncHandler) -> Bool {

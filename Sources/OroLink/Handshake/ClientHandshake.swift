@@ -45,7 +45,6 @@ package final class ClientHandshake: @unchecked Sendable {
     private let host: String
     private let milliseconds: Int
 
-
     /// With the host that listens under `name`. With `isIntroducible` the host may introduce the client to its other
     /// clients (``Link/introductions``); with `takesDescriptors` it may pass on descriptors along with messages.
     package init(
