@@ -928,7 +928,7 @@ static void results_can_be_copied(void) {
     oroipc_result *result, *copy;
     oroipc_value value = oroipc_text("first");
     OK(oroipc_result_create(&result));
-    OK(oroipc_result_set_json(result, "{\"data\":{\"a\":\"1\"}}"));
+    OK(oroipc_result_set_json(result, "{\"data\":{\"a\":1}}"));
     CHECK(same(oroipc_result_json(result), "{\"a\":1}"));
     OK(oroipc_result_set_json(result, "{\"err\":{\"message\":\"m\"}}"));
     CHECK(same(oroipc_result_error_message(result), "m"));

@@ -37,7 +37,7 @@ int main() {
     CHECK(oroipc::set_exception_handler(hear) != nullptr);
     {
         oroipc::Host host("throws"s, &host_options);
-        host.map("ping", [](const oroipc::MessageView &, oroipc::ResultView result) {
+        host.map("answers", [](const oroipc::MessageView &, oroipc::ResultView result) {
             result.set_data(oroipc::Value::text("pong"));
         });
         // As in docs/c-api.md: posts to a port that may be closed by then.
@@ -59,7 +59,7 @@ int main() {
             for (int times = 0; times < 3000 && !isThere(); times++) {
                 int timeout = 0;
                 oroipc_client_linger(client.get(), 1000, &timeout);
-                CHECK(!client.call(oroipc::Call("ping")).error_name());
+                CHECK(!client.call(oroipc::Call("answers")).error_name());
             }
             CHECK(isThere());
         };
@@ -68,7 +68,7 @@ int main() {
         wait([&] { return heard >= 3 && odd == 1; });
         int before = heard;
         client.call_async(
-            oroipc::Call("ping"), [](const oroipc::ResultView &) { throw std::runtime_error("thrown by a call"); });
+            oroipc::Call("answers"), [](const oroipc::ResultView &) { throw std::runtime_error("thrown by a call"); });
         wait([&] { return heard > before; });
     }
     // Who may connect and call what; what throws refuses.
