@@ -27,13 +27,27 @@ struct GivenCall {
     init(_ pointer: UnsafePointer<oroipc_call>?, _ names: CommandNames) throws(Failure) {
         guard let pointer = unsafe pointer else { throw .null("call") }
         let call = try unsafe whole(pointer, "call", oroipc_call())
-        guard let name = unsafe call.command else { throw .null("command") }
-        // C says that it ends with a zero byte, or has so many.
-        let count = unsafe call.command_size == 0 ? strlen(name) : call.command_size
-        guard (0...mostBytes).contains(count), let command = unsafe names.name(name, count) else {
-            throw .invalid("'command' is not UTF-8")
+        if let name = unsafe call.command {
+            if unsafe call.uri != nil { throw .invalid("a call has a 'command' or a 'uri', and this one has both") }
+            // C says that it ends with a zero byte, or has so many.
+            let count = unsafe call.command_size == 0 ? strlen(name) : call.command_size
+            guard (0...mostBytes).contains(count), let command = unsafe names.name(name, count) else {
+                throw .invalid("'command' is not UTF-8")
+            }
+            self.command = command
+        } else {
+            guard let uri = try unsafe text(call.uri, "uri") else { throw .null("command") }
+            if unsafe call.value.kind != Int32(OROIPC_NONE) {
+                throw .invalid("the parameters of a call are in its 'uri' or in its 'value', and this one has both")
+            }
+            do throws(MessageError) {
+                let message = try Message(uri)
+                command = message.name
+                value = message.wholeValue
+            } catch {
+                throw .invalid("'uri': \(error)")
+            }
         }
-        self.command = command
         if unsafe call.value.kind != Int32(OROIPC_NONE) {
             switch try unsafe GivenValue(call.value) {
             case .none: break

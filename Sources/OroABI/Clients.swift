@@ -191,7 +191,7 @@ public func oroipc_client_state(_ pointer: OpaquePointer?) -> oroipc_status {
 
 @c @implementation
 public func oroipc_client_peer(_ pointer: OpaquePointer?, _ out: UnsafeMutablePointer<oroipc_peer>?) -> oroipc_status {
-    unsafe give(out, "out") { () throws(Failure) in oroipc_peer(try unsafe client(pointer).client.host) }
+    unsafe give(out, "out") { () throws(Failure) in try unsafe oroipc_peer(client(pointer).client.host, label: nil) }
 }
 
 @c @implementation

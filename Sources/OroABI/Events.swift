@@ -21,7 +21,7 @@ private func sent(_ body: () throws(IPCError) -> Void) throws(Failure) {
 }
 
 /// The client with this number.
-private func connected(_ id: UInt64, _ host: Host) throws(Failure) -> ConnectedClient {
+func connected(_ id: UInt64, _ host: Host) throws(Failure) -> ConnectedClient {
     guard let client = host.client(id) else { throw Failure(OROIPC_NOT_FOUND, "no client \(id) is connected") }
     return client
 }

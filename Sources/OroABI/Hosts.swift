@@ -80,10 +80,29 @@ extension HostOptions {
         if let function = unsafe wanted.policy {
             let callback = unsafe Callback(function: function, context: wanted.policy_context)
             policy = { peer in
-                var identity = oroipc_peer(peer)
-                // Called during the handshake, on the host's thread.
-                return unsafe callback.function(&identity, callback.context) == 0 ? .denied : nil
+                // Called before the handshake, on the host's thread.
+                unsafe oroipc_peer.with(peer) { unsafe callback.function($0, callback.context) } == 0 ? .denied : nil
             }
+        }
+        if let function = unsafe wanted.connected {
+            let callback = unsafe Callback(function: function, context: wanted.clients_context)
+            onConnect = { client in
+                unsafe oroipc_peer.with(client.peer) { unsafe callback.function(client.id, $0, callback.context) }
+            }
+        }
+        if let function = unsafe wanted.disconnected {
+            let callback = unsafe Callback(function: function, context: wanted.clients_context)
+            onDisconnect = { client in
+                let why = Failure(client.ending ?? .closed)
+                unsafe oroipc_peer.with(client.peer) { peer in
+                    unsafe why.text.withCString {
+                        unsafe callback.function(client.id, peer, why.code, $0, callback.context)
+                    }
+                }
+            }
+        }
+        if let names = try unsafe text(wanted.without_routes, "without_routes") {
+            withoutRoutes = names.split { $0 == "," || $0 == " " }.map { RoutePattern(String($0)) }
         }
         ports.portsPerLink = try unsafe choice(wanted.ports_per_link, ports.portsPerLink, "ports_per_link")
         ports.allowsMeetings = unsafe wanted.allows_meetings != 0
@@ -97,9 +116,21 @@ extension HostOptions {
 }
 
 extension oroipc_peer {
-    init(_ peer: PeerIdentity) {
-        self.init(
-            size: MemoryLayout<oroipc_peer>.size, process: peer.processID, user: peer.userID, group: peer.groupID)
+    /// `label`: where its text is kept.
+    init(_ peer: PeerIdentity, label: UnsafePointer<CChar>?) {
+        unsafe self.init(
+            size: MemoryLayout<oroipc_peer>.size, process: peer.processID, user: peer.userID, group: peer.groupID,
+            label: label)
+    }
+
+    /// Calls a function of C's with it.
+    static func with<R>(_ peer: PeerIdentity, _ body: (UnsafePointer<oroipc_peer>) -> R) -> R {
+        func call(_ label: UnsafePointer<CChar>?) -> R {
+            var identity = unsafe oroipc_peer(peer, label: label)
+            return unsafe body(&identity)
+        }
+        // The text lives until C returns.
+        return unsafe peer.label?.withCString { unsafe call($0) } ?? call(nil)
     }
 }
 
@@ -203,26 +234,6 @@ public func oroipc_host_linger(
 func milliseconds(_ nanoseconds: UInt64?) -> Int32 {
     guard let nanoseconds else { return -1 }
     return Int32(clamping: nanoseconds / 1_000_000 + (nanoseconds % 1_000_000 == 0 ? 0 : 1))
-}
-
-@c @implementation
-public func oroipc_host_make_peer(_ pointer: OpaquePointer?, _ out: UnsafeMutablePointer<Int32>?) -> oroipc_status {
-    status { () throws(Failure) in
-        guard let out = unsafe out else { throw .null("out") }
-        // C says that it points to a number.
-        unsafe out.pointee = -1
-        let handle = try unsafe host(pointer)
-        let descriptor = try Failure.of { () throws(LinkError) in try handle.host.makePeer() }
-        unsafe out.pointee = descriptor
-    }
-}
-
-@c @implementation
-public func oroipc_host_adopt(_ pointer: OpaquePointer?, _ descriptor: Int32) -> oroipc_status {
-    status { () throws(Failure) in
-        guard descriptor >= 0 else { throw .invalid("\(descriptor) is no descriptor") }
-        try unsafe host(pointer).host.adopt(descriptor: descriptor)
-    }
 }
 
 @c @implementation

@@ -24,7 +24,7 @@ extension LinkLimits {
 /// The number C wants, or the default for 0.
 func choice(_ wanted: some BinaryInteger, _ usual: Int, _ what: String) throws(Failure) -> Int {
     if wanted == 0 { return usual }
-    guard let count = Int(exactly: wanted) else { throw .invalid("'\(what)' is too large") }
+    guard let count = Int(exactly: wanted) else { throw .invalid("'\(what)' is \(wanted), which is too large") }
     return count
 }
 

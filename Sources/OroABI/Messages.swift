@@ -246,7 +246,8 @@ public func oroipc_message_peer(_ message: OpaquePointer?, _ out: UnsafeMutableP
     unsafe give(out, "out") { () throws(Failure) in
         guard let message = unsafe MessageHandle.at(message) else { throw .null("message") }
         guard let client = message.message?.client else { throw Failure(OROIPC_NOT_FOUND, "no client has sent it") }
-        return oroipc_peer(client.peer)
+        let label = unsafe message.texts.text(.label) { client.peer.label }
+        return unsafe oroipc_peer(client.peer, label: label)
     }
 }
 

@@ -88,6 +88,28 @@ public func oroipc_result_error(
 }
 
 @c @implementation
+public func oroipc_result_envelope(
+    _ result: OpaquePointer?, _ source: UnsafePointer<CChar>?, _ token: UnsafePointer<CChar>?, _ form: Int32,
+    _ out: UnsafeMutablePointer<oroipc_value>?
+) -> oroipc_status {
+    guard let handle = unsafe ResultHandle.at(result) else { return unsafe answerNull("result", out) }
+    let given: (source: String?, token: String?)
+    do throws(Failure) {
+        given = (try unsafe text(source, "source"), try unsafe text(token, "token"))
+    } catch {
+        return unsafe answer(out, as: form, handle.texts, .source) { () throws(Failure) in throw error }
+    }
+    return unsafe answer(
+        out, as: form, handle.texts, .envelope(source: given.source, token: given.token, as: form)
+    ) { () throws(Failure) in
+        guard [OROIPC_JSON, OROIPC_ENCODED].contains(Int(form)) else {
+            throw .invalid("\(form) is no form of an envelope: OROIPC_JSON or OROIPC_ENCODED")
+        }
+        return handle.result.envelope(source: given.source, token: given.token, id: handle.envelopeID())
+    }
+}
+
+@c @implementation
 public func oroipc_result_source(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
     unsafe text(result, .source) { $0.source }
 }

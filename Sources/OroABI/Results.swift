@@ -84,6 +84,13 @@ import Synchronization
         if read != nil { read = nil }
     }
 
+    /// The id of its envelope, the same until it changes.
+    func envelopeID() -> UInt64 {
+        let text = unsafe texts.text(.envelopeID) { Result.freshID() }
+        // Kept with a zero byte behind it.
+        return unsafe text.flatMap { unsafe UInt64(String(cString: $0)) } ?? 0
+    }
+
     /// The data or the error as it came, in place.
     func encodedPart() -> EncodedPart? {
         guard let part = result.encodedPart else { return nil }

@@ -74,19 +74,25 @@ public func oroipc_host_map(
         let later: Router.ReplyHandler = { [weak host] message, reply in
             route.begin(message, LaterAnswer(reply, host))
         }
-        switch Int(kind) {
-        case OROIPC_ROUTE_SYNC: host.router.map(name) { message in route.answer(message) }
-        case OROIPC_ROUTE_LATER: host.router.map(name, reply: later)
-        case OROIPC_ROUTE_STREAM: host.router.map(name, stream: streamed)
-        case OROIPC_ROUTE_EITHER: host.router.map(name, stream: streamed, orReply: later)
-        default: throw .invalid("\(kind) is no kind of route")
-        }
+        let isMapped =
+            switch Int(kind) {
+            case OROIPC_ROUTE_SYNC: host.router.map(name) { message in route.answer(message) }
+            case OROIPC_ROUTE_LATER: host.router.map(name, reply: later)
+            case OROIPC_ROUTE_STREAM: host.router.map(name, stream: streamed)
+            case OROIPC_ROUTE_EITHER: host.router.map(name, stream: streamed, orReply: later)
+            default: throw .invalid("\(kind) is no kind of route")
+            }
+        if !isMapped { throw .invalid(host.router.problem(of: name) ?? "'\(name)' cannot be mapped") }
     }
 }
 
 @c @implementation
 public func oroipc_host_unmap(_ pointer: OpaquePointer?, _ name: UnsafePointer<CChar>?) -> oroipc_status {
-    status { () throws(Failure) in try unsafe host(pointer).host.router.unmap(required(name, "name")) }
+    status { () throws(Failure) in
+        let router = try unsafe host(pointer).host.router
+        let name = try unsafe required(name, "name")
+        if !router.unmap(name) { throw .invalid(router.problem(of: name) ?? "'\(name)' stays") }
+    }
 }
 
 @c @implementation

@@ -39,7 +39,8 @@ func text(_ pointer: UnsafeRawPointer, _ count: Int, _ what: String) throws(Fail
 
     /// What was asked for.
     enum Part: Hashable {
-        case name, seq, uri, source, errorName, errorMessage, errorCode, id, reason
+        case name, seq, uri, source, errorName, errorMessage, errorCode, id, reason, label, envelopeID
+        case envelope(source: String?, token: String?, as: Int32)
         case value(key: String?, as: Int32)
         case error(as: Int32)
         case header(String), headerName(Int), headerValue(Int)

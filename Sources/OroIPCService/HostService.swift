@@ -7,7 +7,7 @@ public import ServiceLifecycle
 ///
 /// ```swift
 /// let host = try Host(name: "files")
-/// host.router.map(…)
+/// host.router.map("ping.me") { _ in Result(data: "pong") }
 /// let group = ServiceGroup(
 ///     services: [HostService(host)], gracefulShutdownSignals: [.sigterm], logger: logger)
 /// try await group.run()

@@ -448,7 +448,7 @@ static void headers_go_both_ways(void) {
 static void messages_are_uris(void) {
     oroipc_result *result = NULL;
     oroipc_call call = OROIPC_CALL("told");
-    call.value = oroipc_json("{\"path\":\"/tmp/a b\",\"n\":5}");
+    call.value = oroipc_json("{\"path\":\"/tmp/a b\",\"n\":\"5\"}");
     call.seq = "77";
     OK(oroipc_client_call(client, &call, &result));
     CHECK(same(oroipc_result_json(result), "\"ipc://told?path=%2Ftmp%2Fa+b&n=5&index=0&seq=R77\""));
@@ -898,6 +898,75 @@ static void posts_get_no_result(void) {
     CHECK(after.requests >= before.requests + 100);
 }
 
+static void on_echo(oroipc_result *result, void *context) {
+    CHECK(same(oroipc_result_json(result), "{\"path\":\"/tmp/a b\",\"n\":\"5\"}"));
+    ++*(int *)context;
+}
+
+static void a_uri_is_a_call(void) {
+    oroipc_call call = OROIPC_CALL_URI("ipc://echo?path=%2Ftmp%2Fa%20b&n=5");
+    oroipc_result *result = NULL;
+    int results = 0;
+    OK(oroipc_client_call(client, &call, &result));
+    on_echo(result, &results);
+    OK(oroipc_client_call_async(client, &call, on_echo, &results, NULL));
+    turn_until(client, &results, 2);
+    OK(oroipc_client_post(client, &call));
+    OK(oroipc_host_invoke(host, &call, NULL, NULL));
+    call.uri = "ipc://echo";
+    OK(oroipc_client_call(client, &call, &result));
+    CHECK(oroipc_result_json(result) == NULL);
+    const char *const wrong[] = {"", "echo", "http://echo?path=x", "ipc://", "ipc://a b", "ipc://[", "\xff"};
+    for (size_t index = 0; index < sizeof wrong / sizeof *wrong; index++) {
+        call.uri = wrong[index];
+        oroipc_status status = oroipc_client_call(client, &call, &result);
+        // What is a URI and names no command is told by the result.
+        CHECK(status == OROIPC_INVALID || (status == OROIPC_FAILED && !oroipc_result_is_ok(result)));
+    }
+    call.uri = "ipc://echo?path=x";
+    call.value = oroipc_integer(1);
+    STATUS(OROIPC_INVALID, oroipc_client_call(client, &call, &result));
+    call.value = oroipc_none();
+    call.command = "echo";
+    STATUS(OROIPC_INVALID, oroipc_client_call(client, &call, &result));
+    CHECK(strstr(oroipc_last_error(), "'uri'") != NULL);
+    // A program that was compiled when there were no URIs.
+    call.command = "echo";
+    call.size = offsetof(oroipc_call, uri);
+    OK(oroipc_client_call(client, &call, &result));
+    oroipc_result_release(result);
+}
+
+static void a_result_is_an_envelope(void) {
+    oroipc_result *result = NULL;
+    oroipc_value value;
+    oroipc_call call = OROIPC_CALL_URI("ipc://echo?a=1");
+    OK(oroipc_client_call(client, &call, &result));
+    OK(oroipc_result_envelope(result, NULL, NULL, OROIPC_JSON, &value));
+    CHECK(strstr(value.data, "{\"source\":\"echo\",\"token\":null,\"id\":\"") == value.data);
+    const char *end = ",\"data\":{\"a\":\"1\"}}";
+    CHECK(value.size > strlen(end) && same((const char *)value.data + value.size - strlen(end), end));
+    oroipc_value again;
+    OK(oroipc_result_envelope(result, NULL, NULL, OROIPC_JSON, &again));
+    CHECK(again.data == value.data);
+    OK(oroipc_result_envelope(result, "other", "T", OROIPC_JSON, &again));
+    CHECK(strstr(again.data, "{\"source\":\"other\",\"token\":\"T\",\"id\":\"") == again.data);
+    // The id belongs to the result, whatever else is said.
+    CHECK(same(strstr(again.data, "\"id\""), strstr(value.data, "\"id\"")));
+    OK(oroipc_result_envelope(result, NULL, NULL, OROIPC_ENCODED, &again));
+    CHECK(again.kind == OROIPC_ENCODED && again.size > 0);
+    STATUS(OROIPC_INVALID, oroipc_result_envelope(result, NULL, NULL, OROIPC_TEXT, &again));
+    CHECK(again.kind == OROIPC_NONE);
+    STATUS(OROIPC_INVALID, oroipc_result_envelope(result, "\xff", NULL, OROIPC_JSON, &again));
+    STATUS(OROIPC_INVALID, oroipc_result_envelope(result, NULL, NULL, OROIPC_JSON, NULL));
+    call = (oroipc_call)OROIPC_CALL("fails");
+    STATUS(OROIPC_FAILED, oroipc_client_call(client, &call, &result));
+    OK(oroipc_result_envelope(result, NULL, NULL, OROIPC_JSON, &value));
+    CHECK(strstr(value.data, "\"err\":{") != NULL && strstr(value.data, "no such thing") != NULL);
+    CHECK(strstr(value.data, "\"data\"") == NULL);
+    oroipc_result_release(result);
+}
+
 static void results_can_be_copied(void) {
     oroipc_result *result, *copy;
     oroipc_value value = oroipc_text("first");
@@ -1049,6 +1118,8 @@ int main(void) {
     many_threads_call_one_client();
     a_client_may_be_called_back_by_the_library();
     posts_get_no_result();
+    a_uri_is_a_call();
+    a_result_is_an_envelope();
     results_can_be_copied();
     policies_and_names_refuse();
     connecting_never_waits();

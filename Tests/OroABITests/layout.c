@@ -136,6 +136,7 @@ int main(void) {
     MEMBER(oroipc_peer, process);
     MEMBER(oroipc_peer, user);
     MEMBER(oroipc_peer, group);
+    MEMBER(oroipc_peer, label);
     SIZE(oroipc_limits);
     MEMBER(oroipc_limits, ring_bytes);
     MEMBER(oroipc_limits, rings);
@@ -161,6 +162,9 @@ int main(void) {
     MEMBER(oroipc_call, headers);
     MEMBER(oroipc_call, headers_count);
     MEMBER(oroipc_call, body);
+    MEMBER(oroipc_call, idempotent);
+    MEMBER(oroipc_call, reserved);
+    MEMBER(oroipc_call, uri);
     SIZE(oroipc_host_options);
     MEMBER(oroipc_host_options, size);
     MEMBER(oroipc_host_options, idle);
@@ -185,7 +189,10 @@ int main(void) {
     MEMBER(oroipc_host_options, received_bytes_per_link);
     MEMBER(oroipc_host_options, received_bytes);
     MEMBER(oroipc_host_options, block_bytes);
-    MEMBER(oroipc_host_options, block_bytes);
+    MEMBER(oroipc_host_options, connected);
+    MEMBER(oroipc_host_options, disconnected);
+    MEMBER(oroipc_host_options, clients_context);
+    MEMBER(oroipc_host_options, without_routes);
     SIZE(oroipc_host_statistics);
     MEMBER(oroipc_host_statistics, size);
     MEMBER(oroipc_host_statistics, links);

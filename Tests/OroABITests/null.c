@@ -13,6 +13,10 @@ static void receiver(oroipc_message *chunk, oroipc_result *end, void *context) {
 static void notice(oroipc_result *result, void *context) { (void)result, (void)context; }
 static void body_notice(oroipc_body *body, void *context) { (void)body, (void)context; }
 static void ending(oroipc_client *client, void *context) { (void)client, (void)context; }
+static int gate(const oroipc_peer *peer, const char *name, void *context) {
+    (void)peer, (void)name, (void)context;
+    return 1;
+}
 static void destroy(void *context) { ++*(int *)context; }
 
 #define INVALID(expression) STATUS(OROIPC_INVALID, expression)
@@ -110,6 +114,8 @@ static void results(void) {
     CHECK(oroipc_result_error_code(NULL) == NULL);
     CHECK(oroipc_result_delivery(NULL) == OROIPC_DELIVERY_NONE);
     INVALID(oroipc_result_error(NULL, OROIPC_NATIVE, &value));
+    INVALID(oroipc_result_envelope(NULL, NULL, NULL, OROIPC_JSON, &value));
+    INVALID(oroipc_result_envelope(NULL, NULL, NULL, OROIPC_JSON, NULL));
     CHECK(oroipc_result_source(NULL) == NULL);
     CHECK(oroipc_result_seq(NULL) == NULL);
     CHECK(oroipc_result_bytes(NULL) == NULL);
@@ -317,6 +323,16 @@ static void hosts(void) {
     CHECK(descriptor == -1);
     INVALID(oroipc_host_make_peer(NULL, NULL));
     INVALID(oroipc_host_adopt(NULL, -1));
+    descriptor = 7;
+    INVALID(oroipc_host_make_labelled_peer(NULL, NULL, &descriptor));
+    CHECK(descriptor == -1);
+    INVALID(oroipc_host_make_labelled_peer(NULL, "label", NULL));
+    INVALID(oroipc_host_adopt_labelled(NULL, NULL, 0));
+    INVALID(oroipc_host_guard(NULL, NULL, NULL, &destroyed, destroy));
+    CHECK(destroyed == 1);
+    destroyed = 0;
+    INVALID(oroipc_host_disconnect(NULL, 1, NULL));
+    INVALID(oroipc_host_fix_origin(NULL, 1, NULL));
     INVALID(oroipc_host_statistics_get(NULL, NULL));
     INVALID(oroipc_host_statistics_get(NULL, &statistics));
     INVALID(oroipc_host_map(NULL, NULL, 0, NULL, &destroyed, destroy));
@@ -356,6 +372,13 @@ static void hosts(void) {
     OK(oroipc_host_unmap(host, "name"));
     STATUS(OROIPC_NOT_FOUND, oroipc_host_unlisten(host, "name", 1));
     INVALID(oroipc_host_adopt(host, -1));
+    INVALID(oroipc_host_make_labelled_peer(host, NULL, &descriptor));
+    INVALID(oroipc_host_adopt_labelled(host, NULL, 0));
+    destroyed = 0;
+    INVALID(oroipc_host_guard(host, NULL, gate, &destroyed, destroy));
+    INVALID(oroipc_host_guard(host, "", gate, &destroyed, destroy));
+    INVALID(oroipc_host_guard(host, "*", NULL, &destroyed, destroy));
+    CHECK(destroyed == 3);
     INVALID(oroipc_host_emit(host, 0, NULL, NULL, NULL));
     STATUS(OROIPC_NOT_FOUND, oroipc_host_emit(host, 12345, "name", NULL, NULL));
     INVALID(oroipc_host_push(host, 0, NULL));

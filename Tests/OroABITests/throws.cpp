@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <unistd.h>
+
 using namespace std::string_literals;
 
 #define CHECK(condition)                                                         \
@@ -35,7 +37,7 @@ int main() {
     CHECK(oroipc::set_exception_handler(hear) != nullptr);
     {
         oroipc::Host host("throws"s, &host_options);
-        host.map("ping", [](const oroipc::MessageView &, oroipc::ResultView result) {
+        host.map("answers", [](const oroipc::MessageView &, oroipc::ResultView result) {
             result.set_data(oroipc::Value::text("pong"));
         });
         // As in docs/c-api.md: posts to a port that may be closed by then.
@@ -57,7 +59,7 @@ int main() {
             for (int times = 0; times < 3000 && !isThere(); times++) {
                 int timeout = 0;
                 oroipc_client_linger(client.get(), 1000, &timeout);
-                CHECK(!client.call(oroipc::Call("ping")).error_name());
+                CHECK(!client.call(oroipc::Call("answers")).error_name());
             }
             CHECK(isThere());
         };
@@ -66,8 +68,59 @@ int main() {
         wait([&] { return heard >= 3 && odd == 1; });
         int before = heard;
         client.call_async(
-            oroipc::Call("ping"), [](const oroipc::ResultView &) { throw std::runtime_error("thrown by a call"); });
+            oroipc::Call("answers"), [](const oroipc::ResultView &) { throw std::runtime_error("thrown by a call"); });
         wait([&] { return heard > before; });
+    }
+    // Who may connect and call what; what throws refuses.
+    {
+        std::atomic<int> came{0}, left{0};
+        oroipc_status why = OROIPC_OK;
+        oroipc::HostOptions decisions;
+        decisions.without_routes("ping")
+            .policy([](const oroipc::PeerView &peer) -> bool {
+                if (peer.label() == "odd") throw 5;
+                return peer.label() != "enemy";
+            })
+            .on_connect([&](uint64_t, const oroipc::PeerView &peer) {
+                CHECK(peer.label() == "friend");
+                came++;
+                throw std::runtime_error("thrown by a notice");
+            })
+            .on_disconnect([&](uint64_t, const oroipc::PeerView &, oroipc_status status, std::string_view) {
+                why = status;
+                left++;
+                throw std::runtime_error("thrown by a notice");
+            });
+        oroipc::Host host(decisions);
+        host.map("who", [](const oroipc::MessageView &message, oroipc::ResultView result) {
+            result.set_data(oroipc::Value::text(message.peer()->label().value_or("nobody")));
+        });
+        host.map("guarded", [](const oroipc::MessageView &, oroipc::ResultView) {});
+        host.guard("guarded", [](const oroipc::PeerView &, std::string_view name) -> bool {
+            CHECK(name == "guarded");
+            throw std::runtime_error("thrown by a gate");
+        });
+        host.start();
+        for (const char *label : {"odd", "enemy"}) {
+            try {
+                oroipc::Client::adopt(host.make_peer(label));
+                CHECK(!"refused");
+            } catch (const oroipc::Error &error) {
+                CHECK(error.status() == OROIPC_REFUSED);
+            }
+        }
+        int before = heard;
+        {
+            auto client = oroipc::Client::adopt(host.make_peer("friend"));
+            auto result = client.call(oroipc::Call::uri("ipc://who?a=1"));
+            CHECK(result.json() == "\"friend\"");
+            CHECK(result.envelope("who").find("\"data\":\"friend\"") != std::string_view::npos);
+            CHECK(client.call(oroipc::Call("guarded")).error_name() == "NotAllowedError");
+            CHECK(client.call(oroipc::Call("ping")).error_name() == "NotFoundError");
+            CHECK(came == 1 && heard == before + 2);
+        }
+        while (left == 0) usleep(1000);
+        CHECK(why == OROIPC_PEER_GONE);
     }
     std::remove(folder);
     std::puts("throws: heard, and no further");

@@ -56,7 +56,7 @@ extension Behaviour {
             do {
                 _ = try await small.loan((1 << 20) + 1)
                 throw Unexpected("a block longer than all blocks may be")
-            } catch LinkError.tooLarge(let bytes, let limit) {
+            } catch LinkError.tooLarge(let bytes, let limit, _) {
                 try expectEqual(bytes, (1 << 20) + 1)
                 try expectEqual(limit, 1 << 20)
             }

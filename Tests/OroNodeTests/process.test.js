@@ -87,7 +87,6 @@ test('workers have links of their own, and may be ended in the middle', async t 
 test('a child process talks over a descriptor that its parent made', async t => {
   const host = new Host()
   t.after(() => host.close())
-  host.map('ping', () => 'pong')
   const descriptor = host.makePeer()
   const text = "import { sendSync } from 'oro:ipc'; console.log(sendSync('ping').data)"
   const child = spawn(process.execPath, ['--import', path.join(folder, 'register.js'), '--input-type=module', '-e', text],

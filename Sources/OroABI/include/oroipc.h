@@ -407,17 +407,20 @@ OROIPC_API oroipc_status oroipc_message_header_at(
  * host itself invoked. */
 OROIPC_API uint64_t oroipc_message_client(const oroipc_message *message);
 
-/* Who a process is, as the kernel says. */
+/* Who a process is, as the kernel says, and as the host calls its connection. */
 typedef struct oroipc_peer {
     size_t size;
-    /* 0 when it cannot be seen from here. */
+    /* 0 when it cannot be seen from here. Of a connection that oroipc_host_make_peer made it is the host itself. */
     int32_t process;
     uint32_t user;
     uint32_t group;
+    /* That of oroipc_host_make_labelled_peer or oroipc_host_adopt_labelled; NULL without one. Lives as long as what it
+     * was read from: a message, a callback, a client. */
+    const char *label;
 } oroipc_peer;
 
 #define OROIPC_PEER_INIT \
-    { sizeof(oroipc_peer), 0, 0, 0 }
+    { sizeof(oroipc_peer), 0, 0, 0, NULL }
 
 /* Who sent it. Fails with OROIPC_NOT_FOUND in a client, and for what the host itself invoked. */
 OROIPC_API oroipc_status oroipc_message_peer(const oroipc_message *message, oroipc_peer *out);
@@ -518,6 +521,14 @@ OROIPC_API int32_t oroipc_result_delivery(const oroipc_result *result);
 
 /* The error with all its members. Fails with OROIPC_NOT_FOUND without error. */
 OROIPC_API oroipc_status oroipc_result_error(const oroipc_result *result, int32_t as, oroipc_value *out);
+
+/* The whole as one value, for those who pass results on: {"source", "token", "id"} with "err" or "data", the error if
+ * there is one, else the data if there is any; bytes and headers are not in it. `source` NULL: the command that it
+ * answers; `token` NULL: null. An error or data that is an object and has members of these names has them stand in the
+ * place of the envelope's own. The id is a number of 64 bits in decimal digits, the same each time. `as` is one of
+ * OROIPC_JSON, OROIPC_ENCODED. Fails with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_result_envelope(
+    const oroipc_result *result, const char *source, const char *token, int32_t as, oroipc_value *out);
 
 /* The command it answers; NULL in a handler. */
 OROIPC_API const char *oroipc_result_source(const oroipc_result *result);
@@ -688,12 +699,22 @@ typedef struct oroipc_call {
      * sends the call again. */
     int32_t idempotent;
     int32_t reserved;
+    /* The command and its parameters as a URI, "ipc://fs.stat?path=x": in place of `command` and `value`, which are
+     * NULL and OROIPC_NONE then. Ends with a zero byte. What is no URI of this scheme is OROIPC_INVALID. */
+    const char *uri;
 } oroipc_call;
 
 #define OROIPC_CALL(command)                                                                                          \
     {                                                                                                                 \
         sizeof(oroipc_call), (command), 0, {OROIPC_NONE, 0, 0, 0, NULL, 0}, NULL, 0, NULL, NULL, 0, 0, NULL, NULL, 0, \
-            NULL, 0, 0                                                                                                \
+            NULL, 0, 0, NULL                                                                                          \
+    }
+
+/* The call that a URI stands for. */
+#define OROIPC_CALL_URI(uri)                                                                                           \
+    {                                                                                                                  \
+        sizeof(oroipc_call), NULL, 0, {OROIPC_NONE, 0, 0, 0, NULL, 0}, NULL, 0, NULL, NULL, 0, 0, NULL, NULL, 0, NULL, \
+            0, 0, (uri)                                                                                                \
     }
 
 /* A body: made first, then named in one oroipc_call, and filled with oroipc_body_send when the host's handler asks for
@@ -733,8 +754,19 @@ OROIPC_API oroipc_status oroipc_body_on_room(oroipc_body *body, oroipc_body_noti
 
 typedef struct oroipc_host oroipc_host;
 
-/* May this process connect? 0: no. On the host's thread, during the handshake. */
+/* May this process connect? 0: no. On the host's thread, before the handshake. `peer` is good until it returns, here
+ * and below. */
 typedef int (*oroipc_policy)(const oroipc_peer *peer, void *context);
+
+/* A client has connected; its number is that of oroipc_message_client. On the host's thread, before anything that it
+ * sends is looked at. */
+typedef void (*oroipc_connected)(uint64_t client, const oroipc_peer *peer, void *context);
+
+/* It is gone. `why` and `reason`, its words, say how its link ended: OROIPC_PEER_GONE when it has closed it or died,
+ * OROIPC_CLOSED when this host has stopped or disconnected it, OROIPC_VIOLATION when it broke the protocol, or as any
+ * other failure. On the host's thread, or on that which stops the host. */
+typedef void (*oroipc_disconnected)(
+    uint64_t client, const oroipc_peer *peer, oroipc_status why, const char *reason, void *context);
 
 typedef struct oroipc_host_options {
     size_t size;
@@ -779,12 +811,20 @@ typedef struct oroipc_host_options {
     /* Most bytes of shared memory for payloads that are lent to clients, all together; at least 64 MiB. Default 4
      * GiB. */
     uint64_t block_bytes;
+    /* Called for each client that connects, and for each that is gone. NULL: not. */
+    oroipc_connected connected;
+    oroipc_disconnected disconnected;
+    void *clients_context;
+    /* The routes of every host (ping, platform.…, diagnostics.…, broadcast_channel.…) that this one does not have:
+     * names, or patterns such as "diagnostics.*", with commas or spaces between them; "*": all. The program may map
+     * such names itself. One that names no such route is OROIPC_INVALID. NULL: it has all of them. */
+    const char *without_routes;
 } oroipc_host_options;
 
 #define OROIPC_HOST_OPTIONS_INIT                                                                                     \
     {                                                                                                                \
         sizeof(oroipc_host_options), 0, 0, NULL, OROIPC_LIMITS_INIT, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, \
-            0, 0, 0, 0, 0, 0                                                                                         \
+            0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL                                                                 \
     }
 
 /* A host that clients find under `name`: 1 to 64 of A-Z a-z 0-9 . _ -. NULL: one without a name, for
@@ -840,9 +880,38 @@ OROIPC_API oroipc_status oroipc_host_linger(oroipc_host *host, uint32_t most_us,
  * then. */
 OROIPC_API oroipc_status oroipc_host_make_peer(oroipc_host *host, int *out);
 
+/* The same with a label of 1 to 255 bytes, which oroipc_peer.label shows to the policy, to guards, handlers and
+ * notices: the kernel says of such a connection only that the host itself has made it. No client can choose its label.
+ * Fails with OROIPC_INVALID too. */
+OROIPC_API oroipc_status oroipc_host_make_labelled_peer(oroipc_host *host, const char *label, int *out);
+
 /* Serves the client at the other end of a connected SOCK_SEQPACKET socket, which the host takes over. Any thread.
  * Fails with OROIPC_INVALID. */
 OROIPC_API oroipc_status oroipc_host_adopt(oroipc_host *host, int descriptor);
+
+/* The same with a label, as for oroipc_host_make_labelled_peer. Where it fails the descriptor stays the caller's. */
+OROIPC_API oroipc_status oroipc_host_adopt_labelled(oroipc_host *host, const char *label, int descriptor);
+
+/* May this process call the route `name`? 0: no; it gets a NotAllowedError, and neither listeners nor the handler see
+ * the message. On the host's thread; for routes that answer in chunks on any, several at once. What the host itself
+ * invokes is not asked for. */
+typedef int (*oroipc_gate)(const oroipc_peer *peer, const char *name, void *context);
+
+/* Has `gate` decide about each request for a route that `routes` names: a name, "fs.*" for all that begin with "fs.",
+ * or "*" for all. Of several gates for one route all must allow it. They stay as long as the host. Any thread. Fails
+ * with OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_host_guard(
+    oroipc_host *host, const char *routes, oroipc_gate gate, void *context, oroipc_done destroy);
+
+/* Ends the link of a client (the number of oroipc_message_client), which is told `reason`; that may be NULL. Any
+ * thread. Fails with OROIPC_NOT_FOUND when there is no such client. */
+OROIPC_API oroipc_status oroipc_host_disconnect(oroipc_host *host, uint64_t client, const char *reason);
+
+/* Fixes the origin with which a client takes part in broadcasts: what it posts is for this origin and no other, and
+ * what it subscribes to from now on is what others post for this one, whatever it says itself. 1 to 255 bytes; NULL:
+ * again what it says. In the callback oroipc_host_options.connected this comes before anything that it sends. Any
+ * thread. Fails with OROIPC_NOT_FOUND when there is no such client, OROIPC_INVALID. */
+OROIPC_API oroipc_status oroipc_host_fix_origin(oroipc_host *host, uint64_t client, const char *origin);
 
 /* What a host has done so far; may lag a moment behind. */
 typedef struct oroipc_host_statistics {
@@ -910,12 +979,14 @@ OROIPC_API oroipc_status oroipc_message_read_body_taken(
  * when none is read so. */
 OROIPC_API oroipc_status oroipc_message_take_body(oroipc_message *message, uint32_t chunks);
 
-/* Answers the command `name` with `handler`; `kind` is one of OROIPC_ROUTE_…. Replaces what answered it before,
- * except a route of the host's own. Any thread. Fails with OROIPC_INVALID. */
+/* Answers the command `name` with `handler`; `kind` is one of OROIPC_ROUTE_…. Replaces what answered it before. Any
+ * thread. Fails with OROIPC_INVALID, also for a name that no command can have, and for a route that every host has:
+ * see oroipc_host_options.without_routes. */
 OROIPC_API oroipc_status oroipc_host_map(
     oroipc_host *host, const char *name, int32_t kind, oroipc_handler handler, void *context, oroipc_done destroy);
 
-/* Answers the command `name` no more; OROIPC_OK also when nobody did. Any thread. */
+/* Answers the command `name` no more; OROIPC_OK also when nobody did. Any thread. Fails with OROIPC_INVALID for a
+ * route that every host has, and stays. */
 OROIPC_API oroipc_status oroipc_host_unmap(oroipc_host *host, const char *name);
 
 /* Hears of each request for `name`, or for "*" of all, that has a route. Listeners run in the order they came,

@@ -245,6 +245,22 @@ private:
     detail::Owned<oroipc_body, oroipc_body_release> body_;
 };
 
+/// Who a client is, for as long as the callback runs or the message lives that it was read from.
+class PeerView {
+public:
+    explicit PeerView(const oroipc_peer &peer) noexcept : peer_(peer) {}
+
+    /// 0 when it cannot be seen from here.
+    int32_t process() const noexcept { return peer_.process; }
+    uint32_t user() const noexcept { return peer_.user; }
+    uint32_t group() const noexcept { return peer_.group; }
+    /// What the host calls it: see Host::make_peer().
+    std::optional<std::string_view> label() const { return detail::text(peer_.label); }
+
+private:
+    oroipc_peer peer_;
+};
+
 /// A message, for as long as its callback runs.
 class MessageView {
 public:
@@ -273,6 +289,12 @@ public:
     std::vector<Header> headers() const {
         return detail::headers<oroipc_message, oroipc_message_header_at>(
             message_, oroipc_message_header_count(message_));
+    }
+    /// Who sent it; nothing in a client, and for what the host itself invoked.
+    std::optional<PeerView> peer() const {
+        oroipc_peer peer = OROIPC_PEER_INIT;
+        if (oroipc_message_peer(message_, &peer) != OROIPC_OK) return std::nullopt;
+        return PeerView(peer);
     }
     Loan loan(size_t size) const {
         oroipc_loan *loan;
@@ -344,6 +366,13 @@ public:
         return value;
     }
 
+    /// The whole as one value in JSON, with "source", "token", "id" and "err" or "data".
+    std::string_view envelope(const char *source = nullptr, const char *token = nullptr) const {
+        oroipc_value value = oroipc_none();
+        Error::check(oroipc_result_envelope(result_, source, token, OROIPC_JSON, &value));
+        return {static_cast<const char *>(value.data), value.size};
+    }
+
     void set_data(const Value &value) { Error::check(oroipc_result_set_data(result_, &value)); }
     void set_error(const std::string &name, const std::string &message) {
         Error::check(oroipc_result_set_error(result_, detail::whole(name), detail::whole(message), nullptr));
@@ -400,6 +429,12 @@ private:
 class Call {
 public:
     explicit Call(const char *command) noexcept { call_.command = command; }
+    /// The command and its parameters as a URI: "ipc://fs.stat?path=x".
+    static Call uri(const char *uri) noexcept {
+        Call call(nullptr);
+        call.call_.uri = uri;
+        return call;
+    }
 
     Call &value(const Value &value) { return call_.value = value, *this; }
     Call &json(std::string_view json) { return value(Value::json(json)); }
@@ -720,10 +755,77 @@ private:
 };
 
 /// A host.
+/// What a host is told about its clients, and which of the routes of every host it does not have; the rest of
+/// oroipc_host_options is in get(). Functions are called on the host's thread, and must not outlive what they refer to.
+class HostOptions {
+public:
+    /// May this process connect? It takes the place of the rule that only processes of the same user may. One that
+    /// throws refuses, and set_exception_handler() hears of it.
+    HostOptions &policy(std::function<bool(const PeerView &)> may) {
+        functions_->policy = std::move(may);
+        options_.policy = [](const oroipc_peer *peer, void *context) noexcept -> int {
+            bool is_allowed = false;
+            detail::shielded("a policy", [&] { is_allowed = functions(context).policy(PeerView(*peer)); });
+            return is_allowed;
+        };
+        options_.policy_context = functions_.get();
+        return *this;
+    }
+    /// Hears of each client that connects, before anything that it sends.
+    HostOptions &on_connect(std::function<void(uint64_t client, const PeerView &)> then) {
+        functions_->connected = std::move(then);
+        options_.connected = [](uint64_t client, const oroipc_peer *peer, void *context) noexcept {
+            detail::shielded("a notice of a client", [&] { functions(context).connected(client, PeerView(*peer)); });
+        };
+        options_.clients_context = functions_.get();
+        return *this;
+    }
+    /// Hears of each that is gone, and why: OROIPC_PEER_GONE, OROIPC_CLOSED, … in words.
+    HostOptions &on_disconnect(
+        std::function<void(uint64_t client, const PeerView &, oroipc_status why, std::string_view reason)> then) {
+        functions_->disconnected = std::move(then);
+        options_.disconnected = [](uint64_t client, const oroipc_peer *peer, oroipc_status why, const char *reason,
+                                    void *context) noexcept {
+            detail::shielded("a notice of a client's end",
+                [&] { functions(context).disconnected(client, PeerView(*peer), why, reason); });
+        };
+        options_.clients_context = functions_.get();
+        return *this;
+    }
+    /// Names, or patterns such as "diagnostics.*", with commas between them; "*": all.
+    HostOptions &without_routes(const std::string &names) {
+        detail::whole(names);
+        functions_->without_routes = names;
+        options_.without_routes = functions_->without_routes.c_str();
+        return *this;
+    }
+    oroipc_host_options &get() noexcept { return options_; }
+    const oroipc_host_options &get() const noexcept { return options_; }
+
+private:
+    friend class Host;
+    struct Functions {
+        std::function<bool(const PeerView &)> policy;
+        std::function<void(uint64_t, const PeerView &)> connected;
+        std::function<void(uint64_t, const PeerView &, oroipc_status, std::string_view)> disconnected;
+        std::string without_routes;
+    };
+    static Functions &functions(void *context) noexcept { return *static_cast<Functions *>(context); }
+
+    oroipc_host_options options_ = OROIPC_HOST_OPTIONS_INIT;
+    std::shared_ptr<Functions> functions_ = std::make_shared<Functions>();
+};
+
 class Host {
 public:
     /// Without a name.
     Host() { Error::check(oroipc_host_create(nullptr, nullptr, host_.out())); }
+    explicit Host(const HostOptions &options) : functions_(options.functions_) {
+        Error::check(oroipc_host_create(nullptr, &options.get(), host_.out()));
+    }
+    Host(const std::string &name, const HostOptions &options) : functions_(options.functions_) {
+        Error::check(oroipc_host_create(detail::whole(name), &options.get(), host_.out()));
+    }
     explicit Host(const std::string &name, const oroipc_host_options *options = nullptr) {
         Error::check(oroipc_host_create(detail::whole(name), options, host_.out()));
     }
@@ -750,6 +852,29 @@ public:
         answer<Handler>(name, OROIPC_ROUTE_STREAM, std::move(handler));
     }
     void unmap(const std::string &name) { Error::check(oroipc_host_unmap(host_.get(), detail::whole(name))); }
+
+    /// Has `gate` decide about each request for a route that `routes` names: a name, "fs.*", or "*" for all. It is
+    /// called with (const PeerView &, std::string_view name) on the host's thread, for routes that stream on any, and
+    /// says whether this process may call it. One that throws refuses, and set_exception_handler() hears of it.
+    template <typename Gate> void guard(const std::string &routes, Gate gate) {
+        Error::check(oroipc_host_guard(
+            host_.get(), detail::whole(routes),
+            [](const oroipc_peer *peer, const char *name, void *context) noexcept -> int {
+                bool is_allowed = false;
+                detail::shielded("a gate",
+                    [&] { is_allowed = (*static_cast<Gate *>(context))(PeerView(*peer), std::string_view(name)); });
+                return is_allowed;
+            },
+            detail::given(std::move(gate)), detail::destroy<Gate>));
+    }
+    /// Ends the link of a client, which is told `reason`.
+    void disconnect(uint64_t client, const std::string &reason = "") {
+        Error::check(oroipc_host_disconnect(host_.get(), client, detail::whole(reason)));
+    }
+    /// Fixes the origin with which a client takes part in broadcasts; nothing: it is again what the client says.
+    void fix_origin(uint64_t client, const std::optional<std::string> &origin) {
+        Error::check(oroipc_host_fix_origin(host_.get(), client, origin ? detail::whole(*origin) : nullptr));
+    }
 
     /// Takes conversations that clients open under `name`: `then` is called with (PortView, uint64_t client) on the
     /// host's thread. A port that is neither kept nor listened to is closed after it.
@@ -799,6 +924,12 @@ public:
         Error::check(oroipc_host_make_peer(host_.get(), &descriptor));
         return descriptor;
     }
+    /// The same with a label, by which policies, gates and handlers know it.
+    int make_peer(const std::string &label) {
+        int descriptor;
+        Error::check(oroipc_host_make_labelled_peer(host_.get(), detail::whole(label), &descriptor));
+        return descriptor;
+    }
     /// A client in the same process.
     Client connect(const oroipc_client_options *options = nullptr) {
         oroipc_client *client;
@@ -837,6 +968,8 @@ private:
         }
     }
 
+    /// What its options call, until it is gone.
+    std::shared_ptr<HostOptions::Functions> functions_;
     detail::Owned<oroipc_host, oroipc_host_release> host_;
 };
 

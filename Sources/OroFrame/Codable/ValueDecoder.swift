@@ -3,7 +3,7 @@
 /// Decodes anything `Decodable` from an encoded value, in place: what a type does not ask for is stepped over.
 ///
 /// ```swift
-/// let stat = try ValueDecoder().decode(Stat.self, from: bytes)
+/// let stat = try ValueDecoder().decode(Stat.self, from: encoded)
 /// ```
 ///
 /// See ``ValueEncoder`` for what becomes of what. Beyond that:

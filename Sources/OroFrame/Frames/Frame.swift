@@ -6,7 +6,7 @@
 /// let size = try frame.measure()          // checks the limits
 /// let record = reserve(size.frameBytes)   // the very bytes the peer will read
 /// let payload = frame.write(size, into: record)
-/// record[payload...] …                    // `payloadBytes` bytes, for the caller to fill
+/// record[payload...].copyBytes(from: encoded)  // `payloadBytes` bytes, for the caller to fill
 /// ```
 @usableFromInline
 package struct Frame: Sendable {

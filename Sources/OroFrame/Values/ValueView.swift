@@ -3,7 +3,7 @@
 /// An encoded value, looked at where it lies: nothing is decoded but what is asked for.
 ///
 /// ```swift
-/// let view = try ValueView(bytes)
+/// let view = try ValueView(encoded.span.bytes)
 /// if let path = view["path"]?.string { … }   // steps over the other members in O(1) each
 /// ```
 ///

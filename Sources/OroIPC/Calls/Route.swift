@@ -31,7 +31,7 @@ public struct Route<Request, Response>: Sendable {
 /// host.router.map(tail) { request, lines in
 ///     for await line in log.lines(request.count) { try await lines.send(line) }
 /// }
-/// for try await line in client.stream(tail, TailRequest(count: 10)) { print(line.text) }
+/// for try await line in try client.stream(tail, TailRequest(count: 10)) { print(line.text) }
 /// ```
 ///
 /// What the types may be: see ``Route``.

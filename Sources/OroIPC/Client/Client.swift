@@ -7,7 +7,7 @@ import OroLink
 /// Sends commands to a host, and gets results back. Any number of threads and tasks may use one client at once.
 ///
 /// ```swift
-/// let client = try Client.connect("demo")
+/// let client = try await Client.connect("demo")
 /// let pong = client.sendSync("ping")                       // blocks this thread
 /// let file = await client.request("fs.readFile", ["path": "notes.txt"], options: .deadline)
 /// print(file.err ?? file.bytes!.count)

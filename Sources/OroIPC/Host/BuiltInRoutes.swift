@@ -6,7 +6,17 @@ import OroLink
 
 /// The routes that every host has, unless ``HostOptions/builtInRoutes`` says otherwise.
 enum BuiltInRoutes {
-    static func all(of core: HostCore) -> [Router.Route] {
+    /// All but those of ``HostOptions/withoutRoutes``. Throws `badOptions` for one of these that names none.
+    static func wanted(of core: HostCore) throws(LinkError) -> [Router.Route] {
+        let all = all(of: core)
+        let unwanted = core.options.withoutRoutes
+        for pattern in unwanted where !all.contains(where: { pattern.matches($0.name) }) {
+            throw .badOptions("withoutRoutes has '\(pattern)', and no built-in route is called so")
+        }
+        return all.filter { route in !unwanted.contains { $0.matches(route.name) } }
+    }
+
+    private static func all(of core: HostCore) -> [Router.Route] {
         let version = core.options.version
         let most = core.options.builtInParameterBytes
         return [

@@ -64,9 +64,11 @@ public final class Host: Sendable {
     /// What it has done; may lag a moment behind, except in a synchronous handler.
     public var statistics: HostStatistics { core.snapshot }
 
-    /// Serves on a thread of its own, until ``stop()``.
+    /// Serves on a thread of its own, until ``stop()``. Throws `badOptions` when a route could not be mapped: one that
+    /// is built in, or whose name no command can have.
     public func start() throws(LinkError) {
         if core.reactor.isForeign { throw .forked }
+        if let problem = router.problem { throw .badOptions(problem) }
         core.reactor.submit { [core] in core.open() }
         try core.reactor.start(inTask: true)
     }
@@ -176,22 +178,42 @@ public final class Host: Sendable {
     /// `exec` unless the caller passes it on, and that the caller owns. The child calls
     /// ``Client/init(descriptor:options:)``, whenever it comes to that: the host waits for it as long as somebody has
     /// this end.
-    public func makePeer() throws(LinkError) -> Int32 {
+    ///
+    /// `label` tells ``HostOptions/policy``, ``AccessControl``, handlers and notices which of the host's children it is
+    /// (``PeerIdentity/label``): the kernel names the process that made the connection, which is the host itself. Of 1
+    /// to 255 bytes, without zero characters; throws `badOptions` for others.
+    public func makePeer(label: String? = nil) throws(LinkError) -> Int32 {
         if core.reactor.isForeign { throw .forked }
+        try Host.check(label: label)
         var ends: [Int32] = [-1, -1]
         let status = unsafe oro_socketpair(&ends)
         guard status == 0 else { throw .system(call: "socketpair", errno: -status) }
-        adopt(descriptor: ends[0], mayBeSilent: true)
+        adopt(descriptor: ends[0], label, mayBeSilent: true)
         return ends[1]
     }
 
     /// Serves the client at the other end of a connected `SOCK_SEQPACKET` socket, which the host takes over, and closes
     /// when it has stopped.
-    public func adopt(descriptor: Int32) { adopt(descriptor: descriptor, mayBeSilent: false) }
+    public func adopt(descriptor: Int32) { adopt(descriptor: descriptor, nil, mayBeSilent: false) }
 
-    private func adopt(descriptor: Int32, mayBeSilent: Bool) {
+    /// The same for a client that is called `label` here, as with ``makePeer(label:)``. Throws `badOptions` for a label
+    /// that cannot be; the descriptor stays the caller's then.
+    public func adopt(descriptor: Int32, label: String) throws(LinkError) {
+        try Host.check(label: label)
+        adopt(descriptor: descriptor, label, mayBeSilent: false)
+    }
+
+    private static func check(label: String?) throws(LinkError) {
+        guard let label else { return }
+        guard (1...255).contains(label.utf8.count), !label.utf8.contains(0) else {
+            throw .badOptions(
+                "the label '\(label)' has \(label.utf8.count) bytes; it must have 1 to 255, and no zero among them")
+        }
+    }
+
+    private func adopt(descriptor: Int32, _ label: String?, mayBeSilent: Bool) {
         let isTaken = core.reactor.submit { [core] in
-            core.acceptor.adopt(Descriptor(descriptor, .socket), mayBeSilent: mayBeSilent)
+            core.acceptor.adopt(Descriptor(descriptor, .socket), label: label, mayBeSilent: mayBeSilent)
         }
         if !isTaken { _ = Descriptor(descriptor, .socket) }
     }

@@ -96,6 +96,7 @@ import Synchronization
             limit: .max / 4, total: account, ByteAccount.Settings(own: "", total: "HostOptions.receivedBytes"))
         portRoute.attach(self)
         acceptorBox = try HostAcceptor(self, options)
+        if options.builtInRoutes { router.setBuiltIn(try BuiltInRoutes.wanted(of: self)) }
         // Last of what can fail: the socket file of a host that was not made would stay behind.
         if let name {
             let listener = try folder.listen(name, backlog: Int32(HostAcceptor.backlog))
@@ -103,7 +104,6 @@ import Synchronization
             acceptor.setListener(listener)
         }
         router.setHostThread { [weak self] job in self?.reactor.submit(job) ?? false }
-        if options.builtInRoutes { router.setBuiltIn(BuiltInRoutes.all(of: self)) }
     }
 
     deinit {
@@ -429,9 +429,9 @@ import Synchronization
         guard links.removeValue(forKey: key) != nil else { return }
         if isPolling { endedMeanwhile.append(host) }
         clients.withLock { $0[key] = nil }
-        host.client.setGone()
         // The first reason counts; a thread that looked at returned blocks may have had one.
         let why = host.link.ending ?? why
+        host.client.setGone(why)
         host.figures.addTotals(to: &statistics, host.link.arena)
         if case .violation(let what) = why {
             statistics.violations += 1

@@ -66,6 +66,9 @@ public struct HostOptions: Sendable {
     /// The routes that every host has: `ping`, `platform.primordials`, `platform.event`, `diagnostics.*` and
     /// `broadcast_channel.*`. They can be neither replaced nor removed.
     public var builtInRoutes = true
+    /// Those of them that this host does not have: names, or patterns such as `diagnostics.*`. The program may map such
+    /// names itself. A host cannot be made with one that names no built-in route.
+    public var withoutRoutes: [RoutePattern] = []
     /// Most bytes of encoded parameters that `platform.event`, `diagnostics.stream.*`, `broadcast_channel.subscribe`
     /// and `.unsubscribe` read, at least 1 024: their handlers run on the host's thread. A request with more gets a
     /// `RangeError`. (What `broadcast_channel.postMessage` takes is ``PortOptions/broadcastRequestBytes``.)
@@ -74,7 +77,8 @@ public struct HostOptions: Sendable {
     public var version = RuntimeVersion.library
     /// Called on the host's thread when a client has connected, and before anything it sends is looked at.
     public var onConnect: (@Sendable (ConnectedClient) -> Void)?
-    /// Called when a client is gone: on the host's thread, or on that which stops the host.
+    /// Called when a client is gone, for which ``ConnectedClient/ending`` has the reason: on the host's thread, or on
+    /// that which stops the host.
     public var onDisconnect: (@Sendable (ConnectedClient) -> Void)?
     /// Where the host says what it does. Silent by default.
     public var logger = Logger(label: "oro-ipc.host", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -83,6 +87,18 @@ public struct HostOptions: Sendable {
 
     /// Why no host can be made with them.
     var problem: String? {
+        for (name, value) in [
+            ("links", links), ("handshakes", handshakes), ("handshakeMilliseconds", handshakeMilliseconds),
+            ("descriptors", descriptors ?? 1), ("mappings", mappings ?? 1),
+        ] where value < 1 {
+            return "\(name) is \(value), and must be 1 at least"
+        }
+        for (name, value) in [
+            ("requestsPerLink", requestsPerLink), ("streamsPerLink", streamsPerLink),
+            ("waitingBytesPerLink", waitingBytesPerLink), ("ports.portsPerLink", ports.portsPerLink),
+        ] where value < 0 {
+            return "\(name) is \(value), and must not be negative"
+        }
         if receivedBytesPerLink < 1 << 20 {
             return "receivedBytesPerLink is \(receivedBytesPerLink), and must be 1048576 at least"
         }

@@ -94,7 +94,7 @@ extension Message {
     /// try Message.from("ipc://fs.stat?path=/etc/hosts", "follow=true")
     /// try Message.from("log", [["line", 1], ["line", 2]])     // pairs: a name may repeat
     /// try Message.from(message, ["path": "/tmp"])               // a copy, with another path
-    /// try Message.from("sum", bytes: samples)
+    /// try Message.from("sum", bytes: data)
     /// ```
     ///
     /// `params` is an object, an array of pairs, the text of a query with or without `?`, or bytes, which then are the

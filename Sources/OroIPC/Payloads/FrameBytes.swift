@@ -15,7 +15,8 @@ extension Frame {
             return try measure(limits: limits)
         } catch {
             switch error {
-            case .overLimit(.frameBytes, let value, let limit): throw .tooLarge(bytes: value, limit: limit)
+            case .overLimit(.frameBytes, let value, let limit):
+                throw .tooLarge(bytes: value, limit: limit, setting: "the peer's LinkLimits.messageBytes")
             case .overLimit: throw .overLimit(error.description)
             default: throw .unencodable(error.description)
             }

@@ -7,7 +7,7 @@ import OroLink
 /// A block of shared memory to be filled in place and then sent without a copy.
 ///
 /// ```swift
-/// var loan = try client.loan(1 << 20)
+/// var loan = try await client.loan(1 << 20)
 /// render(into: loan.mutableBytes)
 /// let result = await client.write("frame", nil, loan.bytes())
 /// ```

@@ -32,6 +32,17 @@ public struct AccessControl: Middleware {
             deny(routes) { users?.contains($0.userID) ?? true }
         }
 
+        /// Calls of these routes are allowed to clients that the host has given one of these labels
+        /// (``Host/makePeer(label:)``).
+        public static func allow(_ routes: RoutePattern, labels: Set<String>) -> Rule {
+            allow(routes) { $0.label.map(labels.contains) ?? false }
+        }
+
+        /// Calls of these routes are refused to such clients.
+        public static func deny(_ routes: RoutePattern, labels: Set<String>) -> Rule {
+            deny(routes) { $0.label.map(labels.contains) ?? false }
+        }
+
         /// The same for the processes that `isAbout` says.
         public static func allow(_ routes: RoutePattern, _ isAbout: @escaping @Sendable (PeerIdentity) -> Bool) -> Rule
         {
@@ -53,6 +64,6 @@ public struct AccessControl: Middleware {
         guard let client = call.client else { return nil }
         let rule = rules.last { $0.routes.matches(call.name) && $0.isAbout(client.peer) }
         if rule?.isAllowed == true { return nil }
-        throw IPCError.notAllowed("'\(call.name)' is not allowed to user \(client.peer.userID)")
+        throw IPCError.notAllowed("'\(call.name)' is not allowed to \(client.peer)")
     }
 }

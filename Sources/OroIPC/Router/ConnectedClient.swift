@@ -19,7 +19,7 @@ import Synchronization
 public final class ConnectedClient: Sendable {
     /// The host's number for it; no two clients of a host have the same.
     public let id: UInt64
-    /// The process, as the kernel says.
+    /// The process, as the kernel says, and its label.
     public let peer: PeerIdentity
     /// Whose blocks hold what is sent to it.
     let arena: Arena
@@ -29,6 +29,8 @@ public final class ConnectedClient: Sendable {
     let start: UInt64
     let figures = LinkFigures()
     private let isGone = Atomic<Bool>(false)
+    private let endReason = Locked<LinkError?>(nil)
+    private let fixedOrigin = Locked<String?>(nil)
     weak let host: (any ConnectedHost)?
     /// Longest message it accepts.
     let messageBytes: Int
@@ -50,7 +52,30 @@ public final class ConnectedClient: Sendable {
     /// False once the link is over.
     public var isConnected: Bool { !isGone.load(ordering: .relaxed) }
 
-    func setGone() { isGone.store(true, ordering: .relaxed) }
+    /// Why its link is over; `nil` while it is not. `peerGone` for a client that has closed its link or died, `closed`
+    /// when the host has stopped or disconnected it, else what was wrong.
+    public var ending: LinkError? { endReason.withLock { $0 } }
+
+    func setGone(_ why: LinkError) {
+        endReason.withLock { $0 = $0 ?? why }
+        isGone.store(true, ordering: .relaxed)
+    }
+
+    /// The origin with which it takes part in broadcasts, where the host has fixed one; `nil`: the one it says itself.
+    public var broadcastOrigin: String? { fixedOrigin.withLock { $0 } }
+
+    /// Fixes the origin with which it takes part in broadcasts: what it posts is for this origin and no other, and what
+    /// it subscribes to from now on is what others post for this one, whatever it says itself. `nil`: again what it
+    /// says.
+    ///
+    /// In ``HostOptions/onConnect`` this comes before anything that it sends. Subscriptions that it has already keep
+    /// their origin. Of 1 to 255 bytes; throws a `RangeError` for others.
+    public func fixBroadcastOrigin(_ origin: String?) throws(IPCError) {
+        if let origin, !(1...255).contains(origin.utf8.count) {
+            throw IPCError(.range, "a broadcast origin of \(origin.utf8.count) bytes; it must have 1 to 255")
+        }
+        fixedOrigin.withLock { $0 = origin }
+    }
 
     /// Sends it an event: ``Client/events`` hears `name` with `value` as its detail.
     ///
@@ -87,7 +112,7 @@ public final class ConnectedClient: Sendable {
         if seq == .unsolicited {
             return try push(try result.get(), bytes: result.bytes, headers: result.headers)
         }
-        guard let host, isConnected else { throw .network("the client is gone") }
+        guard let host, isConnected else { throw .network("client \(id) (\(peer)) is gone") }
         var result = result
         // A large payload is copied here, and not on the host's thread.
         if let bytes = result.bytes, bytes.count > Link.inlineBytes, !arena.canLend(bytes),
@@ -104,7 +129,7 @@ public final class ConnectedClient: Sendable {
     }
 
     private func put(_ outgoing: Outgoing) throws(IPCError) {
-        guard let host, isConnected else { throw .network("the client is gone") }
+        guard let host, isConnected else { throw .network("client \(id) (\(peer)) is gone") }
         // A large payload is copied on the caller's thread; where no block is free, in parts through the ring.
         var outgoing = outgoing
         if let bytes = outgoing.bytes, bytes.count > Link.inlineBytes, !arena.canLend(bytes),

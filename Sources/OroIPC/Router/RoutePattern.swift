@@ -3,7 +3,7 @@
 /// Which routes something is for: one, all that begin alike, or all.
 ///
 /// `fs.stat` names one route, `fs.*` all that begin with `fs.`, `*` all. Case does not count.
-public struct RoutePattern: Sendable, Hashable, ExpressibleByStringLiteral {
+public struct RoutePattern: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
     private let text: String
     private let isPrefix: Bool
 
@@ -14,6 +14,9 @@ public struct RoutePattern: Sendable, Hashable, ExpressibleByStringLiteral {
     }
 
     public init(stringLiteral pattern: String) { self.init(pattern) }
+
+    /// The pattern in lower case.
+    public var description: String { isPrefix ? text + "*" : text }
 
     /// True when the route `name` is one of them.
     public func matches(_ name: String) -> Bool {

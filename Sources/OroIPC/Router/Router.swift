@@ -28,6 +28,8 @@ public final class Router: Sendable {
         var surrounded: [TextKey: Route] = [:]
         /// What answers everything once the host shuts down.
         var refusal: Route?
+        /// Why a route was not mapped.
+        var problem: String?
     }
 
     /// Middleware, and for which routes it is.
@@ -49,8 +51,8 @@ public final class Router: Sendable {
 
     // MARK: Routes
 
-    /// Answers the command `name` with `handler`, which runs on the host's thread. False: a built-in route has that
-    /// name, and keeps it.
+    /// Answers the command `name` with `handler`, which runs on the host's thread. False: no command can have that
+    /// name, or a built-in route has it, and keeps it; then ``Host/start()`` throws.
     @_disfavoredOverload
     @discardableResult
     public func map(_ name: String, _ handler: @escaping SyncHandler) -> Bool {
@@ -116,14 +118,27 @@ public final class Router: Sendable {
     }
 
     private func set(_ name: String, _ route: Route?) -> Bool {
-        let key = name.lowercased()
-        let isOpen = change { tables in
-            tables.open[key] = route
-            return tables.builtIn[key] == nil
+        if let problem = problem(of: name) {
+            // Removing what nobody has is no mistake.
+            if route == nil, !isMapped(name) { return true }
+            logger.warning("\(problem)")
+            if route != nil { tables.withLock { $0.problem = $0.problem ?? problem } }
+            return false
         }
-        if !isOpen { logger.warning("'\(name)' is a built-in route: it cannot be replaced or removed") }
-        return isOpen
+        change { $0.open[name.lowercased()] = route }
+        return true
     }
+
+    /// Why this name cannot be mapped; `nil`: it can.
+    package func problem(of name: String) -> String? {
+        guard CommandName.isValid(name) else { return CommandName.refusal(name).message }
+        guard tables.withLock({ $0.builtIn[name.lowercased()] != nil }) else { return nil }
+        return "'\(name)' is a built-in route, which can be neither replaced nor removed; a host goes without it by "
+            + "HostOptions.withoutRoutes"
+    }
+
+    /// What was wrong with the first route that could not be mapped.
+    var problem: String? { tables.withLock { $0.problem } }
 
     /// Routes that stay; before the host serves.
     func setBuiltIn(_ routes: [Route]) {

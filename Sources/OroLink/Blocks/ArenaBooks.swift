@@ -83,11 +83,18 @@ import CSupport
 
     private static func room(_ count: Int) -> Int { (count + Arena.grain - 1) / Arena.grain }
 
+    /// A payload that may not be lent, by this side or by the peer.
+    private func tooLarge(_ bytes: Int) -> LinkError {
+        own.loanBytes <= peer.payloadBytes
+            ? .tooLarge(bytes: bytes, limit: own.loanBytes, setting: "LinkLimits.loanBytes")
+            : .tooLarge(bytes: bytes, limit: peer.payloadBytes, setting: "the peer's LinkLimits.payloadBytes")
+    }
+
     mutating func plan(_ count: Int) throws(LinkError) -> Plan {
         try requireOpen()
         try collect()
         let most = min(own.loanBytes, peer.payloadBytes)
-        guard count <= most else { throw .tooLarge(bytes: count, limit: most) }
+        guard count <= most else { throw tooLarge(count) }
         let room = ArenaBooks.room(count)
         guard bytesOut + room * Arena.grain <= own.loanBytes else { throw shortage }
         let isWhole = count > Arena.largestShared
@@ -207,7 +214,7 @@ import CSupport
     mutating func lend(_ memory: OwnMemory, _ offset: Int, _ count: Int) throws(LinkError) -> Lent {
         try requireOpen()
         guard memory.bytes <= Ring.longestMemory(peer.payloadBytes) else {
-            throw .tooLarge(bytes: memory.bytes, limit: peer.payloadBytes)
+            throw tooLarge(memory.bytes)
         }
         let key = ObjectIdentifier(memory)
         if let id = strangers[key] { return try lend(id, offset, count) }
@@ -215,7 +222,7 @@ import CSupport
         // first.
         if slotsTaken >= peer.memories || bytesOut + memory.bytes > own.loanBytes { try collect() }
         guard bytesOut + memory.bytes <= own.loanBytes else {
-            throw memory.bytes > own.loanBytes ? .tooLarge(bytes: memory.bytes, limit: own.loanBytes) : shortage
+            throw memory.bytes > own.loanBytes ? tooLarge(memory.bytes) : shortage
         }
         bytesOut += memory.bytes
         let slot: Int32

@@ -41,6 +41,9 @@ package final class ClientHandshake: @unchecked Sendable {
         /// When it was sent.
         let start: UInt64
     }
+    /// What a timeout names: the host, and how long it had.
+    private let host: String
+    private let milliseconds: Int
 
     /// With the host that listens under `name`. With `isIntroducible` the host may introduce the client to its other
     /// clients (``Link/introductions``); with `takesDescriptors` it may pass on descriptors along with messages.
@@ -51,6 +54,8 @@ package final class ClientHandshake: @unchecked Sendable {
         self.limits = limits
         self.isIntroducible = isIntroducible
         self.takesDescriptors = takesDescriptors
+        host = name
+        milliseconds = Int(timeoutMilliseconds)
         deadline = oro_now() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
         queue = Queue(name: name, folder: folder)
     }
@@ -63,6 +68,8 @@ package final class ClientHandshake: @unchecked Sendable {
         self.limits = limits
         self.isIntroducible = isIntroducible
         self.takesDescriptors = takesDescriptors
+        host = ""
+        milliseconds = Int(timeoutMilliseconds)
         deadline = oro_now() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
         descriptor = socket.number
         self.socket = consume socket
@@ -91,7 +98,7 @@ package final class ClientHandshake: @unchecked Sendable {
         guard let socket = socket.take() else { return nil }
         if hello == nil { hello = try sayHello(over: socket) }
         guard let welcome = try takeAnswer(from: socket) else {
-            guard oro_now() < deadline else { throw .handshakeTimeout }
+            guard oro_now() < deadline else { throw .handshakeTimeout(host: host, milliseconds: milliseconds) }
             self.socket = consume socket
             return nil
         }

@@ -4,7 +4,7 @@
 /// wake-up. Actors, too: ``serial``.
 ///
 /// ```swift
-/// await withTaskExecutorPreference(client.executor) {
+/// await withTaskExecutorPreference(try client.executor) {
 ///     for _ in 0..<1000 { print(await client.request("ping")) }    // received and resumed on one thread
 /// }
 /// ```
@@ -33,10 +33,12 @@ public final class ReactorExecutor: TaskExecutor, Sendable {
 ///
 /// ```swift
 /// actor Sessions {
-///     let executor: ReactorSerialExecutor     // host.executor.serial
+///     let executor: ReactorSerialExecutor
 ///     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 ///     var count = 0
+///     init(on executor: ReactorSerialExecutor) { self.executor = executor }
 /// }
+/// let sessions = Sessions(on: host.executor.serial)
 /// host.router.map("sessions") { _ in Result(data: .int(Int64(sessions.assumeIsolated { $0.count }))) }
 /// ```
 ///

@@ -12,8 +12,8 @@ public enum LinkError: Error, Hashable, Sendable {
     case folder(path: String, reason: String)
     /// The host said no.
     case refused(Refusal)
-    /// The peer did not finish the handshake in time.
-    case handshakeTimeout
+    /// The host of this name (empty: the one at the other end of a descriptor) did not finish the handshake in time.
+    case handshakeTimeout(host: String, milliseconds: Int)
     /// The peer broke the protocol; the text says how. The link is over.
     case violation(String)
     /// The peer has died or closed the link.
@@ -25,8 +25,8 @@ public enum LinkError: Error, Hashable, Sendable {
     /// The client or host was made by the process that this one was forked from, and is that process's alone. A child
     /// makes its own.
     case forked
-    /// A message of `bytes` is longer than the peer accepts.
-    case tooLarge(bytes: Int, limit: Int)
+    /// A message of `bytes` is longer than this side or the peer allows; `setting` says by which of its options.
+    case tooLarge(bytes: Int, limit: Int, setting: String)
     /// The options for a host or client cannot be; the text says which and why.
     case badOptions(String)
     /// What was to be sent has no form on the wire; the text says why.
@@ -87,21 +87,26 @@ extension LinkError: CustomStringConvertible {
         case .badName(let name): "'\(name)' cannot name a host: use 1 to 64 of A-Z a-z 0-9 . _ -"
         case .folder(let path, let reason): "the socket folder \(path) cannot be used: \(reason)"
         case .refused(let refusal): "the host refused the link: \(refusal)"
-        case .handshakeTimeout: "the peer did not finish the handshake in time"
+        case .handshakeTimeout(let name, let milliseconds):
+            (name.isEmpty ? "the host at the other end of the descriptor" : "the host named '\(name)'")
+                + " did not finish the handshake in time: \(milliseconds) ms (ClientOptions.handshakeMilliseconds)"
         case .violation(let what): "the peer broke the protocol: \(what)"
         case .peerGone: "the peer is gone"
         case .goodbye(let reason): "the peer has ended the link" + (reason.isEmpty ? "" : ": \(reason)")
         case .closed: "the link is closed"
         case .forked: "it belongs to the process that this one was forked from; make another one here"
-        case .tooLarge(let bytes, let limit): "a message of \(bytes) bytes is over the limit of \(limit)"
+        case .tooLarge(let bytes, let limit, let setting):
+            "a message of \(bytes) bytes is over the limit of \(limit) (\(setting))"
         case .badOptions(let what): "these options cannot be: \(what)"
         case .unencodable(let what), .overLimit(let what): "cannot be sent: \(what)"
         case .noBlocks(let process, let bytes, let loans, let byteLimit, let loanLimit):
             "no block is free: \(bytes) bytes of at most \(byteLimit) are out, and process \(process) has not given back "
                 + "\(loans) blocks of at most \(loanLimit)"
         case .overQuota(let what): "too much memory: \(what)"
-        case .busy: "too many bytes wait for room, or no ring is left"
-        case .timedOut: "timed out"
+        case .busy:
+            "too many bytes wait for room, or no ring is left: the peer does not read as fast as this side sends "
+                + "(ClientOptions.waitingBytes, LinkLimits.rings)"
+        case .timedOut: "the call's deadline passed while it waited for room"
         case .overBudget(let what), .wouldBlock(let what): what
         case .cancelled: "connecting was given up"
         case .system(let call, let errno): "\(call) failed: \(SystemFailure.text(call, errno))"
@@ -114,8 +119,8 @@ extension Refusal: CustomStringConvertible {
         switch self {
         case .version: "no protocol version in common"
         case .denied: "its policy does not admit this process"
-        case .full: "it has as many links as it allows"
-        case .busy: "it is busy or shutting down"
+        case .full: "it has as many links as it allows (HostOptions.links, descriptors, mappings)"
+        case .busy: "it is busy or shutting down (HostOptions.handshakes)"
         case .malformed: "the hello was malformed"
         case .exhausted: "its process has no descriptors or no memory left"
         }

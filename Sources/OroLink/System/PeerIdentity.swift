@@ -2,12 +2,15 @@
 
 import CSupport
 
-/// Who a peer is, as the kernel reports it for the socket (`SO_PEERCRED`).
+/// Who a peer is, as the kernel reports it for the socket (`SO_PEERCRED`), and as its host calls it.
 public struct PeerIdentity: Sendable, Hashable {
     /// Process id as seen from here; 0 when the peer lives in a PID namespace that cannot be seen from here.
     public let processID: Int32
     public let userID: UInt32
     public let groupID: UInt32
+    /// What the host has called the connection when it made it for a child process or took it over; no peer can choose
+    /// its own. `nil` for a client that came by the host's name, and in a client.
+    public package(set) var label: String?
 
     /// This process.
     public static var current: PeerIdentity {
@@ -27,5 +30,12 @@ public struct PeerIdentity: Sendable, Hashable {
         processID = pid
         userID = uid
         groupID = gid
+    }
+}
+
+extension PeerIdentity: CustomStringConvertible {
+    /// As errors and logs name it: `process 4711 of user 1000`, with its label behind where it has one.
+    public var description: String {
+        "process \(processID) of user \(userID)" + (label.map { " ('\($0)')" } ?? "")
     }
 }

@@ -86,7 +86,7 @@ struct ConnectingTests {
         defer { host.kill() }
         #expect(kill(host.pid, SIGSTOP) == 0)
         let start = ContinuousClock.now
-        await #expect(throws: LinkError.handshakeTimeout) {
+        await #expect(throws: LinkError.handshakeTimeout(host: "stopped", milliseconds: 100)) {
             try await Client.connect("stopped", options: wanted(milliseconds: 100))
         }
         #expect(ContinuousClock.now - start >= .milliseconds(100))

@@ -212,7 +212,8 @@ final class MiddlewareTests {
         for name in ["sync", "SYNC", "async"] {
             let error = client.sendSync(name).err
             #expect(error?.name == "NotAllowedError")
-            #expect(error?.message == "'\(name.lowercased())' is not allowed to user \(getuid())")
+            #expect(
+                error?.message == "'\(name.lowercased())' is not allowed to process \(getpid()) of user \(getuid())")
         }
         #expect(trace.take() == [], "neither listeners nor handlers saw it")
         #expect((await host.invoke("sync")).isOK, "the host's own code may")

@@ -61,7 +61,6 @@ for (const [name, value] of Object.entries(values)) {
   host.map(`streamThrow.${name}`, async function * () { yield 1; throw value })
 }
 host.map('names', () => Object.keys(values))
-host.map('ping', () => 'pong')
 host.acceptPorts('throws', () => { throw new Error('an acceptor') })
 host.acceptPorts('rejects', async () => { throw new Error('an acceptor') })
 host.acceptPorts('listens', port => {

@@ -10,7 +10,6 @@ const host = new Host(process.argv[2])
 let asked = 0
 let given = 0
 
-host.map('ping', () => 'pong')
 host.map('echo', ({ value, bytes }) => new Reply({ data: value, bytes }))
 host.map('echo.later', async ({ value, bytes }) => new Reply({ data: value, bytes }))
 host.map('bytes', ({ bytes }) => bytes)

@@ -8,7 +8,7 @@ import OroLink
 /// ```swift
 /// let result = await client.request("fs.open", ["path": "a.txt"], options: .deadline)
 /// switch result.err?.kind {
-/// case nil where result.err?.errno == ENOENT: print("no such file")
+/// case nil where result.err?.errno == Int(ENOENT): print("no such file")
 /// case .timeout: print("the host did not answer in time")
 /// default: print(result.err ?? result.data ?? .null)
 /// }
@@ -115,13 +115,13 @@ public struct IPCError: Error, Hashable, Sendable {
 
     /// A limit on requests is reached.
     static func tooMany(_ limit: Int) -> IPCError {
-        IPCError(.quotaExceeded, "more than \(limit) requests at once")
+        IPCError(.quotaExceeded, "more than \(limit) requests at once (ClientOptions.pendingRequests)")
     }
 
     /// As an error of a link is told to those who wait for results.
     init(_ error: LinkError) {
         switch error {
-        case .timedOut: self = .timeout("timed out")
+        case .timedOut: self = .timeout(error.description)
         case .unencodable(let what): self = .type(what)
         case .tooLarge, .overLimit: self = IPCError(.range, error.description)
         case .busy, .noBlocks, .overBudget, .overQuota: self = IPCError(.quotaExceeded, error.description)

@@ -164,12 +164,14 @@ final class HostAcceptor: SlicedWork {
 
     /// Begins the handshake with whoever holds the other end of `socket`. `mayBeSilent`: it was made here for a child,
     /// who may say hello when it likes.
-    func adopt(_ socket: consuming Descriptor, mayBeSilent: Bool = false) {
+    /// `label`: what it is called here.
+    func adopt(_ socket: consuming Descriptor, label: String? = nil, mayBeSilent: Bool = false) {
         if core.shutdown != nil { return refuse(socket, .busy) }
         // Who it is stands fast before anything that it sends is read.
         let refusal: Refusal
         do throws(LinkError) {
-            let peer = try PeerIdentity(of: socket)
+            var peer = try PeerIdentity(of: socket)
+            peer.label = label
             if let why = admission(peer) {
                 refusal = why
             } else {

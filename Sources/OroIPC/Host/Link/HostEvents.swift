@@ -41,7 +41,9 @@ extension HostCore {
             return (true, !queue.isTold)
         }
         guard isTaken else {
-            throw IPCError(.quotaExceeded, "more than \(limit) bytes of events wait for the host's thread")
+            throw IPCError(
+                .quotaExceeded,
+                "more than \(limit) bytes of events wait for the host's thread (HostOptions.waitingBytesPerLink)")
         }
         if tell { reactor.submit { [self] in emitWaiting() } }
     }

@@ -476,7 +476,7 @@ import OroLink
     func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) -> IPCError? {
         let waiting = link.waitingBytes(in: 0) + count
         guard unsafe waiting <= core.options.waitingBytesPerLink else {
-            throw .violation("it does not read its results: \(waiting) bytes wait")
+            throw .violation("it does not read its results: \(waiting) bytes wait (HostOptions.waitingBytesPerLink)")
         }
         if !message.charge(to: link.account) {
             if !link.isBackedUp(0) { briefBytes = 0 }

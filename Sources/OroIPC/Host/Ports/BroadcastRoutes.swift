@@ -59,7 +59,7 @@ enum BroadcastRoutes {
         }
         let most = core.options.ports.portsPerLink
         guard core.hub.listeners.count(of: client.id) < most else {
-            throw IPCError(.quotaExceeded, "more than \(most) subscriptions")
+            throw IPCError(.quotaExceeded, "more than \(most) subscriptions (HostOptions.ports.portsPerLink)")
         }
         let listener = BroadcastListeners.Listener(
             name: try name(message), origin: try origin(message),
@@ -140,7 +140,9 @@ enum BroadcastRoutes {
         return token
     }
 
+    /// The one that the host has fixed for the client, or that the message says.
     private static func origin(_ message: Message) throws(IPCError) -> String {
+        if let fixed = message.client?.broadcastOrigin { return fixed }
         guard let value = message.scalar("origin"), !value.isNull else { return IPCBroadcastChannel.usualOrigin }
         guard let origin = value.string, origin.utf8.count <= 255 else { throw .invalid("origin") }
         return origin

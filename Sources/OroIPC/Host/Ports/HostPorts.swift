@@ -94,6 +94,8 @@ final class ClientPortOwner: PortOwner {
     private var isOver: Bool { host.isEnded || host.link.isOver }
     override var client: PortClient { PortClient(id: host.key, identity: host.link.peer) }
 
+    override var fixedOrigin: String? { host.client.broadcastOrigin }
+
     override func deliver(_ delivery: Parcel<DeliveredPort>) {
         var firstDescriptor: UInt64?
         if let descriptors = delivery.content.descriptors, takesDescriptors, !descriptors.list.isEmpty {

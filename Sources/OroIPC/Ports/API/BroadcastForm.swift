@@ -42,4 +42,24 @@ extension PortContent {
             return origin.string
         }
     }
+
+    /// The same broadcast for another origin; nothing else of it is looked at. `nil`: it is none. O(n) of its value;
+    /// its buffers stay where they are.
+    func saying(origin: String) -> PortContent? {
+        let encoded: EncodedValue
+        switch form {
+        case .frame(let storage): encoded = storage.encodedValue
+        case .encoded(let value): encoded = value
+        case .value(let value):
+            guard let value = try? EncodedValue(value) else { return nil }
+            encoded = value
+        case .short: return nil
+        }
+        let buffers = allBuffers
+        var content = self
+        guard let changed = encoded.replacingElement(1, with: .string(origin)) else { return nil }
+        content.form = .encoded(changed)
+        content.buffers = buffers
+        return content
+    }
 }

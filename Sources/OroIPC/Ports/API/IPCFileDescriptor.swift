@@ -12,7 +12,8 @@ public import OroLink
 ///
 /// // … and where it comes:
 /// let log = event.data["log"]?.descriptor
-/// try log?.withNumber { number in read(number, …) }
+/// var buffer = [UInt8](repeating: 0, count: 4096)
+/// try log?.withNumber { number in read(number, &buffer, buffer.count) }
 /// ```
 ///
 /// It is closed when nobody refers to it any more. Posting it gives the other end a descriptor of its own for the same

@@ -7,7 +7,7 @@ public import OroFrame
 /// it.
 ///
 /// ```swift
-/// port.postMessage(["kind": "frame", "pixels": .bytes(loan.bytes()), "at": .date(milliseconds)])
+/// try port.postMessage(["kind": "frame", "pixels": .bytes(bytes), "at": .date(milliseconds)])
 ///
 /// for try await message in port.messages {
 ///     message.data["kind"]?.string          // "frame"

@@ -28,11 +28,11 @@ final class BroadcastHub: PortOwner, BroadcastEnds {
     /// Most bytes of a broadcast that clients hear who subscribe with requests.
     var requestBytes: Int { broker.options.broadcastRequestBytes }
 
-    /// What waits for it counts in the account of `member`.
+    /// What waits for it counts in the account of `owner`.
     func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for owner: PortOwner) {
         let topic = topics[TextKey(name)] ?? BroadcastTopic(name)
         topics[TextKey(name)] = topic
-        let subscription = BroadcastSubscription(number, topic, origin, keeping, owner.broadcasts)
+        let subscription = BroadcastSubscription(number, topic, owner.fixedOrigin ?? origin, keeping, owner.broadcasts)
         subscription.order = topic.members.append(subscription)
         subscriptions[number] = subscription
     }
@@ -43,13 +43,11 @@ final class BroadcastHub: PortOwner, BroadcastEnds {
         acknowledge(sender, low: delivery.consumed)
         // UNTRUSTED: what is no broadcast goes to nobody.
         let isBroadcast = delivery.transferred.isEmpty && delivery.content.descriptors == nil
-        let message = (isBroadcast ? delivery.content.broadcastOrigin : nil).map {
-            BroadcastMessage(name: sender.topic.name, origin: $0, content: delivery.content)
-        }
+        let message = isBroadcast ? posted(delivery.content, by: sender) : nil
         let seq = delivery.seq.value
         let cost = delivery.content.cost
         let isLent = delivery.content.isBorrowed
-        start(message, from: sender, for: owner(of: sender)) { [weak self, weak sender] _ in
+        start(message, from: sender, for: owner(of: sender)?.sliceOwner ?? 0) { [weak self, weak sender] _ in
             if let self, let sender { self.note(relayed: seq, of: sender, cost: cost, isLent: isLent) }
         }
     }
@@ -70,8 +68,21 @@ final class BroadcastHub: PortOwner, BroadcastEnds {
         broker.slices.add(delivery, for: owner)
     }
 
-    private func owner(of subscription: BroadcastSubscription) -> UInt64 {
-        (try? end(subscription.number))?.peer?.owner?.sliceOwner ?? 0
+    /// UNTRUSTED: what a subscriber has posted, for the origin that the host has fixed for it, or for the one it says.
+    /// `nil`: it is no broadcast.
+    private func posted(_ content: PortContent, by sender: BroadcastSubscription) -> BroadcastMessage? {
+        guard let said = content.broadcastOrigin else { return nil }
+        guard let fixed = owner(of: sender)?.fixedOrigin, !TextKey.areSame(fixed, said) else {
+            return BroadcastMessage(name: sender.topic.name, origin: said, content: content)
+        }
+        return content.saying(origin: fixed).map {
+            BroadcastMessage(name: sender.topic.name, origin: fixed, content: $0)
+        }
+    }
+
+    /// Who has the subscription.
+    private func owner(of subscription: BroadcastSubscription) -> PortOwner? {
+        (try? end(subscription.number))?.peer?.owner
     }
 
     /// A message of this subscription's has gone to all others.

@@ -178,6 +178,8 @@ class PortOwner {
     /// Nothing comes of it.
     func refuse(introduction id: UInt64) {}
     var client: PortClient { PortClient(id: 0, identity: nil) }
+    /// The origin with which it takes part in broadcasts, where the host has fixed one.
+    var fixedOrigin: String? { nil }
     /// Whose share of the host's time what it does counts for; 0: the host's own.
     var sliceOwner: UInt64 { 0 }
 }
