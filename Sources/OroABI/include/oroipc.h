@@ -1077,8 +1077,8 @@ typedef struct oroipc_client_options {
 /* Whether a client connects again when its host has ended or drains. Calls that were in flight end with an error, and
  * oroipc_result_delivery says how far each came; one that was not sent, or that a draining host refused, is sent again
  * by the client itself, and so is one with oroipc_call.idempotent, however far it came. Streams, bodies and posts are
- * not sent again. The client listens again to what it listened to; ports of the old link are closed. A thread of the
- * library's connects, also for clients that a foreign loop turns. */
+ * not sent again. The client listens again to what it listened to, and subscribes again to broadcasts; other ports of
+ * the old link are closed. A thread of the library's connects, also for clients that a foreign loop turns. */
 enum {
     /* It does, when it was connected by name. */
     OROIPC_RECONNECT_BY_NAME = 0,

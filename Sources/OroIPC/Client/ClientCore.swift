@@ -124,7 +124,8 @@ import Synchronization
         init(_ account: ByteAccount) { spare = FrameStorage(account) }
     }
 
-    /// `comesBack`: the client connects again when the link ends. `before`: its last one, whose numbers it goes on with.
+    /// `comesBack`: the client connects again when the link ends. `before`: its last core, whose numbers it goes on
+    /// with.
     init(
         _ link: Link, _ options: ClientOptions, _ events: EventDispatcher, comesBack: Bool,
         after before: ClientCore? = nil

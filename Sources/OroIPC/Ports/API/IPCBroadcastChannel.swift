@@ -13,7 +13,8 @@ import OroLink
 ///
 /// Messages of one sender come in the order he posted them. A large payload is written once, however many subscribe. A
 /// subscriber that does not take its messages keeps nobody waiting: ``BroadcastKeeping`` says what it gets. A channel
-/// lives until it is closed, or nobody refers to it and it has no listeners.
+/// lives until it is closed, or nobody refers to it and it has no listeners. It goes on when its client comes back
+/// (``ReconnectPolicy``); what is posted between two links is lost.
 public final class IPCBroadcastChannel: Sendable {
     /// The name it shares with the others.
     public let name: String
@@ -34,7 +35,8 @@ public final class IPCBroadcastChannel: Sendable {
     public var closed: Bool { port.closed }
 
     /// Posts to all other subscribers of this name with this origin; `*`: with any. Throws a `QuotaExceededError` while
-    /// the host is behind, and a `DataCloneError` for a value with ports or file descriptors.
+    /// the host is behind, a `DataCloneError` for a value with ports or file descriptors, and a `NetworkError` while
+    /// the client is connecting again.
     public func postMessage(_ value: StructuredValue, origin: String? = nil) throws(IPCError) {
         try port.postMessage(try said(value, origin))
     }

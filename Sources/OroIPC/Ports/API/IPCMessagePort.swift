@@ -196,7 +196,11 @@ public final class IPCMessagePort: Sendable {
                     number: port.endpoint.number, consumed: SequenceNumber(own: port.endpoint.consumed),
                     id: port.endpoint.id))
         }
-        if node.ending != nil { return true }
+        if let ending = node.ending {
+            // A subscription that goes on with the next link: there is somebody to post to, but no way.
+            if endpoint.subscription != nil { throw ending.delivered(.notSent) }
+            return true
+        }
         if content.descriptors != nil, node.route?.takesDescriptors == false {
             throw .dataClone("this host passes on no file descriptors (HostOptions.ports.allowsDescriptors)")
         }
