@@ -357,7 +357,7 @@ struct ReconnectTests {
         var options = options()
         options.reconnect = nil
         let client = try await Client.connect("again", options: options)
-        async let slow = client.request("sleep", ["ms": 300])
+        async let slow = client.request("sleep", ["ms": 2000])
         try await until("it is at work") { client.statistics.pending == 1 }
         async let shutdown: Void = first.shutdown(within: .seconds(20))
         try await eventually("it drains") { await client.request("ping").err?.delivery == .refused }
