@@ -36,7 +36,6 @@ async function busyHost (t) {
     host.close()
     return 'closed'
   })
-  host.map('ping', () => 'pong')
   connect(name)
   const calls = [
     request('never').then(({ err }) => err),

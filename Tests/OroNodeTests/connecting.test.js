@@ -178,7 +178,7 @@ test('a host and a client of one thread', { timeout: 60_000 }, async t => {
   const host = new Host(name)
   t.after(() => host.close())
   t.after(disconnect)
-  host.map('ping', () => 'pong').map('ticks', async function * () { yield 1; yield 2 })
+  host.map('ticks', async function * () { yield 1; yield 2 })
   host.acceptPorts('echo', port => { port.onmessage = ({ data }) => port.postMessage(data) })
   for (const to of [name, { fd: host.makePeer() }]) {
     const link = connect(to)

@@ -17,7 +17,6 @@ function hostAndClient (t) {
   t.after(() => host.close())
   t.after(disconnect)
   host.map('never', ({ signal }) => new Promise((resolve, reject) => { signal.addEventListener('abort', () => reject(signal.reason)) }))
-  host.map('ping', () => 'pong')
   connect(name)
   return host
 }
