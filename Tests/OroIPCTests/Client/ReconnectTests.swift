@@ -322,8 +322,7 @@ struct ReconnectTests {
         #expect(await states.next() == .connected)
         async let slow = client.request("sleep", ["ms": 400])
         async let other = stays.request("sleep", ["ms": 400])
-        try await until("both are at work") { client.statistics.pending == 1 && stays.statistics.pending == 1 }
-        try await Task.sleep(for: .milliseconds(50))
+        try await until("both are at work") { first.statistics.requests == 2 }
         async let shutdown: Void = first.shutdown(within: .seconds(20))
         guard case .reconnecting(.goodbye)? = await states.next() else {
             throw Unexpected("the client does not hear that its host drains")
@@ -358,7 +357,7 @@ struct ReconnectTests {
         options.reconnect = nil
         let client = try await Client.connect("again", options: options)
         async let slow = client.request("sleep", ["ms": 2000])
-        try await until("it is at work") { client.statistics.pending == 1 }
+        try await until("it is at work") { first.statistics.requests == 1 }
         async let shutdown: Void = first.shutdown(within: .seconds(20))
         try await eventually("it drains") { await client.request("ping").err?.delivery == .refused }
         for _ in 0..<10 { try client.post("count") }

@@ -31,6 +31,9 @@ import OroLink
         var hasEnded = false
         /// Attempts that have failed since the last link that lived long.
         var failed = 0
+        var isAttempting = false
+        /// Of the timer that makes the next attempt: an earlier one does nothing.
+        var timer = 0
         /// When the link that is missed has ended (`oro_now`).
         var endedAt: UInt64 = 0
         var observers: [UInt64: Observer] = [:]
@@ -225,7 +228,13 @@ import OroLink
     // MARK: Coming back
 
     private func attempt() {
-        guard let name else { return }
+        let begins = state.withLock { state in
+            guard case .reconnecting = state.phase, !state.isAttempting else { return false }
+            state.isAttempting = true
+            state.timer += 1
+            return true
+        }
+        guard begins, let name else { return }
         let reactor: ClientReactor
         let handshake: ClientHandshake
         do throws(LinkError) {
@@ -246,8 +255,9 @@ import OroLink
 
     /// An attempt has failed, or there is no thread that could make one.
     private func failed(_ why: LinkError, _ reactor: ClientReactor?) {
-        let next = state.withLock { state -> UInt64? in
-            guard case .reconnecting = state.phase, let policy else { return nil }
+        let (next, timer) = state.withLock { state -> (UInt64?, Int) in
+            state.isAttempting = false
+            guard case .reconnecting = state.phase, let policy else { return (nil, 0) }
             let isFinal =
                 switch why {
                 case .refused(.denied), .refused(.version), .refused(.malformed), .badName, .badOptions, .closed: true
@@ -256,26 +266,25 @@ import OroLink
             let gone = oro_now() - state.endedAt
             if isFinal || reactor == nil || policy.giveUpAfter.map({ gone >= $0.nanoseconds }) == true {
                 state.enter(.closed(why))
-                return 0
+                return (0, 0)
             }
             defer { state.failed += 1 }
-            return policy.delay(after: state.failed)
+            return (policy.delay(after: state.failed), state.timer)
         }
         switch next {
         case nil: break
         case 0?:
             close(why)
             finish()
-        case let delay?: reactor?.run(at: oro_now() + delay) { [weak self] in self?.tryAgain() }
+        case let delay?:
+            reactor?.run(at: oro_now() + delay) { [weak self] in self?.tryAgain(timer) }
+            // Whoever had time for this attempt alone.
+            sweep(upTo: oro_now() + ClientConnection.grace)
         }
     }
 
-    private func tryAgain() {
-        let goesOn = state.withLock { state in
-            if case .reconnecting = state.phase { return true }
-            return false
-        }
-        if goesOn { attempt() }
+    private func tryAgain(_ timer: Int) {
+        if state.withLock({ $0.timer == timer }) { attempt() }
         collect()
     }
 
@@ -287,6 +296,7 @@ import OroLink
         let owner = state.withLock { $0.owner }
         if let owner { core.ports.withLock { core.ports.retainedOwner = owner } }
         let (waiting, isTaken) = state.withLock { state -> ([LinkWaiter], Bool) in
+            state.isAttempting = false
             guard case .reconnecting = state.phase else { return ([], false) }
             state.retired.append(state.core)
             if state.hasEnded { note(state.core, &state.past) }
@@ -394,6 +404,8 @@ import OroLink
             return (number, waiter.deadline)
         }
         if let sweepsAt { sweep(at: sweepsAt) }
+        // Somebody needs it now: no pause before the next attempt, if none is being made.
+        if number != nil { attempt() }
         if number == nil { waiter.fire(isLate: false) }
         return number
     }
@@ -403,13 +415,14 @@ import OroLink
         reactor.run(at: time) { [weak self] in self?.sweep() }
     }
 
-    /// Tells those whose time is over.
-    private func sweep() {
-        let now = oro_now()
+    /// Tells those whose time is over, or is by then.
+    private func sweep(upTo time: UInt64? = nil) {
+        let now = time ?? oro_now()
         let (late, next) = state.withLock { state -> ([LinkWaiter], UInt64) in
             let late = state.waiting.filter { $0.value.deadline <= now }
             for number in late.keys { state.waiting[number] = nil }
             let first = state.waiting.values.reduce(UInt64.max) { min($0, $1.deadline) }
+            guard time == nil else { return (late.sorted { $0.key < $1.key }.map { $0.value }, .max) }
             state.nextSweep = first == .max ? .max : max(first, now + ClientConnection.sweepPause)
             return (late.sorted { $0.key < $1.key }.map { $0.value }, state.nextSweep)
         }
@@ -417,6 +430,8 @@ import OroLink
         if next != .max { sweep(at: next) }
     }
 
+    /// Nanoseconds that one attempt may take when requests wait no longer than for that.
+    private static let grace: UInt64 = 20_000_000
     /// Nanoseconds between two looks at those who wait: however many there are, they cost little.
     private static let sweepPause: UInt64 = 2_000_000
 
@@ -467,7 +482,8 @@ import OroLink
             if case .reconnecting = state.phase { return state.endedAt }
             return oro_now()
         }
-        let patience = from + (policy?.callsWait.nanoseconds ?? 0)
+        // The host may be there again since the last attempt: one is made for this request.
+        let patience = max(from + (policy?.callsWait.nanoseconds ?? 0), oro_now() + ClientConnection.grace)
         guard let timeout else { return (patience, false) }
         let end = start + timeout.nanoseconds
         return end < patience ? (end, true) : (patience, false)

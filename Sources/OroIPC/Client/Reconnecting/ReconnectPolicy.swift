@@ -17,7 +17,7 @@ public struct ReconnectPolicy: Sendable, Hashable {
     /// Between two attempts.
     public var longestDelay: Duration
     /// How long after the link's end requests wait for the next, or their own timeout where that is shorter; then they
-    /// fail with ``IPCError/Delivery/notSent``, and further ones at once while there is no link. `.zero`: none waits.
+    /// fail with ``IPCError/Delivery/notSent``, and further ones as soon as an attempt made for them has failed.
     public var callsWait: Duration
     /// When to give up, after the link's end; the client is closed then. `nil`: never.
     public var giveUpAfter: Duration?

@@ -132,7 +132,12 @@ extension ClientConnection {
     func waitSync(until limit: UInt64, _ signal: AbortSignal?) -> Waited {
         let word = Word()
         let seen = word.now
-        let number = wait(LinkWaiter(until: .max) { _ in word.change() })
+        let isLate = Locked(false)
+        let number = wait(
+            LinkWaiter(until: limit) { late in
+                isLate.withLock { $0 = late }
+                word.change()
+            })
         let token = signal?.listen { _ in word.change() }
         defer {
             if let token { signal?.unlisten(token) }
@@ -149,6 +154,7 @@ extension ClientConnection {
             word.wait(while: seen, nanoseconds: limit - now)
         }
         if let signal, signal.isAborted { return .aborted(signal) }
+        if isLate.withLock({ $0 }) { return .late }
         if case .closed = clientState { return .closed }
         return .connected
     }
