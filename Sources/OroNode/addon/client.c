@@ -22,6 +22,8 @@ typedef struct arrival {
     bool is_chunk;
     /* Of neither: the body of this slot's call takes more. */
     bool is_room;
+    /* Nor that: the state of the client is the one in `slot`, for this reason. */
+    char *reason;
 } arrival;
 
 /* The result that a blocked thread of a worker waits for. */
@@ -48,6 +50,8 @@ typedef struct client {
     /* Calls without a result yet. */
     size_t pending;
     bool is_over, is_told;
+    /* It connects again when its link ends. */
+    bool comes_back;
 } client;
 
 static void queue(client *self, arrival arrived) {
@@ -86,6 +90,12 @@ static void on_end(oroipc_client *ended, void *context) {
     ((client *)context)->is_over = true;
 }
 
+static void on_state(oroipc_client *changed, int32_t state, const char *reason, void *context) {
+    (void)changed;
+    char *copy = strdup(reason);
+    if (copy != NULL) queue(context, (arrival){.slot = (uint32_t)state, .reason = copy});
+}
+
 static void on_body_room(oroipc_body *body, void *slot) {
     (void)body;
     queue((client *)oro_turned, (arrival){.slot = (uint32_t)(uintptr_t)slot, .is_room = true});
@@ -120,6 +130,13 @@ static void deliver_room(client *self, uint32_t slot) {
     oro_room_call(&self->room, ORO_ROOM_HEAR, 3, arguments);
 }
 
+static void deliver_state(client *self, uint32_t state, const char *reason) {
+    napi_value arguments[2];
+    if (napi_create_uint32(self->room.env, state, &arguments[0]) != napi_ok) return;
+    if (napi_create_string_utf8(self->room.env, reason, NAPI_AUTO_LENGTH, &arguments[1]) != napi_ok) return;
+    oro_room_call(&self->room, ORO_ROOM_CHANGED, 2, arguments);
+}
+
 /* Hands over as many results as fit; answers how many. */
 static size_t deliver_some(client *self, arrival *arrivals, size_t count) {
     size_t taken = 0;
@@ -146,6 +163,11 @@ static void deliver_all(client *self) {
             self->arrivals[i].event = NULL;
             deliver_event(self, event, next.is_chunk, next.slot);
             oroipc_message_release(event);
+            i += 1;
+        } else if (next.reason != NULL) {
+            self->arrivals[i].reason = NULL;
+            deliver_state(self, next.slot, next.reason);
+            free(next.reason);
             i += 1;
         } else if (next.is_room) {
             deliver_room(self, next.slot);
@@ -184,6 +206,7 @@ static oroipc_status connect_on(client *self, int *wait) {
     if (link != NULL) {
         self->room.client = link;
         oroipc_client_on_end(link, on_end, self);
+        if (self->comes_back) oroipc_client_on_state(link, on_state, self, NULL);
     }
     int descriptor = link != NULL ? oroipc_client_descriptor(link)
         : status == OROIPC_OK     ? oroipc_connecting_descriptor(self->connecting)
@@ -233,10 +256,12 @@ static void leave(oro_room *room) {
     self->connecting = NULL;
     if (room->client == NULL) return;
     oroipc_client_on_end(room->client, NULL, NULL);
+    oroipc_client_on_state(room->client, NULL, NULL, NULL);
     oroipc_client_close(room->client);
     for (size_t i = 0; i < self->arrival_count; i++) {
         oroipc_result_release(self->arrivals[i].result);
         oroipc_message_release(self->arrivals[i].event);
+        free(self->arrivals[i].reason);
     }
     self->arrival_count = 0;
     oroipc_client_release(room->client);
@@ -265,12 +290,13 @@ static oroipc_status begin_link(napi_env env, napi_value target, const char *fol
     return oroipc_client_connect_async(name, &options, out);
 }
 
-/* connect(target, folder, buffers, numbers, inbox, deliver, end, port, hear, opened) → a client that connects: nothing but release, close,
+/* connect(target, folder, buffers, numbers, inbox, deliver, end, port, hear, opened, changed) → a client that connects: nothing but release, close,
  * keep and connectWait is for it until `opened` was called, or connectWait has answered true. */
 static napi_value client_connect(napi_env env, napi_callback_info info) {
-    napi_value arguments[10];
-    size_t count = 10;
+    napi_value arguments[11];
+    size_t count = 11;
     char folder[4096];
+    napi_valuetype kind;
     uint32_t buffers;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     bool has_folder = !oro_is_nothing(env, arguments[1]);
@@ -287,6 +313,7 @@ static napi_value client_connect(napi_env env, napi_callback_info info) {
     }
     client *self = oro_grow(NULL, 1, sizeof *self);
     *self = (client){.room = {.leave = leave, .discard = discard, .records = {.buffers = (oro_buffers)buffers}}, .connecting = link};
+    self->comes_back = napi_typeof(env, arguments[0], &kind) == napi_ok && kind == napi_string;
     oroipc_result_create(&self->result);
     return oro_room_open(&self->room, env, "oro-ipc", arguments + 3, oroipc_connecting_descriptor(link), turn);
 }
@@ -381,11 +408,13 @@ static napi_value client_keep(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
-/* ending(client) → why the link is over, or undefined. */
+/* ending(client) → why the link is over, or undefined; while the client is connecting again it is not. */
 static napi_value client_ending(napi_env env, napi_callback_info info) {
     napi_value reason;
     client *self = only_client(env, info);
-    if (self == NULL || oroipc_client_state(self->room.client) == OROIPC_OK) return NULL;
+    if (self == NULL) return NULL;
+    oroipc_status state = oroipc_client_state(self->room.client);
+    if (state == OROIPC_OK || (self->comes_back && !self->is_over && state != OROIPC_CLOSED)) return NULL;
     ORO_TRY(env, napi_create_string_utf8(env, oroipc_last_error(), NAPI_AUTO_LENGTH, &reason));
     return reason;
 }
@@ -432,7 +461,7 @@ static oroipc_bytes *empty_payload(void) {
     return none;
 }
 
-/* Reads (command, value, valueSize, body, timeout, seq, headers). The headers have to be freed, also when this fails. */
+/* Reads (command, value, valueSize, body, timeout, seq, headers, idempotent). The headers have to be freed, also when this fails. */
 static bool read_call(napi_env env, const napi_value *arguments, call_texts *texts, oroipc_call *call) {
     texts->headers = (oro_headers){0};
     if (!oro_text_argument(env, arguments[0], texts->command, sizeof texts->command)) return false;
@@ -440,10 +469,12 @@ static bool read_call(napi_env env, const napi_value *arguments, call_texts *tex
     if (!oro_value_argument(env, arguments[1], arguments[2], &call->value)) return false;
     if (!oro_bytes_argument(env, arguments[3], &call->bytes, &call->bytes_size)) return false;
     if (call->bytes != NULL && call->bytes_size == 0) call->payload = empty_payload();
-    if (napi_get_value_uint32(env, arguments[4], &call->timeout_ms) != napi_ok) {
+    bool is_idempotent;
+    if (napi_get_value_uint32(env, arguments[4], &call->timeout_ms) != napi_ok || napi_get_value_bool(env, arguments[7], &is_idempotent) != napi_ok) {
         oro_throw_pending(env);
         return false;
     }
+    call->idempotent = is_idempotent;
     if (!oro_is_nothing(env, arguments[5])) {
         if (!oro_text_argument(env, arguments[5], texts->seq, sizeof texts->seq)) return false;
         call->seq = texts->seq;
@@ -466,11 +497,11 @@ static uint64_t *ticket_at(client *self, uint32_t slot) {
     return &self->tickets[slot];
 }
 
-/* call(client, slot, command, value, valueSize, body, timeout, seq, headers, window, hasChunks): with a window the answer comes in
+/* call(client, slot, command, value, valueSize, body, timeout, seq, headers, idempotent, window, hasChunks): with a window the answer comes in
  * chunks, of which none come before they are taken; hasChunks says that a body follows in chunks. */
 static napi_value client_call(napi_env env, napi_callback_info info) {
-    napi_value arguments[11];
-    size_t count = 11;
+    napi_value arguments[12];
+    size_t count = 12;
     uint32_t slot, window = 0;
     bool has_chunks = false;
     call_texts texts;
@@ -479,8 +510,8 @@ static napi_value client_call(napi_env env, napi_callback_info info) {
     client *self = client_argument(env, arguments[0]);
     if (self == NULL) return NULL;
     ORO_TRY(env, napi_get_value_uint32(env, arguments[1], &slot));
-    if (count > 9) ORO_TRY(env, napi_get_value_uint32(env, arguments[9], &window));
-    if (count > 10) ORO_TRY(env, napi_get_value_bool(env, arguments[10], &has_chunks));
+    if (count > 10) ORO_TRY(env, napi_get_value_uint32(env, arguments[10], &window));
+    if (count > 11) ORO_TRY(env, napi_get_value_bool(env, arguments[11], &has_chunks));
     if (!read_call(env, arguments + 2, &texts, &call)) {
         oro_headers_free(&texts.headers);
         return NULL;
@@ -595,18 +626,18 @@ static oroipc_status call_ending(client *self, const oroipc_call *call) {
     return oroipc_result_is_ok(self->result) ? OROIPC_OK : OROIPC_FAILED;
 }
 
-/* callSync(client, command, value, valueSize, body, timeout, seq, headers, canEnd) → extras; one record is there. `canEnd`: this thread may
+/* callSync(client, command, value, valueSize, body, timeout, seq, headers, idempotent, canEnd) → extras; one record is there. `canEnd`: this thread may
  * be ended meanwhile. */
 static napi_value client_call_sync(napi_env env, napi_callback_info info) {
-    napi_value arguments[9];
-    size_t count = 9;
+    napi_value arguments[10];
+    size_t count = 10;
     bool can_end = false;
     call_texts texts;
     oroipc_call call;
     ORO_TRY(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL));
     client *self = client_argument(env, arguments[0]);
     if (self == NULL) return NULL;
-    ORO_TRY(env, napi_get_value_bool(env, arguments[8], &can_end));
+    ORO_TRY(env, napi_get_value_bool(env, arguments[9], &can_end));
     bool is_read = read_call(env, arguments + 1, &texts, &call);
     oroipc_status status = !is_read ? OROIPC_OK
         : can_end                   ? call_ending(self, &call)

@@ -27,6 +27,8 @@ enum {
     ORO_ROOM_HEAR,
     /* Of a client opened(status, reason): the link is there, with two undefined; or why it cannot be. */
     ORO_ROOM_OPENED,
+    /* Of a client changed(state, reason): OROIPC_CLIENT_…, and why. */
+    ORO_ROOM_CHANGED,
     ORO_ROOM_REFERENCES
 };
 

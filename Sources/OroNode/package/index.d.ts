@@ -46,6 +46,8 @@ declare module 'oro:ipc' {
     /** Milliseconds to wait for the result; `true`: 32 000. */
     timeout?: number | boolean
     signal?: AbortSignal
+    /** The handler may run more than once without harm: when the link ends before the answer comes the request is sent again. */
+    idempotent?: boolean
     /** Headers of the request. */
     headers?: HeadersInput | null
     /** `stream`: the data is a `ReadableStream` of bytes. */
@@ -290,6 +292,13 @@ declare module 'oro-ipc' {
     readonly isConnecting: boolean
     /** The link, once its host is reached; rejected with a NetworkError when it cannot be. */
     readonly ready: Promise<Link>
+    /**
+     * `connecting` until the host is reached; `reconnecting` when the host has ended or drains, until it or another of its name is there;
+     * `closed` when it is over.
+     */
+    readonly state: 'connecting' | 'connected' | 'reconnecting' | 'closed'
+    /** Called with each state that comes, and why it has come. */
+    onstate: ((state: 'connected' | 'reconnecting' | 'closed', reason: string) => void) | null
     /** Why the link is over; `null` while it stands, or is being made. */
     readonly ending: string | null
     /** How many calls wait for their reply. */

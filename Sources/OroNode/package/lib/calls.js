@@ -106,7 +106,10 @@ class Call {
   /** The engine's own timeout, by the name of the call it was here. */
   name (err) {
     if (!OWN_TIMEOUT.test(err.message)) return err
-    return about(new TimeoutError(`ipc.${this.verb} timed out`), { command: this.command, timeout: timeoutOf(this.options) })
+    const timedOut = new TimeoutError(`ipc.${this.verb} timed out`)
+    // It waited for a link.
+    if (err.delivery) timedOut.delivery = err.delivery
+    return about(timedOut, { command: this.command, timeout: timeoutOf(this.options) })
   }
 
   /** What the call ends with that its signal has ended. */
@@ -188,7 +191,7 @@ function begin (call, settle, bytesOf) {
     const { bytes, type } = call.body === null ? NO_BODY : bytesOf(call.body)
     const flat = options.headers ? flatHeaders(options.headers) : null
     const headers = type === null ? flat : withType(flat, type)
-    ticket = link.call(command, call.value, bytes, timeoutOf(options), call.ownSeq, headers, reply => end(finished(call, reply)))
+    ticket = link.call(command, call.value, bytes, timeoutOf(options), call.ownSeq, headers, options.idempotent === true, reply => end(finished(call, reply)))
     if (bytes instanceof BodyChunks) pump(link, ticket, bytes, call.body).catch(giveUp)
   } catch (error) {
     return settle(failed(error, command))
@@ -284,7 +287,7 @@ function sendSync (command, value = '', options = null, buffer = null) {
   try {
     if (options.responseType === 'stream') throw new TypeError('sendSync waits for all of an answer: a stream is for request()')
     const { bytes, type } = call.body === null ? NO_BODY : bodyNow(call.body)
-    return call.finish(link.callSync(command, call.value, bytes, timeoutOf(options), call.ownSeq, withType(flatHeaders(options.headers), type)))
+    return call.finish(link.callSync(command, call.value, bytes, timeoutOf(options), call.ownSeq, withType(flatHeaders(options.headers), type), options.idempotent === true))
   } catch (error) {
     return failed(error, command)
   }

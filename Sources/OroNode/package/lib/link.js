@@ -85,6 +85,7 @@ class Link {
   #isKept = false
   #onEvent = null
   #ending = null
+  #state = 'connected'
   #isReleased = false
 
   /**
@@ -94,6 +95,8 @@ class Link {
   constructor (target, options = {}) {
     /** Called once when the link is over, with the reason. */
     this.onend = null
+    /** Called with each state that comes, and its reason; see `state`. */
+    this.onstate = null
     this.#doing = typeof target === 'string' ? `connecting to the host '${target}': ` : `connecting over descriptor ${target}: `
     /** Whether the host is one of this very thread. */
     this.isOwnThreads = Boolean(options.isOwnThreads)
@@ -101,7 +104,8 @@ class Link {
       this.#client = native().connect(
         target, options.folder ?? null, buffersOf(options), this.#records.numbers, this.#records.inbox,
         (count, extras) => this.#deliver(count, extras), reason => this.#end(reason), (...told) => this.#ports.hear(...told),
-        (name, extras, slot) => this.#hear(name, extras, slot), (...why) => this.#settle(...why))
+        (name, extras, slot) => this.#hear(name, extras, slot), (...why) => this.#settle(...why),
+        (state, reason) => this.#change(STATES[state], reason))
     } catch (cause) {
       throw networkError(cause)
     }
@@ -185,7 +189,19 @@ class Link {
     if (this.#count === 0) this.#rest()
   }
 
-  /** Why the link is over; `null` while it stands. */
+  /**
+   * `connecting`, until the host is reached; `connected`; `reconnecting`, when the host has ended or drains, until it or another of its name is
+   * there; `closed`, when it is over.
+   */
+  get state () { return this.#ending !== null ? 'closed' : this.isConnecting ? 'connecting' : this.#state }
+
+  #change (state, reason) {
+    if (state === this.#state) return
+    this.#state = state
+    this.onstate?.(state, reason)
+  }
+
+  /** Why the link is over; `null` while it stands, or is being made again. */
   get ending () { return this.#ending }
 
   /** How many calls wait for their reply. */
@@ -201,11 +217,11 @@ class Link {
    * Sends a command; `done` is called with the reply from the event loop, and never before this returns.
    * @returns {number} for `abort`
    */
-  call (command, value, body, timeout, seq, headers, done) {
-    return this.#send(command, value, body, timeout, seq, headers, done, 0)
+  call (command, value, body, timeout, seq, headers, isIdempotent, done) {
+    return this.#send(command, value, body, timeout, seq, headers, isIdempotent, done, 0)
   }
 
-  #send (command, value, body, timeout, seq, headers, done, window) {
+  #send (command, value, body, timeout, seq, headers, isIdempotent, done, window) {
     const chunks = body instanceof BodyChunks ? body : null
     const size = encodeValue(value)
     // The code of the value may have ended the link.
@@ -216,10 +232,10 @@ class Link {
       const value = Buffer.from(encoded().subarray(0, size))
       const bytes = chunks || body === null ? null : Buffer.from(body)
       this.#sendLater(slot, timeout, left =>
-        native().call(this.#client, slot, command, value, size, bytes, left, seq, headers, window, chunks !== null), chunks)
+        native().call(this.#client, slot, command, value, size, bytes, left, seq, headers, isIdempotent, window, chunks !== null), chunks)
     } else {
       try {
-        native().call(this.#client, slot, command, encoded(), size, chunks ? null : body, timeout, seq, headers, window, chunks !== null)
+        native().call(this.#client, slot, command, encoded(), size, chunks ? null : body, timeout, seq, headers, isIdempotent, window, chunks !== null)
       } catch (error) {
         this.#free.push(slot)
         throw error
@@ -254,7 +270,7 @@ class Link {
    * @returns {number} for `take` and `abort`
    */
   stream (command, value, body, timeout, headers, window, heard, done) {
-    const slot = this.#send(command, value, body, timeout, null, headers, done, window)
+    const slot = this.#send(command, value, body, timeout, null, headers, false, done, window)
     this.#streams.set(slot, heard)
     return slot
   }
@@ -300,14 +316,14 @@ class Link {
   }
 
   /** Sends a command and blocks until its reply is there. */
-  callSync (command, value, body, timeout, seq, headers) {
+  callSync (command, value, body, timeout, seq, headers, isIdempotent) {
     if (this.isOwnThreads) throw new DOMException(OWN_THREADS, 'InvalidStateError')
     const start = performance.now()
     if (this.isConnecting && !this.#waitSync(timeout)) return ownReply(0, { value: timedOut })
     if (this.#failure) throw this.#failure
     const size = encodeValue(value)
     const extras = native().callSync(
-      this.#client, command, encoded(), size, body, leftOf(timeout, start), seq, headers, !isMainThread)
+      this.#client, command, encoded(), size, body, leftOf(timeout, start), seq, headers, isIdempotent, !isMainThread)
     this.#records.begin(extras)
     const reply = this.#records.take()
     // A program that never lets the event loop run must still see that the link is over.
@@ -368,7 +384,7 @@ class Link {
     if (this.#isReleased) return
     if (this.isConnecting) return this.#fail(new NetworkError(CLOSED))
     native().close(this.#client)
-    this.#ending ??= native().ending(this.#client)
+    this.#ending ??= native().ending(this.#client) ?? CLOSED
   }
 
   #keep () {
@@ -433,6 +449,9 @@ class Link {
     native().release(this.#client)
   }
 }
+
+/** By the number that the library has for them. */
+const STATES = ['connected', 'reconnecting', 'closed']
 
 const OWN_THREADS = 'sendSync() would wait for a host of this very thread, which cannot answer meanwhile: use request()'
 
