@@ -206,12 +206,13 @@ struct ReconnectTests {
         let ended = Locked(0)
         news.onmessage = { event in heard.withLock { $0.append(event.data.string ?? "") } }
         for channel in [news, theirs] { channel.addEventListener("close") { _ in ended.withLock { $0 += 1 } } }
+        // The host has what was sent before it when it answers.
+        for client in [client, other] { #expect(await client.request("ping").isOK) }
         try theirs.postMessage("one")
         try await until("the first is heard") { heard.withLock { $0 == ["one"] } }
         // One that nobody listens to keeps what came for whoever reads it later.
         let kept = try IPCBroadcastChannel("news", over: client)
         let closed = try IPCBroadcastChannel("news", over: client)
-        // The host has them when it answers what was sent behind them.
         #expect(await client.request("ping").isOK)
         try theirs.postMessage("two")
         try await until("the second is heard") { heard.withLock { $0 == ["one", "two"] } }
@@ -226,7 +227,10 @@ struct ReconnectTests {
         #expect(!news.closed && !theirs.closed)
         closed.close()
         let second = try host()
-        for client in [client, other] { try await client.ready() }
+        for client in [client, other] {
+            try await client.ready()
+            #expect(await client.request("ping").isOK)
+        }
         try theirs.postMessage("three")
         try await until("the third is heard") { heard.withLock { $0 == ["one", "two", "three"] } }
         // This one drains.
@@ -234,7 +238,10 @@ struct ReconnectTests {
         try await until("the second host is gone") { second.statistics.links == 0 }
         await shutdown
         let third = try host()
-        for client in [client, other] { try await client.ready() }
+        for client in [client, other] {
+            try await client.ready()
+            #expect(await client.request("ping").isOK)
+        }
         for text in ["four", "five"] { try theirs.postMessage(StructuredValue(.string(text))) }
         try await until("the last are heard") { heard.withLock { $0 == ["one", "two", "three", "four", "five"] } }
         var texts: [String] = []
