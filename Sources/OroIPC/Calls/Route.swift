@@ -18,9 +18,23 @@
 public struct Route<Request, Response>: Sendable {
     /// The command.
     public let name: String
+    /// The handler may run more than once for one request without harm: each call is as with
+    /// ``CallOptions/isIdempotent``.
+    public let isIdempotent: Bool
 
     /// A route with this command: 1 to 255 of `A-Z a-z 0-9 . _ -`.
-    public init(_ name: String) { self.name = name }
+    public init(_ name: String, isIdempotent: Bool = false) {
+        self.name = name
+        self.isIdempotent = isIdempotent
+    }
+
+    /// The options of a call of it.
+    func options(_ options: CallOptions?) -> CallOptions? {
+        guard isIdempotent else { return options }
+        var options = options ?? CallOptions()
+        options.isIdempotent = true
+        return options
+    }
 }
 
 /// A command with the types of its request and of the elements it answers with, one chunk each.

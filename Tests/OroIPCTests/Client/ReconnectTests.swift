@@ -304,14 +304,18 @@ struct ReconnectTests {
         let client = try await Client.connect("again", options: options())
         async let once = client.request("sleep", ["ms": 60_000])
         async let again = client.request("sleep", ["ms": 200], options: .init(isIdempotent: true))
+        // As every call of a route that says so.
+        let pause = Route<[String: Int], Void>("sleep", isIdempotent: true)
+        async let typed: Void = client.call(pause, ["ms": 200])
         async let withTimeout = client.request("sleep", ["ms": 60_000], options: .init(timeout: .seconds(40)))
-        try await until("they are on their way") { client.statistics.pending == 3 }
+        try await until("they are on their way") { client.statistics.pending == 4 }
         try await Task.sleep(for: .milliseconds(50))
         first.kill()
         #expect(await once.err?.delivery == .unknown)
         #expect(await withTimeout.err?.delivery == .unknown)
         let second = try serve()
         #expect(await again.isOK)
+        try await typed
         client.close()
         #expect(second.finish() == 0)
     }

@@ -44,27 +44,29 @@ extension Client {
     public func call<Request: Encodable, Response: Decodable>(
         _ route: Route<Request, Response>, _ request: Request, options: CallOptions? = nil
     ) async throws(IPCError) -> Response {
-        try await result(route.name, try TypedContent(request, Client.request(route.name)), options).decode(
-            Response.self)
+        try await result(route.name, try TypedContent(request, Client.request(route.name)), route.options(options))
+            .decode(
+                Response.self)
     }
 
     /// Calls a route that takes nothing.
     public func call<Response: Decodable>(
         _ route: Route<Void, Response>, options: CallOptions? = nil
     ) async throws(IPCError) -> Response {
-        try await result(route.name, nil, options).decode(Response.self)
+        try await result(route.name, nil, route.options(options)).decode(Response.self)
     }
 
     /// Calls a route that answers nothing, and waits until it has.
     public func call<Request: Encodable>(
         _ route: Route<Request, Void>, _ request: Request, options: CallOptions? = nil
     ) async throws(IPCError) {
-        try await result(route.name, try TypedContent(request, Client.request(route.name)), options).check()
+        try await result(route.name, try TypedContent(request, Client.request(route.name)), route.options(options))
+            .check()
     }
 
     /// Calls a route that takes and answers nothing, and waits until it has.
     public func call(_ route: Route<Void, Void>, options: CallOptions? = nil) async throws(IPCError) {
-        try await result(route.name, nil, options).check()
+        try await result(route.name, nil, route.options(options)).check()
     }
 
     private func result(_ command: String, _ content: TypedContent?, _ options: CallOptions?) async -> Result {
@@ -75,26 +77,28 @@ extension Client {
     public func callSync<Request: Encodable, Response: Decodable>(
         _ route: Route<Request, Response>, _ request: Request, options: CallOptions? = nil
     ) throws(IPCError) -> Response {
-        try resultSync(route.name, try TypedContent(request, Client.request(route.name)), options).decode(Response.self)
+        try resultSync(route.name, try TypedContent(request, Client.request(route.name)), route.options(options))
+            .decode(Response.self)
     }
 
     /// The same for a route that takes nothing.
     public func callSync<Response: Decodable>(
         _ route: Route<Void, Response>, options: CallOptions? = nil
     ) throws(IPCError) -> Response {
-        try resultSync(route.name, nil, options).decode(Response.self)
+        try resultSync(route.name, nil, route.options(options)).decode(Response.self)
     }
 
     /// The same for a route that answers nothing.
     public func callSync<Request: Encodable>(
         _ route: Route<Request, Void>, _ request: Request, options: CallOptions? = nil
     ) throws(IPCError) {
-        try resultSync(route.name, try TypedContent(request, Client.request(route.name)), options).check()
+        try resultSync(route.name, try TypedContent(request, Client.request(route.name)), route.options(options))
+            .check()
     }
 
     /// The same for a route that takes and answers nothing.
     public func callSync(_ route: Route<Void, Void>, options: CallOptions? = nil) throws(IPCError) {
-        try resultSync(route.name, nil, options).check()
+        try resultSync(route.name, nil, route.options(options)).check()
     }
 
     private func resultSync(_ command: String, _ content: TypedContent?, _ options: CallOptions?) -> Result {
