@@ -43,6 +43,14 @@ struct BenchSettings: Sendable {
 enum BenchCase: String, CaseIterable, BenchKind {
     case laneRoundTrip = "lane-rtt-64"
     case roundTripSpin = "rtt-64-spin"
+    case callBytes = "call-bytes"
+    case callParameters = "call-params"
+    case callObject = "call-object"
+    case callTyped = "call-typed"
+    case callTimeout = "call-timeout"
+    case callHeaders = "call-headers"
+    case callAsyncHandler = "call-async-handler"
+    case awaitParameters = "await-params"
     case roundTripAsync = "rtt-64-async"
     case roundTripExecutor = "rtt-64-executor"
     case roundTripHandler = "rtt-64-handler"
@@ -77,6 +85,14 @@ enum BenchCase: String, CaseIterable, BenchKind {
         switch self {
         case .laneRoundTrip: "bare 64 bytes there and back, both sides polling"
         case .roundTripSpin: "sendSync: Message, route by name, handler, Result; both sides polling"
+        case .callBytes: "sendSync, 64 bytes that are read on both sides"
+        case .callParameters: "sendSync, two integers in, one out"
+        case .callObject: "sendSync, a path in, an object of five members out, all read"
+        case .callTyped: "the same by a typed route (Codable)"
+        case .callTimeout: "two integers in, one out, with a timeout"
+        case .callHeaders: "two integers in, one out, with a header"
+        case .callAsyncHandler: "two integers in, one out, by an asynchronous handler that does not suspend"
+        case .awaitParameters: "await request(), two integers in, one out"
         case .roundTripAsync: "await write(): the same from a task"
         case .roundTripExecutor: "the same on the client's executor"
         case .roundTripHandler: "the same, and the handler is asynchronous, on the host's thread"
@@ -95,6 +111,11 @@ enum BenchCase: String, CaseIterable, BenchKind {
         switch self {
         case .laneRoundTrip: 1.15
         case .roundTripSpin: 1.35
+        case .callBytes: 1.35
+        case .callParameters, .callTimeout, .callHeaders: 1.6
+        case .callObject, .callTyped: 2.2
+        case .callAsyncHandler: 2.4
+        case .awaitParameters: 2.5
         case .roundTripAsync, .roundTripExecutor, .roundTripHandler: 3
         // As a call: 1.35 times a bare round trip, and a port should be alike.
         case .roundTripPort: 1.35 * 1.3
@@ -183,6 +204,11 @@ struct BenchBlocks {
         switch bench {
         case .laneRoundTrip: try lane(&mine)
         case .roundTripPort: try messages(&mine)
+        case .callBytes, .callParameters, .callObject, .callTyped, .callTimeout, .callHeaders, .callAsyncHandler:
+            try BenchCalls(driver.client).times(bench, &mine)
+        case .awaitParameters:
+            let (calls, count) = (BenchCalls(driver.client), count)
+            mine = try PlainThread.wait(on: nil) { try await calls.timesAwaited(count) }
         case .roundTripAsync: mine = try tasks("echo", on: nil)
         case .roundTripExecutor: mine = try tasks("echo", on: driver.client.executor)
         case .roundTripHandler: mine = try tasks("echo.async", on: driver.client.executor)

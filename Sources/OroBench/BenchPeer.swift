@@ -28,6 +28,7 @@ import OroLink
         host.router.map("echo") { message in OroIPC.Result(bytes: message.bytes) }
         host.router.map("echo.async", on: .reactor, async: { message in OroIPC.Result(bytes: message.bytes) })
         host.router.map("nothing") { _ in OroIPC.Result() }
+        BenchCalls.map(host.router)
         let counter = unsafe Counter(shared)
         host.router.map("count") { _ in
             counter.value += 1
