@@ -52,7 +52,8 @@ extension EncodedValue {
     /// this is no array, or a shorter one. O(n).
     package func replacingElement(_ index: Int, with value: Value) -> EncodedValue? {
         do throws(FrameError) {
-            let span = bytes.span.bytes
+            // Bytes have no padding that could leak.
+            let span = unsafe bytes.span.bytes
             let array = try ValueToken.read(span, at: 0, origin: 0)
             guard array.kind == .array, index >= 0, UInt64(index) < array.bits, array.totalBytes == bytes.count else {
                 return nil

@@ -33,7 +33,7 @@ public enum Value: Sendable {
     /// Values in order.
     case array([Value])
     /// Named values; the order of the members is kept.
-    indirect case object(NamedValues<Value>)
+    case object(NamedValues<Value>)
 }
 
 /// The cases of ``Value``, without what they carry.
