@@ -54,6 +54,15 @@ extension ValueView {
     /// Bytes of its encoding.
     package var encodedBytes: Int { token.totalBytes }
 
+    /// Decoding it allocates nothing.
+    package var isBrief: Bool {
+        switch token.kind {
+        case .null, .bool, .int, .double: true
+        case .string: content.byteCount < 16
+        default: false
+        }
+    }
+
     /// Whether this is `null`.
     @inlinable public var isNull: Bool { token.kind == .null }
 

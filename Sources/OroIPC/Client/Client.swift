@@ -229,26 +229,30 @@ public final class Client: Sendable {
 
         /// Adds a command. Waits for room where there is none.
         public mutating func post(
-            _ command: String, _ value: Value? = nil, bytes: borrowing Bytes? = nil
+            _ command: String, _ value: Value? = nil, bytes: Bytes? = nil
         ) throws(LinkError) {
-            try core.postHeld(ring, command, value, bytes)
-            held += 1
-            if held == Batch.groupSize {
-                held = 0
-                core.link.flush(ring)
-            }
+            try core.post(ring, command, value, bytes, isHeld: true)
+            noteHeld()
         }
 
         /// Adds a message's command; as ``Client/post(_:)``.
         public mutating func post(_ message: Message) throws(IPCError) {
             let outgoing = try message.outgoing()
             do throws(LinkError) {
-                guard outgoing.encoded == nil, outgoing.seq == nil, outgoing.headers == nil else {
-                    return try core.postHeld(ring, outgoing)
-                }
-                try post(outgoing.command, outgoing.value, bytes: outgoing.bytes)
+                try core.post(
+                    ring, outgoing.command, outgoing.value, outgoing.bytes, headers: outgoing.headers,
+                    encoded: outgoing.encoded, seq: outgoing.seq, isHeld: true)
+                noteHeld()
             } catch {
                 throw IPCError(error)
+            }
+        }
+
+        private mutating func noteHeld() {
+            held += 1
+            if held == Batch.groupSize {
+                held = 0
+                core.link.flush(ring)
             }
         }
     }

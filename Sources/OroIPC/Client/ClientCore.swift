@@ -122,6 +122,27 @@ import Synchronization
         let copied = CopyCount()
 
         init(_ account: ByteAccount) { spare = FrameStorage(account) }
+
+        /// The ticket of the owner's next call, for whose result it waits from now on.
+        @inline(__always)
+        mutating func nextTicket(_ ring: Int) -> UInt64 {
+            generation &+= 1
+            let ticket = UInt64(generation) << 32 | UInt64(ring)
+            waiter.ticket.store(ticket, ordering: .releasing)
+            return ticket
+        }
+
+        /// The owner's call is over. False: another thread, which may do so where `isShared`, has ended it.
+        @inline(__always)
+        borrowing func finishCall(_ ticket: UInt64, isShared: Bool) -> Bool {
+            if !isShared {
+                waiter.ticket.store(0, ordering: .relaxed)
+                return true
+            }
+            return waiter.ticket.compareExchange(
+                expected: ticket, desired: 0, ordering: .acquiringAndReleasing
+            ).exchanged
+        }
     }
 
     /// `comesBack`: the client connects again when the link ends. `before`: its last core, whose numbers it goes on

@@ -56,7 +56,7 @@ public struct HostOptions: Sendable {
     /// Most bytes of results and events that wait because a client does not read; then its link is ended.
     public var waitingBytesPerLink = 256 << 20
     /// Where asynchronous handlers run, unless ``Router/map(_:on:async:)`` says otherwise.
-    public var handlers = HandlerExecutor.global
+    public var handlers = HandlerExecutor.immediate
     /// The priority of their tasks; `nil`: that of the task which started the host, as with `Task { }`. The caller's
     /// priority does not travel: another process does not rank this one's work.
     public var priority: TaskPriority?

@@ -20,6 +20,8 @@ import CSupport
 @safe package final class WaitingMessage {
     private let memory: PrivateMemory
     var bytes: UnsafeMutableRawBufferPointer { unsafe memory.buffer }
+    /// Length of all of it.
+    package var count: Int { unsafe bytes.count }
     package var sent = 0
     /// What it names of this side's arena.
     let lent: Lent?

@@ -324,7 +324,7 @@ final class EventTests {
         let (host, good) = try pair()
         let client = try await host.connect()
         try client.core.link.withRing(shared: true) { (ring) throws(LinkError) in
-            try client.core.write(frame, nil, ring: ring, mayBlock: false)
+            try client.core.write(frame, nil, to: ring)
         }
         try await until("the link is over") { !client.sendSync("ping").isOK }
         #expect(good.sendSync("ping").isOK)

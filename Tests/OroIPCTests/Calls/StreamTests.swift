@@ -15,7 +15,7 @@ struct StreamTests {
     private func send(_ client: Client, _ frame: Frame) throws {
         let core = client.core
         try core.link.withRing(shared: true) { (ring) throws(LinkError) in
-            try core.write(frame, nil, ring: ring, mayBlock: false)
+            try core.write(frame, nil, to: ring)
         }
     }
 

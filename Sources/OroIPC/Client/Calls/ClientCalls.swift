@@ -60,21 +60,42 @@ extension ClientCore {
         return callSyncPlainly(command, value, bytes, options, encoded: encoded)
     }
 
+    /// A thread has a ring of its own, and with it a place for the result of its one call: nothing is locked, and while
+    /// the host is awake neither is anything allocated nor the system called.
     @inline(__always)
     func callSyncPlainly(
         _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue?
     ) -> Result {
+        guard options?.seq == nil, let ring = link.ownRing ?? claimRing() else {
+            return callInTable(command, value, encoded, bytes, options)
+        }
+        // A name that has a number was checked when it was first sent.
+        let isNumbered = unsafe rings[ring].numbers.recall(command) != 0
+        if !isNumbered || options?.signal != nil, let error = refusal(command, options) {
+            return Result(err: error, source: command)
+        }
+        let (ticket, deadline): (UInt64, UInt64?)
         do throws(LinkError) {
-            if options == nil, value == nil, encoded == nil {
-                // The plain case: a command that was checked when it was first sent.
-                if let result = try callOnOwnRing(command, bytes) { return result }
-                if let bytes, let result = try callWithBlock(command, bytes) { return result }
-            }
-            if let error = refusal(command, options) { return Result(err: error, source: command) }
-            return try callInFull(command, value, bytes, options, encoded: encoded)
+            if link.isOver { throw link.ending ?? .closed }
+            deadline = self.deadline(options)
+            let bytes = try placed(bytes, options?.whenFull ?? .copy, deadline)
+            ticket = unsafe rings[ring].nextTicket(ring)
+            try send(
+                .request, command, value, encoded, bytes, options?.headers, seq: takeSeq(), ticket: ticket,
+                deadline: UInt32(truncatingIfNeeded: deadline ?? 0), ring: ring)
         } catch {
             return Result(err: notSent(error), source: command)
         }
+        if let signal = options?.signal { return waitForReply(ring, ticket, deadline, signal, command) }
+        return spinForReply(ring, ticket, deadline, isAbortable: false, command)
+    }
+
+    /// A ring for the calling thread that has none yet; `nil` in a task, and where all rings are taken.
+    @inline(never)
+    private func claimRing() -> Int? {
+        if link.isForeign || link.isOver || isInTask { return nil }
+        try? link.withRing(shared: false) { _ in }
+        return link.ownRing
     }
 
     /// The error of a request that was not sent because of this one. Whoever finds the host gone by sending sees to it
@@ -88,93 +109,72 @@ extension ClientCore {
         return IPCError(why, .notSent)
     }
 
-    /// Without value and options, on a ring of the calling thread's own, a command sent before. `nil`: not that case.
-    ///
-    /// This is the path of the smallest round trip: no allocation, no system call while the host is awake.
-    @inline(__always)
-    func callOnOwnRing(_ command: String, _ bytes: Bytes?) throws(LinkError) -> Result? {
-        guard let ring = link.ownRing else { return nil }
-        // Bytes in shared memory seem to be more than any record holds.
-        let payload = bytes?.extent ?? 0
-        let number = unsafe rings[ring].numbers.recall(command)
-        guard number != 0, !link.isBackedUp(ring), payload <= Link.inlineBytes,
-            FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
-        else { return nil }
-        if link.isOver { throw link.ending ?? .closed }
-        unsafe rings[ring].generation &+= 1
-        let ticket = unsafe UInt64(rings[ring].generation) << 32 | UInt64(ring)
-        guard let seq = takeSeq().small else { return nil }
-        let header = FrameHeader(
-            kind: .request, route: number, ticket: ticket, seq: seq, payloadBytes: UInt32(payload))
-        unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
-        let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + payload) { place in
-            unsafe bytes?.withUnsafeBytes { bytes in
-                // The record has `payload` bytes behind the header.
-                if let source = bytes.baseAddress { unsafe oro_put(place + 32, source, payload) }
-            }
-            unsafe header.write(to: place)
+    /// Waits until the result is there, `signal` is aborted or the deadline has passed.
+    @inline(never)
+    private func waitForReply(
+        _ ring: Int, _ ticket: UInt64, _ deadline: UInt64?, _ signal: AbortSignal, _ command: String
+    ) -> Result {
+        let token = signal.listen { [weak self] reason in
+            guard let self else { return }
+            _ = self.completeCall(of: ring, ticket, .error(.abort(reason)))
+            self.kick()
         }
-        guard case .sent = outcome else { return nil }
-        unsafe rings[ring].copied.note(payload)
-        return await_(ring, ticket, command)
+        defer { signal.unlisten(token) }
+        return spinForReply(ring, ticket, deadline, isAbortable: true, command)
     }
 
-    /// The same with a payload in a block. `nil`: not that case.
-    private func callWithBlock(_ command: String, _ bytes: Bytes) throws(LinkError) -> Result? {
-        guard bytes.extent > Link.inlineBytes, let ring = link.ownRing, !link.isBackedUp(ring) else { return nil }
-        if link.isOver { throw link.ending ?? .closed }
-        let number = unsafe rings[ring].numbers.recall(command)
-        guard number != 0, let placed = try placed(bytes, .copy, nil), let seq = takeSeq().small else { return nil }
-        unsafe rings[ring].generation &+= 1
-        let ticket = unsafe UInt64(rings[ring].generation) << 32 | UInt64(ring)
-        let header = FrameHeader(kind: .request, route: number, ticket: ticket, seq: seq)
-        unsafe rings[ring].waiter.ticket.store(ticket, ordering: .releasing)
-        return try writeLent(header, placed, ring: ring) ? await_(ring, ticket, command) : nil
-    }
-
-    /// Waits, as a thread with a ring of its own.
+    /// Waits for the result of the call of the thread that owns `ring`: polls as long as that pays, and then sleeps.
+    /// `isAbortable`: another thread may end the call meanwhile.
     @inline(__always)
-    func await_(_ ring: Int, _ ticket: UInt64, _ command: String) -> Result {
+    private func spinForReply(
+        _ ring: Int, _ ticket: UInt64, _ deadline: UInt64?, isAbortable: Bool, _ command: String
+    ) -> Result {
         if takeRole() {
             while true {
                 let (count, gotMine): (Int, Bool)
                 do throws(LinkError) {
                     (count, gotMine) = unsafe try receive(&rings[ring].spare, mine: ticket)
                 } catch {
-                    return lost(error, ring, ticket, command)
+                    return lost(error, ring, ticket, deadline, command)
                 }
                 if gotMine {
-                    unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
+                    let isMine = unsafe rings[ring].finishCall(ticket, isShared: isAbortable)
                     unsafe receiving.pointee.patience.arrived()
                     giveUpRole()
+                    if !isMine { break }
                     defer { link.doneWithRing(ring) }
                     return Result(unsafe rings[ring].spare, command, link: link.id)
                 }
-                if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
-                switch unsafe receiving.pointee.patience.advice() {
-                case .lookAgain: continue
-                case .checkAround where unsafe !link.sharesProcessor && receiving.pointee.patience.waited < briefly:
-                    continue
-                default: break
+                // Others' results without end must not keep this call beyond its deadline.
+                if count > 0 {
+                    if deadline == nil { continue }
+                } else {
+                    if unsafe link.linger(receiving.pointee.patience.looksAtOnce) { continue }
+                    switch unsafe receiving.pointee.patience.advice() {
+                    case .lookAgain: continue
+                    case .checkAround where unsafe !link.sharesProcessor && receiving.pointee.patience.waited < briefly:
+                        continue
+                    default: break
+                    }
                 }
+                giveUpRole()
                 break
             }
-            giveUpRole()
         }
-        let waiter = unsafe rings[ring].waiter
         defer { link.doneWithRing(ring) }
-        return waitSlowly(waiter, ticket, nil, nil, command, verb: .sendSync, ring: ring)
+        return parkForReply(unsafe rings[ring].waiter, ticket, deadline, command, ring: ring)
     }
 
-    /// The link has ended while the holder of the role polled for its result.
+    /// The link has ended while the receiver polled for its result.
     @inline(never)
-    private func lost(_ why: LinkError, _ ring: Int, _ ticket: UInt64, _ command: String) -> Result {
+    private func lost(
+        _ why: LinkError, _ ring: Int, _ ticket: UInt64, _ deadline: UInt64?, _ command: String
+    ) -> Result {
         failAfterReading(why)
         _ = role.release()
-        let waiter = unsafe rings[ring].waiter
         defer { link.doneWithRing(ring) }
         // What came before the end is looked for there.
-        return waitSlowly(waiter, ticket, nil, nil, command, verb: .sendSync, ring: ring)
+        return parkForReply(unsafe rings[ring].waiter, ticket, deadline, command, ring: ring)
     }
 
     /// A place in the table of pending requests.
@@ -213,47 +213,50 @@ extension ClientCore {
         return bytes.copied(to: block)
     }
 
-    /// A synchronous call of any shape.
-    func callInFull(
-        _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?, encoded: EncodedValue? = nil
-    ) throws(LinkError) -> Result {
-        if link.isOver { throw link.ending ?? .closed }
-        let deadline = deadline(options)
-        if let seq = options?.seq, isInFlight(seq) {
-            return Result(err: .inFlight(seq), source: command)
-        }
-        let bytes = try placed(bytes, options?.whenFull ?? .copy, deadline)
-        let waiter = ThreadWaiter()
+    /// A synchronous call in a task, whose requests go through the ring that tasks share; of a thread for which there
+    /// is no ring; or with a seq of the caller's own. Its result is found by the table of pending requests.
+    @inline(never)
+    private func callInTable(
+        _ command: String, _ value: Value?, _ encoded: EncodedValue?, _ bytes: Bytes?, _ options: CallOptions?
+    ) -> Result {
+        if let error = refusal(command, options) { return Result(err: error, source: command) }
         let seq = options?.seq ?? takeSeq()
-        let ticket: UInt64
-        do throws(IPCError) {
-            ticket = try takeTicket(seq, isChosen: options?.seq != nil, deadline: nil, thread: waiter)
-        } catch {
-            return Result(err: error, source: command)
-        }
-        let request = Request(
-            kind: .request, command: command, value: value, encoded: encoded, bytes: bytes, seq: seq, ticket: ticket,
-            deadline: UInt32(truncatingIfNeeded: deadline ?? 0), headers: options?.headers)
+        if options?.seq != nil, isInFlight(seq) { return Result(err: .inFlight(seq), source: command) }
+        let waiter = ThreadWaiter()
+        let (ticket, deadline): (UInt64, UInt64?)
         do throws(LinkError) {
-            try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
-                try send(request, ring: ring, mayBlock: link.ownRing == ring)
+            if link.isOver { throw link.ending ?? .closed }
+            deadline = self.deadline(options)
+            let bytes = try placed(bytes, options?.whenFull ?? .copy, deadline)
+            do throws(IPCError) {
+                ticket = try takeTicket(seq, isChosen: options?.seq != nil, deadline: nil, thread: waiter)
+            } catch {
+                return Result(err: error, source: command)
+            }
+            do throws(LinkError) {
+                try link.withRing(shared: isInTask) { (ring) throws(LinkError) in
+                    try send(
+                        .request, command, value, encoded, bytes, options?.headers, seq: seq, ticket: ticket,
+                        deadline: UInt32(truncatingIfNeeded: deadline ?? 0), ring: ring)
+                }
+            } catch {
+                pending.withLock { $0.free(ticket) }
+                throw error
             }
         } catch {
-            pending.withLock { $0.free(ticket) }
-            throw error
+            return Result(err: notSent(error), source: command)
         }
         let token = options?.signal?.listen { [weak self] reason in
             self?.complete(ticket, seq: nil, .error(.abort(reason)))
             self?.kick()
         }
         defer { if let token { options?.signal?.unlisten(token) } }
-        return waitSlowly(waiter, ticket, deadline, options?.signal, command, verb: .sendSync, ring: nil)
+        return parkForReply(waiter, ticket, deadline, command, ring: nil)
     }
 
     /// Waits as long as it takes, with sleeps. `ring`: the waiter is that of a ring, else one of the table.
-    func waitSlowly(
-        _ waiter: ThreadWaiter, _ ticket: UInt64, _ deadline: UInt64?, _ signal: AbortSignal?, _ command: String,
-        verb: CallVerb, ring: Int?
+    private func parkForReply(
+        _ waiter: ThreadWaiter, _ ticket: UInt64, _ deadline: UInt64?, _ command: String, ring: Int?
     ) -> Result {
         var spare = freshStorage
         let wait = ThreadWait(self, waiter, ticket: ticket, ring: ring)
@@ -291,7 +294,7 @@ extension ClientCore {
             var left = UInt64.max
             if let deadline {
                 let now = elapsedMilliseconds
-                if now >= deadline && isLastLook { return giveUp(.timedOut(verb)) }
+                if now >= deadline && isLastLook { return giveUp(.timedOut(.sendSync)) }
                 isLastLook = now >= deadline
                 left = isLastLook ? 0 : (deadline - now) * 1_000_000
             }
@@ -391,14 +394,15 @@ extension ClientCore {
         if claiming, !isInTask { try? link.withRing(shared: false) { _ in } }
         // A ring of the thread's own has nobody who would write the rest of it later.
         if !shared, !isInTask, let ring = link.ownRing, !link.isBackedUp(ring), let bytes = try? frame.encoded() {
-            let outcome = unsafe try? link.write(ring, count: bytes.count) { place in
-                unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: bytes.count) }
+            let isSent = unsafe try? writeRecord(count: bytes.count, nil, ring: ring) { place in
+                // As many bytes.
+                unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0) }
             }
-            if outcome == .sent { return }
+            if isSent == true { return }
         }
         // The shared ring: what does not fit it now is written in the background.
         try? link.withRing(shared: true) { (ring) throws(LinkError) in
-            try write(frame, nil, ring: ring, mayBlock: false)
+            try write(frame, nil, to: ring)
         }
     }
 }

@@ -43,7 +43,7 @@ extension ClientCore {
             // Over, or given up: the host wants no credit any more.
             guard !link.isOver, pending.withLock({ $0.isTaken(ticket) }) else { return }
             try link.withRing(shared: true) { (ring) throws(LinkError) in
-                try write(frame, nil, ring: ring, mayBlock: false)
+                try write(frame, nil, to: ring)
             }
         } catch {
             // Without it the stream would stand still.
@@ -166,7 +166,7 @@ extension ClientCore {
             if link.isOver { return }
             let frame = end
             try link.withRing(shared: true) { (ring) throws(LinkError) in
-                try write(frame, nil, ring: ring, mayBlock: false)
+                try write(frame, nil, to: ring)
             }
         } catch {
             // Without it the handler would wait for ever.
@@ -182,7 +182,7 @@ extension ClientCore {
         sender.queued(cost)
         do throws(LinkError) {
             try link.withRing(shared: true) { (ring) throws(LinkError) in
-                try write(frame, bytes, ring: ring, mayBlock: false)
+                try write(frame, bytes, to: ring)
                 // With the ring's lock: whoever empties the queue looks at the list after that.
                 if link.isBackedUp(ring) {
                     waitingChunks.withLock { $0.append((sender, cost)) }

@@ -73,13 +73,11 @@ extension ClientCore {
             canBeResolved: canBeResolved)
         do throws(LinkError) {
             if link.isOver { throw link.ending ?? .closed }
-            var request = Request(
-                kind: .request, command: command, value: value, encoded: encoded, bytes: try link.placed(bytes),
-                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0),
-                headers: options?.headers)
-            if let streams { request.flags = streams.flags }
+            let bytes = try link.placed(bytes)
             try link.withRing(shared: true) { (ring) throws(LinkError) in
-                try send(request, ring: ring, mayBlock: false)
+                try send(
+                    .request, command, value, encoded, bytes, options?.headers, seq: seq, ticket: ticket,
+                    deadline: UInt32(truncatingIfNeeded: deadline ?? 0), flags: streams?.flags ?? [], ring: ring)
             }
         } catch {
             pending.withLock { $0.free(ticket) }
@@ -131,12 +129,11 @@ extension ClientCore {
         let ticket = takePollingTicket()
         if verb.canBeResolved { pollingSeq.store(seq.low64, ordering: .relaxed) }
         do throws(LinkError) {
-            let request = Request(
-                kind: .request, command: command, value: value, encoded: encoded, bytes: try link.placed(bytes),
-                seq: seq, ticket: ticket, deadline: UInt32(truncatingIfNeeded: deadline ?? 0),
-                headers: options?.headers)
+            let bytes = try link.placed(bytes)
             try link.withRing(shared: true) { (ring) throws(LinkError) in
-                try send(request, ring: ring, mayBlock: false)
+                try send(
+                    .request, command, value, encoded, bytes, options?.headers, seq: seq, ticket: ticket,
+                    deadline: UInt32(truncatingIfNeeded: deadline ?? 0), ring: ring)
             }
         } catch {
             giveUpRole()

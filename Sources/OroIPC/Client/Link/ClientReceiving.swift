@@ -205,17 +205,19 @@ extension ClientCore {
         if ticket == 0 { return takePush(storage) }
         let index = Int(UInt32(truncatingIfNeeded: ticket))
         if index < PendingTable.firstIndex {
-            let waiter = unsafe rings[index].waiter
-            let claimed =
-                waiter.ticket.compareExchange(
-                    expected: ticket, desired: 0, ordering: .acquiringAndReleasing
-                ).exchanged
-            guard claimed else { return countLate() }
-            waiter.outcome.withLock { $0 = .frame(storage) }
-            waiter.word.change()
+            if !completeCall(of: index, ticket, .frame(storage)) { countLate() }
             return
         }
         complete(ticket, seq: try? storage.view.seq(), .frame(storage))
+    }
+
+    /// Ends the call with this ticket of the thread that owns `ring`. False: it was over.
+    func completeCall(of ring: Int, _ ticket: UInt64, _ outcome: Outcome) -> Bool {
+        guard unsafe rings[ring].finishCall(ticket, isShared: true) else { return false }
+        let waiter = unsafe rings[ring].waiter
+        waiter.outcome.withLock { $0 = outcome }
+        waiter.word.change()
+        return true
     }
 
     func countLate() { late.add(1, ordering: .relaxed) }

@@ -4,170 +4,75 @@ import CSupport
 import OroFrame
 import OroLink
 
-// Requests on their way out: a frame in one record, in several, or waiting for room.
+// Requests on their way out.
 extension ClientCore {
     /// Tasks change threads; their messages keep their order by going through one ring.
     var isInTask: Bool { oro_in_task() }
 
-    /// A request on its way.
-    struct Request {
-        var kind: FrameKind
-        var command: String
-        var value: Value?
-        /// In place of `value`.
-        var encoded: EncodedValue?
-        var bytes: Bytes?
-        var seq: Seq
-        var ticket: UInt64
-        /// Milliseconds since the link's start, 0 = none.
-        var deadline: UInt32
-        var flags: FrameFlags = []
-        var headers: Headers?
-    }
-
-    /// Writes a request to `ring`, which is the caller's. With `mayBlock` it waits for room as long as it takes; else
-    /// the background thread writes what does not fit now.
+    /// Writes a request or a post to `ring`, which is the caller's. A thread waits for room in a ring of its own as
+    /// long as that takes; what does not fit another now is written by the background thread.
+    ///
+    /// `encoded`: in place of `value`. `deadline`: milliseconds since the link's start, 0 = none. `isHeld`: shown to
+    /// the host together with what comes after it.
     @inline(__always)
-    func send(_ request: borrowing Request, ring: Int, mayBlock: Bool) throws(LinkError) {
-        // Bytes in shared memory seem to be more than any record holds.
-        let payload = request.bytes?.extent ?? 0
-        // The plain case: a command sent before, no value, a seq of 64 bits, one record.
-        let number = unsafe rings[ring].numbers.recall(request.command)
-        if number != 0, request.value == nil, request.encoded == nil, request.headers == nil,
-            let seq = request.seq.small, !link.isBackedUp(ring),
-            payload <= Link.inlineBytes, FrameHeader.byteCount + payload <= link.recordLimit(of: ring)
-        {
-            let header = FrameHeader(
-                kind: request.kind, flags: request.flags, route: number, deadline: request.deadline,
-                ticket: request.ticket, seq: seq, payloadBytes: UInt32(payload))
-            let bytes = request.bytes
-            let outcome = unsafe try link.write(ring, count: FrameHeader.byteCount + payload) { place in
-                unsafe bytes?.withUnsafeBytes { bytes in
-                    // The record has `payload` bytes behind the header.
-                    if let source = bytes.baseAddress { unsafe oro_put(place + 32, source, payload) }
+    func send(
+        _ kind: FrameKind, _ command: String, _ value: Value?, _ encoded: EncodedValue?, _ bytes: Bytes?,
+        _ headers: Headers?, seq: Seq, ticket: UInt64, deadline: UInt32, flags: FrameFlags = [], isHeld: Bool = false,
+        ring: Int
+    ) throws(LinkError) {
+        let number = unsafe rings[ring].numbers.recall(command)
+        if number != 0, headers == nil, let small = seq.small {
+            var header = FrameHeader(
+                kind: kind, flags: flags, route: number, deadline: deadline, ticket: ticket, seq: small)
+            if OutgoingValue.measure(value, encoded, into: &header) {
+                let payload = unsafe UnsafeRawBufferPointer(start: bytes?.base, count: bytes?.extent ?? 0)
+                let isWritten = unsafe try writeAtOnce(header, payload, bytes, ring: ring, hold: isHeld) { place in
+                    unsafe OutgoingValue.encode(value, encoded, into: place)
                 }
-                unsafe header.write(to: place)
-            }
-            if case .sent = outcome {
-                unsafe rings[ring].copied.note(payload)
-                return
+                if isWritten { return }
             }
         }
-        if number != 0, request.value == nil, request.encoded == nil, request.headers == nil,
-            let seq = request.seq.small, let bytes = request.bytes
-        {
-            let header = FrameHeader(
-                kind: request.kind, flags: request.flags, route: number, deadline: request.deadline,
-                ticket: request.ticket, seq: seq)
-            if try writeLent(header, bytes, ring: ring) { return }
-        }
-        try sendInFull(request, ring: ring, mayBlock: mayBlock)
+        var frame = Frame(kind)
+        frame.seq = seq
+        frame.ticket = ticket
+        frame.deadline = deadline
+        frame.requestFlags = flags
+        try sendInFull(frame, command, value, encoded, bytes, headers, isHeld: isHeld, ring: ring)
     }
 
-    /// A request whose payload lies where the host can be shown it, in one record. False: it does not, or there is no
-    /// room.
-    @inline(__always)
-    func writeLent(
-        _ header: FrameHeader, _ payload: borrowing Bytes, ring: Int, hold: Bool = false
-    ) throws(LinkError) -> Bool {
-        guard !link.isBackedUp(ring), link.arena.canLend(payload) else { return false }
-        let lent: Lent
-        do throws(LinkError) {
-            guard let found = try link.arena.lend(copy payload) else { return false }
-            lent = found
-        } catch .noBlocks, .busy, .system, .overBudget {
-            return false
-        }
-        var header = header
-        header.flags.insert(.lent)
-        header.payloadBytes = UInt32(BlockReference.byteCount)
-        let outcome = unsafe try link.write(
-            ring, count: FrameHeader.byteCount + BlockReference.byteCount, hold: hold
-        ) { place in
-            // The record has room for both.
-            unsafe BlockReference(lent).write(to: place + FrameHeader.byteCount)
-            unsafe header.write(to: place)
-            link.arena.commit(lent)
-        }
-        if case .sent = outcome { return true }
-        link.arena.takeBack(lent)
-        return false
-    }
-
-    /// A request of any shape.
-    func sendInFull(_ request: borrowing Request, ring: Int, mayBlock: Bool) throws(LinkError) {
-        var frame = Frame(request.kind)
-        switch unsafe rings[ring].numbers.lookUp(request.command) {
+    /// The same for any shape; `plain` has what else is to be said.
+    @inline(never)
+    private func sendInFull(
+        _ plain: Frame, _ command: String, _ value: Value?, _ encoded: EncodedValue?, _ bytes: Bytes?,
+        _ headers: Headers?, isHeld: Bool, ring: Int
+    ) throws(LinkError) {
+        if isHeld { link.flush(ring) }
+        guard CommandName.isValid(command) else { throw .unencodable("'\(command.prefix(64))' is not a command") }
+        var frame = plain
+        switch unsafe rings[ring].numbers.lookUp(command) {
         case .known(let number): frame.route = number
-        case .unnumbered: frame.name = request.command
+        case .unnumbered: frame.name = command
         case .new(let number):
             var name = Frame(.name)
             name.route = number
-            name.name = request.command
-            try write(name, nil, ring: ring, mayBlock: mayBlock)
-            unsafe rings[ring].numbers.announce(request.command, number)
+            name.name = command
+            try write(name, nil, to: ring)
+            unsafe rings[ring].numbers.announce(command, number)
             frame.route = number
         }
-        frame.seq = request.seq
-        frame.ticket = request.ticket
-        frame.deadline = request.deadline
-        frame.value = request.value
-        frame.encoded = request.encoded
-        frame.requestFlags = request.flags
-        frame.headers = request.headers?.pairs
-        try write(frame, request.bytes, ring: ring, mayBlock: mayBlock)
+        frame.value = value
+        frame.encoded = encoded
+        frame.headers = headers?.pairs
+        try write(frame, try placed(bytes, .copy, nil), to: ring)
     }
 
-    /// Writes a frame of any shape. A payload that lies in a block of this link, or in a memory of its own, is lent;
-    /// another is copied.
-    func write(_ frame: Frame, _ payload: Bytes?, ring: Int, mayBlock: Bool) throws(LinkError) {
-        let lent: Lent?
-        do throws(LinkError) {
-            lent = try payload.flatMap { (payload) throws(LinkError) in try link.arena.lend(payload) }
+    /// Writes a frame of any shape to `ring`, which is the caller's.
+    func write(_ frame: Frame, _ payload: Bytes?, to ring: Int) throws(LinkError) {
+        do throws(FrameFailure) {
+            try write(frame, payload, ring: ring)
         } catch {
-            switch error {
-            // The host has as many blocks as it may: in parts through the ring then, if it is not too long for that.
-            case .noBlocks where (payload?.count ?? 0) < link.peerMessageBytes: lent = nil
-            default: throw error
-            }
+            throw error.reason
         }
-        guard let lent else { return try writeInline(frame, payload, ring: ring, mayBlock: mayBlock) }
-        var frame = frame
-        frame.block = BlockReference(lent)
-        do throws(LinkError) {
-            try writeInline(frame, nil, lent, ring: ring, mayBlock: mayBlock)
-        } catch {
-            link.arena.takeBack(lent)
-            throw error
-        }
-    }
-
-    private func writeInline(
-        _ plain: Frame, _ payload: Bytes?, _ lent: Lent? = nil, ring: Int, mayBlock: Bool
-    ) throws(LinkError) {
-        var frame = plain
-        let size = try frame.measure(with: payload, for: link)
-        let memory = PrivateMemory(size.frameBytes)
-        unsafe frame.write(size, payload, into: memory.buffer)
-        // Into the frame, and from there into the ring.
-        if let payload { unsafe rings[ring].copied.note(2 * payload.count) }
-        var sent = 0
-        if !link.isBackedUp(ring) {
-            while try unsafe !link.writeSome(ring, memory.bytes, from: &sent, lent: lent) {
-                guard mayBlock else { break }
-                try waitForRoom(ring)
-            }
-            if sent == size.frameBytes { return }
-        }
-        guard sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= options.waitingBytes else { throw .busy }
-        link.enqueue(ring, WaitingMessage(memory, sent: sent, lent: lent))
-        watchForRoom()
-    }
-
-    /// Waits until there is room in the caller's ring, reading meanwhile: two sides that are both full do not wait for
-    /// each other.
-    func waitForRoom(_ ring: Int) throws(LinkError) {
-        try waitForPeer(until: .max, ring) { link.roomCame(in: ring) }
     }
 
     /// A block, after waiting for one until `limit` (`oro_now`), which is asked for when none is free. Blocks the
@@ -248,5 +153,25 @@ extension ClientCore {
             }
             giveUpRole()
         }
+    }
+}
+
+extension ClientCore: FrameChannel {
+    func noteCopied(_ bytes: Int, to ring: Int) { unsafe rings[ring].copied.note(bytes) }
+
+    /// Reads meanwhile: two sides that are both full do not wait for each other. In a ring that is shared nobody waits:
+    /// whoever reads may need its lock.
+    func waitForRoom(_ ring: Int) throws(LinkError) -> Bool {
+        guard link.ownRing == ring else { return false }
+        try waitForPeer(until: .max, ring) { link.roomCame(in: ring) }
+        return true
+    }
+
+    func keep(_ message: WaitingMessage, for ring: Int) throws(FrameFailure) {
+        guard message.sent > 0 || link.waitingBytes(in: ring) + message.count <= options.waitingBytes else {
+            throw .frame(.busy)
+        }
+        link.enqueue(ring, message)
+        watchForRoom()
     }
 }

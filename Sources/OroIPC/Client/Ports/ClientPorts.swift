@@ -20,7 +20,7 @@ import Synchronization
         if core.link.isOver { throw core.link.ending ?? .closed }
         try core.link.withRing(shared: true) { (ring) throws(LinkError) in
             func send(_ frame: Frame, _ payload: Bytes?) throws(LinkError) {
-                try core.write(frame, try core.link.placed(payload), ring: ring, mayBlock: false)
+                try core.write(frame, try core.link.placed(payload), to: ring)
             }
             switch command {
             case .open(let number, let name, let opening):

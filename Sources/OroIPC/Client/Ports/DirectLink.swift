@@ -59,25 +59,16 @@ import Synchronization
         // Bytes in shared memory seem to be more than any record holds.
         let payloadBytes = payload?.extent ?? 0
         guard payloadBytes <= Link.inlineBytes else { return false }
-        let count = FrameHeader.byteCount + value.count + payloadBytes
         let header = FrameHeader(
             kind: .port, deadline: PortOperation.message.rawValue << 28 | message.consumed, ticket: message.number,
-            seq: message.seq.value, valueBytes: UInt32(value.count), payloadBytes: UInt32(payloadBytes))
+            seq: message.seq.value, valueBytes: UInt32(value.count))
         return try link.withRing(shared: true) { (ring) throws(LinkError) in
-            guard !link.isBackedUp(ring), count <= link.recordLimit(of: ring), count <= link.peerMessageBytes else {
-                return false
+            // The message keeps its payload alive.
+            let bytes = unsafe UnsafeRawBufferPointer(start: payload?.base, count: payloadBytes)
+            return unsafe try writeAtOnce(header, bytes, payload, ring: ring) { place in
+                // As many bytes.
+                if let place = place.baseAddress { unsafe value.write(to: place) }
             }
-            let outcome = unsafe try link.write(ring, count: count) { place in
-                unsafe payload?.withUnsafeBytes { bytes in
-                    // The record has as many bytes behind header and value.
-                    if let source = bytes.baseAddress {
-                        unsafe oro_put(place + FrameHeader.byteCount + value.count, source, payloadBytes)
-                    }
-                }
-                unsafe value.write(to: place + FrameHeader.byteCount)
-                unsafe header.write(to: place)
-            }
-            return outcome == .sent
         }
     }
 
@@ -94,50 +85,13 @@ import Synchronization
         }
     }
 
-    private func write(_ plain: Frame, _ payload: Bytes?, _ ring: Int) throws(LinkError) {
-        var frame = plain
+    private func write(_ frame: Frame, _ payload: Bytes?, _ ring: Int) throws(LinkError) {
         let payload = try link.placed(payload)
-        if let payload, link.arena.canLend(payload) {
-            do throws(LinkError) {
-                if let lent = try link.arena.lend(payload) {
-                    frame.block = BlockReference(lent)
-                    do throws(LinkError) {
-                        return try writeInline(frame, nil, lent, ring)
-                    } catch {
-                        link.arena.takeBack(lent)
-                        throw error
-                    }
-                }
-            } catch .noBlocks {
-                // The other has as many blocks as it may: in parts through the ring then.
-            }
+        do throws(FrameFailure) {
+            try write(frame, payload, ring: ring)
+        } catch {
+            throw error.reason
         }
-        try writeInline(frame, payload, nil, ring)
-    }
-
-    private func writeInline(_ plain: Frame, _ payload: Bytes?, _ lent: Lent?, _ ring: Int) throws(LinkError) {
-        var frame = plain
-        let size = try frame.measure(with: payload, for: link)
-        if !link.isBackedUp(ring), size.frameBytes <= link.recordLimit(of: ring) {
-            let outcome = unsafe try link.write(ring, count: size.frameBytes) { place in
-                // A record of that many bytes.
-                unsafe frame.write(size, payload, into: .init(start: place, count: size.frameBytes))
-                if let lent { link.arena.commit(lent) }
-            }
-            if case .sent = outcome { return }
-        }
-        let memory = PrivateMemory(size.frameBytes)
-        unsafe frame.write(size, payload, into: memory.buffer)
-        var sent = 0
-        if !link.isBackedUp(ring), try unsafe link.writeSome(ring, memory.bytes, from: &sent, lent: lent) { return }
-        // The other does not read: what goes on through the host has its limits there.
-        guard let core, sent > 0 || link.waitingBytes(in: ring) + size.frameBytes <= core.options.waitingBytes else {
-            throw .busy
-        }
-        link.enqueue(ring, WaitingMessage(memory, sent: sent, lent: lent))
-        // After it is there; see `DirectLinks.hasWaiting`.
-        core.directs.mayWait.store(true, ordering: .sequentiallyConsistent)
-        core.watchForRoom()
     }
 
     // MARK: Receiving, with the role
@@ -196,5 +150,22 @@ import Synchronization
         }
         if !quiet { link.disarm() }
         return quiet
+    }
+}
+
+extension DirectLink: FrameChannel {
+    func noteCopied(_ bytes: Int, to ring: Int) {}
+
+    func waitForRoom(_ ring: Int) -> Bool { false }
+
+    /// The other client does not read: what goes on through the host has its limits there.
+    func keep(_ message: WaitingMessage, for ring: Int) throws(FrameFailure) {
+        guard let core,
+            message.sent > 0 || link.waitingBytes(in: ring) + message.count <= core.options.waitingBytes
+        else { throw .frame(.busy) }
+        link.enqueue(ring, message)
+        // After it is there; see `DirectLinks.hasWaiting`.
+        core.directs.mayWait.store(true, ordering: .sequentiallyConsistent)
+        core.watchForRoom()
     }
 }

@@ -46,6 +46,9 @@ extension HostLink {
         }
         if isHere { return try workHere(handler, message, wideSeq, serial, sender) }
         let executor = unsafe route.executor ?? core.options.handlers
+        if case .immediate = executor, sender == nil, !header.flags.contains(.hasBody), unsafe core.pool == nil {
+            return try answerAtOnce(handler, message, wideSeq, serial)
+        }
         let task = makeTask(executor, handler, message, wideSeq, serial)
         register(header, wideSeq, serial, task, sender)
     }
@@ -130,6 +133,36 @@ extension HostLink {
             result.prepare(for: arena)
             core?.finish(key, header, wideSeq, serial: serial, result)
         }
+    }
+
+    /// Begins a handler on this thread, and answers at once when it does not wait for anything; else it goes on, and
+    /// answers, on Swift's threads.
+    private func answerAtOnce(
+        _ handler: @escaping Router.AsyncHandler, _ message: Message, _ wideSeq: Seq?, _ serial: UInt64
+    ) throws(LinkError) {
+        let header = message.storage.header
+        let outcome = ImmediateOutcome()
+        // Not the link, as in `makeTask`.
+        let (arena, key) = (link.arena, key)
+        let task = unsafe Task.immediateDetached(priority: core.options.priority) { [weak core] in
+            var result: Result
+            do {
+                result = try await handler(message)
+            } catch {
+                result = Result(catching: error)
+            }
+            if outcome.finish(result) { return }
+            result.prepare(for: arena)
+            core?.finish(key, header, wideSeq, serial: serial, result)
+        }
+        if let result = outcome.leave() {
+            leaveWork(serial)
+            if header.kind == .request { try reply(header, message.storage, result) }
+            return
+        }
+        register(header, wideSeq, serial, task, nil)
+        // The handler itself may have stopped the host.
+        if link.isOver { task.cancel() }
     }
 
     /// Runs the handler on this thread, and answers at once when it does not wait for anything. Then nothing is

@@ -122,38 +122,33 @@ extension HostLink {
             }
         }
         let reference = lent.map { BlockReference($0) }
-        do throws(LinkError) {
-            return try write(encoded, reference, isFull: isFull, lent)
+        do throws(FrameFailure) {
+            return try write(encoded, reference, lent)
         } catch {
             if let lent { link.arena.takeBack(lent) }
-            throw error
+            if case .link(let reason) = error { throw reason }
+            return false
         }
     }
 
     private func write(
-        _ encoded: EncodedFrame, _ reference: BlockReference?, isFull: Bool, _ lent: Lent?
-    ) throws(LinkError) -> Bool {
-        if !isFull && encoded.count <= link.recordLimit(of: 0) {
-            // The record has as many bytes as the frame.
-            let outcome = unsafe try link.write(0, count: encoded.count) { place in
-                unsafe encoded.copy(to: place, reference)
-                if let lent { link.arena.commit(lent) }
-            }
-            if case .sent = outcome { return true }
-            if !listens {
-                if let lent { link.arena.takeBack(lent) }
-                return false
-            }
+        _ encoded: EncodedFrame, _ reference: BlockReference?, _ lent: Lent?
+    ) throws(FrameFailure) -> Bool {
+        func fill(_ bytes: UnsafeMutableRawBufferPointer) {
+            // As long as the frame.
+            if let place = bytes.baseAddress { unsafe encoded.copy(to: place, reference) }
         }
-        let memory = PrivateMemory(encoded.count)
-        // As long as the frame.
-        unsafe encoded.copy(to: memory.base, reference)
-        var sent = 0
-        if !link.isBackedUp(0), try unsafe link.writeSome(0, memory.bytes, from: &sent, lent: lent) { return true }
-        let message = WaitingMessage(memory, sent: sent, lent: lent)
-        if try wait(message, encoded.count) == nil { return true }
-        if let lent { link.arena.takeBack(lent) }
-        return false
+        do throws(LinkError) {
+            if unsafe try writeRecord(count: encoded.count, lent, ring: 0, fill) { return true }
+        } catch {
+            throw .link(error)
+        }
+        if listens {
+            try unsafe writeInParts(count: encoded.count, lent, copies: 0, ring: 0, fill)
+        } else if let lent {
+            link.arena.takeBack(lent)
+        }
+        return listens
     }
 
     /// Tells the client that no more requests are taken. Best effort: where there is no room each is refused.

@@ -374,23 +374,16 @@ import OroLink
     func reply(
         _ request: FrameHeader, _ storage: FrameStorage, _ result: borrowing Result
     ) throws(LinkError) {
-        // The plain case: no error, no value, a seq of 64 bits, one record.
-        let payload = unsafe result.unguardedPayload()
-        let count = FrameHeader.byteCount + payload.count
-        if result.isPlain(), request.flags.isEmpty, !link.isBackedUp(0), payload.count <= Link.inlineBytes,
-            count <= link.recordLimit(of: 0)
-        {
-            let header = FrameHeader(
-                kind: .result, ticket: request.ticket, seq: request.seq,
-                payloadBytes: UInt32(truncatingIfNeeded: payload.count))
-            let outcome = unsafe try link.write(0, count: count) { place in
-                // The record has room for the payload behind the header; `result` keeps the payload alive.
-                if let source = payload.baseAddress { unsafe oro_put(place + 32, source, payload.count) }
-                unsafe header.write(to: place)
-            }
-            if case .sent = outcome {
-                figures.copied.note(payload.count)
-                return
+        if !request.flags.contains(.wideSeq), result.isPlain() {
+            var header = FrameHeader(kind: .result, ticket: request.ticket, seq: request.seq)
+            let value = result.value
+            if OutgoingValue.measure(value, nil, into: &header) {
+                // `result` keeps the payload alive.
+                let payload = unsafe result.unguardedPayload()
+                let isWritten = unsafe try writeAtOnce(header, payload, result.bytes, ring: 0) { place in
+                    unsafe OutgoingValue.encode(value, nil, into: place)
+                }
+                if isWritten { return }
             }
         }
         try replyInFull(
@@ -425,61 +418,35 @@ import OroLink
         }
     }
 
-    /// Sends a frame of any shape; what does not fit the ring now waits for room. Answers why it cannot be sent at all.
-    func send(_ plain: Frame, _ payload: Bytes?) throws(LinkError) -> IPCError? {
+    /// Sends a frame of any shape; what does not fit the ring now waits for room. Returns why it cannot be sent at all.
+    func send(_ frame: Frame, _ payload: Bytes?) throws(LinkError) -> IPCError? {
         let payload = try link.placed(payload)
-        let lent: Lent?
-        do throws(LinkError) {
-            guard let payload, let found = try link.arena.lend(payload) else { return try sendInline(plain, payload) }
-            lent = found
+        do throws(FrameFailure) {
+            try write(frame, payload, ring: 0)
+            return nil
         } catch {
             switch error {
-            case .noBlocks, .busy, .tooLarge, .system, .overBudget:
-                return try sendInline(plain, payload, instead: error)
-            default: throw error
+            case .frame(let reason): return IPCError(reason)
+            case .link(let reason): throw reason
             }
         }
-        guard let lent else { return nil }
-        var frame = plain
-        frame.block = BlockReference(lent)
-        let failure = try sendInline(frame, nil, lent: lent)
-        if failure != nil { link.arena.takeBack(lent) }
-        return failure
     }
+}
 
-    /// `instead`: why the payload could not be lent.
-    private func sendInline(
-        _ plain: Frame, _ payload: Bytes?, lent: Lent? = nil, instead: LinkError? = nil
-    ) throws(LinkError) -> IPCError? {
-        var frame = plain
-        frame.setInline(payload)
-        let size: FrameSize
-        do throws(FrameError) {
-            if frame.payloadBytes > link.peerMessageBytes {
-                throw .overLimit(.frameBytes, value: frame.payloadBytes, limit: link.peerMessageBytes)
-            }
-            size = unsafe try frame.measure(limits: core.frameLimits(link))
-        } catch {
-            if let instead { return IPCError(instead) }
-            return IPCError(.range, "the result does not fit a message: \(error)")
-        }
-        let memory = PrivateMemory(size.frameBytes)
-        unsafe frame.write(size, payload, into: memory.buffer)
-        // Into the frame, and from there into the ring.
-        if let payload { figures.copied.note(2 * payload.count) }
-        var sent = 0
-        if !link.isBackedUp(0), try unsafe link.writeSome(0, memory.bytes, from: &sent, lent: lent) { return nil }
-        return try wait(WaitingMessage(memory, sent: sent, lent: lent), size.frameBytes)
-    }
+extension HostLink: FrameChannel {
+    func noteCopied(_ bytes: Int, to ring: Int) { figures.copied.note(bytes) }
 
-    /// Puts a message behind those that wait for room. Answers why it does not wait: then nothing of it was sent.
-    func wait(_ message: WaitingMessage, _ count: Int) throws(LinkError) -> IPCError? {
-        let waiting = link.waitingBytes(in: 0) + count
+    func waitForRoom(_ ring: Int) -> Bool { false }
+
+    func keep(_ message: WaitingMessage, for ring: Int) throws(FrameFailure) {
+        let count = message.count
+        let waiting = link.waitingBytes(in: ring) + count
         guard unsafe waiting <= core.options.waitingBytesPerLink else {
-            throw .violation("it does not read its results: \(waiting) bytes wait (HostOptions.waitingBytesPerLink)")
+            throw .link(
+                .violation("it does not read its results: \(waiting) bytes wait (HostOptions.waitingBytesPerLink)"))
         }
         if !message.charge(to: link.account) {
-            if !link.isBackedUp(0) { briefBytes = 0 }
+            if !link.isBackedUp(ring) { briefBytes = 0 }
             if message.sent > 0 {
                 message.chargeAnyway(to: link.account)
             } else if count <= HostLink.mostBrief, briefBytes + count <= HostLink.mostBriefBytes {
@@ -488,12 +455,11 @@ import OroLink
                 message.chargeAnyway(to: link.account)
             } else if count > HostLink.mostBrief {
                 // Whoever asked is told so, in what is shorter.
-                return IPCError(.quotaExceeded, link.account.refusal.description)
+                throw .frame(link.account.refusal)
             } else {
-                throw link.account.refusal
+                throw .link(link.account.refusal)
             }
         }
-        link.enqueue(0, message)
-        return nil
+        link.enqueue(ring, message)
     }
 }

@@ -37,7 +37,10 @@ import OroLink
     /// The command this answers, as its caller spelled it, unless the handler said otherwise; `nil` in a handler.
     public var source: String?
 
-    /// Error, data and headers, apart, so that a result of bytes alone stays small and cheap to pass on.
+    /// The data of a result that has nothing else but bytes and a source; there is no ``content`` then.
+    @usableFromInline var value: Value?
+
+    /// Error, data and headers, apart, so that a result without them stays cheap to make and to pass on.
     @usableFromInline var content: Content?
 
     /// What ``id`` is made of when somebody asks for it; 0: nothing.
@@ -46,19 +49,33 @@ import OroLink
     /// The error; `nil` when the request succeeded.
     public var err: IPCError? {
         get { content?.known.error }
-        set { content = Content(newValue, data, like: content) }
+        set { set(newValue, data) }
     }
 
     /// The data; `nil` when there is none.
     public var data: Value? {
-        get { content?.known.data }
-        set { content = Content(err, newValue, like: content) }
+        get { content == nil ? value : content?.known.data }
+        set { set(err, newValue) }
+    }
+
+    private mutating func set(_ error: IPCError?, _ data: Value?) {
+        content = error == nil && content?.hasExtras != true ? nil : Content(error, data, like: content)
+        value = content == nil ? data : nil
+    }
+
+    /// All but bytes and source, in one form; `nil`: nothing.
+    var wholeContent: Content? { content ?? value.map { Content(data: $0) } }
+
+    /// Takes another content, which says all but bytes and source.
+    mutating func setContent(_ content: Content?) {
+        self.content = content
+        value = nil
     }
 
     /// The headers; `nil` when there are none. A handler's travel with its result.
     public var headers: Headers? {
         get { content?.headers }
-        set { content = Content(content, headers: newValue, id: content?.id) }
+        set { setContent(Content(wholeContent, headers: newValue, id: content?.id)) }
     }
 
     /// The result's number, an unsigned integer of 64 bits as decimal text: the same on both sides, and no other's.
@@ -67,7 +84,7 @@ import OroLink
         get { content?.id ?? (idSeed == 0 ? nil : ResultID.text(ResultID.number(idSeed))) }
         set {
             idSeed = 0
-            content = Content(content, headers: headers, id: newValue)
+            setContent(Content(wholeContent, headers: headers, id: newValue))
         }
     }
 
@@ -86,7 +103,7 @@ import OroLink
     /// Success, with data.
     public init(data: Value?, bytes: Bytes? = nil, source: String? = nil) {
         self.init(bytes, source)
-        content = Content(nil, data, like: nil)
+        value = data
     }
 
     /// Success, with bytes or with nothing. Does not allocate.
@@ -101,6 +118,7 @@ import OroLink
         unsafe base = bytes?.base
         extent = bytes?.extent ?? 0
         self.source = source
+        value = nil
         content = nil
     }
 
@@ -130,6 +148,10 @@ import OroLink
     private mutating func readContent(_ storage: FrameStorage) {
         do throws(FrameError) {
             let view = try storage.view
+            // A number is decoded here and now: then nothing refers to the frame, which is used for the next.
+            if storage.header.flags.isDisjoint(with: .ofResults), let data = try view.value(), data.isBrief {
+                return value = try data.decode()
+            }
             if let name = try view.source(), !name.isEmpty { source = name }
         } catch {
             return content = Content(IPCError(.encoding, "\(error)"), nil, like: nil)
@@ -164,7 +186,7 @@ import OroLink
     /// ``OK`` or ``ERROR``.
     public var status: Int { isOK ? OK : ERROR }
 
-    /// Only bytes, or nothing at all.
+    /// It has nothing but bytes and ``value``.
     @inline(__always)
     borrowing func isPlain() -> Bool { content == nil && source == nil }
 

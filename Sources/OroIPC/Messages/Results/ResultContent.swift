@@ -38,6 +38,11 @@ extension Result {
             self.init(.known(error, data), other?.headers, other?.id, ports)
         }
 
+        /// There is more than error and data.
+        var hasExtras: Bool { headers != nil || id != nil || !ports.isEmpty }
+
+        convenience init(data: Value) { self.init(.known(nil, data), nil, nil) }
+
         /// The error and data of `other` with these; `nil` when that is nothing.
         convenience init?(_ other: Content?, headers: Headers?, id: String?) {
             if other == nil && headers == nil && id == nil { return nil }

@@ -9,6 +9,6 @@ extension Result {
     mutating func prepare(for arena: Arena) {
         if let placed = try? arena.placed(bytes) { bytes = placed }
         guard encoded == nil, err == nil, let data, data.isLong, let encoded = try? EncodedValue(data) else { return }
-        content = Content(encoded, like: content)
+        setContent(Content(encoded, like: content))
     }
 }

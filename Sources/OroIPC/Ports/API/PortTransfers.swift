@@ -181,7 +181,7 @@ extension Result {
     /// The ports that came with it, for a call that takes ports: ``Client/request(_:_:bytes:transfer:options:)``.
     public var ports: [IPCMessagePort] { content?.ports as? [IPCMessagePort] ?? [] }
 
-    mutating func setPorts(_ ports: [IPCMessagePort]) { content = Content(content, ports: ports) }
+    mutating func setPorts(_ ports: [IPCMessagePort]) { setContent(Content(wholeContent, ports: ports)) }
 
     /// A result for the client that sent `message`, with ports, which belong to that client from now on. It must be
     /// what the handler answers; when it is not, or the client waits no more, they are closed.
