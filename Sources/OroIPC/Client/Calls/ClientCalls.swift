@@ -85,7 +85,7 @@ extension ClientCore {
             failAfterReading(why)
             giveUpRole()
         }
-        return IPCError(why, .notSent)
+        return IPCError(why, .notSent, peer: link.peer.processID)
     }
 
     /// Without value and options, on a ring of the calling thread's own, a command sent before. `nil`: not that case.
@@ -287,7 +287,7 @@ extension ClientCore {
                 if error.delivery == .unknown { error.delivery = delivery(ticket) }
                 return Result(err: error, source: command)
             }
-            if link.isOver { return giveUp(IPCError(link.ending ?? .closed, delivery(ticket))) }
+            if link.isOver { return giveUp(lost(delivery(ticket))) }
             var left = UInt64.max
             if let deadline {
                 let now = elapsedMilliseconds
