@@ -140,7 +140,8 @@ extension ClientConnection {
             close(why)
             return finish()
         }
-        if case .notListening = why, let reactor { watchFolder(reactor) }
+        // Also when somebody is there who drains, or ends while the link is made: the next may be there already.
+        if let reactor { watchFolder(reactor) }
         switch next {
         case .now: return attempt(.appeared)
         case .look(let time): reactor?.run(at: time) { [weak self] in self?.attempt(.wanted) }
