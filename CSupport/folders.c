@@ -16,7 +16,8 @@ int oro_folder_watch(void) {
 }
 
 int oro_folder_watch_add(int fd, const char *path) {
-    int folder = COUNTED(inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR));
+    int folder =
+        COUNTED(inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR));
     return folder < 0 ? -errno : folder;
 }
 

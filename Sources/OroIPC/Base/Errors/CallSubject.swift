@@ -22,7 +22,7 @@ extension IPCError {
         switch (kind, delivery) {
         case (.timeout, _):
             guard let timeout = subject.timeout else { return self }
-            let missing = message == IPCError.timedOut(.stream).message ? "chunk" : "answer"
+            let missing = message.hasPrefix("ipc.stream ") ? "chunk" : "answer"
             what = "gave no \(missing) within \(timeout.inMilliseconds)"
         case (.network, .notSent): what = "was not sent"
         case (.network, .refused): what = "was refused"
@@ -44,24 +44,13 @@ extension IPCError {
     }
 }
 
-extension Result {
-    /// The same result; an error that was made on this side says what it is about, and one that says how far the call
-    /// came. What a host has sent is not decoded for that.
-    func about(_ subject: CallSubject) -> Result {
-        guard let content, content.frame == nil, let error = content.known.error else { return self }
-        // A TimeoutError of the handler's is its own.
-        if idSeed != 0 && error.delivery == nil { return self }
-        var result = self
-        result.err = error.about(subject)
-        return result
-    }
-}
-
 extension Duration {
     /// Such as `300 ms`, or `0.25 ms`: up to three decimals.
     var inMilliseconds: String {
-        let microseconds = nanoseconds / 1000
-        let (whole, rest) = (microseconds / 1000, microseconds % 1000)
+        let (seconds, attoseconds) = components
+        // What is longer is as good as for ever.
+        let whole = min(max(0, seconds), .max / 2000) * 1000 + attoseconds / 1_000_000_000_000_000
+        let rest = attoseconds / 1_000_000_000_000 % 1000
         if rest == 0 { return "\(whole) ms" }
         var decimals = String(rest + 1000).dropFirst()
         while decimals.last == "0" { decimals.removeLast() }
