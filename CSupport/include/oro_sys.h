@@ -106,6 +106,21 @@ int oro_lock_directory(int fd);
 void oro_unlock_directory(int fd);
 // Which file a path names (a symbolic link is itself one), or minus errno.
 int oro_file_identity(const char *path, uint64_t *device, uint64_t *inode);
+// A descriptor that tells of files that come to be in folders, close-on-exec, nonblocking; minus errno.
+int oro_folder_watch(void);
+// From now on of this folder, too: its number, which is the same when it is added again; minus errno.
+int oro_folder_watch_add(int fd, const char *path);
+void oro_folder_watch_remove(int fd, int folder);
+enum { ORO_FOLDER_FILE, ORO_FOLDER_GONE, ORO_FOLDER_LOST, ORO_FOLDER_NEWS = 64 };
+// What has happened. ORO_FOLDER_FILE: there is a file of this name now. ORO_FOLDER_GONE: the folder is no more, and
+// nothing more is told of it. ORO_FOLDER_LOST: nobody knows what, in any folder; more than the system keeps.
+struct oro_folder_news {
+    int folder;
+    int what;
+    char name[256];
+};
+// The next of it: how many, 0 when there is no more, or minus errno.
+int oro_folder_watch_read(int fd, struct oro_folder_news news[ORO_FOLDER_NEWS]);
 // How many descriptors (RLIMIT_NOFILE) and mappings (vm.max_map_count) this process may have.
 uint64_t oro_descriptor_limit(void);
 uint64_t oro_mapping_limit(void);

@@ -14,10 +14,10 @@ extension Behaviour {
                 let sync = try await onThread { client.sendSync("sleep", ["ms": 60_000], options: options) }
                 try expectEqual(sync.err?.name, "TimeoutError")
                 try expectEqual(sync.err?.code, "TIMEOUT_ERR")
-                try expectEqual(sync.err?.message, "ipc.sendSync timed out")
+                try expectEqual(sync.err?.message, "ipc.sendSync timed out: 'sleep' gave no answer within \(ms) ms")
                 let asked = await client.request("sleep", ["ms": 60_000], options: options)
                 try expectEqual(asked.err?.name, "TimeoutError")
-                try expectEqual(asked.err?.message, "ipc.request timed out")
+                try expectEqual(asked.err?.message, "ipc.request timed out: 'sleep' gave no answer within \(ms) ms")
                 try expectEqual(asked.source, "sleep")
                 try await until("all handlers that began saw their cancellation") {
                     let now = try counts(client)

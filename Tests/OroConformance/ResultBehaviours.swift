@@ -164,7 +164,8 @@ extension Behaviour {
                 ("sendSync", try await onThread { client.sendSync("sleep", slow, options: options) }),
             ]
             for (verb, result) in results {
-                try expectEqual(result.err, IPCError(.timeout, "ipc.\(verb) timed out"))
+                try expectEqual(
+                    result.err, IPCError(.timeout, "ipc.\(verb) timed out: 'sleep' gave no answer within 20 ms"))
                 try expectEqual(result.source, "sleep")
                 try expect(result.data == nil && result.headers == nil)
             }
@@ -272,7 +273,7 @@ extension Behaviour {
                     try await call(ms: 60_000)
                     throw Unexpected(verb)
                 } catch let error as IPCError {
-                    try expectEqual(error.message, "ipc.\(verb) timed out")
+                    try expect(error.message.hasPrefix("ipc.\(verb) timed out: '"), error.message)
                 }
             }
             let sync = client.createBinding("echo", .init(default: .sendSync))

@@ -158,7 +158,7 @@ extension Behaviour {
                 client.stream("stream.pause", ["tag": .string(tag), "ms": 3_600_000], options: options))
             try expect(late.chunks.isEmpty)
             try expectEqual(late.error?.name, "TimeoutError")
-            try expectEqual(late.error?.message, "ipc.stream timed out")
+            try expectEqual(late.error?.message, "ipc.stream timed out: 'stream.pause' gave no chunk within 60 ms")
             try await until("the handler is over") { try run(client, tag)?.isOver == true }
             let early = await collect(
                 client.stream(

@@ -66,6 +66,13 @@ struct DriverTests {
     }
 
     @Test(
+        "clients that are killed while they connect again leave nothing", .timeLimit(.minutes(5)),
+        arguments: WakeBackend.allCases)
+    func clientKills(_ backend: WakeBackend) async throws {
+        _ = try await run(["clientkills", "--count", "60", "--backend", backend.rawValue])
+    }
+
+    @Test(
         "whoever survives a kill at any instruction hears of it and goes on", .timeLimit(.minutes(10)),
         arguments: WakeBackend.allCases,
         [

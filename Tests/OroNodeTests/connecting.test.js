@@ -118,6 +118,25 @@ test('what is asked before the link is there waits, in order, as it was', { time
   assert.equal(ipc.primordials.platform, 'linux')
 })
 
+test('a message that is too long is refused before the link is there, and says by which limit', { timeout: 60_000 }, async t => {
+  const host = await stoppedHost(t)
+  const link = connect(host.hostName)
+  t.after(disconnect)
+  const port = openPort('echo')
+  const long = 'x'.repeat((64 << 20) + (64 << 10))
+  const isTooLong = error => error instanceof RangeError && error.status === 'OROIPC_TOO_LARGE' && /a message of \d+ bytes is over the limit of 67174400 \((the peer's )?LinkLimits\.messageBytes\)/.test(error.message)
+  assert.throws(() => port.postMessage(long), isTooLong)
+  host.child.kill('SIGCONT')
+  await link.ready
+  // The same is said when it is there.
+  assert.throws(() => port.postMessage(long), isTooLong)
+  const heard = once(port, 'message')
+  port.start()
+  port.postMessage('short')
+  assert.equal((await heard)[0].data ?? (await heard)[0], 'short')
+  port.close()
+})
+
 test('a link that is closed before it is there ends all that waits for it', { timeout: 60_000 }, async t => {
   const host = await stoppedHost(t)
   const link = connect(host.hostName)

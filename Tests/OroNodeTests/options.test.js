@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
+const { inspect } = require('node:util')
 const { load } = require('./package.js')
 const { newName } = require('./processes.js')
 const ipc = load('ipc.js')
@@ -55,11 +56,32 @@ test('a signal that is none is the error of its call', async t => {
   }
 })
 
+test('a built-in route is neither mapped nor removed', t => {
+  const host = hostAndClient(t)
+  for (const name of ['ping', 'Platform.Primordials', 'diagnostics.stream.sse']) {
+    assert.throws(() => host.map(name, () => 1), error => error instanceof TypeError && error.message.includes(`'${name}' is a built-in route`))
+  }
+})
+
+test('an iterator that gives no objects ends its stream, or its body, with a TypeError', async t => {
+  const host = hostAndClient(t)
+  const bad = () => ({ [Symbol.asyncIterator]: () => ({ next: () => 5 }) })
+  host.map('bad', bad)
+  host.map('size', ({ bytes }) => bytes.length)
+  await assert.rejects(stream('bad').next(), { name: 'TypeError', message: /an iterator gives objects, not 5/ })
+  const { err } = await ipc.write('size', null, bad())
+  assert.deepEqual([err.name, err.message], ['TypeError', 'an iterator gives objects, not 5'])
+})
+
 test('errors of calls say which call they ended, and what it was given', async t => {
   hostAndClient(t)
   for (const [verb, call] of [['request', ipc.request], ['send', ipc.send], ['write', (name, value, options) => ipc.write(name, value, null, options)]]) {
     const { err } = await call('never', null, { timeout: 20 })
     assert.deepEqual([err.name, err.message, err.command, err.timeout], ['TimeoutError', `ipc.${verb} timed out`, 'never', 20])
+    // What is printed says it in the words of the other languages.
+    for (const printed of [String(err), err.stack, inspect(err)]) {
+      assert.ok(printed.includes(`TimeoutError: ipc.${verb} timed out: 'never' gave no answer within 20 ms`), printed)
+    }
     assert.deepEqual(Object.keys(err).includes('command'), false)
     const given = (await call('never', null, { signal: AbortSignal.abort(new RangeError('why')) })).err
     assert.deepEqual([given.name, given.cause.message, given.command], ['AbortError', 'why', 'never'])

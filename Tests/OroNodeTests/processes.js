@@ -32,9 +32,9 @@ class Process {
 }
 
 /** The Swift host of the conformance suite. */
-async function swiftHost (t, name = newName()) {
+async function swiftHost (t, name = newName(), args = [], cwd = '.') {
   const peer = process.env.ORO_TEST_PEER ?? path.join(root, '.build', 'release', 'oro-test-peer')
-  const host = new Process(t, peer, ['serve', '--name', name])
+  const host = new Process(t, 'env', ['-C', cwd, path.resolve(peer), 'serve', '--name', name, ...args])
   if (!/^ready/.test(await host.line())) throw new Error(`${peer} does not serve`)
   return Object.assign(host, { hostName: name })
 }

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const { test } = require('node:test')
 const { load } = require('./package.js')
-const { nodeHost, program, swiftHost } = require('./processes.js')
+const { newName, nodeHost, program, swiftHost } = require('./processes.js')
 const ipc = load('ipc.js')
 const { connect, disconnect, meet, openPort } = load('index.js')
 const { IPCBroadcastChannel, IPCMessageChannel, IPCMessagePort } = ipc
@@ -272,4 +272,20 @@ withHost('a host in Node knows who opened a port', nodeHost, async (t, host) => 
   port.start()
   assert.equal(typeof (await next(port)).data, 'bigint')
   await next(port, 'close')
+})
+
+test('a host that fixes the origin of a client decides whom it hears', { timeout: 60_000 }, async t => {
+  const host = await swiftHost(t, newName(), ['--fixed-origin', 'oro://fixed'])
+  connect(host.hostName)
+  t.after(disconnect)
+  // Whatever they say, they are of the same.
+  const [one, two, other] = [new IPCBroadcastChannel('n'), new IPCBroadcastChannel('n'), new IPCBroadcastChannel('n', { origin: 'oro://other' })]
+  const heard = [two, other].map(channel => next(channel))
+  await Promise.all([one, two, other].map(each => each.startMessages()))
+  await one.postMessage('to all of them')
+  for (const event of heard) assert.equal((await event).data, 'to all of them')
+  const again = next(two)
+  await one.postMessage('to no other', { origin: 'oro://elsewhere' })
+  assert.equal((await again).data, 'to no other')
+  for (const each of [one, two, other]) each.close()
 })

@@ -10,7 +10,7 @@ const path = require('node:path')
 const { test } = require('node:test')
 const { setTimeout: pause } = require('node:timers/promises')
 const { load, root } = require('./package.js')
-const { Process, newName } = require('./processes.js')
+const { Process, newName, swiftHost } = require('./processes.js')
 const ipc = load('ipc.js')
 const { connect, disconnect } = load('index.js')
 
@@ -108,6 +108,19 @@ for (const [how, kills] of [['killed, or replaced,', true], ['replaced', false]]
     assert.equal(await host.ended, 0)
   })
 }
+
+test('primordials are those of the host that the link has come back to', { timeout: 60_000 }, async t => {
+  const first = await swiftHost(t, newName(), [], '/')
+  const link = connect(first.hostName)
+  t.after(disconnect)
+  await link.ready
+  assert.equal(ipc.primordials.cwd, '/')
+  const back = new Promise(resolve => { link.onstate = state => { if (state === 'connected') resolve() } })
+  await first.kill()
+  await swiftHost(t, first.hostName, [], '/tmp')
+  await back
+  assert.equal(ipc.primordials.cwd, '/tmp')
+})
 
 test('requests wait for the next host, in time', { timeout: 60_000 }, async t => {
   const hosts = new Hosts(t)

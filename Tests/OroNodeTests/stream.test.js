@@ -151,6 +151,20 @@ withHost('what handlers stream', nodeHost, async (t, link) => {
     await assert.rejects(stream('wait', { ms: 60_000 }, { timeout: 20 }).next(), { name: 'TimeoutError', message: /'wait'.*20 ms/ })
   })
 
+  await t.test('the body of a Response ends with the reason of its signal, as that of fetch does', async () => {
+    for (const reason of [new RangeError('enough'), 'a text', undefined]) {
+      const id = newId()
+      const controller = new AbortController()
+      const { body } = await fetchIPC(`ipc://stream.step?id=${id}&count=5`, { signal: controller.signal })
+      const reader = body.getReader()
+      assert.equal(Buffer.from((await reader.read()).value).toString(), 'chunk 0;')
+      const pending = reader.read()
+      controller.abort(reason)
+      await assert.rejects(pending, error => error === controller.signal.reason)
+      await until('stream.counts', { id }, data => data.ended)
+    }
+  })
+
   await t.test('whoever is given up while it is read is told so, also when several read', async () => {
     const answer = stream('stream.step', { id: newId(), count: 5 })
     await answer.next()

@@ -1,5 +1,4 @@
 import OroIPC
-
 struct Person: Codable { var name: String }
 let greet = Route<Person, String>("greet")
 

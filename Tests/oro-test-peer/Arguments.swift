@@ -29,6 +29,7 @@ struct Arguments {
         oro-test-peer kills    [--count K] [--backend B] [--only OPERATION]
         oro-test-peer restarts [--count K] [--backend B] [--drain]       hosts are killed and replaced under load
         oro-test-peer restarthost --name N --log FILE [--folder F]       (its hosts)
+        oro-test-peer clientkills [--count K] [--seed S] [--backend B]   clients are killed while they come back
         oro-test-peer blockkills [--rounds K] [--backend B]              kills of who holds blocks, or reads in them
         oro-test-peer ports    [--processes N] [--channels K] [--transfers T] [--messages M] [--backend B] [--seed S] [--brokered]
         oro-test-peer portkills [--count K] [--backend B] [--seed S]     one of three is killed while a port moves

@@ -5,10 +5,19 @@ import Foundation
 import OroConformance
 import OroIPC
 
+private struct Person: Codable { var name: String }
+
 /// A host with the commands of the conformance suite; ends when its standard input does.
 func serve(_ arguments: Arguments) throws {
-    let host = try Host(name: arguments.name(), options: arguments.hostOptions)
+    var options = arguments.hostOptions
+    // The origin with which all clients take part in broadcasts.
+    if let origin = arguments.text("fixed-origin") {
+        options.onConnect = { client in try? client.fixBroadcastOrigin(origin) }
+    }
+    let host = try Host(name: arguments.name(), options: options)
     Fixture.install(on: host)
+    // The route of the README.
+    if arguments.has("greets") { host.router.map(Route<Person, String>("greet")) { "Hello, \($0.name)" } }
     try host.start()
     // A child that holds the listening socket, and lives on when this process is killed.
     if arguments.has("fork") { try expect(oro_fork_holder() > 0) }

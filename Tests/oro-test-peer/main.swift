@@ -36,6 +36,8 @@ do {
     case "victim": try victim(arguments)
     case "restarts": try await restarts(arguments)
     case "restarthost": try restartHost(arguments)
+    case "clientkills": try await clientKills(arguments)
+    case "restlessclient": try await restlessClient(arguments)
     case "blockkills": try await blockKills(arguments)
     case "blockvictim": try await blockVictim(arguments)
     case "ports": try await portTraffic(arguments)

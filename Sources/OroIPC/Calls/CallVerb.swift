@@ -11,6 +11,6 @@ enum CallVerb: String, Sendable, CustomStringConvertible {
 }
 
 extension IPCError {
-    /// What a call by `verb` comes to when its timeout is over first.
+    /// What a call by `verb` comes to when its timeout is over first; ``about(_:)`` says which call that was.
     static func timedOut(_ verb: CallVerb) -> IPCError { .timeout("ipc.\(verb) timed out") }
 }

@@ -46,6 +46,11 @@ package struct SocketFolder: Sendable {
         return path
     }
 
+    /// The file of that socket in the folder. Throws as ``socketPath(_:)``.
+    package func socketFile(_ name: String) throws(LinkError) -> String {
+        String(try socketPath(name).dropFirst(path.count + 1))
+    }
+
     /// Opens the folder, after making it when `create`, and checks that it is ours alone.
     package func open(create: Bool) throws(LinkError) -> Descriptor {
         if create {

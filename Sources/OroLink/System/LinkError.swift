@@ -100,8 +100,8 @@ extension LinkError: CustomStringConvertible {
         case .badOptions(let what): "these options cannot be: \(what)"
         case .unencodable(let what), .overLimit(let what): "cannot be sent: \(what)"
         case .noBlocks(let process, let bytes, let loans, let byteLimit, let loanLimit):
-            "no block is free: \(bytes) bytes of at most \(byteLimit) are out, and process \(process) has not given back "
-                + "\(loans) blocks of at most \(loanLimit)"
+            "no block is free: \(bytes) bytes of at most \(byteLimit) are out (LinkLimits.loanBytes), and process "
+                + "\(process) has not given back \(loans) blocks of at most \(loanLimit) (LinkLimits.loans)"
         case .overQuota(let what): "too much memory: \(what)"
         case .busy:
             "too many bytes wait for room, or no ring is left: the peer does not read as fast as this side sends "

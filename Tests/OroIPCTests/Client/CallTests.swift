@@ -67,7 +67,7 @@ struct CallTests {
             try await until("the handler has heard") { arrival.reply?.isCancelled == true }
         case .timeout:
             result = try await call(verb, client, "held", nil, CallOptions(timeout: .milliseconds(5)))
-            wanted = (.timeout, "ipc.\(verb) timed out")
+            wanted = (.timeout, "ipc.\(verb) timed out: 'held' gave no answer within 5 ms")
         case .linkOver:
             client.close()
             result = try await call(verb, client, "held")

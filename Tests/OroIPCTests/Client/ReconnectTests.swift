@@ -73,6 +73,111 @@ struct ReconnectTests {
         #expect(second.finish() == 0)
     }
 
+    /// What each descriptor of this process watches that watches folders, as the system says it.
+    private var watches: [String] {
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return all.compactMap { name in
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)")
+            guard target == "anon_inode:inotify" else { return nil }
+            return try? String(contentsOfFile: "/proc/self/fdinfo/\(name)", encoding: .utf8)
+        }
+    }
+
+    /// The folder of these tests is watched.
+    private func isWatched(_ inode: Int) -> Bool {
+        watches.contains { $0.contains(" ino:\(String(inode, radix: 16)) ") }
+    }
+
+    /// Waits until these clients know that their host is gone.
+    private func notice(_ clients: [Client]) async throws {
+        for client in clients {
+            try await eventually("the end is noticed") {
+                _ = await client.request("ping", options: .init(timeout: .milliseconds(1)))
+                return client.ending != nil
+            }
+        }
+    }
+
+    private var inode: Int {
+        get throws {
+            let attributes = try FileManager.default.attributesOfItem(atPath: folder.path)
+            return try #require(attributes[.systemFileNumber] as? Int)
+        }
+    }
+
+    @Test("a client is back as soon as a socket is there, however long its pauses are", .timeLimit(.minutes(1)))
+    func watches() async throws {
+        let inode = try inode
+        let first = try serve()
+        var options = options()
+        options.reconnect?.firstDelay = .seconds(3600)
+        options.reconnect?.longestDelay = .seconds(7200)
+        let clients = [
+            try await Client.connect("again", options: options), try await Client.connect("again", options: options),
+        ]
+        first.kill()
+        try await notice(clients)
+        try await until("the folder is watched") { isWatched(inode) }
+        // Of other names nobody hears.
+        let other = try host("other")
+        let second = try serve()
+        for client in clients {
+            try await client.ready()
+            #expect(await client.request("ping").data == "pong")
+        }
+        try await until("nobody watches") { !isWatched(inode) }
+        // One that is closed meanwhile watches no more.
+        second.kill()
+        try await notice(clients)
+        try await until("the folder is watched") { isWatched(inode) }
+        for client in clients { client.close() }
+        try await until("nobody watches") { !isWatched(inode) }
+        // No descriptor is kept that watches nothing.
+        try await until("it is closed") { watches.allSatisfy { $0.contains("inotify wd:") } }
+        other.stop()
+    }
+
+    @Test("where the folder is gone there are the pauses", .timeLimit(.minutes(1)))
+    func folderIsGone() async throws {
+        let inode = try inode
+        let first = try serve()
+        let client = try await Client.connect("again", options: options())
+        first.kill()
+        try await notice([client])
+        try await until("the folder is watched") { isWatched(inode) }
+        try FileManager.default.removeItem(atPath: folder.path)
+        try await until("the folder is watched no more") { !isWatched(inode) }
+        let second = try serve()
+        try await client.ready()
+        #expect(await client.request("ping").data == "pong")
+        client.close()
+        #expect(second.finish() == 0)
+    }
+
+    @Test("attempts that requests ask for make no pause longer")
+    func wantedAttempts() throws {
+        let policy = ReconnectPolicy(firstDelay: .milliseconds(8), longestDelay: .seconds(1))
+        var attempts = ConnectionAttempts()
+        /// Begins an attempt that fails: what is done next.
+        func fail(_ cause: ConnectionAttempts.Cause) -> ConnectionAttempts.Next? {
+            attempts.begin(cause) ? attempts.fail(policy) : nil
+        }
+        guard case .pause(_, let first)? = fail(.planned) else { throw Unexpected("no pause is planned") }
+        for _ in 0..<100 {
+            // The pause that is running is not begun anew.
+            guard case .nothing? = fail(.wanted) else { throw Unexpected("a request changes the pause") }
+        }
+        let (isDue, isDueAgain) = (attempts.isDue(first), attempts.isDue(first))
+        #expect(isDue && !isDueAgain)
+        guard case .pause(let second, _)? = fail(.planned) else { throw Unexpected("no pause is planned") }
+        #expect((12_000_000...20_000_000).contains(second), "\(second)")
+        // A socket that comes to be while an attempt is made is looked at after it, and a few times more.
+        let (begins, appears) = (attempts.begin(.wanted), attempts.begin(.appeared))
+        #expect(begins && !appears)
+        guard case .now = attempts.fail(policy) else { throw Unexpected("it is not looked at") }
+        guard case .look? = fail(.appeared) else { throw Unexpected("it is not looked at again") }
+    }
+
     @Test("calls of every kind wait for the next host", .timeLimit(.minutes(1)))
     func callsWait() async throws {
         let first = try serve()

@@ -56,7 +56,13 @@ final class StreamReceiver: Sendable {
     private let state = Locked(State())
     private let window: Int
 
-    init(window: Int) { self.window = window }
+    /// What errors are about that were made on this side; `nil`: they do not say.
+    private let subject: CallSubject?
+
+    init(window: Int, about subject: CallSubject? = nil) {
+        self.window = window
+        self.subject = subject
+    }
 
     /// The credit to be given first, where it is not given by the first ``next(_:)``.
     func open() -> Int {
@@ -91,8 +97,15 @@ final class StreamReceiver: Sendable {
         }
     }
 
-    /// The stream has ended. What came before is still read.
-    func finish(_ error: IPCError?) {
+    /// The stream has ended, for this reason of this side's if there is one. What came before is still read.
+    func finish(_ error: IPCError?) { end(named(error)) }
+
+    private func named(_ error: IPCError?) -> IPCError? {
+        guard let subject else { return error }
+        return error?.about(subject)
+    }
+
+    private func end(_ error: IPCError?) {
         let reader = state.withLock { state -> Waiter? in
             if state.ending != nil { return nil }
             state.ending = Ending(error: error)
@@ -106,7 +119,7 @@ final class StreamReceiver: Sendable {
         if storage.header.kind == .result && !storage.header.flags.contains(.failed) {
             state.withLock { state in if state.ending == nil { state.chunks.append(storage) } }
         }
-        finish(IPCError(ending: storage))
+        end(IPCError(ending: storage))
     }
 
     /// Chunks may still come: the sender has credit.
@@ -121,7 +134,7 @@ final class StreamReceiver: Sendable {
             state.chunks = []
             state.isGivenUp = true
             if state.ending != nil { return (chunks, nil) }
-            state.ending = Ending(error: error)
+            state.ending = Ending(error: named(error))
             return (chunks, state.takeReader())
         }
         reader?.resume()

@@ -41,6 +41,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     private var nextKey: UInt64 = 1
     /// Clients that are connecting, by key.
     private var connecting: [UInt64: Connecting] = [:]
+    /// Clients that wait for the socket of their host.
+    private var sockets = SocketWatch()
     /// What is to run, and when.
     private var timers: [(time: UInt64, job: @Sendable () -> Void)] = []
     /// Those that may have deadlines; the others are not looked at for them.
@@ -229,6 +231,31 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         reactor.submit { [self] in timers.append((time, job)) }
     }
 
+    /// Tells `wait` of its socket until nobody has it any more.
+    func await(_ wait: SocketWait) {
+        reactor.submit { [self, weak wait] in
+            guard let wait else { return }
+            let key = nextKey << Source.bits
+            nextKey += 1
+            sockets.add(wait, key: key) { (descriptor) throws(LinkError) in
+                try reactor.poller.add(descriptor, key: key)
+            }
+        }
+    }
+
+    func stopAwaiting(_ wait: ObjectIdentifier) {
+        reactor.submit { [self] in
+            sockets.remove(wait)
+            sockets.closeIfUnused { reactor.poller.remove(key: $0) }
+        }
+    }
+
+    /// Sockets have come to be. A folder in which very many do holds nobody up.
+    private func hearSockets() {
+        if sockets.hear() { reactor.submit { [self] in hearSockets() } }
+        sockets.closeIfUnused { reactor.poller.remove(key: $0) }
+    }
+
     private func begin(_ connecting: Connecting) {
         if connecting.isGivenUp { return connecting.end(.failure(.cancelled)) }
         connecting.key = nextKey << Source.bits
@@ -330,7 +357,9 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     func reactorHears(_ event: Poller.Event) {
         let source = event.key & (1 << Source.bits - 1)
         guard let watched = clients[event.key - source] else {
-            if let new = connecting[event.key] {
+            if event.key == sockets.key {
+                hearSockets()
+            } else if let new = connecting[event.key] {
                 if let why = event.lost { end(new, .failure(why)) } else { step(new) }
             }
             return

@@ -57,11 +57,13 @@ extension Client {
         body: PushedBody? = nil, mayRepeat: Bool = true, completion: @escaping @Sendable (Result) -> Void
     ) -> UInt64 {
         guard mayRepeat, body == nil, comesBack else {
+            let subject = CallSubject(command, options?.timeout)
             do throws(IPCError) {
-                return try core.call(
-                    command, value, bytes, options, encoded: encoded, body: body, completion: completion)
+                return try core.call(command, value, bytes, options, encoded: encoded, body: body) { result in
+                    completion(result.hasError ? result.about(subject) : result)
+                }
             } catch {
-                completion(Result(err: error, source: command))
+                completion(Result(err: error.about(subject), source: command))
                 return 0
             }
         }

@@ -106,7 +106,7 @@ extension ClientCore {
             failAfterReading(why)
             giveUpRole()
         }
-        return IPCError(why, .notSent)
+        return IPCError(why, .notSent, peer: link.peer.processID)
     }
 
     /// Waits until the result is there, `signal` is aborted or the deadline has passed.
@@ -290,7 +290,7 @@ extension ClientCore {
                 if error.delivery == .unknown { error.delivery = delivery(ticket) }
                 return Result(err: error, source: command)
             }
-            if link.isOver { return giveUp(IPCError(link.ending ?? .closed, delivery(ticket))) }
+            if link.isOver { return giveUp(lost(delivery(ticket))) }
             var left = UInt64.max
             if let deadline {
                 let now = elapsedMilliseconds

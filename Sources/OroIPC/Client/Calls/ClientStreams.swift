@@ -131,7 +131,7 @@ extension ClientCore {
         sender.onClose { sending.cancel() }
         let result = await outcome(of: ticket, options, command, .request)
         sender.close(.abort("the request is over"))
-        return result
+        return result.about(CallSubject(command, options?.timeout))
     }
 
     /// Sends the elements of `body`, each when there is credit for it, and the end.

@@ -58,7 +58,7 @@ final class StreamCall: Sendable {
         self.client = client
         let core = client.core
         self.core = core
-        let receiver = StreamReceiver(window: window)
+        let receiver = StreamReceiver(window: window, about: CallSubject(command, options?.timeout))
         self.receiver = receiver
         let sender = pushed?.sender ?? (body == nil ? nil : StreamSender())
         var ticket: UInt64 = 0

@@ -281,10 +281,10 @@ extension ClientCore {
         link.end(why)
         let error = IPCError(link.ending ?? why)
         failing.add(1, ordering: .sequentiallyConsistent)
-        let lost = error.delivered(.unknown)
         let unread = unreadOfTasks()
-        for ticket in unread { complete(ticket, seq: nil, .error(error.delivered(.notSent))) }
-        for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(lost)) }
+        for ticket in unread { complete(ticket, seq: nil, .error(lost(.notSent))) }
+        let unknown = lost(.unknown)
+        for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(unknown)) }
         closeDirectLinks(.closed)
         ports.end(error, keepsSubscriptions: comesBack && ClientConnection.comesBack(link.ending ?? why, self))
         // SYNC: of several threads that see the end the last tells of it, which may close the events: what another is
@@ -314,7 +314,12 @@ extension ClientCore {
 
     /// The error of a task's request that was sent, maybe after the link's end was told to those who waited.
     func lost(_ ticket: UInt64) -> IPCError {
-        IPCError(link.ending ?? .closed, unreadOfTasks().contains(ticket) ? .notSent : .unknown)
+        lost(unreadOfTasks().contains(ticket) ? .notSent : .unknown)
+    }
+
+    /// The error of a request that came this far; the link is over.
+    func lost(_ delivery: IPCError.Delivery) -> IPCError {
+        IPCError(link.ending ?? .closed, delivery, peer: link.peer.processID)
     }
 
     /// How far a request of this thread came whose link is over.

@@ -2,9 +2,10 @@
 
 /// How a client comes back when its host has ended, or drains (``Host/shutdown(within:reason:)``).
 ///
-/// The client connects to the host's name again: at once, and then after ``firstDelay``, twice that, and so on up to
-/// ``longestDelay``, each longer or shorter by a quarter at random, so that many clients do not come at once. A link
-/// that lives for less than ``longestDelay`` does not begin the delays anew.
+/// The client connects to the host's name again: at once, when a socket of that name comes to be in the folder, when a
+/// request waits for it, and after ``firstDelay``, twice that, and so on up to ``longestDelay``, each longer or shorter
+/// by a quarter at random, so that many clients do not come at once. A link that lives for less than ``longestDelay``
+/// does not begin the delays anew.
 ///
 /// Once it is back it listens to the events it listened to. Ports of the old link are closed, and their `close` events
 /// say why. A request that was in flight ends with an error whose ``IPCError/delivery`` says how far it came; one that

@@ -28,6 +28,7 @@ extension Client {
         }
         if !result.hasError { return result }
         return repeatSync(result, core, command, value, bytes, options, encoded, start)
+            .about(CallSubject(command, options?.timeout))
     }
 
     @inline(never)
@@ -75,8 +76,9 @@ extension Client {
             result = await core.goOn(polled, command, value, bytes, options, verb: verb, encoded: encoded)
         }
         if !result.hasError { return result }
-        return await callAgain(
+        let last = await callAgain(
             result, ObjectIdentifier(core), command, value, bytes, options, encoded, start, verb)
+        return last.about(CallSubject(command, options?.timeout))
     }
 
     @inline(never)
@@ -107,7 +109,7 @@ extension Client {
 
 extension CallOptions {
     /// With what is left of the timeout of a call that began at `start` (`oro_now`).
-    fileprivate func since(_ start: UInt64) -> CallOptions {
+    func since(_ start: UInt64) -> CallOptions {
         guard let timeout else { return self }
         var options = self
         options.timeout = timeout - .nanoseconds(Int64(clamping: oro_now() - start))
@@ -117,7 +119,7 @@ extension CallOptions {
 
 extension ClientConnection {
     /// What a call came to for which there was no link in time.
-    fileprivate func tooLate(_ isTimeout: Bool, _ verb: CallVerb, _ command: String) -> Result {
+    func tooLate(_ isTimeout: Bool, _ verb: CallVerb, _ command: String) -> Result {
         Result(err: isTimeout ? IPCError.timedOut(verb).delivered(.notSent) : noLink, source: command)
     }
 
@@ -213,136 +215,5 @@ private final class TaskGate: Sendable {
             }
             if isOpen { continuation.resume() }
         }
-    }
-}
-
-/// A call whose result goes to a function, and that is sent again when the link that was to carry it is gone.
-final class RepeatedCall: Sendable {
-    /// Not the client: one that nobody has any more ends what waits.
-    private let connection: ClientConnection
-    private let command: String
-    private let value: Value?
-    private let bytes: Bytes?
-    private let options: CallOptions?
-    private let encoded: EncodedValue?
-    private let completion: @Sendable (Result) -> Void
-    private let start: UInt64
-    private let state = Locked(State())
-
-    private struct State {
-        /// What the caller knows the call by; 0: nothing yet.
-        var ticket: UInt64 = 0
-        /// How often it was sent, and how often that came to something.
-        var sent = 0
-        var finished = 0
-        /// What the link it was sent on last knows it by; 0: none.
-        var present: UInt64 = 0
-        /// To its signal, while it waits for a link.
-        var listening: UInt64?
-        var isOver = false
-    }
-
-    init(
-        _ connection: ClientConnection, _ command: String, _ value: Value?, _ bytes: Bytes?, _ options: CallOptions?,
-        _ encoded: EncodedValue?, _ completion: @escaping @Sendable (Result) -> Void
-    ) {
-        self.connection = connection
-        self.command = command
-        self.value = value
-        self.bytes = bytes
-        self.options = options
-        self.encoded = encoded
-        self.completion = completion
-        start = options?.timeout == nil ? 0 : oro_now()
-    }
-
-    /// Sends it for the first time. Returns what ``Client/abandon(_:_:)`` knows it by; 0: it is over.
-    func begin() -> UInt64 {
-        send()
-        return state.withLock { $0.isOver ? 0 : $0.ticket }
-    }
-
-    private func send() {
-        let core = connection.core
-        let id = ObjectIdentifier(core)
-        let number = state.withLock { state in
-            state.sent += 1
-            return state.sent
-        }
-        do throws(IPCError) {
-            let ticket = try core.call(
-                command, value, bytes, options?.since(start), encoded: encoded
-            ) { [self] result in finish(result, id) }
-            state.withLock { state in
-                // It may have come to something meanwhile.
-                if state.finished < number { state.present = ticket }
-                if state.ticket == 0 { state.ticket = ticket }
-            }
-        } catch {
-            finish(Result(err: error, source: command), id)
-        }
-    }
-
-    /// What a link made of it.
-    private func finish(_ result: Result, _ core: ObjectIdentifier) {
-        guard result.hasError, let error = result.err,
-            connection.repeats(error, on: core, isIdempotent: options?.isIdempotent == true),
-            let reactor = try? ClientReactor.shared(connection.options)
-        else { return end(result) }
-        let ticket = state.withLock { state -> UInt64 in
-            state.finished = state.sent
-            state.present = 0
-            if state.ticket == 0 { state.ticket = connection.takeCallNumber() }
-            return state.ticket
-        }
-        connection.remember(self, ticket)
-        let limit = connection.limit(options?.timeout, since: start)
-        // Not here: the caller may be the receiver.
-        let waiting = connection.wait(
-            LinkWaiter(until: limit.time) { isLate in
-                reactor.run(at: 0) { [self] in goOn(result, isLate ? limit : nil) }
-            })
-        guard let waiting, let signal = options?.signal else { return }
-        let token = signal.listen { [weak self] _ in
-            guard let self, self.connection.forget(waiting: waiting) else { return }
-            self.end(Result(err: .abort(signal).delivered(.notSent), source: self.command))
-        }
-        let isPast = state.withLock { state in
-            state.listening = token
-            return state.isOver || state.sent > state.finished
-        }
-        if isPast { stopListening() }
-    }
-
-    /// There is a link, or the client is closed, or it was `late`.
-    private func goOn(_ result: Result, _ late: (time: UInt64, isTimeout: Bool)?) {
-        stopListening()
-        if state.withLock({ $0.isOver }) { return }
-        if let late { return end(connection.tooLate(late.isTimeout, .request, command)) }
-        if case .closed = connection.clientState { return end(result) }
-        send()
-    }
-
-    private func stopListening() {
-        let token = state.withLock { $0.listening.take() }
-        if let token { options?.signal?.unlisten(token) }
-    }
-
-    private func end(_ result: Result) {
-        let ticket = state.withLock { state -> UInt64? in
-            defer { state.isOver = true }
-            return state.isOver ? nil : state.ticket
-        }
-        guard let ticket else { return }
-        stopListening()
-        connection.forget(call: ticket)
-        completion(result)
-    }
-
-    /// Nobody wants its result any more.
-    func giveUp(_ error: IPCError) {
-        let present = state.withLock { $0.present }
-        if present == 0 { return end(Result(err: error.delivered(.notSent), source: command)) }
-        connection.core.giveUp(present, error)
     }
 }

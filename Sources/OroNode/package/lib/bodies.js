@@ -41,7 +41,13 @@ class Source {
   }
 
   /** @returns {Promise<{ done: boolean, value: any }>} */
-  async next () { return this.#reader ? this.#reader.read() : this.#iterator.next() }
+  async next () {
+    if (this.#reader) return this.#reader.read()
+    const next = await this.#iterator.next()
+    // As `for await` has it: what says neither that it is over nor what comes would go on for ever.
+    if (next === null || (typeof next !== 'object' && typeof next !== 'function')) throw new TypeError(`an iterator gives objects, not ${String(next)}`)
+    return next
+  }
 
   /** Nobody wants more. Whatever comes of that concerns nobody. */
   cancel (reason) {

@@ -47,7 +47,7 @@ function isBytes (array) {
  */
 function bodyBytes (body) {
   if (Array.isArray(body) && !isBytes(body)) {
-    throw new TypeError('a body that is an array holds bytes, numbers from 0 to 255; give one Buffer')
+    throw new TypeError('a body that is an array holds bytes, whole numbers from -128 to 255; give one Buffer')
   }
   const bytes = viewBytes(body)
   if (bytes !== null || body === null || body === undefined) return bytes

@@ -9,7 +9,7 @@ const { cached, keep, keyOf } = require('./cache.js')
 const connection = require('./connection.js')
 const { problemOf, timeoutOf } = require('./call-options.js')
 const { debug } = require('./debug.js')
-const { TimeoutError, about, abortError } = require('./errors.js')
+const { about, abortError, isOwnTimeout, timeoutError } = require('./errors.js')
 const { waiting } = require('./events.js')
 const { askExtension, askExtensionSync, extensionFor } = require('./extension.js')
 const { BodyChunks } = require('./link.js')
@@ -23,7 +23,6 @@ const { nextSeq } = require('./seq.js')
 const { CommandStream } = require('./stream.js')
 const { byteStream, formOf } = require('./stream-body.js')
 
-const OWN_TIMEOUT = /^ipc\.\w+ timed out\b/
 
 const failed = (err, source) => new Result(null, err, null, source)
 
@@ -105,11 +104,11 @@ class Call {
 
   /** The engine's own timeout, by the name of the call it was here. */
   name (err) {
-    if (!OWN_TIMEOUT.test(err.message)) return err
-    const timedOut = new TimeoutError(`ipc.${this.verb} timed out`)
+    if (!isOwnTimeout(err)) return err
+    const timedOut = timeoutError(this.verb, { command: this.command, timeout: timeoutOf(this.options) })
     // It waited for a link.
     if (err.delivery) timedOut.delivery = err.delivery
-    return about(timedOut, { command: this.command, timeout: timeoutOf(this.options) })
+    return timedOut
   }
 
   /** What the call ends with that its signal has ended. */

@@ -94,6 +94,30 @@ function about (error, subject) {
   return error
 }
 
+/** How the engine says that a call's time is over; what a handler throws is its own. */
+const OWN_TIMEOUT = /^ipc\.\w+ timed out: /
+const isOwnTimeout = error => error.name === 'TimeoutError' && OWN_TIMEOUT.test(error.message)
+
+/**
+ * What a call ends with whose timeout is over. Its message is the module's own; the text that is printed says which call that was, in the
+ * words of all other languages.
+ * @param {string} verb
+ * @param {{ command: string, timeout: number }} subject
+ */
+function timeoutError (verb, subject) {
+  const isStream = verb === 'stream'
+  const message = `ipc.${verb} timed out`
+  const words = `${message}: '${subject.command}' gave no ${isStream ? 'chunk' : 'answer'} within ${subject.timeout} ms`
+  const error = new TimeoutError(isStream ? words : message)
+  if (isStream) return about(error, subject)
+  const hidden = value => ({ value, configurable: true, writable: true })
+  Object.defineProperties(error, {
+    stack: hidden(error.stack.replace(message, () => words)),
+    toString: hidden(() => `${error.name}: ${words}`)
+  })
+  return about(error, subject)
+}
+
 /** An error inside the engine; whoever makes it may give it a code of its own. */
 class InternalError extends Error {
   static code = 0
@@ -148,5 +172,7 @@ module.exports = {
   SecurityError,
   TimeoutError,
   about,
-  abortError
+  abortError,
+  isOwnTimeout,
+  timeoutError
 }

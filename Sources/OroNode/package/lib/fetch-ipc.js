@@ -68,7 +68,7 @@ async function fetchIPC (input, init = {}) {
   const params = [...message.searchParams].length === 0 ? undefined : message.params
   const stream = new CommandStream(command, params, { bytes, headers: pairs, timeout: init.timeout, signal, window: init.window ?? 16, duplex: init.duplex })
   try {
-    const response = await respond(stream, command)
+    const response = await respond(stream, command, signal)
     if (method !== 'HEAD') return response
     // The head alone.
     await response.body?.cancel()
@@ -81,12 +81,12 @@ async function fetchIPC (input, init = {}) {
   }
 }
 
-async function respond (stream, command) {
+async function respond (stream, command, signal) {
   const given = await stream.headers
   const head = given ?? new Headers()
   const { status, statusText } = statusOf(head)
   // A head that has come before its body is enough.
-  if (head.has('content-type')) return made(stream, [], formOfType(head.get('content-type')), head, status, statusText)
+  if (head.has('content-type')) return made(stream, [], formOfType(head.get('content-type')), head, status, statusText, signal)
   const first = await stream.next()
   if (first.done) return made(null, [], null, head, status, statusText)
   const isValue = first.value.name === null && first.value.value !== undefined && first.value.bytes === null
@@ -100,15 +100,15 @@ async function respond (stream, command) {
   const form = formOf(first.value)
   head.set('content-type', form.type)
   if (form.type.startsWith('text/event-stream')) head.set('cache-control', 'no-store')
-  return made(stream, read, form, head, status, statusText)
+  return made(stream, read, form, head, status, statusText, signal)
 }
 
 /** Bytes are bytes, whatever their type says; events are written where one is an event stream. */
 const formOfType = type => formOf({ name: /^text\/event-stream\b/i.test(type) ? 'event' : null, value: undefined })
 
-function made (stream, read, form, headers, status, statusText) {
+function made (stream, read, form, headers, status, statusText, signal = null) {
   if (NO_BODY.has(status)) stream?.cancel()
-  const body = stream && !NO_BODY.has(status) ? byteStream(stream, read, form) : null
+  const body = stream && !NO_BODY.has(status) ? byteStream(stream, read, form, signal) : null
   return new Response(body, { status, statusText, headers: [...headers] })
 }
 

@@ -200,6 +200,16 @@ function checkHost (name, { folder }) {
   ownHosts.checkFolder(folder)
 }
 
+/** Does `work`; what the library says of an argument that cannot be is a TypeError. */
+function argument (work) {
+  try {
+    return work()
+  } catch (error) {
+    if (error.status !== 'OROIPC_INVALID') throw error
+    throw Object.assign(new TypeError(error.message, { cause: error }), { status: error.status })
+  }
+}
+
 /** Answers commands of other processes, under a name. */
 class Host {
   #host
@@ -261,7 +271,7 @@ class Host {
     if (problem) throw problem
     if (typeof handler !== 'function') throw new TypeError(`the handler of '${name}' is no function`)
     const tag = this.#routes.push({ handler, name }) - 1
-    native().hostMap(this.#host, name, tag)
+    argument(() => native().hostMap(this.#host, name, tag))
     return this
   }
 
@@ -269,7 +279,7 @@ class Host {
   unmap (name) {
     const problem = problemOf(name)
     if (problem) throw problem
-    native().hostUnmap(this.#host, name)
+    argument(() => native().hostUnmap(this.#host, name))
     return this
   }
 

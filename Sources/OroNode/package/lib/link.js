@@ -46,7 +46,7 @@ const LONGEST_TIMER = 0x7fffffff
 /** What is left of a timeout that began at `start`; 0 stays no limit. */
 const leftOf = (timeout, start) => timeout === 0 ? 0 : Math.max(1, Math.ceil(timeout - (performance.now() - start)))
 
-const timedOut = { type: 'TimeoutError', message: 'ipc.call timed out' }
+const timedOut = { type: 'TimeoutError', message: 'ipc.call timed out: there is no link yet' }
 
 /** The reply of a call that never went out. */
 const ownReply = (slot, { value = undefined, problem = null }) =>
@@ -62,6 +62,8 @@ class Link {
   #client
   /** What waits for the link to be there; `null` when it is, or cannot be. */
   #later = []
+  /** What is done with each host that it comes to. */
+  #each = []
   /** By slot: calls among that. */
   #early = new Map()
   /** Who waits for `ready`. */
@@ -98,6 +100,8 @@ class Link {
     /** Called with each state that comes, and its reason; see `state`. */
     this.onstate = null
     this.#doing = typeof target === 'string' ? `connecting to the host '${target}': ` : `connecting over descriptor ${target}: `
+    /** How many hosts it has come to, one after the other. */
+    this.hosts = 1
     /** Whether the host is one of this very thread. */
     this.isOwnThreads = Boolean(options.isOwnThreads)
     try {
@@ -138,6 +142,12 @@ class Link {
   whenOpen (work) {
     if (this.#later) this.#later.push(work)
     else if (!this.#failure) work()
+  }
+
+  /** Runs `work` when the link is there, and each time it has come back: the host may be another then. */
+  whenConnected (work) {
+    this.#each.push(work)
+    this.whenOpen(work)
   }
 
   /** The addon is done with connecting. */
@@ -198,6 +208,10 @@ class Link {
   #change (state, reason) {
     if (state === this.#state) return
     this.#state = state
+    if (state === 'connected') {
+      this.hosts += 1
+      for (const work of this.#each) work()
+    }
     this.onstate?.(state, reason)
   }
 

@@ -11,9 +11,20 @@ const COMMAND = 'platform.primordials'
 /** Milliseconds that a host has to say it, with connecting to it: a realm that is being loaded does not wait longer. */
 const LIMIT = 1000
 
-/** The link that was asked, the one that has answered, and what it said. */
-let asked = null
-let answered = null
+/** Which host of a link: it may come back to another. */
+class Asked {
+  /** @param {import('./link.js').Link | null} link */
+  constructor (link) {
+    this.link = link
+    this.hosts = link?.hosts
+  }
+
+  is (link) { return this.link === link && this.hosts === link.hosts }
+}
+
+/** The host that was asked, the one that has answered, and what it said. */
+let asked = new Asked(null)
+let answered = new Asked(null)
 let known = null
 const listeners = new Set()
 
@@ -27,7 +38,7 @@ function frozen (data) {
 }
 
 function know (link, data) {
-  answered = link
+  answered = new Asked(link)
   known = frozen(data)
   for (const listener of listeners) listener(known)
 }
@@ -35,10 +46,10 @@ function know (link, data) {
 /** What is known of the host of this realm's link; who asks before it has said it waits for it, `LIMIT` at most. */
 function primordials () {
   const link = connection.isOpen() ? connection.current() : null
-  if (link && answered !== link) {
+  if (link && !answered.is(link)) {
     // A host of this thread cannot answer now; it says it when it can.
     if (link.isOwnThreads) return frozen(null)
-    asked = link
+    asked = new Asked(link)
     know(link, sendSync(COMMAND, '', { timeout: LIMIT }).data)
   }
   if (known === null) know(null, null)
@@ -48,12 +59,12 @@ function primordials () {
 /** Calls `listener` with what each host says that is reached from now on. */
 const onPrimordials = listener => { listeners.add(listener) }
 
-// What a realm knows about its host is never that of another: one that is reached only later is asked then.
-connection.onOpen(link => link.whenOpen(async () => {
-  if (asked === link || connection.current() !== link) return
-  asked = link
+// What a realm knows about its host is never that of another: one that is reached only later, or that the link has come back to, is asked then.
+connection.onOpen(link => link.whenConnected(async () => {
+  if (asked.is(link) || connection.current() !== link) return
+  const now = asked = new Asked(link)
   const { data } = await request(COMMAND, '', { timeout: LIMIT })
-  if (connection.current() === link && answered !== link) know(link, data)
+  if (connection.current() === link && now.is(link) && !answered.is(link)) know(link, data)
 }))
 
 module.exports = { onPrimordials, primordials }

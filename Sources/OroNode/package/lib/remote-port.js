@@ -281,7 +281,7 @@ function wait (remote, message) {
 function sendLater (remote, { bytes, size, buffers }, ports, origin) {
   const { table } = remote
   if (size > MOST_BYTES) {
-    const error = new Error(`a message of ${size} bytes is over the limit of ${MOST_BYTES}, and the host was not reached yet, which may take longer ones`)
+    const error = new RangeError(`a message of ${size} bytes is over the limit of ${MOST_BYTES} (LinkLimits.messageBytes) before the host is reached, which may take longer ones`)
     throw Object.assign(error, { status: 'OROIPC_TOO_LARGE' })
   }
   const value = Buffer.from(bytes.subarray(0, size))
@@ -295,6 +295,9 @@ function sendLater (remote, { bytes, size, buffers }, ports, origin) {
   }
   wait(remote, { make, message: null, origin, bytes: costOf(size, buffers) })
 }
+
+/** What the engine says of a message that is too long, as the class that it is elsewhere. */
+const typed = error => error.status === 'OROIPC_TOO_LARGE' ? Object.assign(new RangeError(error.message, { cause: error }), { status: error.status }) : error
 
 const costOf = (size, buffers) => size + buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
 
@@ -336,7 +339,7 @@ function post (port, message, list) {
     send(port, { bytes, size, buffers }, crossings.map(({ external }) => external), null)
   } catch (error) {
     for (const { undo } of crossings) undo()
-    throw error
+    throw typed(error)
   }
   for (const { complete } of crossings) complete()
   detach(listed)

@@ -34,8 +34,9 @@ function formOf (chunk) {
  * @param {CommandStream} stream
  * @param {object[]} first chunks that were read already
  * @param {{ write: (chunk: object) => Uint8Array }} form
+ * @param {AbortSignal | null} [signal] whose own reason is what a reader gets when it has ended the stream
  */
-function byteStream (stream, first, form) {
+function byteStream (stream, first, form, signal = null) {
   const waiting = [...first]
   return new ReadableStream({
     type: 'bytes',
@@ -55,7 +56,7 @@ function byteStream (stream, first, form) {
           return controller.enqueue(Uint8Array.from(bytes))
         }
       } catch (error) {
-        controller.error(error)
+        controller.error(signal?.aborted ? signal.reason : error)
       }
     },
     cancel () { stream.cancel() }

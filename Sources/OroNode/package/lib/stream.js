@@ -5,7 +5,7 @@
 const { bodyLater, bodyNow, isLater, isPumped, pump, typeOf, withType } = require('./bodies.js')
 const { problemOf, timeoutOf } = require('./call-options.js')
 const connection = require('./connection.js')
-const { TimeoutError, about, abortError } = require('./errors.js')
+const { about, abortError, isOwnTimeout, timeoutError } = require('./errors.js')
 const { Headers, flatHeaders } = require('./headers.js')
 const { BodyChunks } = require('./link.js')
 const { attempt, onAbort } = require('./on-abort.js')
@@ -172,10 +172,7 @@ class CommandStream {
     let error = reply.problem
     if (!error && reply.failed) {
       error = errorOf(reply.value, this.#command, () => `ipc://${this.#command}`)
-      if (error.name === 'TimeoutError') {
-        const subject = { command: this.#command, timeout: timeoutOf(this.#options) }
-        error = about(new TimeoutError(`ipc.stream timed out: '${subject.command}' gave no chunk within ${subject.timeout} ms`), subject)
-      }
+      if (isOwnTimeout(error)) error = timeoutError('stream', { command: this.#command, timeout: timeoutOf(this.#options) })
     }
     this.#finish(error ?? null)
   }
