@@ -69,7 +69,7 @@ enum PacketTarget {
     private static func welcome(_ script: inout Script) -> Packet {
         if script.byte() < 16 { return Packet(received: script.bytes(70)) }
         var packet = Packet(.welcome)
-        packet.append(UInt16(script.number(near: UInt64(Rendezvous.versions.upperBound)) & 0xFFFF))
+        packet.append(UInt16(script.number(near: UInt64(Handshake.versions.upperBound)) & 0xFFFF))
         packet.append(UInt16(0))
         Offer(features: Features.own, key: 7, limits: limits).write(to: &packet)
         packet.append(UInt64(1))
@@ -79,7 +79,7 @@ enum PacketTarget {
     /// One of those that come later.
     private static func next(_ script: inout Script) -> Packet {
         let kinds: [Packet.Kind] = [
-            .ring, .memory, .forget, .returns, .introduction, .offer, .descriptors, .hello, .welcome, .refusal,
+            .ring, .memory, .forget, .releaseRing, .introduction, .offer, .descriptors, .hello, .welcome, .refusal,
         ]
         var packet = Packet(kinds[script.below(kinds.count)])
         packet.append(UInt16(script.number(near: UInt64(script.byte() % 4)) & 0xFFFF))

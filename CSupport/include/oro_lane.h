@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One direction of a link: records in a ring, one writer, one reader, in two processes.
 //
-// The writer's and the reader's books (`struct oro_writer`, `struct oro_reader`) are private memory. The only shared
+// The writer's and the reader's state (`struct oro_writer`, `struct oro_reader`) are private memory. The only shared
 // words are the record headers (written by the writer) and the consumed cursor (written by the reader); see
 // oro_layout.h. Nothing here blocks, allocates or makes a system call.
 #ifndef ORO_LANE_H
@@ -39,9 +39,9 @@ struct oro_writer {
     uint64_t position;                  // where the next record goes
     uint64_t limit;                     // last known consumed + capacity: may write up to here without looking
     const struct oro_cursor *consumed;  // UNTRUSTED: in the peer's segment
-    struct oro_record *held;            // first record of an open batch; its stamp is stored last
-    uint64_t held_stamp;
-    uint64_t reserved;  // extent of the reserved record (length and stride)
+    struct oro_record *held;            // first record of an open batch; its commit word is stored last
+    uint64_t held_commit;
+    uint64_t reserved;  // size word of the reserved record (length and stride)
 };
 
 struct oro_reader {
@@ -51,7 +51,7 @@ struct oro_reader {
     uint64_t position;            // next record to read
     uint64_t published;           // what `consumed` says
     struct oro_cursor *consumed;  // in our own segment
-    uint64_t extent;              // of the last record: checked, and expected of the next one
+    uint64_t size;              // of the last record: checked, and expected of the next one
 };
 
 struct oro_view {
@@ -141,12 +141,12 @@ static inline bool oro_writer_unread(struct oro_writer *w, uint64_t *from, struc
     }
     if (*from >= w->position) return false;
     const unsigned char *at = w->ring + (*from & (w->capacity - 1));
-    uint64_t extent = atomic_load_explicit(&((const struct oro_record *)at)->extent, memory_order_relaxed);
-    uint64_t stride = extent >> 32;
+    uint64_t size = atomic_load_explicit(&((const struct oro_record *)at)->size, memory_order_relaxed);
+    uint64_t stride = size >> 32;
     if (stride == 0 || stride > w->position - *from) return false;
     record->payload = at + ORO_RECORD_HEADER_BYTES;
-    record->length = (uint32_t)extent & ((1u << ORO_PART_SHIFT) - 1);
-    record->part = (uint32_t)extent >> ORO_PART_SHIFT;
+    record->length = (uint32_t)size & ((1u << ORO_PART_SHIFT) - 1);
+    record->part = (uint32_t)size >> ORO_PART_SHIFT;
     *from += stride;
     return true;
 }
@@ -177,18 +177,18 @@ static inline unsigned char *oro_writer_reserve(
 // oro_writer_flush, and the run behind it with it: one line transfer publishes many records.
 static inline void oro_writer_commit(struct oro_writer *w, bool hold) {
     struct oro_record *record = (struct oro_record *)(w->ring + (w->position & (w->capacity - 1)));
-    uint64_t stamp = w->key + w->position;
+    uint64_t commit = w->key + w->position;
     // The header's line goes last: the reader polls it, and would take it away while other lines are being fetched.
-    atomic_store_explicit(&record->extent, w->reserved, memory_order_relaxed);
+    atomic_store_explicit(&record->size, w->reserved, memory_order_relaxed);
     w->position += w->reserved >> 32;
     if (hold && w->held == NULL) {
         w->held = record;
-        w->held_stamp = stamp;
+        w->held_commit = commit;
         return;
     }
-    // SYNC: release orders the payload and the extent before the stamp; pairs with the acquire in oro_reader_peek.
+    // SYNC: release orders the payload and the size word before the commit word; pairs with the acquire in oro_reader_peek.
     // (SEND-2)
-    atomic_store_explicit(&record->stamp, stamp, memory_order_release);
+    atomic_store_explicit(&record->commit, commit, memory_order_release);
     if (!hold) {
         // The next record's lines are fetched for writing while the peer works on this one.
         unsigned char *next = w->ring + (w->position & (w->capacity - 1));
@@ -200,8 +200,8 @@ static inline void oro_writer_commit(struct oro_writer *w, bool hold) {
 // Publishes a held run. True when there was one.
 static inline bool oro_writer_flush(struct oro_writer *w) {
     if (w->held == NULL) return false;
-    // SYNC: release orders every record of the run before the stamp of its first. (SEND-3)
-    atomic_store_explicit(&w->held->stamp, w->held_stamp, memory_order_release);
+    // SYNC: release orders every record of the run before the commit word of its first. (SEND-3)
+    atomic_store_explicit(&w->held->commit, w->held_commit, memory_order_release);
     w->held = NULL;
     return true;
 }
@@ -210,20 +210,20 @@ static inline bool oro_writer_flush(struct oro_writer *w) {
 static inline int oro_reader_peek(struct oro_reader *r, struct oro_view *view) {
     const struct oro_record *record = (const struct oro_record *)(r->ring + (r->position & (r->capacity - 1)));
     // SYNC: acquire pairs with the release in oro_writer_commit.
-    if (atomic_load_explicit(&record->stamp, memory_order_acquire) != r->key + r->position) return ORO_READ_EMPTY;
+    if (atomic_load_explicit(&record->commit, memory_order_acquire) != r->key + r->position) return ORO_READ_EMPTY;
     // UNTRUSTED: one load gives length, part and stride together; only this copy is used. The record must lie inside
     // one lap and keep the next one aligned.
-    uint64_t extent = atomic_load_explicit(&record->extent, memory_order_relaxed);
-    // Records mostly come in runs of one size. Where the next one lies is taken from the last extent when this one is
+    uint64_t size = atomic_load_explicit(&record->size, memory_order_relaxed);
+    // Records mostly come in runs of one size. Where the next one lies is taken from the last size word when this one is
     // the same, not from this one: the processor then reads ahead while the line this one came in is still on its way.
-    uint64_t known = r->extent, expected = known;
-    __asm__("" : "+r"(expected));  // the compiler must not put `extent` in the place of `known` again
-    if (__builtin_expect(extent != expected, 0)) {
-        uint64_t stride = extent >> 32;
-        if (stride < (extent & ORO_LENGTH_MASK) + ORO_RECORD_HEADER_BYTES || stride > r->capacity
-            || (stride & (ORO_RECORD_GRAIN - 1)) != 0 || ((uint32_t)extent >> ORO_PART_SHIFT) > 3)
+    uint64_t known = r->size, expected = known;
+    __asm__("" : "+r"(expected));  // the compiler must not put `size` in the place of `known` again
+    if (__builtin_expect(size != expected, 0)) {
+        uint64_t stride = size >> 32;
+        if (stride < (size & ORO_LENGTH_MASK) + ORO_RECORD_HEADER_BYTES || stride > r->capacity
+            || (stride & (ORO_RECORD_ALIGNMENT - 1)) != 0 || ((uint32_t)size >> ORO_PART_SHIFT) > 3)
             return ORO_READ_VIOLATION;
-        r->extent = known = extent;
+        r->size = known = size;
     }
     view->payload = (const unsigned char *)(record + 1);
     view->length = (uint32_t)known & ORO_LENGTH_MASK;
@@ -236,7 +236,7 @@ static inline int oro_reader_peek(struct oro_reader *r, struct oro_view *view) {
 static inline bool oro_reader_ready(const struct oro_reader *r) {
     const struct oro_record *record = (const struct oro_record *)(r->ring + (r->position & (r->capacity - 1)));
     // SYNC: relaxed: oro_reader_peek looks again, with acquire.
-    return atomic_load_explicit(&record->stamp, memory_order_relaxed) == r->key + r->position;
+    return atomic_load_explicit(&record->commit, memory_order_relaxed) == r->key + r->position;
 }
 
 // For the loop that polls: asks for the second line of the record to come, so that both lines arrive together.

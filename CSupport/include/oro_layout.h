@@ -14,7 +14,7 @@
 //   4096      ring   ring 0: records the owner sends (below)           owner       peer
 //
 // A further ring has a memfd of its own that holds nothing but the ring. So have blocks (nothing but payloads: which
-// bytes are whose stands in the sender's private books and in frames) and returns (below).
+// bytes are whose stands in the sender's private state and in frames) and of release rings (below).
 //
 // Attention line (all little-endian):
 //
@@ -32,15 +32,15 @@
 //
 //   0        8          12         16                    16+length        stride
 //   ┌────────┬──────────┬──────────┬─────────────────────┬────────────────┐
-//   │ stamp  │ length   │ stride   │ payload             │ padding        │
+//   │ commit │ length   │ stride   │ payload             │ padding        │
 //   └────────┴──────────┴──────────┴─────────────────────┴────────────────┘
-//   stamp   the commit word: key + position, stored last (release). `position` counts bytes since the ring was
+//   commit  the commit word: key + position, stored last (release). `position` counts bytes since the ring was
 //           made and never repeats, `key` is 64 random bits private to the ring, so neither an earlier lap nor a
 //           payload can pass for a written record.
 //   length  bits 0–27 payload bytes; bits 28–31 part: 0 whole message, 1 first, 2 middle, 3 last
 //   stride  bytes from this record to the next; a multiple of 16, at least 16 + length
 //
-// Returns (a memfd of 8-byte slots, a power of two of them; return number n stands in slot n % slots):
+// Release ring (a memfd of 8-byte slots, a power of two of them; release number n stands in slot n % slots):
 //
 //   63     56 55               32 31                     0
 //   ┌────────┬───────────────────┬────────────────────────┐
@@ -63,7 +63,7 @@ enum {
     ORO_RING_MIN_BYTES = 4096,
     ORO_RING_MAX_BYTES = 1 << 26,
     ORO_RECORD_HEADER_BYTES = 16,
-    ORO_RECORD_GRAIN = 16,
+    ORO_RECORD_ALIGNMENT = 16,
 };
 
 enum {
@@ -77,9 +77,9 @@ enum {
     ORO_RETURN_LAP_SHIFT = 56,
     ORO_LOAN_INDEX_SHIFT = 32,
     ORO_LOAN_INDEX_BITS = 24,
-    ORO_LOANS_MIN = 512,  // slots of returns (a page of them), and so loans at once
+    ORO_LOANS_MIN = 512,  // slots of a release ring (a page of them), and so loans at once
     ORO_LOANS_MAX = 1 << 20,
-    ORO_BLOCK_GRAIN = 128,    // blocks start at multiples of a pair of lines
+    ORO_BLOCK_ALIGNMENT = 128,    // blocks start at multiples of a pair of lines
     ORO_MEMORIES_MAX = 4096,  // memfds with blocks that one side may have open on a link
 };
 #define ORO_RETURN_LOAN_MASK ((1ull << ORO_RETURN_LAP_SHIFT) - 1)
@@ -113,8 +113,8 @@ struct oro_control {
 };
 
 struct oro_record {
-    _Atomic uint64_t stamp;
-    _Atomic uint64_t extent;  // length in the low half, stride in the high half: one load reads both
+    _Atomic uint64_t commit;
+    _Atomic uint64_t size;    // length in the low half, stride in the high half: one load reads both
 };
 
 _Static_assert(sizeof(_Atomic uint64_t) == 8 && sizeof(_Atomic uint32_t) == 4, "shared words have no hidden lock");
@@ -127,7 +127,7 @@ _Static_assert(
 _Static_assert(sizeof(struct oro_cursor) == ORO_LINE, "two rings have two readers' threads");
 _Static_assert(sizeof(struct oro_control) <= ORO_CONTROL_BYTES, "the ring starts on a page");
 _Static_assert(sizeof(struct oro_record) == ORO_RECORD_HEADER_BYTES, "part of the wire");
-_Static_assert(offsetof(struct oro_record, extent) == 8, "part of the wire");
+_Static_assert(offsetof(struct oro_record, size) == 8, "part of the wire");
 _Static_assert(ORO_LOAN_INDEX_SHIFT + ORO_LOAN_INDEX_BITS == ORO_RETURN_LAP_SHIFT,
     "index and generation fill the word below the lap");
 _Static_assert(ORO_LOANS_MAX <= 1 << ORO_LOAN_INDEX_BITS, "every loan has an index");

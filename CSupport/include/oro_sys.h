@@ -11,7 +11,7 @@
 
 #include "oro_attention.h"
 #include "oro_clock.h"
-#include "oro_returns.h"
+#include "oro_release_ring.h"
 #include "oro_tsan.h"
 
 // System calls made by this process through this file and the poller.

@@ -56,7 +56,7 @@ import OroLink
             return OroIPC.Result()
         }
         host.adopt(descriptor: hostSocket)
-        lane = try BenchPeer.greet(laneSocket)
+        lane = try BenchPeer.continueHandshake(laneSocket)
     }
 
     private static func read(_ bytes: Bytes?) {
@@ -73,11 +73,11 @@ import OroLink
         func publish() { unsafe bench_count_store(shared, value) }
     }
 
-    private static func greet(_ socket: Int32) throws -> Link {
+    private static func continueHandshake(_ socket: Int32) throws -> Link {
         var waiting = Descriptor(socket, .socket)
         let peer = try PeerIdentity(of: waiting)
         while true {
-            switch Rendezvous.greet(waiting, peer, limits: LinkLimits()) {
+            switch Handshake.accept(waiting, peer, limits: LinkLimits()) {
             case .notYet(let again): waiting = again
             case .link(let link): return link
             case .refused(let refusal): throw LinkError.refused(refusal)

@@ -104,8 +104,8 @@ final class Assailant {
         }
         prefix.withUnsafeBytes { copy($0, to: (offset + 16) & mask) }
         bytes.withUnsafeBytes { copy($0, to: (offset + 16 + prefix.count) & mask) }
-        let extent = UInt64(UInt32(length) | part << 28) | UInt64(stride) << 32
-        base.storeBytes(of: extent, toByteOffset: offset + 8, as: UInt64.self)
+        let sizeWord = UInt64(UInt32(length) | part << 28) | UInt64(stride) << 32
+        base.storeBytes(of: sizeWord, toByteOffset: offset + 8, as: UInt64.self)
         base.storeBytes(of: hostile.key &+ hostile.position, toByteOffset: offset, as: UInt64.self)
         hostile.position += UInt64(stride)
     }

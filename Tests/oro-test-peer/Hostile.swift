@@ -135,7 +135,7 @@ final class Hostile {
 
     static let wakePacket = Array("OROY".utf8)
 
-    /// Writes a record whose stamp the host accepts.
+    /// Writes a record whose commit word the host accepts.
     func record(_ payload: [UInt8], length: UInt32? = nil, stride: UInt32? = nil) {
         guard let segment else { return }
         let base = segment + head
@@ -174,7 +174,7 @@ final class Hostile {
 
     private static let kinds =
         [
-            "words", "ring header", "extent", "cursor", "attention", "notices", "frames", "bad route", "abort",
+            "words", "ring header", "size word", "cursor", "attention", "notices", "frames", "bad route", "abort",
             "result", "chunks", "ends", "credits", "stream", "body", "many bodies",
             "events", "listening", "late replies",
             "garbage packet",
@@ -205,7 +205,7 @@ final class Hostile {
             let offset = head + Int(position & UInt64(ring - 1))
             segment?.storeBytes(of: dice.next(), toByteOffset: offset + 8, as: UInt64.self)
             segment?.storeBytes(of: key &+ position, toByteOffset: offset, as: UInt64.self)
-        case "extent":
+        case "size word":
             record(
                 random(u(64)), length: UInt32(truncatingIfNeeded: dice.next()) >> UInt32(u(31)),
                 stride: UInt32(u(8) * 16))

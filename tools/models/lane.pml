@@ -88,7 +88,7 @@ byte mem[WORDS];
 #endif
 
 #define PAYLOAD(pos) (100 + (pos))
-#ifdef STALE_STAMP
+#ifdef STALE_COMMIT
 #define STAMP(pos) (1 + (pos) % SLOTS)
 #else
 #define STAMP(pos) (1 + (pos)) /* 0: the slot was never written */

@@ -101,7 +101,7 @@ public final class Host: Sendable {
     public func emit(
         _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
-        try emitToAll(try Outgoing.event(name, value, bytes, headers, limit: FrameLimits.default.maxFrameBytes))
+        try emitToAll(try EncodedEvent.event(name, value, bytes, headers, limit: FrameLimits.default.maxFrameBytes))
     }
 
     /// Sends every client that is connected a result that it has not asked for, with the seq -1. Otherwise as
@@ -109,10 +109,10 @@ public final class Host: Sendable {
     public func push(
         _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
-        try emitToAll(try Outgoing.push(value, bytes, headers, limit: FrameLimits.default.maxFrameBytes))
+        try emitToAll(try EncodedEvent.push(value, bytes, headers, limit: FrameLimits.default.maxFrameBytes))
     }
 
-    private func emitToAll(_ plain: Outgoing) throws(IPCError) {
+    private func emitToAll(_ plain: EncodedEvent) throws(IPCError) {
         if core.reactor.isForeign { throw IPCError(.forked) }
         if core.clients.withLock({ $0.isEmpty }) { return }
         var outgoing = plain

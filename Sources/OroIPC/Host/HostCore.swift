@@ -185,7 +185,7 @@ import Synchronization
         for _ in 0..<HostAcceptor.backlog {
             let number = oro_socket_accept(listening.number)
             if number < 0 { break }
-            Rendezvous.refuse(Descriptor(number, .socket), .busy)
+            Handshake.refuse(Descriptor(number, .socket), .busy)
         }
     }
 
@@ -329,7 +329,7 @@ import Synchronization
         let wantsBlocks = host.link.arena.isWanted
         if !host.link.arm(room: waits || wantsBlocks)
             || host.link.hasSomething(orRoomIn: waits ? 0 : nil, reading: !waits)
-            || (wantsBlocks && host.link.arena.hasReturns)
+            || (wantsBlocks && host.link.arena.hasReleases)
         {
             host.link.disarm()
             host.idleTurns = 0

@@ -28,7 +28,7 @@ import OroLink
     @usableFromInline let base: UnsafeRawPointer
     /// The count, and above it what kind of memory it is. Private memory has no bits there: whoever compares this with
     /// what fits into a frame finds that nothing else does.
-    @usableFromInline let extent: Int
+    @usableFromInline let sizeWord: Int
 
     @usableFromInline static var countBits: Int { 48 }
 
@@ -54,18 +54,18 @@ import OroLink
     init(owner: AnyObject, base: UnsafeRawPointer, count: Int) {
         self.owner = owner
         unsafe self.base = base
-        extent = count
+        sizeWord = count
     }
 
     @inlinable
-    init(owner: AnyObject, base: UnsafeRawPointer, extent: Int) {
+    init(owner: AnyObject, base: UnsafeRawPointer, sizeWord: Int) {
         self.owner = owner
         unsafe self.base = base
-        self.extent = extent
+        self.sizeWord = sizeWord
     }
 
     init(_ owner: AnyObject, _ base: UnsafeRawPointer, _ count: Int, in place: Place) {
-        unsafe self.init(owner: owner, base: base, extent: count | place.rawValue << Bytes.countBits)
+        unsafe self.init(owner: owner, base: base, sizeWord: count | place.rawValue << Bytes.countBits)
     }
 
     /// What a peer has lent.
@@ -75,11 +75,11 @@ import OroLink
 
     var place: Place {
         // Whoever made it put one of them there.
-        Place(rawValue: extent >> Bytes.countBits)!
+        Place(rawValue: sizeWord >> Bytes.countBits)!
     }
 
     /// How many bytes there are.
-    @inlinable public var count: Int { extent & ((1 << Bytes.countBits) - 1) }
+    @inlinable public var count: Int { sizeWord & ((1 << Bytes.countBits) - 1) }
 
     /// Bytes that are already in an array; they are not copied.
     public init(_ array: [UInt8]) {

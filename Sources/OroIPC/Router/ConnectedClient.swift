@@ -87,7 +87,7 @@ public final class ConnectedClient: Sendable {
     public func emit(
         _ name: String, _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
-        try put(try Outgoing.event(name, value, bytes, headers, limit: messageBytes))
+        try put(try EncodedEvent.event(name, value, bytes, headers, limit: messageBytes))
     }
 
     /// Sends it a result that it has not asked for, with the seq -1: ``Client/events`` hears `data`, with `value` as
@@ -95,7 +95,7 @@ public final class ConnectedClient: Sendable {
     public func push(
         _ value: Value? = nil, bytes: Bytes? = nil, headers: Headers? = nil
     ) throws(IPCError) {
-        try put(try Outgoing.push(value, bytes, headers, limit: messageBytes))
+        try put(try EncodedEvent.push(value, bytes, headers, limit: messageBytes))
     }
 
     /// Answers its request of this seq (``Message/seq``) that a handler is at work on, in the handler's place: for
@@ -128,7 +128,7 @@ public final class ConnectedClient: Sendable {
         host?.disconnect(id, reason)
     }
 
-    private func put(_ outgoing: Outgoing) throws(IPCError) {
+    private func put(_ outgoing: EncodedEvent) throws(IPCError) {
         guard let host, isConnected else { throw .network("client \(id) (\(peer)) is gone") }
         // A large payload is copied on the caller's thread; where no block is free, in parts through the ring.
         var outgoing = outgoing
@@ -146,7 +146,7 @@ protocol ConnectedHost: AnyObject, Sendable {
     /// The host's own ports.
     var ports: PortNode { get }
     /// Queues an event or a push for a client; `nil`: for all.
-    func emit(_ outgoing: Outgoing, to client: UInt64?) throws(IPCError)
+    func emit(_ outgoing: EncodedEvent, to client: UInt64?) throws(IPCError)
     /// Answers the request of a client that has this seq, in its handler's place.
     func answer(_ seq: Seq, of client: UInt64, _ result: Result)
     /// Ends the link of a client.

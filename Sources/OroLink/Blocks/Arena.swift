@@ -11,15 +11,15 @@ import Synchronization
 
 /// The blocks this side lends to the peer of one link: their memory, and who has them.
 ///
-/// Any thread takes blocks, lends them and gives them up. The books are private, so a peer that lies or dies costs no
+/// Any thread takes blocks, lends them and gives them up. The state is private, so a peer that lies or dies costs no
 /// memory: with the link everything comes back. What the peer has given back is read when a block is wanted next.
 ///
 /// Blocks up to ``largestShared`` lie beside each other in memories that grow as they are needed; a longer one has a
 /// memory of its own, which is kept for the next of about its length. Each memory is passed over the socket once.
-// Sendable: everything is in `books` or atomic, but for constants.
+// Sendable: everything is in `state` or atomic, but for constants.
 @usableFromInline
 @safe package final class Arena: @unchecked Sendable {
-    private let books: Locked<ArenaBooks>
+    private let state: Locked<ArenaState>
     /// How many wait for a block, and whom to tell that one may be free.
     private let waiting = Atomic<Int>(0)
     private let waiters = Locked(Waiters())
@@ -41,7 +41,7 @@ import Synchronization
     package static let firstMemory = 256 << 10
     static let largestSharing = 32 << 20
 
-    static var grain: Int { Int(ORO_BLOCK_GRAIN) }
+    static var alignment: Int { Int(ORO_BLOCK_ALIGNMENT) }
 
     /// What memory for this peer counts for, and whose it is.
     private let budget: ResourceBudget?
@@ -50,24 +50,24 @@ import Synchronization
     init(_ link: any BlockLink, own: LinkLimits, peer: Offer, _ budget: ResourceBudget?, _ identity: PeerIdentity) {
         self.budget = budget
         self.identity = identity
-        books = Locked(ArenaBooks(link, own, peer))
+        state = Locked(ArenaState(link, own, peer))
     }
 
-    /// Runs `body` with the books; tells those who wait when a block came free.
-    private func withArenaBooks<R>(
-        _ body: (inout sending ArenaBooks) throws(LinkError) -> sending R
+    /// Runs `body` with the state; tells those who wait when a block came free.
+    private func withArenaState<R>(
+        _ body: (inout sending ArenaState) throws(LinkError) -> sending R
     ) throws(LinkError) -> R {
         var isFreed = false
         defer { if isFreed { noteFree() } }
-        return try books.withLock { (books) throws(LinkError) in
+        return try state.withLock { (state) throws(LinkError) in
             defer {
-                isFreed = books.isFreed
-                books.isFreed = false
-                if books.distance.isFar != isFar.load(ordering: .relaxed) {
-                    isFar.store(books.distance.isFar, ordering: .relaxed)
+                isFreed = state.isFreed
+                state.isFreed = false
+                if state.locality.isFar != isFar.load(ordering: .relaxed) {
+                    isFar.store(state.locality.isFar, ordering: .relaxed)
                 }
             }
-            return try body(&books)
+            return try body(&state)
         }
     }
 
@@ -82,7 +82,7 @@ import Synchronization
     package func take(_ count: Int) throws(LinkError) -> OwnBlock {
         if generation != oro_generation() { throw .forked }
         guard count >= 0 else { throw .badOptions("a block has no \(count) bytes") }
-        let plan = try withArenaBooks { (books) throws(LinkError) in try books.plan(max(1, count)) }
+        let plan = try withArenaState { (state) throws(LinkError) in try state.plan(max(1, count)) }
         switch plan {
         case .ready(let found): return OwnBlock(self, found, count: count)
         case .needs(let bytes, let isWhole):
@@ -91,11 +91,11 @@ import Synchronization
             do throws(LinkError) {
                 memory = try make(bytes)
             } catch {
-                books.withLock { $0.withdraw(max(1, count)) }
+                state.withLock { $0.withdraw(max(1, count)) }
                 throw error
             }
-            let found = try books.withLock { (books) throws(LinkError) in
-                try books.add(memory, count: max(1, count), isWhole: isWhole)
+            let found = try state.withLock { (state) throws(LinkError) in
+                try state.add(memory, count: max(1, count), isWhole: isWhole)
             }
             return OwnBlock(self, found, count: count)
         }
@@ -103,12 +103,12 @@ import Synchronization
 
     /// A new memory, which the account pays for.
     private func make(_ bytes: Int) throws(LinkError) -> OwnMemory {
-        let (huge, account) = books.withLock { ($0.own.hugePages, $0.account) }
+        let (huge, account) = state.withLock { ($0.own.hugePages, $0.account) }
         let room = OwnMemory.room(bytes, huge: huge)
         let held = try budget?.charge(identity, mappings: 1)
         guard let account else { return try OwnMemory.create(bytes: room, huge: huge, held: held) }
         var charge = ByteCharge(room, to: account)
-        while charge == nil, books.withLock({ $0.makeWay() }) { charge = ByteCharge(room, to: account) }
+        while charge == nil, state.withLock({ $0.makeWay() }) { charge = ByteCharge(room, to: account) }
         guard let charge else { throw account.refusal }
         let memory = try OwnMemory.create(bytes: room, huge: huge, held: held)
         memory.charge = charge
@@ -116,14 +116,14 @@ import Synchronization
     }
 
     /// What pays for the memories of this arena, from now on.
-    package func setAccount(_ account: ByteAccount) { books.withLock { $0.account = account } }
+    package func setAccount(_ account: ByteAccount) { state.withLock { $0.account = account } }
 
     /// Copies a payload into a block of this arena that has room for it.
     package func copy(_ source: UnsafeRawBufferPointer, to block: OwnBlock) {
         guard let start = source.baseAddress else { return }
         copied.add(source.count, ordering: .relaxed)
         if isFar.load(ordering: .relaxed) {
-            // The block has room, says the caller, and starts at a grain.
+            // The block has room, says the caller, and starts at a unit.
             unsafe oro_copy_streaming(block.base, start, source.count)
         } else {
             // As above.
@@ -134,56 +134,56 @@ import Synchronization
     /// Lends a part of a block to the peer: what to write into the frame. It is followed by ``commit(_:)`` or
     /// ``takeBack(_:)``.
     package func lend(_ block: OwnBlock, offset: Int, count: Int) throws(LinkError) -> Lent {
-        try withArenaBooks { (books) throws(LinkError) in try books.lend(block.id, block.offset + offset, count) }
+        try withArenaState { (state) throws(LinkError) in try state.lend(block.id, block.offset + offset, count) }
     }
 
     /// The same for a memory that belongs to no link.
     package func lend(_ memory: OwnMemory, offset: Int, count: Int) throws(LinkError) -> Lent {
-        try withArenaBooks { (books) throws(LinkError) in try books.lend(memory, offset, count) }
+        try withArenaState { (state) throws(LinkError) in try state.lend(memory, offset, count) }
     }
 
     /// The same for a payload in a memory of a pool, which the peer keeps mapped for the next.
     package func lend(_ lease: MemoryLease, offset: Int, count: Int) throws(LinkError) -> Lent {
-        try withArenaBooks { (books) throws(LinkError) in try books.lend(lease, offset, count) }
+        try withArenaState { (state) throws(LinkError) in try state.lend(lease, offset, count) }
     }
 
     /// The frame that names the loan is about to be seen by the peer: called when its last record has been filled, just
     /// before that is committed. Until then the peer has nothing to give back.
-    package func commit(_ lent: Lent) { books.withLock { $0.commit(lent.loan) } }
+    package func commit(_ lent: Lent) { state.withLock { $0.commit(lent.loan) } }
 
     /// What was lent has not been sent after all.
     package func takeBack(_ lent: Lent) {
         if generation != oro_generation() { return }
-        try? withArenaBooks { (books) throws(LinkError) in books.takeBack(lent.loan) }
+        try? withArenaState { (state) throws(LinkError) in state.takeBack(lent.loan) }
     }
 
     func drop(_ id: Int32) {
         // In a forked child it stays the parent's.
         if generation != oro_generation() { return }
-        try? withArenaBooks { (books) throws(LinkError) in books.drop(id) }
+        try? withArenaState { (state) throws(LinkError) in state.drop(id) }
     }
 
-    // MARK: Returns
+    // MARK: The release ring
 
     /// UNTRUSTED: where the peer will say what it gives back.
     func openReturns(_ descriptor: borrowing Descriptor, slots: Int) throws(LinkError) {
-        try books.withLock { (books) throws(LinkError) in
-            guard books.returns == nil, slots == books.peer.loans else {
-                throw .violation("returns a second time, or of another size than was agreed")
+        try state.withLock { (state) throws(LinkError) in
+            guard state.releaseRing == nil, slots == state.peer.loans else {
+                throw .violation("a second release ring, or one of another size than was agreed")
             }
             let bytes = slots * 8
             // The least number of slots fills a page.
             try Segment.verify(descriptor, bytes: bytes, isImmutable: false)
             try Segment.lookForHoles(descriptor, from: 0, count: bytes)
-            books.returns = try Mapping(descriptor, bytes: bytes, for: .reading)
+            state.releaseRing = try Mapping(descriptor, bytes: bytes, for: .reading)
         }
     }
 
     /// The peer has given something back that has not been looked at.
-    package var hasReturns: Bool { books.withLock { $0.hasReturns } }
+    package var hasReleases: Bool { state.withLock { $0.hasReleases } }
 
     /// Blocks were lent, and it is not known yet where the peer gives them back: the socket has to be read.
-    package var expectsReturns: Bool { books.withLock { $0.returns == nil && $0.loansOut > 0 } }
+    package var expectsReleaseRing: Bool { state.withLock { $0.releaseRing == nil && $0.loansOut > 0 } }
 
     // MARK: Waiting
 
@@ -194,7 +194,7 @@ import Synchronization
     package var changes: Int { freed.load(ordering: .sequentiallyConsistent) }
 
     /// Calls `resume` once, soon after ``changes`` is not `seen` any more or the link is over; at once when that is so
-    /// already. The token takes it back. Whoever serves the link is told to look for returns, unless the caller does
+    /// already. The token takes it back. Whoever serves the link is told to look for released blocks, unless the caller does
     /// that itself.
     package func whenChanged(
         from seen: Int, isServed: Bool = false, _ resume: @escaping @Sendable () -> Void
@@ -224,10 +224,10 @@ import Synchronization
     /// Whom to tell that somebody waits: whoever serves the link, and then calls ``serve()`` while ``isWanted``.
     package func setServer(_ server: (@Sendable () -> Void)?) { waiters.withLock { $0.server = server } }
 
-    /// For whoever serves the link: looks for returns on behalf of those who wait.
+    /// For whoever serves the link: looks for released blocks on behalf of those who wait.
     package func serve() throws(LinkError) -> Bool {
-        guard hasReturns else { return false }
-        try withArenaBooks { (books) throws(LinkError) in try books.collect() }
+        guard hasReleases else { return false }
+        try withArenaState { (state) throws(LinkError) in try state.collect() }
         return true
     }
 
@@ -247,7 +247,7 @@ import Synchronization
 
     /// The link is over: nothing is lent or taken any more, and all memory goes that nobody here has.
     func close(_ why: LinkError) {
-        books.withLock { $0.close(why) }
+        state.withLock { $0.close(why) }
         noteFree()
     }
 
@@ -261,5 +261,5 @@ import Synchronization
         /// Bytes of all memories of this arena.
         package var memoryBytes = 0
     }
-    package var figures: Figures { books.withLock { $0.figures } }
+    package var figures: Figures { state.withLock { $0.figures } }
 }

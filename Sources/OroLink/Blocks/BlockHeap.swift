@@ -2,14 +2,14 @@
 
 import DequeModule
 
-/// Which stretches of which memories are taken, and which are free. Knows numbers only; counts in grains.
+/// Which stretches of which memories are taken, and which are free. Knows numbers only; counts in units.
 ///
 /// A two-level segregated fit (Masmano, Ripoll, Crespo, Real, 2004): lists of free stretches by size, 16 for each power
 /// of two, and two levels of bits that say which lists are not empty. Taking and giving back are O(1), and neighbours
 /// that are free become one. The bookkeeping stands outside the memory, which a peer can read.
 ///
 /// What was given back waits a while as it is, before it joins its free neighbours, so that traffic of one size neither
-/// joins nor divides. Usually the newest is taken first: its lines are near. With ``rest`` the oldest is, and only
+/// joins nor divides. Usually the newest is taken first: its lines are near. With ``coolingUnits`` the oldest is, and only
 /// after so much else was given back, that the peer's caches have let its lines go.
 ///
 /// What is wasted: a taken stretch is as long as was asked for. A free stretch is found when it is at least 1/16 longer
@@ -43,18 +43,18 @@ struct BlockHeap {
     private var columns = [UInt16](repeating: 0, count: 48)
     /// Given back, and not joined yet; the newest is the last.
     private var recent: Deque<Int32> = []
-    private var recentGrains = 0
-    /// Most of them, without ``rest``.
+    private var recentUnits = 0
+    /// Most of them, without ``coolingUnits``.
     private static let mostRecent = 8
     /// Grains that are given back before one of them is taken again; 0: the newest is taken first.
-    var rest = 0
+    var coolingUnits = 0
 
     // MARK: Memories
 
-    /// `memory` has `count` free grains.
+    /// `memory` has `count` free units.
     mutating func add(memory: Int32, count: Int) { insert(make(Stretch(memory: memory, start: 0, count: count))) }
 
-    /// `memory` is one stretch of `count` grains, taken, which is not divided. Its number.
+    /// `memory` is one stretch of `count` units, taken, which is not divided. Its number.
     mutating func addWhole(memory: Int32, count: Int) -> Int32 {
         make(Stretch(memory: memory, start: 0, count: count, isWhole: true, holders: 1))
     }
@@ -67,31 +67,31 @@ struct BlockHeap {
 
     // MARK: Stretches
 
-    /// A stretch of `count` grains, with one holder; `nil` when there is none, or, where it may grow, none that has
-    /// rested.
+    /// A stretch of `count` units, with one holder; `nil` when there is none, or, where it may grow, none that has
+    /// cooled.
     mutating func take(_ count: Int, mayGrow: Bool = false) -> Int32? {
         if let id = takeRecent(count) { return id }
         if let id = find(count) { return cut(id, count) }
-        if mayGrow && recentGrains < rest { return nil }
+        if mayGrow && recentUnits < coolingUnits { return nil }
         // What waits makes way, the oldest first.
         while let id = recent.popFirst() {
-            recentGrains -= stretches[Int(id)].count
+            recentUnits -= stretches[Int(id)].count
             _ = join(id)
             if let found = find(count) { return cut(found, count) }
         }
         return nil
     }
 
-    /// What was given back last, where it has `count` grains.
+    /// What was given back last, where it has `count` units.
     func newest(_ count: Int) -> Int32? {
         guard let id = recent.last, stretches[Int(id)].count == count else { return nil }
         return id
     }
 
-    /// One of `count` grains that waits to be joined, as ``rest`` says.
+    /// One of `count` units that waits to be joined, as ``coolingUnits`` says.
     private mutating func takeRecent(_ count: Int) -> Int32? {
-        if rest > 0 {
-            guard recentGrains >= rest, let id = recent.first, stretches[Int(id)].count == count else { return nil }
+        if coolingUnits > 0 {
+            guard recentUnits >= coolingUnits, let id = recent.first, stretches[Int(id)].count == count else { return nil }
             recent.removeFirst()
             return takeBack(id)
         }
@@ -108,12 +108,12 @@ struct BlockHeap {
     }
 
     private mutating func takeBack(_ id: Int32) -> Int32 {
-        recentGrains -= stretches[Int(id)].count
+        recentUnits -= stretches[Int(id)].count
         stretches[Int(id)].holders = 1
         return id
     }
 
-    /// Takes `count` grains of a free stretch.
+    /// Takes `count` units of a free stretch.
     private mutating func cut(_ id: Int32, _ count: Int) -> Int32 {
         unlink(id)
         let rest = stretches[Int(id)].count - count
@@ -142,9 +142,9 @@ struct BlockHeap {
     /// Nobody has the stretch any more.
     mutating func give(_ id: Int32) {
         recent.append(id)
-        recentGrains += stretches[Int(id)].count
-        while rest == 0, recent.count > BlockHeap.mostRecent, let oldest = recent.popFirst() {
-            recentGrains -= stretches[Int(oldest)].count
+        recentUnits += stretches[Int(id)].count
+        while coolingUnits == 0, recent.count > BlockHeap.mostRecent, let oldest = recent.popFirst() {
+            recentUnits -= stretches[Int(oldest)].count
             _ = join(oldest)
         }
     }
@@ -158,7 +158,7 @@ struct BlockHeap {
     /// Joins what waits to be.
     mutating func settle() {
         while let id = recent.popLast() { _ = join(id) }
-        recentGrains = 0
+        recentUnits = 0
     }
 
     private mutating func join(_ id: Int32) -> Int32 {
@@ -211,14 +211,14 @@ struct BlockHeap {
         if after != BlockHeap.none { stretches[Int(after)].before = id }
     }
 
-    /// The list in which a stretch of `count` grains stands.
+    /// The list in which a stretch of `count` units stands.
     private static func list(_ count: Int) -> (row: Int, column: Int) {
         if count < steps { return (0, count) }
         let power = Int.bitWidth - 1 - count.leadingZeroBitCount
         return (power - 3, (count >> (power - 4)) - steps)
     }
 
-    /// A free stretch of at least `count` grains.
+    /// A free stretch of at least `count` units.
     private func find(_ count: Int) -> Int32? {
         let (exactRow, exactColumn) = BlockHeap.list(count)
         let exact = heads[exactRow * BlockHeap.steps + exactColumn]

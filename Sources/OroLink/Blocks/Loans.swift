@@ -9,7 +9,7 @@ import CSupport
 ///
 /// A loan is *taken* when its number is put into a frame, and *lent* just before the last record of that frame is
 /// committed: not sooner, so that a number which the peer guesses is refused, and not later, so that one which it has
-/// read never is. `tools/models/returns.pml` is the model.
+/// read never is. `tools/models/release.pml` is the model.
 @safe struct Loans: ~Copyable {
     enum Party {
         /// This side, whose frame is not sent after all.

@@ -38,8 +38,8 @@ import CSupport
 
     /// Length of the memory for a payload of `count` bytes.
     package static func room(_ count: Int, huge: Bool) -> Int {
-        let grain = huge ? hugePage : page
-        return (count + grain - 1) / grain * grain
+        let alignment = huge ? hugePage : page
+        return (count + alignment - 1) / alignment * alignment
     }
 
     /// A new one of `bytes`, all of it allocated. Its size cannot change, and nobody but this process can write to it;

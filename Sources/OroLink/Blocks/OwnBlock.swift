@@ -27,7 +27,7 @@ package struct Lent: Sendable {
     /// How many bytes were asked for.
     package let count: Int
 
-    init(_ arena: Arena, _ found: ArenaBooks.Ready, count: Int) {
+    init(_ arena: Arena, _ found: ArenaState.Ready, count: Int) {
         self.arena = arena
         memory = found.memory
         id = found.id

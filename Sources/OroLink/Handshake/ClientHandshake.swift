@@ -157,8 +157,8 @@ package final class ClientHandshake: @unchecked Sendable {
         let key = try Ring.key()
         let own = try Segment.create(head: Ring.head, ring: limits.ringBytes)
         var packet = Packet(.hello)
-        packet.append(Rendezvous.versions.lowerBound)
-        packet.append(Rendezvous.versions.upperBound)
+        packet.append(Handshake.versions.lowerBound)
+        packet.append(Handshake.versions.upperBound)
         var offered = Features.own
         if isIntroducible { offered.insert(.introducible) }
         if takesDescriptors { offered.insert(.descriptors) }
@@ -188,7 +188,7 @@ package final class ClientHandshake: @unchecked Sendable {
             guard packet.kind == .welcome, packet.bytes.count == Offer.end + 8 else {
                 throw .violation("not a welcome")
             }
-            guard Rendezvous.versions.contains(packet.number(4)) else { throw .violation("a version nobody offered") }
+            guard Handshake.versions.contains(packet.number(4)) else { throw .violation("a version nobody offered") }
             return Welcome(id: packet.number(Offer.end), accepted: try Accepted(packet, &descriptors))
         }
     }

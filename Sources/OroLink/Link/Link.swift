@@ -83,7 +83,7 @@ import Synchronization
     /// The peer's memories with payloads, by slot.
     var peerMemories: [(memory: PeerMemory, serial: UInt32)?] = []
     /// Where we say what we give back; made when the peer first passes us a memory.
-    let returns = Locked<Returns?>(nil)
+    let releaseRing = Locked<ReleaseRing?>(nil)
     private var arenaBox: Arena?
     /// Fences were asked for again, and the barrier that makes it safe to sleep has not been passed yet.
     private var isBarrierDue = false
@@ -251,7 +251,7 @@ extension Link {
         if isForeign { return }
         halt(why)
         arena.close(ending ?? why)
-        returns.withLock { $0 }?.close()
+        releaseRing.withLock { $0 }?.close()
     }
 
     /// The same, where the rest has to wait: whoever serves the link hears of it and ends it.

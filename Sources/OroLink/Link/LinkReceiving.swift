@@ -24,7 +24,7 @@ extension Link {
             while count < limit {
                 let found = unsafe oro_reader_peek(&state.pointee.reader, &view)
                 if found == Int32(ORO_READ_EMPTY) { break }
-                if found < 0 { throw .violation("a record with an impossible extent") }
+                if found < 0 { throw .violation("a record with an impossible size word") }
                 if unsafe view.part == 0 {
                     // Before anything of it is copied; longer ones in parts are refused by `assemble`.
                     if unsafe Int(view.length) > state.pointee.longest { throw unsafe tooLong(Int(view.length)) }
@@ -114,14 +114,14 @@ extension Link {
             try readAnnounced()
         }
         guard peerMemories.indices.contains(slot), let (memory, serial) = peerMemories[slot], serial == lent.serial,
-            let returns = returns.withLock({ $0 })
+            let releaseRing = releaseRing.withLock({ $0 })
         else { throw .violation("bytes in a memory that was never passed") }
         guard lent.count > 0, lent.count <= limits.payloadBytes, lent.offset >= 0, lent.offset <= memory.bytes,
             lent.count <= memory.bytes - lent.offset
         else { throw .violation("bytes outside of their memory, or more than \(limits.payloadBytes)") }
         try memory.show(lent.offset, count: lent.count)
-        guard returns.borrow() else { throw .violation("more than \(returns.slots) blocks at once") }
-        return BorrowedBlock(memory, returns, loan: lent.loan, offset: lent.offset, count: lent.count)
+        guard releaseRing.borrow() else { throw .violation("more than \(releaseRing.slots) blocks at once") }
+        return BorrowedBlock(memory, releaseRing, loan: lent.loan, offset: lent.offset, count: lent.count)
     }
 
     /// The link is over: the peer's memories go, except for those somebody still reads in, and descriptors nobody has
@@ -162,13 +162,13 @@ extension Link {
 
     /// The first memory has come: says where its blocks will be given back.
     private func openReturns() throws(LinkError) {
-        if returns.withLock({ $0 != nil }) { return }
+        if releaseRing.withLock({ $0 != nil }) { return }
         let memory = try OwnMemory.create(bytes: limits.loans * 8)
-        var packet = Packet(.returns)
+        var packet = Packet(.releaseRing)
         packet.append(UInt32(limits.loans))
         guard try send(packet, memory.number) else { throw .violation("it does not read its socket") }
         memory.closeDescriptor()
-        returns.withLock { $0 = Returns(memory, for: self, slots: limits.loans) }
+        releaseRing.withLock { $0 = ReleaseRing(memory, for: self, slots: limits.loans) }
     }
 
     /// UNTRUSTED: maps a further ring of the peer after checking number, size and memory.

@@ -117,7 +117,7 @@ extension Link {
         switch packet.kind {
         case .ring: try openPeerRing(packet, try descriptors.takeOne())
         case .memory: try openPeerMemory(packet, try descriptors.takeOne())
-        case .returns:
+        case .releaseRing:
             try arena.openReturns(try descriptors.takeOne(), slots: Int(packet.number(4) as UInt32))
         case .forget:
             let slot = Int(packet.number(4) as UInt16)

@@ -39,7 +39,7 @@ struct Packet {
         case ring = 0x474f_524f
         case memory = 0x4d4f_524f
         case forget = 0x464f_524f
-        case returns = 0x424f_524f
+        case releaseRing = 0x424f_524f
         case introduction = 0x504f_524f
         case offer = 0x4f4f_524f
         case nudge = 0x554f_524f
@@ -125,7 +125,7 @@ extension Packet {
         switch kind {
         case .hello, .welcome: count <= Packet.mostDescriptors
         case .offer: count == 0 || count == 2
-        case .ring, .memory, .returns: count == 1
+        case .ring, .memory, .releaseRing: count == 1
         case .descriptors: (1...Packet.mostDescriptors).contains(count)
         default: count == 0
         }

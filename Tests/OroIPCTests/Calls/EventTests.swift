@@ -383,11 +383,11 @@ final class EventTests {
 
     @Test("a push from a handler carries the seq -1 on the wire, and an event its name")
     func wire() throws {
-        let push = try Outgoing.push(true, nil, nil, limit: 1 << 20)
+        let push = try EncodedEvent.push(true, nil, nil, limit: 1 << 20)
         var bytes = [UInt8](repeating: 0, count: push.encoded.count)
         bytes.withUnsafeMutableBytes { push.encoded.copy(to: $0.baseAddress!, nil) }
         #expect(bytes == (try Frame(.result, seq: Seq(-1), value: true).encoded()))
-        let event = try Outgoing.event("e", 1, [1, 2], Headers([("a", "b")]), limit: 1 << 20)
+        let event = try EncodedEvent.event("e", 1, [1, 2], Headers([("a", "b")]), limit: 1 << 20)
         bytes = [UInt8](repeating: 0, count: event.encoded.count)
         bytes.withUnsafeMutableBytes { event.encoded.copy(to: $0.baseAddress!, nil) }
         let frame = Frame(.event, name: "e", value: 1, headers: [("a", "b")], payloadBytes: 2)

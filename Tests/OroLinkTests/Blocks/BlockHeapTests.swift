@@ -23,23 +23,23 @@ struct BlockHeapTests {
         return all.count - unused.count
     }
 
-    /// Longest run of grains that nobody has.
-    private func longestGap(_ grains: [Bool]) -> Int {
+    /// Longest run of units that nobody has.
+    private func longestGap(_ units: [Bool]) -> Int {
         var longest = 0, run = 0
-        for isTaken in grains {
+        for isTaken in units {
             run = isTaken ? 0 : run + 1
             longest = max(longest, run)
         }
         return longest
     }
 
-    @Test("never gives a grain twice, and joins all that comes back", arguments: [1, 2, 3] as [UInt64])
+    @Test("never gives a unit twice, and joins all that comes back", arguments: [1, 2, 3] as [UInt64])
     func randomSteps(_ seed: UInt64) throws {
-        let memories = 3, grains = 4096
+        let memories = 3, units = 4096
         var heap = BlockHeap()
-        for memory in 0..<memories { heap.add(memory: Int32(memory), count: grains) }
-        // The naive model: who has each grain.
-        var isTaken = [[Bool]](repeating: [Bool](repeating: false, count: grains), count: memories)
+        for memory in 0..<memories { heap.add(memory: Int32(memory), count: units) }
+        // The naive model: who has each unit.
+        var isTaken = [[Bool]](repeating: [Bool](repeating: false, count: units), count: memories)
         var held: [Taken] = []
         var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
         func random(_ limit: Int) -> Int {
@@ -55,7 +55,7 @@ struct BlockHeapTests {
             if isLast != (held[index].holders == 0) { wrong += 1 }
             guard isLast else { return }
             let gone = held.remove(at: index)
-            for grain in gone.range { isTaken[gone.memory][grain] = false }
+            for unit in gone.range { isTaken[gone.memory][unit] = false }
             if random(4) == 0 { _ = heap.giveJoined(gone.id) } else { heap.give(gone.id) }
         }
         for step in 0..<100_000 {
@@ -70,9 +70,9 @@ struct BlockHeapTests {
                     continue
                 }
                 let start = heap.start(of: id), memory = heap.memory(of: id)
-                if heap.count(of: id) != count || start < 0 || start + count > grains { wrong += 1 }
+                if heap.count(of: id) != count || start < 0 || start + count > units { wrong += 1 }
                 if isTaken[memory][start..<start + count].contains(true) { overlaps += 1 }
-                for grain in start..<start + count { isTaken[memory][grain] = true }
+                for unit in start..<start + count { isTaken[memory][unit] = true }
                 let more = random(3)
                 for _ in 0..<more { heap.hold(id) }
                 held.append(Taken(id: id, memory: memory, range: start..<start + count, holders: 1 + more))
@@ -86,7 +86,7 @@ struct BlockHeapTests {
         heap.settle()
         // One free stretch for each memory, however much happened.
         #expect(try stretches(heap) == memories)
-        let whole = (0..<memories).map { _ in heap.take(grains) }
+        let whole = (0..<memories).map { _ in heap.take(units) }
         #expect(Set(whole.compactMap { $0.map { heap.memory(of: $0) } }) == [0, 1, 2])
         let none = heap.take(1)
         #expect(none == nil)
@@ -118,12 +118,12 @@ struct BlockHeapTests {
     }
 
     @Test(
-        "with a rest the oldest is taken, and only when enough was given back since; a full heap does not wait for it")
-    func rest() {
+        "while blocks cool the oldest is taken, and only when enough was given back since; a full heap does not wait for it")
+    func cooling() {
         var heap = BlockHeap()
         heap.add(memory: 0, count: 60)
         let taken = (0..<4).compactMap { _ in heap.take(10) }
-        heap.rest = 30
+        heap.coolingUnits = 30
         func give(_ id: Int32) {
             let isLast = heap.drop(id)
             #expect(isLast)
@@ -131,38 +131,38 @@ struct BlockHeapTests {
         }
         give(taken[0])
         give(taken[1])
-        // Twenty grains rest, twenty are free: those come first.
+        // Twenty units cool, twenty are free: those come first.
         let fresh = [heap.take(10, mayGrow: true), heap.take(10, mayGrow: true)]
         #expect(Set(fresh.compactMap { $0 }).isDisjoint(with: taken) && !fresh.contains(nil))
         let tired = heap.take(10, mayGrow: true)
-        #expect(tired == nil, "more memory is wanted before they have rested")
+        #expect(tired == nil, "more memory is wanted before they have cooled")
         let needed = heap.take(10)
         #expect(needed == taken[0], "unless there can be none")
         give(taken[2])
         give(taken[3])
-        let rested = heap.take(10, mayGrow: true)
-        #expect(rested == taken[1])
-        heap.rest = 0
+        let cooled = heap.take(10, mayGrow: true)
+        #expect(cooled == taken[1])
+        heap.coolingUnits = 0
         let newest = heap.take(10)
         #expect(newest == taken[3])
     }
 
-    @Test("distance changes with several samples of one kind, not with one")
-    func distance() {
-        var distance = Distance()
+    @Test("locality changes with several samples of one kind, not with one")
+    func locality() {
+        var locality = ReaderLocality()
         let near: UInt64 = 50 * oro_ticks_per_us() / 1000, far = 300 * oro_ticks_per_us() / 1000
-        for _ in 0..<3 { distance.note(far) }
-        distance.note(10_000 * oro_ticks_per_us())
-        #expect(!distance.isFar)
-        distance.note(far)
-        #expect(distance.isFar)
-        for _ in 0..<7 { distance.note(near) }
-        #expect(distance.isFar)
-        distance.note(near)
-        #expect(!distance.isFar)
+        for _ in 0..<3 { locality.note(far) }
+        locality.note(10_000 * oro_ticks_per_us())
+        #expect(!locality.isFar)
+        locality.note(far)
+        #expect(locality.isFar)
+        for _ in 0..<7 { locality.note(near) }
+        #expect(locality.isFar)
+        locality.note(near)
+        #expect(!locality.isFar)
     }
 
-    @Test("a line that is felt keeps its content")
+    @Test("a line that is sampled keeps its content")
     func feeling() {
         var word: UInt64 = 0x0123_4567_89AB_CDEF
         let ticks = oro_line_ticks(&word)

@@ -21,7 +21,7 @@ struct LinkPair {
         let handshake = ClientHandshake(
             Descriptor(ends[0], .socket), limits: LinkLimits(), timeoutMilliseconds: 10_000)
         try handshake.begin()
-        switch Rendezvous.greet(Descriptor(ends[1], .socket), .current, limits: LinkLimits()) {
+        switch Handshake.accept(Descriptor(ends[1], .socket), .current, limits: LinkLimits()) {
         case .notYet: throw LinkError.violation("the hello has not come")
         case .link(let link): host = link
         case .refused(let refusal): throw LinkError.refused(refusal)

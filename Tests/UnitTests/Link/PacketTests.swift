@@ -121,7 +121,7 @@ struct PacketTests {
         }
         let cases: [(Packet.Kind, allowed: Set<Int>)] = [
             (.hello, [0, 1, 2, 3, 4]), (.welcome, [0, 1, 2, 3, 4]), (.offer, [0, 2]), (.ring, [1]), (.memory, [1]),
-            (.returns, [1]), (.descriptors, [1, 2, 3, 4]), (.refusal, [0]), (.forget, [0]), (.introduction, [0]),
+            (.releaseRing, [1]), (.descriptors, [1, 2, 3, 4]), (.refusal, [0]), (.forget, [0]), (.introduction, [0]),
             (.nudge, [0]),
         ]
         for (kind, allowed) in cases {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ring's functions, the returns and the sleep word, from C and in one process: tools/test-ring builds and runs this
+// The ring's functions, the release ring and the sleep word, from C and in one process: tools/test-ring builds and runs this
 // for the machine it runs on, and for 64-bit ARM.
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 #include "oro_attention.h"
 #include "oro_lane.h"
-#include "oro_returns.h"
+#include "oro_release_ring.h"
 
 static const char *name_of_test = "";
 #define CHECK(condition)                                                                                \
@@ -210,9 +210,9 @@ static void what_an_earlier_lap_left_is_no_record(void) {
     bool violation = false;
     unsigned char *payload = oro_writer_reserve(&p->writer, 4096, 0, 16, &violation);
     for (uint32_t at = 0; at < 4096; at += 16) {
-        uint64_t stamp = p->writer.position + at, extent = 16 | 32ull << 32;
-        memcpy(payload + at, &stamp, 8);
-        memcpy(payload + at + 8, &extent, 8);
+        uint64_t commit = p->writer.position + at, size = 16 | 32ull << 32;
+        memcpy(payload + at, &commit, 8);
+        memcpy(payload + at + 8, &size, 8);
     }
     CHECK(is_empty(p));
     free_pair(p);
@@ -244,8 +244,8 @@ static void a_record_that_cannot_be_is_a_violation(void) {
         CHECK(put(p, 64, 0, 16, false, 1));
         take(p, 64, 0, 1);
         struct oro_record *record = (struct oro_record *)(p->ring + p->writer.position);
-        atomic_store(&record->extent, rows[i].length | rows[i].part << ORO_PART_SHIFT | rows[i].stride << 32);
-        atomic_store(&record->stamp, KEY + p->writer.position);
+        atomic_store(&record->size, rows[i].length | rows[i].part << ORO_PART_SHIFT | rows[i].stride << 32);
+        atomic_store(&record->commit, KEY + p->writer.position);
         struct oro_view view;
         CHECK(oro_reader_peek(&p->reader, &view) == (rows[i].is_right ? ORO_READ_RECORD : ORO_READ_VIOLATION));
         if (rows[i].is_right)

@@ -123,7 +123,7 @@ extension ClientCore {
         } else {
             quiet = link.arm(room: wantsBlocks) && !link.hasSomething()
         }
-        if wantsBlocks && link.arena.hasReturns { quiet = false }
+        if wantsBlocks && link.arena.hasReleases { quiet = false }
         if quiet { quiet = armDirects() }
         if !quiet { link.disarm() }
         return quiet

@@ -82,7 +82,7 @@ extension ClientCore {
         let arena = link.arena
         var deadline: UInt64?
         // Where blocks come back stands on the socket, which nobody may have read yet.
-        if arena.expectsReturns, takeRole() {
+        if arena.expectsReleaseRing, takeRole() {
             defer { giveUpRole() }
             if link.socketHasNews { try? link.readSocket() }
         }
@@ -101,7 +101,7 @@ extension ClientCore {
             // A block that another thread of this process gives up must end the sleep, too.
             let token = arena.whenChanged(from: seen, isServed: true) { [weak self] in self?.kick() }
             defer { arena.cancelWait(token) }
-            try waitForPeer(until: deadline!, nil) { arena.changes != seen || arena.hasReturns }
+            try waitForPeer(until: deadline!, nil) { arena.changes != seen || arena.hasReleases }
         }
     }
 

@@ -57,7 +57,7 @@ import Synchronization
         guard case .short(let value) = message.content.form else { return false }
         let payload = message.content.buffers.first
         // Bytes in shared memory seem to be more than any record holds.
-        let payloadBytes = payload?.extent ?? 0
+        let payloadBytes = payload?.sizeWord ?? 0
         guard payloadBytes <= Link.inlineBytes else { return false }
         let header = FrameHeader(
             kind: .port, deadline: PortOperation.message.rawValue << 28 | message.consumed, ticket: message.number,

@@ -90,7 +90,7 @@ final class HostAcceptor: SlicedWork {
         if acceptAgain <= now { accept() }
         while let first = deadlines.first, let handshake = pending[first], handshake.deadline <= now {
             // Its hello may have come, and waits for its turn.
-            if handshake.isReadable { greet(first) }
+            if handshake.isReadable { continueHandshake(first) }
             guard pending[first] != nil else { continue }
             core.statistics.refused += 1
             drop(first)
@@ -128,7 +128,7 @@ final class HostAcceptor: SlicedWork {
 
     func goOn(_ slice: Slice) -> Bool {
         repeat {
-            if let key = readable.popFirst() { greet(key) }
+            if let key = readable.popFirst() { continueHandshake(key) }
             if mayAccept { mayAccept = acceptNext() }
         } while (mayAccept || !readable.isEmpty) && !slice.isOver
         isScheduled = mayAccept || !readable.isEmpty
@@ -219,13 +219,13 @@ final class HostAcceptor: SlicedWork {
             core.statistics.refused += 1
             return drop(key)
         }
-        greet(key)
+        continueHandshake(key)
     }
 
-    private func greet(_ key: UInt64) {
+    private func continueHandshake(_ key: UInt64) {
         guard let handshake = pending[key] else { return }
         handshake.isReadable = false
-        let attempt = Rendezvous.greet(
+        let attempt = Handshake.accept(
             handshake.takeSocket(), handshake.peer, limits: options.link,
             takesDescriptors: options.ports.allowsDescriptors, budget: budget, charge: handshake.charge)
         switch consume attempt {
@@ -267,7 +267,7 @@ final class HostAcceptor: SlicedWork {
     // MARK: Refusals
 
     private func refuse(_ socket: borrowing Descriptor, _ refusal: Refusal) {
-        Rendezvous.refuse(socket, refusal)
+        Handshake.refuse(socket, refusal)
         core.statistics.refused += 1
     }
 

@@ -5,17 +5,17 @@ import OroLink
 
 /// Events and pushes that wait for the host's thread.
 struct OutgoingQueue {
-    private(set) var items: [(outgoing: Outgoing, client: UInt64?)] = []
+    private(set) var items: [(outgoing: EncodedEvent, client: UInt64?)] = []
     private(set) var bytes = 0
     /// The host's thread has been told that there are some.
     var isTold = false
 
-    mutating func append(_ outgoing: Outgoing, _ client: UInt64?) {
+    mutating func append(_ outgoing: EncodedEvent, _ client: UInt64?) {
         items.append((outgoing, client))
         bytes += outgoing.cost
     }
 
-    mutating func takeAll() -> [(outgoing: Outgoing, client: UInt64?)] {
+    mutating func takeAll() -> [(outgoing: EncodedEvent, client: UInt64?)] {
         defer { self = OutgoingQueue() }
         return items
     }
@@ -25,7 +25,7 @@ struct OutgoingQueue {
 extension HostCore {
     /// Sends it to one client, or (`nil`) to all that are connected by then; from any thread. What is sent first comes
     /// first.
-    func emit(_ outgoing: Outgoing, to client: UInt64?) throws(IPCError) {
+    func emit(_ outgoing: EncodedEvent, to client: UInt64?) throws(IPCError) {
         if reactor.isForeign { throw IPCError(.forked) }
         if reactor.isReactorThread {
             // What others have sent before goes first, and a handler's own result comes after this.
@@ -52,7 +52,7 @@ extension HostCore {
         for (outgoing, client) in outgoingQueue.withLock({ $0.takeAll() }) { deliver(outgoing, client) }
     }
 
-    private func deliver(_ outgoing: Outgoing, _ client: UInt64?) {
+    private func deliver(_ outgoing: EncodedEvent, _ client: UInt64?) {
         if let client {
             if let host = links[client] { deliver(outgoing, to: host) }
         } else {
@@ -62,7 +62,7 @@ extension HostCore {
 
     /// False: it was dropped.
     @discardableResult
-    func deliver(_ outgoing: Outgoing, to host: HostLink) -> Bool {
+    func deliver(_ outgoing: EncodedEvent, to host: HostLink) -> Bool {
         var isSent = false
         do throws(LinkError) {
             isSent = try host.send(outgoing)
@@ -103,7 +103,7 @@ extension HostLink {
     /// listen, or because it is longer than this client accepts.
     ///
     /// Who does not listen may not read either, and is not to be kept from its work by what it does not want.
-    func send(_ outgoing: Outgoing) throws(LinkError) -> Bool {
+    func send(_ outgoing: EncodedEvent) throws(LinkError) -> Bool {
         let encoded = outgoing.encoded
         let isFull = link.isBackedUp(0)
         if (isFull || encoded.count > link.recordLimit(of: 0)) && !listens { return false }

@@ -18,19 +18,19 @@ import OroLink
     // The bytes, in parts: dropping a result without them then costs one comparison.
     @usableFromInline var owner: AnyObject?
     @usableFromInline var base: UnsafeRawPointer?
-    @usableFromInline var extent: Int
+    @usableFromInline var sizeWord: Int
 
     /// The bytes; `nil` when there are none.
     @inlinable public var bytes: Bytes? {
         get {
             guard let owner, let base = unsafe base else { return nil }
             // The owner keeps them alive: the three came from one `Bytes`.
-            return unsafe Bytes(owner: owner, base: base, extent: extent)
+            return unsafe Bytes(owner: owner, base: base, sizeWord: sizeWord)
         }
         set {
             owner = newValue?.owner
             unsafe base = newValue?.base
-            extent = newValue?.extent ?? 0
+            sizeWord = newValue?.sizeWord ?? 0
         }
     }
 
@@ -116,7 +116,7 @@ import OroLink
     init(_ bytes: Bytes?, _ source: String?) {
         owner = bytes?.owner
         unsafe base = bytes?.base
-        extent = bytes?.extent ?? 0
+        sizeWord = bytes?.sizeWord ?? 0
         self.source = source
         value = nil
         content = nil
@@ -191,10 +191,10 @@ import OroLink
     borrowing func isPlain() -> Bool { content == nil && source == nil }
 
     /// Where the bytes lie, as long as this value lives. For the hot path, which counts no references. Bytes in shared
-    /// memory seem to be more than any frame holds (``Bytes/extent``).
+    /// memory seem to be more than any frame holds (``Bytes/sizeWord``).
     @inline(__always)
     borrowing func unguardedPayload() -> UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: base, count: extent)
+        unsafe UnsafeRawBufferPointer(start: base, count: sizeWord)
     }
 
     /// The data, or the error thrown.

@@ -40,7 +40,7 @@ final class BroadcastEvent {
     }
 
     /// The event for one listener; `nil`: it is longer than its client accepts, or than any frame.
-    func outgoing(for listener: BroadcastListeners.Listener) -> Outgoing? {
+    func outgoing(for listener: BroadcastListeners.Listener) -> EncodedEvent? {
         guard let shared else { return nil }
         do {
             var detail = EncodedMembers()
@@ -51,7 +51,7 @@ final class BroadcastEvent {
             try event.append("source", "broadcast_channel.subscribe")
             try event.append("data", detail.object)
             try event.append("err", failure)
-            return try Outgoing.event(
+            return try EncodedEvent.event(
                 BroadcastListeners.event, encoded: event.object, limit: listener.client.messageBytes)
         } catch {
             return nil

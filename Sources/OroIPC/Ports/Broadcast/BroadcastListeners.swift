@@ -54,13 +54,13 @@ struct BroadcastListeners {
         /// Whether its client's link has room for an event.
         let hasRoom: () -> Bool
         /// Hands an event over; false: there was no room for it.
-        private let send: (Outgoing) -> Bool
+        private let send: (EncodedEvent) -> Bool
         var missed: Int64 = 0
         fileprivate var order: UInt64 = 0
 
         init(
             name: String, origin: String, token: Value?, client: ConnectedClient, hasRoom: @escaping () -> Bool,
-            send: @escaping (Outgoing) -> Bool
+            send: @escaping (EncodedEvent) -> Bool
         ) {
             self.name = name
             self.origin = origin

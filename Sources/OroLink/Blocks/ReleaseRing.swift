@@ -5,7 +5,7 @@ import Synchronization
 
 /// Where this side says which of the peer's blocks it gives back. Any thread.
 // Sendable: all that changes is in `state` or atomic.
-@safe final class Returns: @unchecked Sendable {
+@safe final class ReleaseRing: @unchecked Sendable {
     private let state: Locked<State>
     let slots: Int
     /// Loans this side has.
@@ -52,20 +52,20 @@ import Synchronization
 @usableFromInline
 @safe package final class BorrowedBlock: @unchecked Sendable {
     private let memory: PeerMemory
-    private let returns: Returns
+    private let releaseRing: ReleaseRing
     private let loan: UInt64
     package let base: UnsafeRawPointer
     package let count: Int
 
-    init(_ memory: PeerMemory, _ returns: Returns, loan: UInt64, offset: Int, count: Int) {
+    init(_ memory: PeerMemory, _ releaseRing: ReleaseRing, loan: UInt64, offset: Int, count: Int) {
         self.memory = memory
-        self.returns = returns
+        self.releaseRing = releaseRing
         self.loan = loan
         unsafe base = memory.base + offset
         self.count = count
     }
 
-    deinit { returns.give(loan) }
+    deinit { releaseRing.give(loan) }
 
     /// Nobody can change the bytes, not even the peer.
     package var isImmutable: Bool { memory.isImmutable }

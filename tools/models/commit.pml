@@ -18,9 +18,9 @@
 #endif
 #define LONGEST 3
 
-#if defined(STALE_STAMP) /* the place in the ring */
+#if defined(STALE_COMMIT) /* the place in the ring */
 #define STAMP(pos) (1 + (pos) % UNITS)
-#elif defined(NARROW_STAMP) /* the position, cut to a few bits */
+#elif defined(NARROW_COMMIT) /* the position, cut to a few bits */
 #define STAMP(pos) (1 + (pos) % (2 * UNITS))
 #else
 #define STAMP(pos) (1 + (pos))

@@ -5,7 +5,7 @@ import OroLink
 
 /// An event or a push on its way to one client or to many: encoded once.
 // Sendable: what `encoded` holds is written before anybody else has it.
-struct Outgoing: Sendable {
+struct EncodedEvent: Sendable {
     /// All of the frame where the payload stands in it; else for those who cannot be lent it.
     let frame: Frame
     var bytes: Bytes?
@@ -14,23 +14,23 @@ struct Outgoing: Sendable {
     /// The frame of an event.
     static func event(
         _ name: String, _ value: Value?, _ bytes: Bytes?, _ headers: Headers?, limit: Int
-    ) throws(IPCError) -> Outgoing {
+    ) throws(IPCError) -> EncodedEvent {
         if name.isEmpty { throw .type("an event needs a name") }
-        return try Outgoing(Frame(.event, name: name, value: value, headers: headers?.pairs), bytes, limit)
+        return try EncodedEvent(Frame(.event, name: name, value: value, headers: headers?.pairs), bytes, limit)
     }
 
     /// The same with a value that is encoded.
-    static func event(_ name: String, encoded: EncodedValue, limit: Int) throws(IPCError) -> Outgoing {
+    static func event(_ name: String, encoded: EncodedValue, limit: Int) throws(IPCError) -> EncodedEvent {
         var frame = Frame(.event, name: name)
         frame.encoded = encoded
-        return try Outgoing(frame, nil, limit)
+        return try EncodedEvent(frame, nil, limit)
     }
 
     /// The frame of a result that nobody asked for.
     static func push(
         _ value: Value?, _ bytes: Bytes?, _ headers: Headers?, limit: Int
-    ) throws(IPCError) -> Outgoing {
-        try Outgoing(Frame(.result, seq: Seq(-1), value: value, headers: headers?.pairs), bytes, limit)
+    ) throws(IPCError) -> EncodedEvent {
+        try EncodedEvent(Frame(.result, seq: Seq(-1), value: value, headers: headers?.pairs), bytes, limit)
     }
 
     private init(_ frame: Frame, _ bytes: Bytes?, _ limit: Int) throws(IPCError) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocks on their way back: what oro_returns.h, Arena.swift and Loans.swift do.
+ * Blocks on their way back: what oro_release_ring.h, Arena.swift and Loans.swift do.
  *
  * The sender takes a free block, writes it, and takes a loan of it, whose number goes into a frame: it is lent when that
  * is about to be seen, or taken back when the frame is not sent after all.  Threads of the receiver read the

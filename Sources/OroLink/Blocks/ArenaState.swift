@@ -9,7 +9,7 @@ import CSupport
 #endif
 
 /// What an arena knows. With its lock held.
-@safe struct ArenaBooks: ~Copyable {
+@safe struct ArenaState: ~Copyable {
     let own: LinkLimits
     let peer: Offer
     /// As long as the arena is open. Closed before the link goes, under the same lock.
@@ -22,7 +22,7 @@ import CSupport
     /// What pays for memories that are made here; `nil`: nothing has to.
     var account: ByteAccount?
     private var heap = BlockHeap()
-    private(set) var distance = Distance()
+    private(set) var locality = ReaderLocality()
     /// By slot.
     private var memories: [Held?] = []
     private var slotsTaken = 0
@@ -36,25 +36,25 @@ import CSupport
     private var bytesOut = 0
     private var memoryBytes = 0
     /// Memories that belong to no link, while they are lent: their blocks.
-    private var strangers: [ObjectIdentifier: Int32] = [:]
+    private var externals: [ObjectIdentifier: Int32] = [:]
     /// Of these the blocks of pools' memories that the peer knows, and that are not lent; the oldest first.
-    private var resting: [Int32] = []
-    private var restingBytes = 0
+    private var cooling: [Int32] = []
+    private var coolingBytes = 0
     /// Where the peer says what it gives back; nil until it has said where.
-    var returns: Mapping?
+    var releaseRing: Mapping?
     private var returned: UInt64 = 0
 
     private struct Held {
         let memory: OwnMemory
         let serial: UInt32
         var isAnnounced = false
-        var isStranger = false
+        var isExternal = false
         /// The payload in it that is lent, in a memory of a pool.
         var lease: MemoryLease?
     }
 
     /// Most memories of pools that a peer keeps mapped while they are not lent.
-    private static let mostResting = (memories: 8, bytes: 16 << 20)
+    private static let mostCooling = (memories: 8, bytes: 16 << 20)
 
     init(_ link: any BlockLink, _ own: LinkLimits, _ peer: Offer) {
         unsafe self.link = link
@@ -81,7 +81,7 @@ import CSupport
         if let ending { throw ending }
     }
 
-    private static func room(_ count: Int) -> Int { (count + Arena.grain - 1) / Arena.grain }
+    private static func room(_ count: Int) -> Int { (count + Arena.alignment - 1) / Arena.alignment }
 
     /// A payload that may not be lent, by this side or by the peer.
     private func tooLarge(_ bytes: Int) -> LinkError {
@@ -95,44 +95,44 @@ import CSupport
         try collect()
         let most = min(own.loanBytes, peer.payloadBytes)
         guard count <= most else { throw tooLarge(count) }
-        let room = ArenaBooks.room(count)
-        guard bytesOut + room * Arena.grain <= own.loanBytes else { throw shortage }
+        let room = ArenaState.room(count)
+        guard bytesOut + room * Arena.alignment <= own.loanBytes else { throw shortage }
         let isWhole = count > Arena.largestShared
-        if !isWhole { feelDistance(room) }
-        if let id = isWhole ? takeSpare(count) : heap.take(room, mayGrow: memoryBytes < ArenaBooks.mostForRest(own)) {
-            bytesOut += heap.count(of: id) * Arena.grain
+        if !isWhole { sampleLocality(room) }
+        if let id = isWhole ? takeSpare(count) : heap.take(room, mayGrow: memoryBytes < ArenaState.mostWhileCooling(own)) {
+            bytesOut += heap.count(of: id) * Arena.alignment
             return .ready(ready(id))
         }
-        bytesOut += room * Arena.grain
+        bytesOut += room * Arena.alignment
         if isWhole { return .needs(bytes: count, isWhole: true) }
         return .needs(
             bytes: max(count, min(max(Arena.firstMemory, memoryBytes), Arena.largestSharing)), isWhole: false)
     }
 
-    /// Whether the newest block that came back, of `room` grains, is still near or was read far away.
-    private mutating func feelDistance(_ room: Int) {
-        guard room >= Distance.leastBytes / Arena.grain, let id = heap.newest(room) else { return }
+    /// Whether the newest block that came back, of `room` units, is still near or was read far away.
+    private mutating func sampleLocality(_ room: Int) {
+        guard room >= ReaderLocality.leastBytes / Arena.alignment, let id = heap.newest(room) else { return }
         // Nobody has the block.
-        let base = unsafe memories[heap.memory(of: id)]!.memory.base + heap.start(of: id) * Arena.grain
-        unsafe distance.note(oro_line_ticks(base + room / 2 * Arena.grain))
-        heap.rest = distance.isFar ? Distance.restingBytes / Arena.grain : 0
+        let base = unsafe memories[heap.memory(of: id)]!.memory.base + heap.start(of: id) * Arena.alignment
+        unsafe locality.note(oro_line_ticks(base + room / 2 * Arena.alignment))
+        heap.coolingUnits = locality.isFar ? ReaderLocality.coolingBytes / Arena.alignment : 0
     }
 
-    /// Memory may grow to so much only that blocks can rest.
-    private static func mostForRest(_ limits: LinkLimits) -> Int {
-        min(2 * Distance.restingBytes, limits.keptBytes, limits.loanBytes)
+    /// How far memory may grow only so that blocks can cool, in bytes.
+    private static func mostWhileCooling(_ limits: LinkLimits) -> Int {
+        min(2 * ReaderLocality.coolingBytes, limits.keptBytes, limits.loanBytes)
     }
 
     private func ready(_ id: Int32) -> Ready {
         // A block that was taken lies in a memory that is there.
-        Ready(id: id, memory: memories[heap.memory(of: id)]!.memory, offset: heap.start(of: id) * Arena.grain)
+        Ready(id: id, memory: memories[heap.memory(of: id)]!.memory, offset: heap.start(of: id) * Arena.alignment)
     }
 
     /// The smallest spare that is long enough, and not more than twice as long.
     private mutating func takeSpare(_ count: Int) -> Int32? {
         var best: Int?
         for (index, id) in spares.enumerated() {
-            let bytes = heap.count(of: id) * Arena.grain
+            let bytes = heap.count(of: id) * Arena.alignment
             if bytes < count || bytes > 2 * count { continue }
             if best.map({ heap.count(of: spares[$0]) > heap.count(of: id) }) ?? true { best = index }
         }
@@ -143,7 +143,7 @@ import CSupport
     }
 
     /// The block of `count` bytes that `plan` reserved is not made after all.
-    mutating func withdraw(_ count: Int) { bytesOut -= ArenaBooks.room(count) * Arena.grain }
+    mutating func withdraw(_ count: Int) { bytesOut -= ArenaState.room(count) * Arena.alignment }
 
     /// A new memory, and a block of `count` bytes in it, which `plan` reserved.
     mutating func add(_ memory: OwnMemory, count: Int, isWhole: Bool) throws(LinkError) -> Ready {
@@ -151,16 +151,16 @@ import CSupport
         withdraw(count)
         let slot = try takeSlot(memory)
         memoryBytes += memory.bytes
-        let grains = memory.bytes / Arena.grain
+        let units = memory.bytes / Arena.alignment
         let id: Int32
         if isWhole {
-            id = heap.addWhole(memory: slot, count: grains)
+            id = heap.addWhole(memory: slot, count: units)
         } else {
-            heap.add(memory: slot, count: grains)
+            heap.add(memory: slot, count: units)
             // There is room for it here at least; it may be found in another memory.
-            id = heap.take(ArenaBooks.room(count))!
+            id = heap.take(ArenaState.room(count))!
         }
-        bytesOut += heap.count(of: id) * Arena.grain
+        bytesOut += heap.count(of: id) * Arena.alignment
         return ready(id)
     }
 
@@ -175,7 +175,7 @@ import CSupport
         tellUntold()
         // What is kept for later makes way.
         while slotsTaken >= peer.memories {
-            if !resting.isEmpty {
+            if !cooling.isEmpty {
                 forgetOldestResting()
             } else if let spare = spares.popLast() ?? heap.idle() {
                 forget(spare)
@@ -217,7 +217,7 @@ import CSupport
             throw tooLarge(memory.bytes)
         }
         let key = ObjectIdentifier(memory)
-        if let id = strangers[key] { return try lend(id, offset, count) }
+        if let id = externals[key] { return try lend(id, offset, count) }
         // What the peer has given back makes room for it: whoever lends a new memory each time never runs out of loans
         // first.
         if slotsTaken >= peer.memories || bytesOut + memory.bytes > own.loanBytes { try collect() }
@@ -232,9 +232,9 @@ import CSupport
             bytesOut -= memory.bytes
             throw error
         }
-        memories[Int(slot)]!.isStranger = true
-        let id = heap.addWhole(memory: slot, count: (memory.bytes + Arena.grain - 1) / Arena.grain)
-        strangers[key] = id
+        memories[Int(slot)]!.isExternal = true
+        let id = heap.addWhole(memory: slot, count: (memory.bytes + Arena.alignment - 1) / Arena.alignment)
+        externals[key] = id
         // From now on the loans alone hold it.
         defer { drop(id) }
         return try lend(id, offset, count)
@@ -245,41 +245,41 @@ import CSupport
         // What has come back makes the memories of earlier payloads free for the next ones.
         try collect()
         let key = ObjectIdentifier(lease.memory)
-        guard let id = strangers[key], let index = resting.firstIndex(of: id) else {
+        guard let id = externals[key], let index = cooling.firstIndex(of: id) else {
             let lent = try lend(lease.memory, offset, count)
-            if let id = strangers[key] { memories[heap.memory(of: id)]!.lease = lease }
+            if let id = externals[key] { memories[heap.memory(of: id)]!.lease = lease }
             return lent
         }
         guard bytesOut + lease.memory.bytes <= own.loanBytes else { throw shortage }
-        // It rests no more before anything else comes back, which may drive out what rests.
-        resting.remove(at: index)
-        restingBytes -= lease.memory.bytes
+        // It stops cooling before anything else comes back, which may drive out what cools.
+        cooling.remove(at: index)
+        coolingBytes -= lease.memory.bytes
         bytesOut += lease.memory.bytes
         memories[heap.memory(of: id)]!.lease = lease
         do throws(LinkError) {
             return try lend(id, offset, count)
         } catch {
             bytesOut -= lease.memory.bytes
-            rest(id, bytes: lease.memory.bytes)
+            cool(id, bytes: lease.memory.bytes)
             throw error
         }
     }
 
     /// The payload in a memory of a pool has come back; the peer keeps the memory for the next.
-    private mutating func rest(_ id: Int32, bytes: Int) {
+    private mutating func cool(_ id: Int32, bytes: Int) {
         memories[heap.memory(of: id)]!.lease = nil
-        resting.append(id)
-        restingBytes += bytes
-        while resting.count > ArenaBooks.mostResting.memories || restingBytes > ArenaBooks.mostResting.bytes {
+        cooling.append(id)
+        coolingBytes += bytes
+        while cooling.count > ArenaState.mostCooling.memories || coolingBytes > ArenaState.mostCooling.bytes {
             forgetOldestResting()
         }
     }
 
     private mutating func forgetOldestResting() {
-        let id = resting.removeFirst()
-        if let stranger = strangerMemory(of: id) {
-            strangers[ObjectIdentifier(stranger)] = nil
-            restingBytes -= stranger.bytes
+        let id = cooling.removeFirst()
+        if let external = externalMemory(of: id) {
+            externals[ObjectIdentifier(external)] = nil
+            coolingBytes -= external.bytes
         }
         forget(id)
     }
@@ -301,12 +301,12 @@ import CSupport
         }
         guard sent else { throw .busy }
         memories[slot]!.isAnnounced = true
-        if !held.isStranger { held.memory.closeDescriptor() }
+        if !held.isExternal { held.memory.closeDescriptor() }
     }
 
     // MARK: Coming back
 
-    var hasReturns: Bool {
+    var hasReleases: Bool {
         guard let ring = unsafe returnsBase else { return false }
         var loan: UInt64 = 0
         // The mapping has that many slots.
@@ -314,7 +314,7 @@ import CSupport
     }
 
     private var returnsBase: UnsafeRawPointer? {
-        switch returns {
+        switch releaseRing {
         case .some(let mapping): unsafe UnsafeRawPointer(mapping.base)
         case nil: nil
         }
@@ -324,7 +324,7 @@ import CSupport
     mutating func collect() throws(LinkError) {
         guard isOpen, let ring = unsafe returnsBase else { return }
         var loan: UInt64 = 0
-        // As in `hasReturns`.
+        // As in `hasReleases`.
         while unsafe oro_return_take(ring, UInt64(peer.loans), returned, &loan) {
             returned += 1
             guard let id = loans.finish(loan, by: .peer) else {
@@ -355,13 +355,13 @@ import CSupport
     mutating func drop(_ id: Int32) {
         guard isOpen, heap.drop(id) else { return }
         isFreed = true
-        if let stranger = strangerMemory(of: id) {
-            bytesOut -= stranger.bytes
-            if memories[heap.memory(of: id)]!.lease != nil { return rest(id, bytes: stranger.bytes) }
-            strangers[ObjectIdentifier(stranger)] = nil
+        if let external = externalMemory(of: id) {
+            bytesOut -= external.bytes
+            if memories[heap.memory(of: id)]!.lease != nil { return cool(id, bytes: external.bytes) }
+            externals[ObjectIdentifier(external)] = nil
             return forget(id)
         }
-        bytesOut -= heap.count(of: id) * Arena.grain
+        bytesOut -= heap.count(of: id) * Arena.alignment
         let spare = memoryBytes - bytesOut
         if heap.isWhole(id) {
             if spare > own.keptBytes { forget(id) } else { spares.append(id) }
@@ -373,9 +373,9 @@ import CSupport
     }
 
     /// The memory of the block, where it belongs to no link.
-    private func strangerMemory(of id: Int32) -> OwnMemory? {
+    private func externalMemory(of id: Int32) -> OwnMemory? {
         // Looked at in place: a copy would count a reference for each block that comes back.
-        guard strangers.count > 0, let held = memories[heap.memory(of: id)], held.isStranger else { return nil }
+        guard externals.count > 0, let held = memories[heap.memory(of: id)], held.isExternal else { return nil }
         return held.memory
     }
 
@@ -384,7 +384,7 @@ import CSupport
         let slot = heap.memory(of: id)
         heap.remove(id)
         guard let held = memories[slot] else { return }
-        if !held.isStranger { memoryBytes -= held.memory.bytes }
+        if !held.isExternal { memoryBytes -= held.memory.bytes }
         memories[slot] = nil
         slotsTaken -= 1
         if held.isAnnounced {
@@ -410,9 +410,9 @@ import CSupport
         memories = []
         spares = []
         loans.forgetAll()
-        strangers = [:]
-        (resting, restingBytes) = ([], 0)
-        returns = nil
+        externals = [:]
+        (cooling, coolingBytes) = ([], 0)
+        releaseRing = nil
         (bytesOut, memoryBytes, slotsTaken) = (0, 0, 0)
     }
 

@@ -9,12 +9,12 @@ import CSupport
 #endif
 
 /// Makes a connected socket a link.
-package enum Rendezvous {
+package enum Handshake {
     /// Oldest and newest protocol version spoken here.
     static let versions: ClosedRange<UInt16> = 2...2
 
     /// What a host made of a client's hello.
-    package enum Greeting: ~Copyable {
+    package enum Outcome: ~Copyable {
         /// The hello has not come yet; the socket back.
         case notYet(Descriptor)
         case link(Link)
@@ -25,10 +25,10 @@ package enum Rendezvous {
     }
 
     /// The host's half, called when the socket of a new client, which is admitted, is readable.
-    package static func greet(
+    package static func accept(
         _ socket: consuming Descriptor, _ peer: PeerIdentity, limits: LinkLimits, takesDescriptors: Bool = false,
         budget: ResourceBudget? = nil, charge: ResourceCharge? = nil
-    ) -> Greeting {
+    ) -> Outcome {
         let answer: Answer
         do throws(LinkError) {
             switch try Packet.receive(from: socket) {

@@ -10,8 +10,8 @@ import Testing
 @testable import OroLink
 
 /// Who may connect, under which name, and what becomes of those who do not finish.
-@Suite("Rendezvous", .serialized)
-struct RendezvousTests {
+@Suite("Handshake", .serialized)
+struct HandshakeTests {
     let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
 

@@ -5,8 +5,8 @@
 // The slots are drawn in oro_layout.h. A slot is its own commit word, so a reader that finds it written has all of it.
 // Whoever writes has a place for every loan that can be out, so the ring never runs full: a sender lends no more at
 // once.
-#ifndef ORO_RETURNS_H
-#define ORO_RETURNS_H
+#ifndef ORO_RELEASE_RING_H
+#define ORO_RELEASE_RING_H
 
 #include <stdbool.h>
 

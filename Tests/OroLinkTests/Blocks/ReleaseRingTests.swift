@@ -3,8 +3,8 @@
 import CSupport
 import Testing
 
-@Suite("Returns")
-struct ReturnsTests {
+@Suite("Release ring")
+struct ReleaseRingTests {
     @Test("come once each, in order, over more laps than a lap's number has bits")
     func laps() {
         let slots: UInt64 = 512
