@@ -20,6 +20,13 @@ let package = Package(
         .library(name: "OroIPCMetrics", targets: ["OroIPCMetrics"]),
         .executable(name: "oro-ipc", targets: ["oro-ipc"]),
     ],
+    // What only some programs need, with the packages it needs. A program that wants the library alone says `traits: []`.
+    traits: [
+        .default(enabledTraits: ["Tool", "Service", "Metrics"]),
+        .trait(name: "Tool", description: "The command-line tool and its benches (swift-argument-parser)"),
+        .trait(name: "Service", description: "OroIPCService (swift-service-lifecycle)"),
+        .trait(name: "Metrics", description: "OroIPCMetrics (swift-metrics)"),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -68,11 +75,11 @@ let package = Package(
         // A host among the services of a server; how often its routes are called, for whoever collects that.
         .target(
             name: "OroIPCService",
-            dependencies: ["OroIPC", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")],
+            dependencies: ["OroIPC", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["Service"]))],
             swiftSettings: swiftSettings),
         .target(
             name: "OroIPCMetrics",
-            dependencies: ["OroIPC", .product(name: "Metrics", package: "swift-metrics")],
+            dependencies: ["OroIPC", .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Metrics"]))],
             swiftSettings: swiftSettings),
         .target(name: "CTool"),
         .target(name: "CBench", dependencies: ["CSupport"]),
@@ -81,7 +88,7 @@ let package = Package(
         .target(
             name: "OroBench",
             dependencies: [
-                "CBench", "OroIPC", "OroTool", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CBench", "OroIPC", "OroTool", .product(name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Tool"])),
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
@@ -89,7 +96,7 @@ let package = Package(
             dependencies: [
                 "CTool", "OroBench", "OroIPC", "OroTool",
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Tool"])),
             ],
             swiftSettings: swiftSettings),
         // Values and texts made at random from a seed.
@@ -135,14 +142,25 @@ let package = Package(
             dependencies: [
                 "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
                 "TestGenerators", "TestProcesses",
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["Service"])),
+                .product(name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: testSettings),
     ],
     cLanguageStandard: .c17
 )
+
+// The parts and their tests without the processes, the tool and the C interface, which under a sanitizer would take too long for
+// each run of tools/test.
+if Context.environment["ORO_IPC_PARTS"] != nil {
+    let parts: Set = [
+        "CLiburing", "CSupport", "OroFrame", "OroLink", "OroURI", "OroIPC", "TestGenerators", "CTestSupport", "OroFrameTests",
+        "OroLinkTests", "UnitTests",
+    ]
+    package.targets.removeAll { !parts.contains($0.name) }
+    package.products = []
+}
 
 // The fuzzers; tools/fuzz builds them, with flags of their own for everything below them.
 if Context.environment["ORO_IPC_FUZZ"] != nil {
