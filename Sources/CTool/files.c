@@ -37,6 +37,29 @@ static int open_beneath(int root, const char *path, uint64_t flags) {
     return -EAGAIN;
 }
 
+// Opens one step of a path, which is no `..`, without following a link. A descriptor, or a negative errno.
+static int open_step(int folder, const char *step, uint64_t flags) {
+    if (strcmp(step, "..") == 0) return -EXDEV;
+    int next = openat(folder, step, (int)(flags | O_NOFOLLOW));
+    if (next >= 0) return next;
+    int error = errno;
+    // A symbolic link where a directory is needed says ENOTDIR; the reason here is that links are not followed.
+    struct stat status;
+    bool is_link = error == ENOTDIR && fstatat(folder, step, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+    return is_link ? -ELOOP : -error;
+}
+
+// Takes the next step of `*path`, which is moved behind it. False when it is longer than any name.
+static bool take_step(const char **path, char step[256]) {
+    while (**path == '/') ++*path;
+    size_t length = strcspn(*path, "/");
+    if (length >= 256) return false;
+    memcpy(step, length == 0 ? "." : *path, length == 0 ? 1 : length);
+    step[length == 0 ? 1 : length] = '\0';
+    *path += length;
+    return true;
+}
+
 // Step by step: each directory is opened in the one before, so what was checked is what is used.
 static int walk_beneath(int root, const char *path, uint64_t flags) {
     if (path[0] == '\0') return -ENOENT;
@@ -44,32 +67,13 @@ static int walk_beneath(int root, const char *path, uint64_t flags) {
     char step[256];
     int current = root;
     while (true) {
-        while (*path == '/') path++;
-        size_t length = strcspn(path, "/");
-        if (length == 0) path = ".", length = 1;
-        if (length >= sizeof step) {
-            if (current != root) close(current);
-            return -ENAMETOOLONG;
-        }
-        memcpy(step, path, length);
-        step[length] = '\0';
-        path += length;
+        bool fits = take_step(&path, step);
         bool last = path[strspn(path, "/")] == '\0';
-        bool as_directory = *path == '/';
-        int next = -1, error = EXDEV;
-        if (strcmp(step, "..") != 0) {
-            uint64_t wanted = last ? flags | (as_directory ? O_DIRECTORY : 0) : O_PATH | O_DIRECTORY | O_CLOEXEC;
-            next = openat(current, step, (int)(wanted | O_NOFOLLOW));
-            error = errno;
-            // A symbolic link where a directory is needed says ENOTDIR; the reason here is that links are not followed.
-            struct stat status;
-            if (next < 0 && error == ENOTDIR && fstatat(current, step, &status, AT_SYMLINK_NOFOLLOW) == 0
-                && S_ISLNK(status.st_mode))
-                error = ELOOP;
-        }
+        uint64_t wanted = O_PATH | O_DIRECTORY | O_CLOEXEC;
+        if (last) wanted = flags | (*path == '/' ? O_DIRECTORY : 0);
+        int next = fits ? open_step(current, step, wanted) : -ENAMETOOLONG;
         if (current != root) close(current);
-        if (next < 0) return -error;
-        if (last) return next;
+        if (next < 0 || last) return next;
         current = next;
     }
 }

@@ -30,105 +30,137 @@ extension StructuredHandle {
                 let (said, index) = builder.node(port: try handle.transferable)
                 keep(handle, at: index)
                 node = said
-            default: node = try unsafe StructuredHandle.node(given, builder)
+            default: node = try unsafe NodeInput(given, builder).node()
             }
             guard let number else { return builder.add(node: node).index }
             builder[StructuredGraph.Reference(number)] = node
             return number
         }
     }
+}
 
-    /// The node that C describes, without bytes and ports.
-    private static func node(
-        _ given: oroipc_node, _ builder: StructuredBuilder
-    ) throws(Failure) -> StructuredGraph.Node {
-        func reference(_ index: Int) throws(Failure) -> StructuredGraph.Reference {
-            // C says that there are `count`.
-            let part = unsafe Int(given.parts[index])
-            guard part < builder.count else { throw .invalid("there is no node \(part)") }
-            return StructuredGraph.Reference(part)
-        }
-        let count = unsafe given.count
+/// A node as C describes it, while it is read: neither a buffer nor a port. C says what its pointers lead to.
+private struct NodeInput {
+    private let given: oroipc_node
+    private let builder: StructuredBuilder
+    /// How many parts it has.
+    private let count: Int
+
+    init(_ given: oroipc_node, _ builder: StructuredBuilder) throws(Failure) {
+        unsafe self.given = given
+        self.builder = builder
+        count = unsafe given.count
         if unsafe count > 0 && given.parts == nil { throw .null("parts") }
-        guard (0...mostNodes).contains(count) else { throw Failure(OROIPC_TOO_LARGE, "\(count) parts are too many") }
-        func only(_ what: String) throws(Failure) -> StructuredGraph.Reference {
-            guard count == 1 else { throw .invalid("\(what) has one part, not \(count)") }
-            return try reference(0)
+        guard (0...mostNodes).contains(count) else {
+            throw Failure(OROIPC_TOO_LARGE, "\(count) parts are too many")
         }
-        func references() throws(Failure) -> [StructuredGraph.Reference] {
-            var all: [StructuredGraph.Reference] = []
-            for index in 0..<count { all.append(try reference(index)) }
-            return all
-        }
+    }
+
+    func node() throws(Failure) -> StructuredGraph.Node {
         switch unsafe Int(given.kind) {
-        case OROIPC_NODE_UNDEFINED: return .undefined
-        case OROIPC_NODE_NULL: return .null
-        case OROIPC_NODE_BOOLEAN: return unsafe .bool(given.integer != 0)
-        case OROIPC_NODE_INTEGER: return unsafe .int(given.integer)
-        case OROIPC_NODE_NUMBER: return unsafe .double(given.number)
-        case OROIPC_NODE_DATE: return unsafe .date(given.number)
-        case OROIPC_NODE_BIGINT:
-            let digits = try unsafe text(given.text, given.text_size)
-            guard let node = StructuredGraph.Node.decimal(digits) else {
-                throw .invalid("'\(digits.prefix(64))' is no integer")
-            }
-            return node
-        case OROIPC_NODE_TEXT: return .string(try unsafe text(given.text, given.text_size))
-        case OROIPC_NODE_REGEXP:
-            return .regexp(
-                source: try unsafe text(given.text, given.text_size),
-                flags: try unsafe text(given.more, given.more_size))
-        case OROIPC_NODE_ERROR:
-            let stack = unsafe given.stack == nil ? nil : try unsafe text(given.stack, given.stack_size)
-            return .error(
-                .init(
-                    name: try unsafe text(given.text, given.text_size),
-                    message: try unsafe text(given.more, given.more_size), stack: stack,
-                    cause: count == 0 ? nil : try only("an error")))
-        case OROIPC_NODE_BOXED: return .boxed(try only("an object of a primitive"))
-        case OROIPC_NODE_ARRAY:
-            var elements: [StructuredGraph.Reference?] = []
-            // As above.
-            for index in 0..<count {
-                elements.append(unsafe given.parts[index] == OROIPC_HOLE ? nil : try reference(index))
-            }
-            return .array(elements)
-        case OROIPC_NODE_SET: return .set(try references())
-        case OROIPC_NODE_MAP:
-            guard count % 2 == 0 else { throw .invalid("a map's last key has no value") }
-            let parts = try references()
-            return .map(stride(from: 0, to: count, by: 2).map { .init(key: parts[$0], value: parts[$0 + 1]) })
-        case OROIPC_NODE_OBJECT:
-            if unsafe count > 0 && given.names == nil { throw .null("names") }
-            var members = NamedValues<StructuredGraph.Reference>()
-            for index in 0..<count {
-                guard let name = unsafe given.names[index] else { throw .null("a name") }
-                let size = unsafe given.name_sizes == nil ? 0 : given.name_sizes[index]
-                members[try unsafe text(name, size)] = try reference(index)
-            }
-            return .object(members)
-        case OROIPC_NODE_VIEW:
-            let buffer = try only("a view")
-            guard let kind = unsafe StructuredGraph.ViewKind(rawValue: Int(given.view)) else {
-                throw unsafe .invalid("\(given.view) is no kind of view")
-            }
-            let (offset, length) = unsafe (given.offset, given.length)
-            let bytes: Int
-            switch builder[buffer] {
-            case .buffer(_, let count): bytes = count
-            case .inlineBuffer(let inline): bytes = inline.count
-            default: throw .invalid("a view of something that is no buffer")
-            }
-            guard offset >= 0, length >= 0, offset <= bytes, length <= (bytes - offset) / kind.elementBytes else {
-                throw .invalid("the view is not inside its buffer")
-            }
-            guard kind == .dataView || offset % kind.elementBytes == 0 else {
-                throw .invalid("the view is not aligned")
-            }
-            return .view(kind, buffer: buffer, offset: offset, length: length)
+        case OROIPC_NODE_UNDEFINED: .undefined
+        case OROIPC_NODE_NULL: .null
+        case OROIPC_NODE_BOOLEAN: unsafe .bool(given.integer != 0)
+        case OROIPC_NODE_INTEGER: unsafe .int(given.integer)
+        case OROIPC_NODE_NUMBER: unsafe .double(given.number)
+        case OROIPC_NODE_DATE: unsafe .date(given.number)
+        case OROIPC_NODE_BIGINT: try bigInt()
+        case OROIPC_NODE_TEXT: .string(try text())
+        case OROIPC_NODE_REGEXP: .regexp(source: try text(), flags: try more())
+        case OROIPC_NODE_ERROR: try error()
+        case OROIPC_NODE_BOXED: .boxed(try onlyPart(of: "an object of a primitive"))
+        case OROIPC_NODE_ARRAY: try array()
+        case OROIPC_NODE_SET: .set(try references())
+        case OROIPC_NODE_MAP: try map()
+        case OROIPC_NODE_OBJECT: try object()
+        case OROIPC_NODE_VIEW: try view()
         default: throw unsafe .invalid("\(given.kind) is no kind of node")
         }
     }
+
+    // MARK: Kinds
+
+    private func bigInt() throws(Failure) -> StructuredGraph.Node {
+        let digits = try text()
+        guard let node = StructuredGraph.Node.decimal(digits) else {
+            throw .invalid("'\(digits.prefix(64))' is no integer")
+        }
+        return node
+    }
+
+    private func error() throws(Failure) -> StructuredGraph.Node {
+        let stack = unsafe given.stack == nil ? nil : try unsafe NodeInput.text(given.stack, given.stack_size)
+        let cause = count == 0 ? nil : try onlyPart(of: "an error")
+        return .error(.init(name: try text(), message: try more(), stack: stack, cause: cause))
+    }
+
+    private func array() throws(Failure) -> StructuredGraph.Node {
+        var elements: [StructuredGraph.Reference?] = []
+        for index in 0..<count {
+            elements.append(unsafe given.parts[index] == OROIPC_HOLE ? nil : try reference(index))
+        }
+        return .array(elements)
+    }
+
+    private func map() throws(Failure) -> StructuredGraph.Node {
+        guard count % 2 == 0 else { throw .invalid("a map's last key has no value") }
+        let parts = try references()
+        return .map(stride(from: 0, to: count, by: 2).map { .init(key: parts[$0], value: parts[$0 + 1]) })
+    }
+
+    private func object() throws(Failure) -> StructuredGraph.Node {
+        if unsafe count > 0 && given.names == nil { throw .null("names") }
+        var members = NamedValues<StructuredGraph.Reference>()
+        for index in 0..<count {
+            guard let name = unsafe given.names[index] else { throw .null("a name") }
+            let size = unsafe given.name_sizes == nil ? 0 : given.name_sizes[index]
+            members[try unsafe NodeInput.text(name, size)] = try reference(index)
+        }
+        return .object(members)
+    }
+
+    private func view() throws(Failure) -> StructuredGraph.Node {
+        let buffer = try onlyPart(of: "a view")
+        guard let kind = unsafe StructuredGraph.ViewKind(rawValue: Int(given.view)) else {
+            throw unsafe .invalid("\(given.view) is no kind of view")
+        }
+        let (offset, length) = unsafe (given.offset, given.length)
+        let bytes: Int
+        switch builder[buffer] {
+        case .buffer(_, let count): bytes = count
+        case .inlineBuffer(let inline): bytes = inline.count
+        default: throw .invalid("a view of something that is no buffer")
+        }
+        guard offset >= 0, length >= 0, offset <= bytes, length <= (bytes - offset) / kind.elementBytes else {
+            throw .invalid("the view is not inside its buffer")
+        }
+        guard kind == .dataView || offset % kind.elementBytes == 0 else {
+            throw .invalid("the view is not aligned")
+        }
+        return .view(kind, buffer: buffer, offset: offset, length: length)
+    }
+
+    // MARK: Parts and texts
+
+    private func reference(_ index: Int) throws(Failure) -> StructuredGraph.Reference {
+        let part = unsafe Int(given.parts[index])
+        guard part < builder.count else { throw .invalid("there is no node \(part)") }
+        return StructuredGraph.Reference(part)
+    }
+
+    private func onlyPart(of what: String) throws(Failure) -> StructuredGraph.Reference {
+        guard count == 1 else { throw .invalid("\(what) has one part, not \(count)") }
+        return try reference(0)
+    }
+
+    private func references() throws(Failure) -> [StructuredGraph.Reference] {
+        var all: [StructuredGraph.Reference] = []
+        for index in 0..<count { all.append(try reference(index)) }
+        return all
+    }
+
+    private func text() throws(Failure) -> String { try unsafe NodeInput.text(given.text, given.text_size) }
+    private func more() throws(Failure) -> String { try unsafe NodeInput.text(given.more, given.more_size) }
 
     /// A text of `size` bytes, or with 0 up to its zero byte; empty for NULL.
     private static func text(_ base: UnsafePointer<CChar>?, _ size: Int) throws(Failure) -> String {

@@ -154,7 +154,7 @@ private struct Traveller {
 
 /// One of the processes.
 func portWorker(_ arguments: Arguments) async throws {
-    let worker = try await PortWorker(
+    let worker = await PortWorker(
         client: try Client.connect(arguments.name(), options: arguments.clientOptions),
         hops: Int64(arguments.number("hops", 10)),
         burst: arguments.number("burst", 100))

@@ -213,7 +213,8 @@ struct SliceTests {
         slow.isFull = false
         broker.pumpWaiting(of: slow)
         slices.finish()
-        #expect(slow.heard.map(\.number) == (0..<10).map { 400 * $0 + 3 })
+        let expected: [UInt64] = (0..<10).map { (index: UInt64) in 400 * index + 3 }
+        #expect(slow.heard.map(\.number) == expected)
         #expect(!slow.hasWaiting)
     }
 }

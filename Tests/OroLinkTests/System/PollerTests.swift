@@ -44,11 +44,12 @@ struct PollerTests {
         try poller.add(late.number, key: 100)
         raise(late)
         let told = events(poller)
-        #expect(Set(told.map(\.key)) == Set((0..<64).map(UInt64.init) + [100]))
+        let all: Set<UInt64> = Set(0..<64).union([100])
+        #expect(Set(told.map(\.key)) == all)
         #expect(told.allSatisfy { $0.lost == nil && !$0.hasHungUp })
         for number in numbers { write(number, &one, 8) }
         raise(late)
-        #expect(Set(events(poller, PollerTests.second).map(\.key)) == Set((0..<64).map(UInt64.init) + [100]))
+        #expect(Set(events(poller, PollerTests.second).map(\.key)) == all)
         #expect(events(poller).isEmpty)
     }
 
@@ -76,7 +77,7 @@ struct PollerTests {
         defer { for number in numbers { close(number) } }
         var random = SystemRandomNumberGenerator()
         for round in 0..<5 {
-            let keys = (0..<200).map { UInt64($0 * 4 + round << 20) }.shuffled(using: &random)
+            let keys: [UInt64] = (0..<200).map { (index: UInt64) in index * 4 + UInt64(round) << 20 }.shuffled(using: &random)
             for (index, key) in keys.enumerated() { try poller.add(numbers[index], key: key) }
             raise(one)
             #expect(Set(events(poller, PollerTests.second).map(\.key)) == Set(keys))

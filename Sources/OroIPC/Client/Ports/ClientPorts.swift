@@ -23,45 +23,55 @@ import Synchronization
                 try core.write(frame, try core.link.placed(payload), to: ring)
             }
             switch command {
+            case .message(let message): try send(message, core, ring)
             case .open(let number, let name, let opening):
                 var frame = PortOperation.open.frame(number)
                 frame.name = name
                 frame.value = opening.value
-                try send(frame, nil)
+                try write(frame, nil, core, ring)
             case .channel(let first, let second):
-                var frame = PortOperation.channel.frame(first)
-                frame.seq = Seq(second)
-                try send(frame, nil)
-            case .message(let message):
-                guard let descriptors = message.content.descriptors else { return try PortWriter.write(message, send) }
-                guard core.link.waitingBytes(in: ring) <= core.options.waitingBytes / 2 else { throw .busy }
-                let firstDescriptor = try pass(descriptors, core.link)
-                var isClaimed = false
-                do throws(LinkError) {
-                    try PortWriter.write(message, firstDescriptor: firstDescriptor) {
-                        (frame, payload) throws(LinkError) in
-                        try send(frame, payload)
-                        if PortOperation(frame) == .descriptors { isClaimed = true }
-                    }
-                } catch {
-                    // What was passed must not wait at the host for a message that does not come.
-                    if let first = firstDescriptor {
-                        try send(PortWriter.claim(isClaimed ? nil : first, descriptors, for: message.number), nil)
-                    }
-                    throw error
-                }
+                try write(PortOperation.channel.frame(first), seq: second, core, ring)
             case .consumed(let number, let count):
-                var frame = PortOperation.consumed.frame(number)
-                frame.seq = Seq(count.value)
-                try send(frame, nil)
-            case .close(let number):
-                try send(PortOperation.close.frame(number), nil)
-            case .direct(let frame): try send(frame.frame, nil)
-            case .claimed(let count):
-                var frame = PortOperation.returned.frame(0)
-                frame.seq = Seq(count.value)
-                try send(frame, nil)
+                try write(PortOperation.consumed.frame(number), seq: count.value, core, ring)
+            case .close(let number): try write(PortOperation.close.frame(number), nil, core, ring)
+            case .direct(let frame): try write(frame.frame, nil, core, ring)
+            case .claimed(let count): try write(PortOperation.returned.frame(0), seq: count.value, core, ring)
             }
+        }
+    }
+
+    private func write(_ frame: Frame, _ payload: Bytes?, _ core: ClientCore, _ ring: Int) throws(LinkError) {
+        try core.write(frame, try core.link.placed(payload), ring: ring, mayBlock: false)
+    }
+
+    /// A frame that says one number more.
+    private func write(_ plain: Frame, seq: UInt64, _ core: ClientCore, _ ring: Int) throws(LinkError) {
+        var frame = plain
+        frame.seq = Seq(seq)
+        try write(frame, nil, core, ring)
+    }
+
+    private func send(_ message: Parcel<PostedPort>, _ core: ClientCore, _ ring: Int) throws(LinkError) {
+        guard let descriptors = message.content.descriptors else {
+            return try PortWriter.write(message) { (frame, payload) throws(LinkError) in
+                try write(frame, payload, core, ring)
+            }
+        }
+        guard core.link.waitingBytes(in: ring) <= core.options.waitingBytes / 2 else { throw .busy }
+        let firstDescriptor = try pass(descriptors, core.link)
+        var isClaimed = false
+        do throws(LinkError) {
+            try PortWriter.write(message, firstDescriptor: firstDescriptor) { (frame, payload) throws(LinkError) in
+                try write(frame, payload, core, ring)
+                if PortOperation(frame) == .descriptors { isClaimed = true }
+            }
+        } catch {
+            // What was passed must not wait at the host for a message that does not come.
+            if let first = firstDescriptor {
+                let claim = PortWriter.claim(isClaimed ? nil : first, descriptors, for: message.number)
+                try write(claim, nil, core, ring)
+            }
+            throw error
         }
     }
 

@@ -131,58 +131,17 @@ struct PortReader<Port: TransferredPort> {
     mutating func read(_ storage: FrameStorage) throws(LinkError) -> PortFrame<Port>? {
         let header = storage.header
         guard let operation = PortOperation(header) else { throw .violation("an unknown operation of ports") }
-        let allowed: FrameFlags =
-            switch operation {
-            case .part, .message: .lent
-            case .open: .inlineName
-            default: []
-            }
-        guard header.flags.subtracting(allowed).isEmpty, header.route == 0 || operation == .message else {
-            throw .violation("a frame of ports with parts that do not belong there")
-        }
+        guard header.flags.subtracting(PortReader.flags(of: operation)).isEmpty,
+            header.route == 0 || operation == .message
+        else { throw .violation("a frame of ports with parts that do not belong there") }
         let count = header.deadline & PortOperation.countMask
         switch operation {
-        case .part:
-            if count == 0 { begin(header.ticket) }
-            guard header.ticket == number, parts.count == count, count < PortLimits.buffers,
-                let payload = storage.payload
-            else { throw .violation("a buffer out of turn, too many, or none") }
-            parts.append(payload)
-            return nil
+        case .part: try readPart(storage, index: count)
         case .transfer:
             if header.ticket != number { begin(header.ticket) }
             transferred = try rows(storage)
-            return nil
-        case .message:
-            // UNTRUSTED: 14 bits, compared with how many buffers have come.
-            let wanted = Int(header.route & ~(PortOperation.transfersBit | PortOperation.descriptorsBit))
-            let hasPorts = header.route & PortOperation.transfersBit != 0
-            let hasDescriptors = header.route & PortOperation.descriptorsBit != 0
-            defer { begin(0) }
-            guard header.valueBytes > 0, wanted == 0 || (header.ticket == number && wanted == parts.count),
-                !hasPorts || (header.ticket == number && !transferred.isEmpty),
-                !hasDescriptors || (header.ticket == number && descriptors != nil)
-            else { throw .violation("a message without the buffers, ports or descriptors that belong to it") }
-            if hasPorts, Port.isNumberedBySender { try checkNumbers() }
-            var content = PortContent(form: .frame(storage), buffers: wanted == 0 ? [] : parts)
-            if hasDescriptors { content.descriptors = descriptors }
-            return .message(
-                Parcel(
-                    number: header.ticket, seq: try sequence(header.seq), consumed: count, content: content,
-                    transferred: hasPorts ? transferred : []))
-        case .open:
-            do {
-                let mode = try storage.shortValue(most: PortReader.openingBytes) ?? .null
-                guard let name = try storage.view.name(), PortLimits.name.contains(name.utf8.count),
-                    let opening = PortOpening(mode)
-                else {
-                    throw LinkError.violation(
-                        "a port is opened without a name of \(PortLimits.name) bytes, or in an unknown way")
-                }
-                return .open(header.ticket, name: name, opening)
-            } catch {
-                throw error as? LinkError ?? .violation("a malformed frame: \(error)")
-            }
+        case .message: return .message(try readMessage(storage, consumed: count))
+        case .open: return try readOpening(storage)
         case .channel: return .channel(header.ticket, header.seq)
         case .consumed: return .consumed(header.ticket, count: try sequence(header.seq))
         case .close:
@@ -190,18 +149,72 @@ struct PortReader<Port: TransferredPort> {
             return .close(header.ticket, reason: reason)
         case .direct: return .direct(try DirectChannelFrame(storage))
         case .descriptors:
-            if header.ticket != number { begin(header.ticket) }
-            guard count <= PortLimits.descriptors else { throw .violation("too many descriptors for one message") }
-            // Those of a message that did not come after all are let go.
-            descriptors = nil
-            if count == 0 {
-                // Its taker is to say at once that it has taken it: they are kept elsewhere until then.
-                descriptors = TransferredDescriptors([])
-                return nil
-            }
-            return .descriptors(first: try sequence(header.seq), count: Int(count))
+            try readDescriptors(header, count: count)
+            if count > 0 { return .descriptors(first: try sequence(header.seq), count: Int(count)) }
         case .returned: return .returned(try sequence(header.seq))
         }
+        return nil
+    }
+
+    /// The flags a frame of this operation may have.
+    private static func flags(of operation: PortOperation) -> FrameFlags {
+        switch operation {
+        case .part, .message: .lent
+        case .open: .inlineName
+        default: []
+        }
+    }
+
+    /// UNTRUSTED: one of a message's buffers, in front of it.
+    private mutating func readPart(_ storage: FrameStorage, index: UInt32) throws(LinkError) {
+        if index == 0 { begin(storage.header.ticket) }
+        guard storage.header.ticket == number, parts.count == index, index < PortLimits.buffers,
+            let payload = storage.payload
+        else { throw .violation("a buffer out of turn, too many, or none") }
+        parts.append(payload)
+    }
+
+    /// UNTRUSTED: a message, behind the buffers, ports and descriptors that belong to it.
+    private mutating func readMessage(_ storage: FrameStorage, consumed: UInt32) throws(LinkError) -> Parcel<Port> {
+        let header = storage.header
+        // UNTRUSTED: 14 bits, compared with how many buffers have come.
+        let wanted = Int(header.route & ~(PortOperation.transfersBit | PortOperation.descriptorsBit))
+        let hasPorts = header.route & PortOperation.transfersBit != 0
+        let hasDescriptors = header.route & PortOperation.descriptorsBit != 0
+        let isNext = header.ticket == number
+        defer { begin(0) }
+        guard header.valueBytes > 0, wanted == 0 || (isNext && wanted == parts.count),
+            !hasPorts || (isNext && !transferred.isEmpty), !hasDescriptors || (isNext && descriptors != nil)
+        else { throw .violation("a message without the buffers, ports or descriptors that belong to it") }
+        if hasPorts, Port.isNumberedBySender { try checkNumbers() }
+        var content = PortContent(form: .frame(storage), buffers: wanted == 0 ? [] : parts)
+        if hasDescriptors { content.descriptors = descriptors }
+        return Parcel(
+            number: header.ticket, seq: try sequence(header.seq), consumed: consumed, content: content,
+            transferred: hasPorts ? transferred : [])
+    }
+
+    /// UNTRUSTED: a client asks for a port by its name.
+    private func readOpening(_ storage: FrameStorage) throws(LinkError) -> PortFrame<Port> {
+        do {
+            let mode = try storage.shortValue(most: PortReader.openingBytes) ?? .null
+            guard let name = try storage.view.name(), PortLimits.name.contains(name.utf8.count),
+                let opening = PortOpening(mode)
+            else {
+                throw LinkError.violation("a port is opened without a name of \(PortLimits.name) bytes, or in an unknown way")
+            }
+            return .open(storage.header.ticket, name: name, opening)
+        } catch {
+            throw error as? LinkError ?? .violation("a malformed frame: \(error)")
+        }
+    }
+
+    /// UNTRUSTED: descriptors that a message will name. Those of a message that never came are let go.
+    private mutating func readDescriptors(_ header: FrameHeader, count: UInt32) throws(LinkError) {
+        if header.ticket != number { begin(header.ticket) }
+        guard count <= PortLimits.descriptors else { throw .violation("too many descriptors for one message") }
+        // With a count of 0 the message's receiver acknowledges it at once; until then they are kept elsewhere.
+        descriptors = count == 0 ? TransferredDescriptors([]) : nil
     }
 
     /// UNTRUSTED: the same of a message that is one frame, without ports: most are. `nil`: it is something else.
