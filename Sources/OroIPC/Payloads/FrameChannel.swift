@@ -86,7 +86,7 @@ extension FrameChannel {
         hold: Bool = false, _ encode: (UnsafeMutableRawBufferPointer) -> Void
     ) throws(LinkError) -> Bool {
         if link.isBackedUp(ring) { return false }
-        // Bytes in shared memory seem to be more than any record holds (`Bytes.extent`).
+        // Bytes in shared memory seem to be more than any record holds (`Bytes.sizeWord`).
         if payload.count > Link.inlineBytes {
             guard let bytes = bytes() else { return false }
             return unsafe try writeLent(header, bytes, ring: ring, hold: hold, encode)

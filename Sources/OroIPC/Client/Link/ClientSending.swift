@@ -25,7 +25,7 @@ extension ClientCore {
             var header = FrameHeader(
                 kind: kind, flags: flags, route: number, deadline: deadline, ticket: ticket, seq: small)
             if OutgoingValue.measure(value, encoded, into: &header) {
-                let payload = unsafe UnsafeRawBufferPointer(start: bytes?.base, count: bytes?.extent ?? 0)
+                let payload = unsafe UnsafeRawBufferPointer(start: bytes?.base, count: bytes?.sizeWord ?? 0)
                 let isWritten = unsafe try writeAtOnce(header, payload, bytes, ring: ring, hold: isHeld) { place in
                     unsafe OutgoingValue.encode(value, encoded, into: place)
                 }

@@ -41,7 +41,7 @@ import Synchronization
     }
 
     private func write(_ frame: Frame, _ payload: Bytes?, _ core: ClientCore, _ ring: Int) throws(LinkError) {
-        try core.write(frame, try core.link.placed(payload), ring: ring, mayBlock: false)
+        try core.write(frame, try core.link.placed(payload), to: ring)
     }
 
     /// A frame that says one number more.
