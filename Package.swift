@@ -20,7 +20,7 @@ let package = Package(
         .library(name: "OroIPCMetrics", targets: ["OroIPCMetrics"]),
         .executable(name: "oro-ipc", targets: ["oro-ipc"]),
     ],
-    // What only some programs need, with the packages it needs. A program that wants the library alone says `traits: []`.
+    // What only some programs need, and the packages for it. A program that wants the library alone says `traits: []`.
     traits: [
         .default(enabledTraits: ["Tool", "Service", "Metrics"]),
         .trait(name: "Tool", description: "The command-line tool and its benches (swift-argument-parser)"),
@@ -75,11 +75,17 @@ let package = Package(
         // A host among the services of a server; how often its routes are called, for whoever collects that.
         .target(
             name: "OroIPCService",
-            dependencies: ["OroIPC", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["Service"]))],
+            dependencies: [
+                "OroIPC",
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["Service"])),
+            ],
             swiftSettings: swiftSettings),
         .target(
             name: "OroIPCMetrics",
-            dependencies: ["OroIPC", .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Metrics"]))],
+            dependencies: [
+                "OroIPC", .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
+            ],
             swiftSettings: swiftSettings),
         .target(name: "CTool"),
         .target(name: "CBench", dependencies: ["CSupport"]),
@@ -88,7 +94,8 @@ let package = Package(
         .target(
             name: "OroBench",
             dependencies: [
-                "CBench", "OroIPC", "OroTool", .product(name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Tool"])),
+                "CBench", "OroIPC", "OroTool",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Tool"])),
             ],
             swiftSettings: swiftSettings),
         .executableTarget(
@@ -142,7 +149,8 @@ let package = Package(
             dependencies: [
                 "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
                 "TestGenerators", "TestProcesses",
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["Service"])),
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["Service"])),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -151,11 +159,12 @@ let package = Package(
     cLanguageStandard: .c17
 )
 
-// The parts and their tests without the processes, the tool and the C interface, which under a sanitizer would take too long for
-// each run of tools/test.
+// The parts and their tests without the processes, the tool and the C interface, which under a sanitizer would take
+// too long for each run of tools/test.
 if Context.environment["ORO_IPC_PARTS"] != nil {
     let parts: Set = [
-        "CLiburing", "CSupport", "OroFrame", "OroLink", "OroURI", "OroIPC", "TestGenerators", "CTestSupport", "OroFrameTests",
+        "CLiburing", "CSupport", "OroFrame", "OroLink", "OroURI", "OroIPC", "TestGenerators", "CTestSupport",
+        "OroFrameTests",
         "OroLinkTests", "UnitTests",
     ]
     package.targets.removeAll { !parts.contains($0.name) }

@@ -51,7 +51,7 @@ struct oro_reader {
     uint64_t position;            // next record to read
     uint64_t published;           // what `consumed` says
     struct oro_cursor *consumed;  // in our own segment
-    uint64_t size;              // of the last record: checked, and expected of the next one
+    uint64_t size;                // of the last record: checked, and expected of the next one
 };
 
 struct oro_view {
@@ -186,8 +186,8 @@ static inline void oro_writer_commit(struct oro_writer *w, bool hold) {
         w->held_commit = commit;
         return;
     }
-    // SYNC: release orders the payload and the size word before the commit word; pairs with the acquire in oro_reader_peek.
-    // (SEND-2)
+    // SYNC: release orders the payload and the size word before the commit word; pairs with the acquire in
+    // oro_reader_peek. (SEND-2)
     atomic_store_explicit(&record->commit, commit, memory_order_release);
     if (!hold) {
         // The next record's lines are fetched for writing while the peer works on this one.
@@ -214,8 +214,9 @@ static inline int oro_reader_peek(struct oro_reader *r, struct oro_view *view) {
     // UNTRUSTED: one load gives length, part and stride together; only this copy is used. The record must lie inside
     // one lap and keep the next one aligned.
     uint64_t size = atomic_load_explicit(&record->size, memory_order_relaxed);
-    // Records mostly come in runs of one size. Where the next one lies is taken from the last size word when this one is
-    // the same, not from this one: the processor then reads ahead while the line this one came in is still on its way.
+    // Records mostly come in runs of one size. Where the next one lies is taken from the last size word when this one
+    // is the same, not from this one: the processor then reads ahead while the line this one came in is still on its
+    // way.
     uint64_t known = r->size, expected = known;
     __asm__("" : "+r"(expected));  // the compiler must not put `size` in the place of `known` again
     if (__builtin_expect(size != expected, 0)) {

@@ -79,8 +79,8 @@ enum {
     ORO_LOAN_INDEX_BITS = 24,
     ORO_LOANS_MIN = 512,  // slots of a release ring (a page of them), and so loans at once
     ORO_LOANS_MAX = 1 << 20,
-    ORO_BLOCK_ALIGNMENT = 128,    // blocks start at multiples of a pair of lines
-    ORO_MEMORIES_MAX = 4096,  // memfds with blocks that one side may have open on a link
+    ORO_BLOCK_ALIGNMENT = 128,  // blocks start at multiples of a pair of lines
+    ORO_MEMORIES_MAX = 4096,    // memfds with blocks that one side may have open on a link
 };
 #define ORO_RETURN_LOAN_MASK ((1ull << ORO_RETURN_LAP_SHIFT) - 1)
 
@@ -114,7 +114,7 @@ struct oro_control {
 
 struct oro_record {
     _Atomic uint64_t commit;
-    _Atomic uint64_t size;    // length in the low half, stride in the high half: one load reads both
+    _Atomic uint64_t size;  // length in the low half, stride in the high half: one load reads both
 };
 
 _Static_assert(sizeof(_Atomic uint64_t) == 8 && sizeof(_Atomic uint32_t) == 4, "shared words have no hidden lock");

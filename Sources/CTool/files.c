@@ -45,7 +45,8 @@ static int open_step(int folder, const char *step, uint64_t flags) {
     int error = errno;
     // A symbolic link where a directory is needed says ENOTDIR; the reason here is that links are not followed.
     struct stat status;
-    bool is_link = error == ENOTDIR && fstatat(folder, step, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+    bool is_link =
+        error == ENOTDIR && fstatat(folder, step, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
     return is_link ? -ELOOP : -error;
 }
 

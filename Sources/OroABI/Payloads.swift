@@ -92,7 +92,8 @@ public func oroipc_bytes_map_private(
     unsafe data.pointee = nil
     return unsafe put(out) { () throws(Failure) in
         guard let handle = unsafe BytesHandle.at(bytes) else { throw .null("bytes") }
-        guard let (own, base) = unsafe try Failure.of({ () throws(LinkError) in try handle.bytes.mappedPrivately() }) else {
+        guard let (own, base) = unsafe try Failure.of({ () throws(LinkError) in try handle.bytes.mappedPrivately() })
+        else {
             throw Failure(OROIPC_NOT_FOUND, "the bytes lie in no memory that can be mapped again")
         }
         // C says that it points to a pointer.

@@ -18,7 +18,8 @@ struct RandomWire {
     mutating func number() -> UInt64 {
         switch below(8) {
         case 0: return pick([0, 1, 2, 3, 15, 16, 17, 255, 256, 1023, 1024, 1025])
-        case 1: return pick([0x10_0000, 0x10_0001, 0x1000_0000, 0x8000_0000, 0x1_0000_0000, 1 << 53, 1 << 63] as [UInt64])
+        case 1:
+            return pick([0x10_0000, 0x10_0001, 0x1000_0000, 0x8000_0000, 0x1_0000_0000, 1 << 53, 1 << 63] as [UInt64])
         case 2: return pick([.max, .max - 1, UInt64(Int64.max), UInt64(UInt32.max), 0x0FFF_FFFF] as [UInt64])
         case 3: return dice.next() >> UInt64(below(64))
         default: return UInt64(below(12))

@@ -194,8 +194,8 @@ import Synchronization
     package var changes: Int { freed.load(ordering: .sequentiallyConsistent) }
 
     /// Calls `resume` once, soon after ``changes`` is not `seen` any more or the link is over; at once when that is so
-    /// already. The token takes it back. Whoever serves the link is told to look for released blocks, unless the caller does
-    /// that itself.
+    /// already. The token takes it back. Whoever serves the link is told to look for released blocks, unless the
+    /// caller does that itself.
     package func whenChanged(
         from seen: Int, isServed: Bool = false, _ resume: @escaping @Sendable () -> Void
     ) -> UInt64 {

@@ -99,7 +99,9 @@ import CSupport
         guard bytesOut + room * Arena.alignment <= own.loanBytes else { throw shortage }
         let isWhole = count > Arena.largestShared
         if !isWhole { sampleLocality(room) }
-        if let id = isWhole ? takeSpare(count) : heap.take(room, mayGrow: memoryBytes < ArenaState.mostWhileCooling(own)) {
+        if let id = isWhole
+            ? takeSpare(count) : heap.take(room, mayGrow: memoryBytes < ArenaState.mostWhileCooling(own))
+        {
             bytesOut += heap.count(of: id) * Arena.alignment
             return .ready(ready(id))
         }

@@ -9,8 +9,8 @@ import DequeModule
 /// that are free become one. The bookkeeping stands outside the memory, which a peer can read.
 ///
 /// What was given back waits a while as it is, before it joins its free neighbours, so that traffic of one size neither
-/// joins nor divides. Usually the newest is taken first: its lines are near. With ``coolingUnits`` the oldest is, and only
-/// after so much else was given back, that the peer's caches have let its lines go.
+/// joins nor divides. Usually the newest is taken first: its lines are near. With ``coolingUnits`` the oldest is, and
+/// only after so much else was given back, that the peer's caches have let its lines go.
 ///
 /// What is wasted: a taken stretch is as long as was asked for. A free stretch is found when it is at least 1/16 longer
 /// than asked for, or the first of its list; so at most a sixteenth of it is passed over for being in the list below.
@@ -91,7 +91,9 @@ struct BlockHeap {
     /// One of `count` units that waits to be joined, as ``coolingUnits`` says.
     private mutating func takeRecent(_ count: Int) -> Int32? {
         if coolingUnits > 0 {
-            guard recentUnits >= coolingUnits, let id = recent.first, stretches[Int(id)].count == count else { return nil }
+            guard recentUnits >= coolingUnits, let id = recent.first, stretches[Int(id)].count == count else {
+                return nil
+            }
             recent.removeFirst()
             return takeBack(id)
         }

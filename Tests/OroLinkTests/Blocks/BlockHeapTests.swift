@@ -118,7 +118,8 @@ struct BlockHeapTests {
     }
 
     @Test(
-        "while blocks cool the oldest is taken, and only when enough was given back since; a full heap does not wait for it")
+        "while blocks cool the oldest is taken, and only when enough was given back since; a full heap does not wait for it"
+    )
     func cooling() {
         var heap = BlockHeap()
         heap.add(memory: 0, count: 60)

@@ -77,7 +77,8 @@ struct PollerTests {
         defer { for number in numbers { close(number) } }
         var random = SystemRandomNumberGenerator()
         for round in 0..<5 {
-            let keys: [UInt64] = (0..<200).map { (index: UInt64) in index * 4 + UInt64(round) << 20 }.shuffled(using: &random)
+            let keys: [UInt64] = (0..<200).map { (index: UInt64) in index * 4 + UInt64(round) << 20 }.shuffled(
+                using: &random)
             for (index, key) in keys.enumerated() { try poller.add(numbers[index], key: key) }
             raise(one)
             #expect(Set(events(poller, PollerTests.second).map(\.key)) == Set(keys))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ring's functions, the release ring and the sleep word, from C and in one process: tools/test-ring builds and runs this
-// for the machine it runs on, and for 64-bit ARM.
+// The ring's functions, the release ring and the sleep word, from C and in one process: tools/test-ring builds and runs
+// this for the machine it runs on, and for 64-bit ARM.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>

@@ -19,9 +19,6 @@ import Synchronization
         guard let core else { throw .closed }
         if core.link.isOver { throw core.link.ending ?? .closed }
         try core.link.withRing(shared: true) { (ring) throws(LinkError) in
-            func send(_ frame: Frame, _ payload: Bytes?) throws(LinkError) {
-                try core.write(frame, try core.link.placed(payload), to: ring)
-            }
             switch command {
             case .message(let message): try send(message, core, ring)
             case .open(let number, let name, let opening):

@@ -201,7 +201,8 @@ struct PortReader<Port: TransferredPort> {
             guard let name = try storage.view.name(), PortLimits.name.contains(name.utf8.count),
                 let opening = PortOpening(mode)
             else {
-                throw LinkError.violation("a port is opened without a name of \(PortLimits.name) bytes, or in an unknown way")
+                throw LinkError.violation(
+                    "a port is opened without a name of \(PortLimits.name) bytes, or in an unknown way")
             }
             return .open(storage.header.ticket, name: name, opening)
         } catch {
