@@ -24,6 +24,10 @@ extension ClientCore {
         _ ring: Int, _ command: String, _ value: Value?, _ bytes: Bytes?, headers: Headers? = nil,
         encoded: EncodedValue? = nil, seq: Seq? = nil, isHeld: Bool
     ) throws(LinkError) {
+        // A name that has a number was checked when it was first sent; with another no seq is used up.
+        if unsafe rings[ring].numbers.recall(command) == 0, !CommandName.isValid(command) {
+            throw .unencodable("'\(command.prefix(64))' is not a command")
+        }
         try send(
             .post, command, value, encoded, bytes, headers, seq: seq ?? takeSeq(), ticket: 0, deadline: 0,
             isHeld: isHeld, ring: ring)

@@ -47,7 +47,6 @@ extension ClientCore {
         _ headers: Headers?, isHeld: Bool, ring: Int
     ) throws(LinkError) {
         if isHeld { link.flush(ring) }
-        guard CommandName.isValid(command) else { throw .unencodable("'\(command.prefix(64))' is not a command") }
         var frame = plain
         switch unsafe rings[ring].numbers.lookUp(command) {
         case .known(let number): frame.route = number
