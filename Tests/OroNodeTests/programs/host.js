@@ -31,10 +31,14 @@ host.map('headers', ({ value }) => {
 })
 host.map('headers.back', ({ headers, value }) => new Result(null, null, value, null, headers))
 host.map('with.bytes', ({ value }) => new Reply({ data: value.data, bytes: value.text }))
+/** Handlers that have begun to wait, and those that were given up. */
+const waits = { begun: 0, given: 0 }
 host.map('wait', async request => {
-  await pause(request.value.ms, null, { signal: request.signal }).catch(() => { given += 1 })
+  waits.begun += 1
+  await pause(request.value.ms, null, { signal: request.signal }).catch(() => { waits.given += 1 })
   return 'waited'
 })
+host.map('waiting', () => waits)
 host.map('given.up', () => given)
 host.map('emit', ({ value, bytes }) => { host.emit(value.name, value.detail, { bytes }) })
 host.map('emit.back', ({ value, client }) => { host.emit(value.name, value.detail, { to: client }) })
