@@ -184,8 +184,32 @@ func crowd(_ arguments: Arguments) throws {
     }
 }
 
+/// A call whose cost ``hotpath(_:)`` counts. What it sends is made once, by the program: what counts is the engine's.
+private enum HotCall: String, CaseIterable {
+    case bytes = "64 bytes, there and back"
+    case numbers = "two integers in, one out"
+    case timeout = "two integers in, one out, with a timeout"
+
+    private static let payload = Bytes([UInt8](repeating: 7, count: 64))
+    private static let pair: Value = ["a": 2, "b": 3]
+    private static let options = CallOptions(timeout: .seconds(10))
+
+    @inline(__always)
+    func isRight(_ client: Client) -> Bool {
+        switch self {
+        case .bytes: client.sendSync("echo", bytes: HotCall.payload).bytes?.count == 64
+        case .numbers: client.sendSync("sum", HotCall.pair).data?.int == 5
+        case .timeout: client.sendSync("sum", HotCall.pair, options: HotCall.options).data?.int == 5
+        }
+    }
+}
+
 /// Counts allocations and system calls of a host and a client that are awake. In a release build only.
 func hotpath(_ arguments: Arguments) async throws {
+    for call in HotCall.allCases { try await hotpath(arguments, call) }
+}
+
+private func hotpath(_ arguments: Arguments, _ call: HotCall) async throws {
     let count = arguments.number("count", 100_000)
     let windows = 100
     let backend = arguments.text("backend") ?? "io_uring"
@@ -201,13 +225,12 @@ func hotpath(_ arguments: Arguments) async throws {
     let client = try await Client.connect("hot", options: options)
     let (allocations, calls, data, elapsed) = try await onThread { () -> (UInt64, UInt64, Value?, Duration) in
         _ = oro_pin(1)
-        let bytes = Bytes([UInt8](repeating: 7, count: 64))
         for _ in 0..<20_000 {
-            guard client.sendSync("echo", bytes: bytes).bytes?.count == 64 else { throw Unexpected("no echo") }
+            guard call.isRight(client) else { throw Unexpected("a wrong answer") }
         }
         let begin = ContinuousClock.now
         guard client.sendSync("count.start").isOK else { throw Unexpected("no count") }
-        for _ in 0..<1000 { _ = client.sendSync("echo", bytes: bytes) }
+        for _ in 0..<1000 { _ = call.isRight(client) }
         // In windows: a moment in which the other side's processor is taken away, so that it is not awake, shows in one
         // of them. A call or an allocation that belonged to the path would show in all.
         var best = (allocations: UInt64.max, calls: UInt64.max)
@@ -216,7 +239,7 @@ func hotpath(_ arguments: Arguments) async throws {
             let status = oro_syscall_count_start()
             guard status == 0 else { throw Unexpected("system calls cannot be counted here: \(status)") }
             let before = oro_allocations()
-            for _ in 0..<count / windows { if client.sendSync("echo", bytes: bytes).bytes == nil { break } }
+            for _ in 0..<count / windows { if !call.isRight(client) { break } }
             let allocations = oro_allocations() - before
             let calls = oro_syscall_count_stop()
             if allocations + calls == 0 { clean += 1 }
@@ -231,7 +254,7 @@ func hotpath(_ arguments: Arguments) async throws {
         return (allocations, calls, data, ContinuousClock.now - begin)
     }
     let hostAllocations = data?["allocations"]?.int ?? -1, hostCalls = data?["calls"]?.int ?? -1
-    print("\(backend): \(count) round trips of 64 bytes")
+    print("\(backend): \(count) round trips, \(call.rawValue)")
     print("  client at best: \(allocations) allocations, \(calls) system calls")
     print(
         "  host:   \(hostAllocations) allocations, \(hostCalls) system calls, \(data?["yields"]?.int ?? -1) yields to a client that did not run"
@@ -255,6 +278,9 @@ func hothost(_ arguments: Arguments) throws {
     let mark = Atomics()
     // A route without a decoded value, so that it is the host's path alone that is counted.
     host.router.map("echo") { message in Result(bytes: message.bytes) }
+    host.router.map("sum") { message in
+        Result(data: .int((message["a"]?.int ?? 0) + (message["b"]?.int ?? 0)))
+    }
     host.router.map("count.start") { _ in
         _ = oro_pin(0)
         let status = oro_syscall_count_start()

@@ -43,6 +43,40 @@ import Testing
         #expect(NamedValues([("b", 2), ("a", 3)]) != members)
     }
 
+    @Test("few that are looked through and many that have an index are the same, whatever is done to them")
+    func asAModel() {
+        var random = SystemRandomNumberGenerator()
+        for most in [3, 15, 16, 17, 18, 40] {
+            var members = NamedValues<Int>()
+            // In order, and looked through.
+            var model: [(key: String, value: Int)] = []
+            for step in 0..<2000 {
+                let name = "n\(Int.random(in: 0..<most, using: &random))"
+                let place = model.firstIndex { $0.key == name }
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0:
+                    #expect(members.removeValue(forKey: name) == place.map { model.remove(at: $0).value })
+                case 1:
+                    members[name, default: 0] += 1
+                    if let place { model[place].value += 1 } else { model.append((name, 1)) }
+                case 2:
+                    #expect(members.updateIfPresent(name) { $0 = step } == (place != nil))
+                    if let place { model[place].value = step }
+                default:
+                    #expect(members.updateValue(step, forKey: name) == place.map { model[$0].value })
+                    if let place { model[place].value = step } else { model.append((name, step)) }
+                }
+                #expect(members.index(forKey: name) == model.firstIndex { $0.key == name })
+                if step % 50 == 0 {
+                    #expect(Array(members.keys) == model.map(\.key) && Array(members.values) == model.map(\.value))
+                    #expect(members == NamedValues(model.map { ($0.key, $0.value) }))
+                    #expect(Set([members, NamedValues(model.map { ($0.key, $0.value) })]).count == 1)
+                    #expect(members.mapValues { -$0 }[name] == model.first { $0.key == name }.map { -$0.value })
+                }
+            }
+        }
+    }
+
     @Test("changed in place, mapped, and described")
     func changes() {
         var members: NamedValues<[Int]> = ["a": [1]]

@@ -56,6 +56,62 @@ struct HostExecutorTests {
         #expect(await counter.count == 600)
     }
 
+    @Test(
+        "a handler begins on the host's thread, and goes on elsewhere once it has waited", .timeLimit(.minutes(1)),
+        arguments: WakeBackend.allCases)
+    func immediate(_ backend: WakeBackend) async throws {
+        var options = HostOptions()
+        options.backend = backend
+        let host = try Host.embedded(options: options)
+        defer { host.stop() }
+        @Sendable func place() -> Value { .int(Int64(bitPattern: UInt64(HostExecutorTests.thread()))) }
+        host.router.map("host") { _ in Result(data: place()) }
+        host.router.map("begin", async: { _ in Result(data: place()) })
+        host.router.map("fail", async: { _ in throw IPCError.type("before it waits") })
+        host.router.map(
+            "go.on",
+            async: { _ in
+                let before = place()
+                await Task.yield()
+                return Result(data: [before, place()])
+            })
+        host.router.map(
+            "fail.late",
+            async: { _ in
+                await Task.yield()
+                throw IPCError.type("after it has waited")
+            })
+        host.router.map("elsewhere", on: .global, async: { _ in Result(data: place()) })
+        let cancelled = Mutex(false)
+        host.router.map(
+            "wait",
+            async: { _ in
+                try? await Task.sleep(for: .seconds(60))
+                cancelled.withLock { $0 = Task.isCancelled }
+                return Result()
+            })
+        let client = try await host.connect()
+        let thread = client.sendSync("host").data
+        #expect(client.sendSync("begin").data == thread)
+        #expect(client.sendSync("elsewhere").data != thread)
+        let both = client.sendSync("go.on").data
+        #expect(both?[0] == thread && both?[1] != nil && both?[1] != thread)
+        #expect(client.sendSync("fail").err?.message == "before it waits")
+        #expect(client.sendSync("fail.late").err?.message == "after it has waited")
+        // Many at once, some of which wait: each gets its own answer, and nothing is counted as at work in the end.
+        let right = await withTaskGroup(of: Bool.self) { group in
+            for index in 0..<1000 {
+                group.addTask { await client.request(index % 2 == 0 ? "begin" : "go.on").isOK }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(right == 1000)
+        // Given up while it waits.
+        #expect(client.sendSync("wait", options: CallOptions(timeout: .milliseconds(20))).err?.name == "TimeoutError")
+        try await until("the handler is cancelled") { cancelled.withLock { $0 } }
+        #expect(client.sendSync("begin").data == thread)
+    }
+
     @Test("what a handler does before it waits is done before the next message is looked at", .timeLimit(.minutes(1)))
     func inline() async throws {
         let host = try Host.embedded()
