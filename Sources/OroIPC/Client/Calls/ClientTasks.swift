@@ -68,21 +68,34 @@ extension ClientCore {
         guard isAttached.load(ordering: .relaxed) else {
             throw .network("no thread for asynchronous calls could be started")
         }
-        let ticket = try takeTicket(
-            seq, isChosen: options?.seq != nil, deadline: deadline, streams: streams, callback: callback,
-            canBeResolved: canBeResolved)
+        var ticket: UInt64 = 0
+        var refusal: IPCError?
         do throws(LinkError) {
-            if link.isOver { throw link.ending ?? .closed }
             let bytes = try link.placed(bytes)
             try link.withRing(shared: true) { (ring) throws(LinkError) in
-                try send(
-                    .request, command, value, encoded, bytes, options?.headers, seq: seq, ticket: ticket,
-                    deadline: UInt32(truncatingIfNeeded: deadline ?? 0), flags: streams?.flags ?? [], ring: ring)
+                // With the ring's lock: see `inFlightAtEnd`.
+                if link.isOver { throw link.ending ?? .closed }
+                do throws(IPCError) {
+                    ticket = try takeTicket(
+                        seq, isChosen: options?.seq != nil, deadline: deadline, streams: streams, callback: callback,
+                        canBeResolved: canBeResolved)
+                } catch {
+                    refusal = error
+                    return
+                }
+                do throws(LinkError) {
+                    try send(
+                        .request, command, value, encoded, bytes, options?.headers, seq: seq, ticket: ticket,
+                        deadline: UInt32(truncatingIfNeeded: deadline ?? 0), flags: streams?.flags ?? [], ring: ring)
+                } catch {
+                    pending.withLock { $0.free(ticket) }
+                    throw error
+                }
             }
         } catch {
-            pending.withLock { $0.free(ticket) }
             throw notSent(error)
         }
+        if let refusal { throw refusal }
         if deadline != nil { background.withLock { $0 }?.noteDeadline(self) }
         return ticket
     }

@@ -281,10 +281,10 @@ extension ClientCore {
         link.end(why)
         let error = IPCError(link.ending ?? why)
         failing.add(1, ordering: .sequentiallyConsistent)
-        let unread = unreadOfTasks()
+        let (unread, all) = inFlightAtEnd()
         for ticket in unread { complete(ticket, seq: nil, .error(lost(.notSent))) }
         let unknown = lost(.unknown)
-        for ticket in pending.withLock({ $0.tickets }) { complete(ticket, seq: nil, .error(unknown)) }
+        for ticket in all { complete(ticket, seq: nil, .error(unknown)) }
         closeDirectLinks(.closed)
         ports.end(error, keepsSubscriptions: comesBack && ClientConnection.comesBack(link.ending ?? why, self))
         // SYNC: of several threads that see the end the last tells of it, which may close the events: what another is
@@ -303,6 +303,20 @@ extension ClientCore {
             tickets.insert(head.ticket)
         }
         return tickets
+    }
+
+    /// What was in flight when the link ended: the requests of tasks that the host has not read, and all that wait.
+    ///
+    /// SYNC: with the lock of the ring that tasks share. A request takes its place in the table with that lock, looks
+    /// whether the link has ended, and is written: so it is in the table and in the ring, or in neither.
+    private func inFlightAtEnd() -> (unread: Set<UInt64>, all: [UInt64]) {
+        var unread: Set<UInt64> = []
+        var all: [UInt64]?
+        try? link.withSharedRing { (ring) throws(LinkError) in
+            unread = unreadRequests(in: ring)
+            all = pending.withLock { $0.tickets }
+        }
+        return (unread, all ?? pending.withLock { $0.tickets })
     }
 
     /// The same in the ring that tasks share.
@@ -339,11 +353,14 @@ extension ClientCore {
         var last = why
         if case .peerGone = why {
             var spare = freshStorage
+            var gotMine = false
             do throws(LinkError) {
+                if unsafe receiving.pointee.hasEnded { throw takeEnding() }
                 // UNTRUSTED: as much as the rings hold. A host that hangs up and goes on writing does not hold us up.
+                // The rings alone: the socket may say once more that it is closed, and what came before is not read.
                 let end = oro_ticks() &+ ClientCore.lastReading * oro_ticks_per_us()
                 for _ in 0...link.roundsToEmpty(limit: ClientCore.messagesAtOnce) {
-                    if try receive(&spare, mine: ClientCore.nobody).count == 0 || oro_ticks() > end { break }
+                    if try drain(&spare, ClientCore.nobody, end, &gotMine) == 0 || oro_ticks() > end { break }
                 }
             } catch {
                 if case .goodbye = error { last = error }
