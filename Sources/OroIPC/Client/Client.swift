@@ -129,7 +129,7 @@ public final class Client: Sendable {
         let past = connection.past
         return ClientStatistics(
             lateResults: past.lateResults + core.late.load(ordering: .relaxed),
-            pending: core.pending.withLock { $0.count }, copiedBytes: past.copiedBytes + core.copiedBytes,
+            pending: core.pendingCount, copiedBytes: past.copiedBytes + core.copiedBytes,
             bytesOnLoan: blocks.bytesOut, loans: blocks.loansOut,
             blockMemory: blocks.memoryBytes, receivedBytes: core.link.account.bytes,
             directLinks: core.directs.count.load(ordering: .relaxed),

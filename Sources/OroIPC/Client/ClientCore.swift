@@ -112,6 +112,15 @@ import Synchronization
         return sum + link.arena.copied.load(ordering: .relaxed)
     }
 
+    /// Requests that wait for their results: those of the table, and those of threads that own a ring.
+    var pendingCount: Int {
+        var count = pending.withLock { $0.count }
+        for ring in 0..<Int(ORO_RINGS_MAX) where unsafe rings[ring].waiter.ticket.load(ordering: .relaxed) != 0 {
+            count += 1
+        }
+        return count
+    }
+
     /// What belongs to one ring of this side.
     struct RingState: ~Copyable {
         var numbers = RouteNumbers()

@@ -65,7 +65,7 @@ public struct ClientOptions: Sendable {
 public struct ClientStatistics: Sendable, Hashable {
     /// Results that came after their request had been given up; they were dropped.
     public var lateResults = 0
-    /// Requests that wait for a result in asynchronous calls.
+    /// Requests that wait for a result now: of tasks, callbacks and threads.
     public var pending = 0
     /// Payload bytes that were copied in user space, on their way out and in. Those in blocks are not.
     public var copiedBytes = 0

@@ -84,6 +84,7 @@ extension ClientCore {
                 .request, command, value, encoded, bytes, options?.headers, seq: takeSeq(), ticket: ticket,
                 deadline: UInt32(truncatingIfNeeded: deadline ?? 0), ring: ring)
         } catch {
+            unsafe rings[ring].waiter.ticket.store(0, ordering: .relaxed)
             return Result(err: notSent(error), source: command)
         }
         if let signal = options?.signal { return waitForReply(ring, ticket, deadline, signal, command) }
