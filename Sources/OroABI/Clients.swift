@@ -44,13 +44,13 @@ final class ClientHandle: Handle, Sendable {
     var thread: CallbackThread { CallbackThread(self) }
 
     /// Runs one turn, which may linger, and then what is due, unless that is being done.
-    func turn(lingering nanoseconds: UInt64) throws(Failure) -> UInt64? {
+    func turn(spinning nanoseconds: UInt64) throws(Failure) -> UInt64? {
         guard isTurned else { throw .state("the library's thread calls back for this client") }
         guard !isTurning.exchange(true, ordering: .acquiring) else {
             throw .state("the client is being turned: a callback, or another thread, cannot turn it")
         }
         defer { isTurning.store(false, ordering: .releasing) }
-        let next = nanoseconds == 0 ? client.turn() : client.turn(lingering: nanoseconds)
+        let next = nanoseconds == 0 ? client.turn() : client.turn(spinning: nanoseconds)
         deliveries.run()
         return next
     }
@@ -237,7 +237,7 @@ public func oroipc_client_linger(
     status { () throws(Failure) in
         // C says that it points to a number, or is NULL.
         if let timeout = unsafe timeout { unsafe timeout.pointee = -1 }
-        let next = try unsafe client(pointer).turn(lingering: UInt64(microseconds) * 1000)
+        let next = try unsafe client(pointer).turn(spinning: UInt64(microseconds) * 1000)
         if let timeout = unsafe timeout { unsafe timeout.pointee = milliseconds(next) }
     }
 }

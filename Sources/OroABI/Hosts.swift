@@ -46,13 +46,13 @@ final class HostHandle: Handle, Sendable {
     func goBack() { mode.withLock { if $0 == .started { $0 = .created } } }
 
     /// Runs one turn, which may linger, unless one is being run.
-    func turn(lingering nanoseconds: UInt64) throws(Failure) -> UInt64? {
+    func turn(spinning nanoseconds: UInt64) throws(Failure) -> UInt64? {
         try become(.turned)
         guard !isTurning.exchange(true, ordering: .acquiring) else {
             throw .state("the host is being turned: a callback, or another thread, cannot turn it")
         }
         defer { isTurning.store(false, ordering: .releasing) }
-        return nanoseconds == 0 ? host.turn() : host.turn(lingering: nanoseconds)
+        return nanoseconds == 0 ? host.turn() : host.turn(spinning: nanoseconds)
     }
 }
 
@@ -225,7 +225,7 @@ public func oroipc_host_linger(
     status { () throws(Failure) in
         // C says that it points to a number, or is NULL.
         if let timeout = unsafe timeout { unsafe timeout.pointee = -1 }
-        let next = try unsafe host(pointer).turn(lingering: UInt64(microseconds) * 1000)
+        let next = try unsafe host(pointer).turn(spinning: UInt64(microseconds) * 1000)
         if let timeout = unsafe timeout { unsafe timeout.pointee = milliseconds(next) }
     }
 }

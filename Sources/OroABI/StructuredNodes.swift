@@ -40,7 +40,7 @@ extension StructuredHandle {
 }
 
 /// A node as C describes it, while it is read: neither a buffer nor a port. C says what its pointers lead to.
-private struct NodeInput {
+@safe private struct NodeInput {
     private let given: oroipc_node
     private let builder: StructuredBuilder
     /// How many parts it has.

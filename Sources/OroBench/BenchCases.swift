@@ -230,7 +230,7 @@ struct BenchBlocks {
                 while try lane.drain(
                     limit: 1, { (incoming) throws(LinkError) in unsafe oro_take(&line, incoming.bytes, 64) }) == 0
                 {
-                    _ = lane.linger(1000)
+                    _ = lane.spin(1000)
                 }
                 let now = oro_ticks()
                 ticks[index] = now &- before

@@ -129,7 +129,7 @@ import OroLink
                     _ = unsafe try lane.write(ring, count: 64) { place in unsafe oro_put(place, &bytes, 64) }
                 }
                 left -= UInt64(read)
-                if read == 0 { _ = lane.linger(1000) }
+                if read == 0 { _ = lane.spin(1000) }
             }
         }
     }
@@ -144,7 +144,7 @@ import OroLink
                     &+ incoming.bytes.load(fromByteOffset: 56, as: UInt64.self)
             }
             left -= UInt64(read)
-            if read == 0 { _ = lane.linger(1000) }
+            if read == 0 { _ = lane.spin(1000) }
         }
         if sum == 1 { unsafe bench_count_store(shared, sum) }
     }

@@ -13,15 +13,15 @@ import Synchronization
 
 /// The client behind ``Client``: sends requests from any thread or task and finds the waiter for each result.
 ///
-/// A thread that waits takes the *receiver's role* when it is free and reads for everybody; no thread is switched for a
-/// result. Asynchronous calls try that for a moment too, and then leave the role to a background thread.
-// Sendable: `rings[i]` belongs to the owner of ring i (`Link.withRing`); `sleepPoller`, `patience`, `isArmed` and the
-// receiving half of `link` belong to the holder of `role`; the rest is atomic or in a mutex.
+/// A thread that waits becomes the *receiver* when there is none and reads for everybody; no thread is switched for a
+/// result. Asynchronous calls try that for a moment too, and then leave it to a background thread.
+// Sendable: `rings[i]` belongs to the owner of ring i (`Link.withRing`); `receiverStorage`, `copiedIn` and the
+// receiving half of `link` belong to whoever has the `Receiver`; the rest is atomic or in a mutex.
 @safe final class ClientCore: @unchecked Sendable {
     let link: Link
     let options: ClientOptions
     let start: UInt64
-    let role = RoleLock()
+    let receiverLock = ReceiverLock()
     let pending: Locked<PendingTable>
     /// The ports of this client, and how they reach the host.
     let ports: PortNode
@@ -53,28 +53,10 @@ import Synchronization
     let primordials = Locked<Value?>(nil)
     let rings: UnsafeMutablePointer<RingState>
 
-    /// What the holder of the role keeps, outside the object: no access of the hot path needs a check for exclusivity.
-    struct Receiving: ~Copyable {
-        var patience: Patience
-        /// The link says this side sleeps, for the background thread.
-        var isArmed = false
-        /// For what comes to tasks.
-        var spare: FrameStorage
-        /// Payloads copied out of rings.
-        let copied = CopyCount()
-        /// What ended the link behind the last result, and that there is such.
-        var ending: LinkError?
-        var hasEnded = false
-        /// A reserved place in the table, for calls that poll for their results; 0: there is none.
-        var reserved: UInt64 = 0
-        /// A message of a port that comes in several frames.
-        var ports = PortReader<DeliveredPort>()
-    }
-    let receiving: UnsafeMutablePointer<Receiving>
-    var sleepPoller: Poller?
+    let receiverStorage: ReceiverStorage
+    /// Payloads copied out of rings. The receiver counts.
+    let copiedIn = CopyCount()
     let kicker: Descriptor
-    /// Ticks a thread polls before it looks around.
-    let briefly: UInt64
 
     /// The background thread, once an asynchronous call needed it.
     let background = Locked<ClientReactor?>(nil)
@@ -107,7 +89,7 @@ import Synchronization
 
     /// Payload bytes copied in user space so far, on their way out and in.
     var copiedBytes: Int {
-        var sum = unsafe receiving.pointee.copied.bytes
+        var sum = copiedIn.bytes
         for ring in 0..<Int(ORO_RINGS_MAX) { unsafe sum += rings[ring].copied.bytes }
         return sum + link.arena.copied.load(ordering: .relaxed)
     }
@@ -173,13 +155,11 @@ import Synchronization
         cache = Locked(ResultCache(most: options.cachedResults))
         CallDebug.readEnvironment()
         ports = PortNode(route: portRoute)
-        unsafe receiving = .allocate(capacity: 1)
         let account = ByteAccount(
             limit: options.receivedBytes, total: nil,
             ByteAccount.Settings(own: "ClientOptions.receivedBytes", total: ""))
         link.account = account
-        unsafe receiving.initialize(to: Receiving(patience: Patience(options.idle), spare: FrameStorage(account)))
-        briefly = 200 * oro_ticks_per_us()
+        receiverStorage = ReceiverStorage(options.idle, account)
         unsafe rings = .allocate(capacity: Int(ORO_RINGS_MAX))
         for index in 0..<Int(ORO_RINGS_MAX) { unsafe (rings + index).initialize(to: RingState(account)) }
         link.arena.setServer { [weak self] in self?.serveBlocks() }
@@ -193,8 +173,6 @@ import Synchronization
         closeDirectLinks(.closed)
         // Retained when it was set.
         unsafe jobs.load(ordering: .relaxed)?.release()
-        unsafe receiving.deinitialize(count: 1)
-        unsafe receiving.deallocate()
         unsafe rings.deinitialize(count: Int(ORO_RINGS_MAX))
         unsafe rings.deallocate()
     }

@@ -141,9 +141,9 @@ public final class Host: Sendable {
     /// The same for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the
     /// idle policy says and at most `nanoseconds`, before it leaves the descriptor to tell. As soon as something was
     /// done it answers 0: the caller turns again, as the descriptor does not tell until then.
-    package func turn(lingering nanoseconds: UInt64) -> UInt64? {
+    package func turn(spinning nanoseconds: UInt64) -> UInt64? {
         core.open()
-        return core.reactor.turn(lingering: nanoseconds)
+        return core.reactor.turn(spinning: nanoseconds)
     }
 
     /// The calling thread is the host's.

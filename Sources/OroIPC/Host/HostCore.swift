@@ -263,7 +263,7 @@ import Synchronization
 
     func reactorPolls() -> Bool {
         var progressed = false
-        let looks = options.idle == .park ? 1 : Patience.looksAtOnce
+        let polls = options.idle == .park ? 1 : IdleStrategy.pollsAtOnce
         isPolling = true
         var now = oro_ticks()
         let end = now &+ Turn.peerTicks
@@ -273,7 +273,7 @@ import Synchronization
             if slices.run() { progressed = true }
             if round % Turn.records == 0, oro_ticks() > end { break }
             guard slices.isEmpty, unsafe active.count == 1,
-                unsafe active[0]._withUnsafeGuaranteedRef({ $0.lingers(looks) })
+                unsafe active[0]._withUnsafeGuaranteedRef({ $0.spin(polls) })
             else {
                 break
             }

@@ -119,7 +119,7 @@ import CSupport
 }
 
 /// A memfd with payloads, of the peer: mapped for reading as long as somebody here has this object.
-// Sendable: constant but for what `show` changes, which belongs to the receiver's role.
+// Sendable: constant but for what `show` changes, which belongs to the receiver.
 @safe final class PeerMemory: @unchecked Sendable {
     private let mapping: Mapping
     let bytes: Int
@@ -168,7 +168,7 @@ import CSupport
 
     var base: UnsafeRawPointer { unsafe UnsafeRawPointer(mapping.base) }
 
-    /// UNTRUSTED: these bytes, which lie inside, are about to be read. With the receiver's role.
+    /// UNTRUSTED: these bytes, which lie inside, are about to be read. By the receiver.
     func show(_ offset: Int, count: Int) throws(LinkError) {
         if unseenCount == 0 { return }
         try look(offset, count: count)

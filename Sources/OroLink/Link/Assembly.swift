@@ -2,7 +2,7 @@
 
 import CSupport
 
-/// A message that comes in several records, as far as it has come. Belongs to the receiver's role.
+/// A message that comes in several records, as far as it has come. Belongs to the receiver.
 ///
 /// Memory grows with what has come, at most to twice that: a total that is only claimed costs nothing, unless memory
 /// for all of it is kept from another message, and is charged at once. Where the link's account has no room the rest of

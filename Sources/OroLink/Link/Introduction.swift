@@ -11,7 +11,7 @@ import CSupport
 /// Each reads, and polls, the end that it has made and never passed on: nobody else can hold its locks. To the other's
 /// it only sends, which waits for nothing, whoever else holds that end.
 ///
-/// All of it comes on the socket of a link, and belongs to the holder of its receiver's role.
+/// All of it comes on the socket of a link, and belongs to its receiver.
 package protocol Introductions: AnyObject {
     /// UNTRUSTED: a packet about an introduction. What it throws ends the link it came over.
     func hear(_ news: consuming IntroductionNews) throws(LinkError)

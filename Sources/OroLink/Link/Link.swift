@@ -5,11 +5,10 @@ import Synchronization
 
 /// A connection of two processes: this side's segment and the peer's, the rings in both, and what wakes the peer.
 ///
-/// Sending: any thread (`LinkSending.swift`). Receiving, sleeping, and reading the socket: one thread at a time, the
-/// one that has the *receiver's role*; the owner of the link decides who that is (a host's reactor; a client's role
-/// lock).
+/// Sending: any thread (`LinkSending.swift`). Receiving, sleeping, and reading the socket: one thread at a time, *the
+/// receiver*; the owner of the link decides which that is (a host's reactor; a client's receiver lock).
 // Sendable: the immutable parts are constants; `outs[i]` belongs to whoever owns ring i (`owners`), `ins`, `sleeper`
-// and `ringMappings.in` to the holder of the receiver's role; the rest is atomic or in a mutex.
+// and `ringMappings.in` to the receiver; the rest is atomic or in a mutex.
 @usableFromInline
 @safe package final class Link: @unchecked Sendable {
     /// Random; the same on both sides. Not a number of the host's: nobody learns from it how many came before.
@@ -30,7 +29,7 @@ import Synchronization
     package let peerTakesDescriptors: Bool
     /// How many were passed to the peer.
     let passed = Locked<UInt64>(0)
-    /// Those of the peer's; belongs to the receiver's role.
+    /// Those of the peer's; belongs to the receiver.
     var arrived = ArrivedDescriptors()
 
     /// What pays for messages of the peer's that are kept. Set by the owner of the link before anything is read, and
@@ -39,21 +38,21 @@ import Synchronization
 
     /// The peer may be introduced to others.
     package let isIntroducible: Bool
-    /// Who deals with introductions; belongs to the receiver's role.
+    /// Who deals with introductions; belongs to the receiver.
     package weak var introductions: (any Introductions)?
 
     let budget: ResourceBudget?
     private let charge: ResourceCharge?
     private let own: Mapping
     private let theirs: Accepted
-    /// What the peer sends comes here, wake packets too: to be polled, and read with the receiver's role.
+    /// What the peer sends comes here, wake packets too: to be polled, and read by the receiver.
     package let socket: Descriptor
     /// Where to send: the same socket, or for a peer that was introduced the one that it has made for that.
     @usableFromInline let outbox: Int32
     private let outboxOwner: Descriptor?
     /// Held while a control packet is sent, so that the count of them is right.
     let controls = Locked(true)
-    /// Control packets of the peer's that were read. Written with the receiver's role.
+    /// Control packets of the peer's that were read. The receiver writes it.
     let controlsRead = Atomic<UInt32>(0)
     /// Becomes readable when the peer's process ends, where the kernel gives one.
     package let pidfd: Int32?
@@ -96,7 +95,7 @@ import Synchronization
     @usableFromInline let generation = oro_generation()
     private let reason = Locked<LinkError?>(nil)
 
-    /// What the receiver's role keeps, outside the object: no access of the hot path needs a check for exclusivity.
+    /// What the receiver keeps, outside the object: no access of the hot path needs a check for exclusivity.
     @usableFromInline
     struct Receiving {
         @usableFromInline var inCount = 1
@@ -301,7 +300,7 @@ extension Link {
     /// read the socket first.
     package func arm(room: Bool = false) -> Bool {
         guard readsSocketInTime() else { return false }
-        // The sleeper belongs to the receiver's role, as does this call.
+        // The sleeper is the receiver's, as is this call.
         if unsafe oro_sleep_is_fenceless(sleeper) {
             unsafe oro_sleep_want_fence(sleeper)
             isBarrierDue = true
@@ -337,7 +336,7 @@ extension Link {
         if !reading { return false }
         var view = unsafe oro_view()
         for index in 0..<(unsafe receiving.pointee.inCount) {
-            // The reader belongs to the receiver's role.
+            // The reader belongs to the receiver.
             if unsafe oro_reader_peek(&ins[index].reader, &view) != Int32(ORO_READ_EMPTY) { return true }
         }
         return false
@@ -353,7 +352,7 @@ extension Link {
 
     /// Tells the peer where we run.
     @inlinable
-    package func sayProcessor() {
+    package func reportProcessor() {
         let cpu = oro_cpu()
         if unsafe cpu != receiving.pointee.cpuSaid {
             unsafe receiving.pointee.cpuSaid = cpu

@@ -39,7 +39,7 @@ extension Link {
     package var passedDescriptors: UInt64 { passed.withLock { $0 } }
 
     /// UNTRUSTED: the descriptors from number `first` on, which a message names. Those before them that no message has
-    /// claimed are closed: `skipped` is how many. With the receiver's role.
+    /// claimed are closed: `skipped` is how many. By the receiver.
     package func claim(
         _ first: UInt64, count: Int
     ) throws(LinkError) -> (descriptors: [PassedDescriptor], skipped: Int) {

@@ -2,7 +2,7 @@
 
 import CSupport
 
-// All of this belongs to the holder of the receiver's role.
+// All of this belongs to the receiver.
 extension Link {
     /// Hands over up to `limit` messages of each ring, in order, and answers how many records it read. Ends early when
     /// the clock (`oro_ticks`) has passed `end`; the next call begins with the next ring.
@@ -17,7 +17,7 @@ extension Link {
         let rings = unsafe receiving.pointee.inCount
         var ring = unsafe receiving.pointee.firstRing
         for _ in 0..<rings {
-            // `ins` has room for every ring number, and belongs to the receiver's role.
+            // `ins` has room for every ring number, and belongs to the receiver.
             let state = unsafe ins + ring
             var count = 0
             var view = unsafe oro_view()
@@ -55,7 +55,7 @@ extension Link {
         return total
     }
 
-    /// Says how far every ring was read, exactly; with the receiver's role.
+    /// Says how far every ring was read, exactly; by the receiver.
     package func publishReads() {
         for ring in 0..<(unsafe receiving.pointee.inCount) { unsafe oro_reader_publish(&ins[ring].reader) }
     }
@@ -64,19 +64,19 @@ extension Link {
     package func roundsToEmpty(limit: Int) -> Int {
         var most: UInt64 = 0
         for ring in 0..<(unsafe receiving.pointee.inCount) {
-            // The reader belongs to the receiver's role.
+            // The reader belongs to the receiver.
             most = unsafe max(most, ins[ring].reader.capacity)
         }
         return Int(most) / Int(ORO_RECORD_HEADER_BYTES) / limit + 1
     }
 
-    /// Polls for a message, `looks` times at most. The innermost loop of all waiting: every nanosecond in it is
+    /// Polls for a message, `polls` times at most. The innermost loop of all waiting: every nanosecond in it is
     /// latency.
     @inlinable
-    package func linger(_ looks: Int) -> Bool {
+    package func spin(_ polls: Int) -> Bool {
         let rings = unsafe receiving.pointee.inCount
-        for _ in 0..<looks {
-            // The readers belong to the receiver's role.
+        for _ in 0..<polls {
+            // The readers belongs to the receiver.
             unsafe oro_reader_expect(&ins[0].reader)
             for ring in 0..<rings where unsafe oro_reader_ready(&ins[ring].reader) { return true }
             oro_spin_pause()

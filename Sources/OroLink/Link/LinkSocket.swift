@@ -35,7 +35,7 @@ extension Link {
 
     func send(_ packet: Packet, _ descriptors: Int32...) throws(LinkError) -> Bool { try send(packet, descriptors) }
 
-    // MARK: Reading. With the receiver's role.
+    // MARK: Reading. By the receiver.
 
     /// The peer has announced control packets since the socket was last read, or the last look has left some.
     @inlinable
@@ -44,14 +44,14 @@ extension Link {
     }
 
     /// The socket has told of something: reads it at the next look, unless it can only be a wake packet. Any thread may
-    /// ask; who does not have the receiver's role leaves the answer to its holder.
+    /// ask; whoever is not the receiver leaves the answer to it.
     package func mustRead(hasHungUp: Bool) -> Bool {
         // SYNC: relaxed: the peer counts a packet before it is sent, and it was sent before the socket told of it.
         unsafe hasHungUp
             || oro_attention_control_messages(peerAttention) != controlsRead.load(ordering: .relaxed)
     }
 
-    /// The socket has told of something: with the receiver's role. What there is to read is read at the next look.
+    /// The socket has told of something, by the receiver. What there is to read is read at the next look.
     package func hear(hasHungUp: Bool) {
         unsafe receiving.pointee.isSocketRead = false
         if mustRead(hasHungUp: hasHungUp) { expectMore() }

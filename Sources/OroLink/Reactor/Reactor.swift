@@ -56,7 +56,7 @@ package protocol ReactorService: AnyObject, Sendable {
     package var isForeign: Bool { generation != oro_generation() }
 
     private struct State {
-        var patience: Patience
+        var strategy: IdleStrategy
         var lastLook: UInt64 = 0
         /// Jobs that are run now, and how many of them were; what is left is for the next turn.
         var jobs: [@Sendable () -> Void] = []
@@ -86,7 +86,7 @@ package protocol ReactorService: AnyObject, Sendable {
         unsafe self.service = service
         // Last: an error before everything is set frees nothing that is in memory of its own.
         unsafe state = .allocate(capacity: 1)
-        unsafe state.initialize(to: State(patience: Patience(idle)))
+        unsafe state.initialize(to: State(strategy: IdleStrategy(idle)))
         executor = ReactorExecutor(thread)
         let microsecond = oro_ticks_per_us()
         lookEvery = 200 * microsecond
@@ -181,23 +181,20 @@ package protocol ReactorService: AnyObject, Sendable {
 
     private func loop(while goOn: () -> Bool) {
         begin()
-        while !stopping.load(ordering: .relaxed) && !isForeign && goOn() {
-            if look() {
-                unsafe state.pointee.patience.arrived()
-                continue
-            }
-            switch unsafe state.pointee.patience.advice() {
-            case .lookAgain: break
-            case .sleep: sleep(limit: .max)
-            case .checkAround:
-                if unsafe service.reactorSharesProcessor() {
-                    sleep(limit: .max)
-                } else if unsafe state.pointee.patience.policy == .spin && state.pointee.patience.waited > lookEvery {
-                    // Long without progress: whoever else wants this processor may have it.
-                    oro_yield()
-                }
-            }
-        }
+        _ = unsafe state.pointee.strategy.wait(
+            poll: {
+                if stopping.load(ordering: .relaxed) || isForeign || !goOn() { return .over }
+                return look() ? .progress : .nothing
+            },
+            // Its service does that, which knows what to look at.
+            spin: { _ in false },
+            sharesProcessor: { unsafe service.reactorSharesProcessor() },
+            housekeep: {
+                // Long without progress: whoever else wants this processor may have it.
+                oro_yield()
+                return true
+            },
+            park: { sleep() })
         // Those in hand, and what has come since.
         for _ in 0..<2 { runJobs() }
     }
@@ -212,7 +209,7 @@ package protocol ReactorService: AnyObject, Sendable {
     /// One turn for a loop that has nothing else to do: where nothing is there it looks for what comes, as long as the
     /// idle policy says and at most `nanoseconds`, and only then leaves everything armed, as ``turn()`` does. As soon
     /// as something was done it answers 0, and nothing is armed: the caller sees what it was, and turns again.
-    package func turn(lingering nanoseconds: UInt64) -> UInt64? {
+    package func turn(spinning nanoseconds: UInt64) -> UInt64? {
         isForeign ? nil : running.withLock { _ in inside { comes(within: nanoseconds) ? 0 : turnOnce() } }
     }
 
@@ -222,24 +219,18 @@ package protocol ReactorService: AnyObject, Sendable {
         thread.awake()
         if unsafe state.pointee.isArmed {
             unsafe state.pointee.isArmed = false
-            unsafe state.pointee.patience.slept(oro_ticks() &- state.pointee.armedAt)
+            unsafe state.pointee.strategy.slept(oro_ticks() &- state.pointee.armedAt)
             // What has rung says whom to look at.
             _ = hear(0)
         }
         tick()
         let end = oro_ticks() &+ nanoseconds &* oro_ticks_per_us() / 1000
-        while true {
-            if look() {
-                unsafe state.pointee.patience.arrived()
-                return true
-            }
-            switch unsafe state.pointee.patience.advice() {
-            case .lookAgain: break
-            case .sleep: return false
-            case .checkAround:
-                if unsafe oro_ticks() > end || service.reactorSharesProcessor() { return false }
-            }
-        }
+        return unsafe state.pointee.strategy.wait(
+            poll: { look() ? .arrived : .nothing },
+            spin: { _ in false },
+            sharesProcessor: { unsafe oro_ticks() > end || service.reactorSharesProcessor() },
+            housekeep: { true },
+            park: { .over })
     }
 
     private func turnOnce() -> UInt64? {
@@ -339,12 +330,8 @@ package protocol ReactorService: AnyObject, Sendable {
         return heard
     }
 
-    private func sleep(limit: UInt64) {
-        guard unsafe service.reactorArms() else {
-            unsafe state.pointee.patience.arrived()
-            return
-        }
-        let begin = oro_ticks()
+    private func sleep() -> ParkOutcome {
+        guard unsafe service.reactorArms() else { return .found }
         thread.fallAsleep()
         // SYNC: sequentially consistent on both sides, so that either `submit` sees the sleep or we see the job.
         if !hasWork && !stopping.load(ordering: .sequentiallyConsistent) {
@@ -354,7 +341,7 @@ package protocol ReactorService: AnyObject, Sendable {
         }
         thread.awake()
         tick()
-        unsafe state.pointee.patience.slept(oro_ticks() &- begin)
+        return .slept(isOver: false)
     }
 
     /// Runs the jobs that are there now, in order, until the clock has passed `end`; what is left is for the next call.

@@ -43,7 +43,7 @@ package struct FolderWatch: ~Copyable {
                 default:
                     // Ended by a zero.
                     let name = unsafe withUnsafeBytes(of: one.name) { bytes in
-                        String(decoding: unsafe bytes.prefix { $0 != 0 }, as: UTF8.self)
+                        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
                     }
                     body(.file(folder: one.folder, name: name))
                 }

@@ -64,56 +64,55 @@ extension ClientCore {
     func pollInBackground() -> Bool {
         let isUnheard = unheard.load(ordering: .relaxed) != 0 || directs.isUnheard.load(ordering: .relaxed)
         guard needsWatch || isUnheard else { return false }
-        guard takeRole() else { return isUnheard }
+        guard let receiver = takeReceiver() else { return isUnheard }
         let heard = unheard.exchange(0, ordering: .relaxed)
         if heard != 0 {
-            _ = role.release()
+            _ = receiver.releaseAsItIs()
             hearInBackground(processEnded: heard == 2)
             return true
         }
         let isNudged = directs.isUnheard.exchange(false, ordering: .relaxed)
-        if isNudged { hearDirects() }
-        var progressed = pollDirects()
+        if isNudged { hearDirects(receiver) }
+        var progressed = pollDirects(receiver)
         do throws(LinkError) {
             // The thread serves other clients too.
             let end = oro_ticks() &+ Turn.peerTicks
-            if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody, until: end).count > 0 {
-                progressed = true
-            }
+            if try receive(receiver, until: end) > 0 { progressed = true }
             if link.hasWaiting, try pumpWaiting() { progressed = true }
             if link.arena.isWanted, try link.arena.serve() { progressed = true }
         } catch {
-            failAfterReading(error)
+            failAfterReading(receiver, error)
         }
         // What is wanted may lie behind more than one round of messages.
         if isNudged && progressed { directs.isUnheard.store(true, ordering: .relaxed) }
-        _ = role.release()
+        _ = receiver.releaseAsItIs()
         return progressed || directs.isUnheard.load(ordering: .relaxed)
     }
 
-    /// For the background thread before it sleeps: arms the link, or leaves that to the holder of the role. False when
-    /// something is there.
+    /// For the background thread before it sleeps: arms the link, or leaves that to the receiver. False when something
+    /// is there.
     func armInBackground() -> Bool {
         isWatched.store(false, ordering: .sequentiallyConsistent)
         while true {
-            while !takeRole() {
-                if role.want() { return true }
+            guard let receiver = takeReceiver() else {
+                if receiverLock.want() { return true }
+                continue
             }
             let watching = needsWatch
-            let quiet = !watching || armLink()
-            unsafe receiving.pointee.isArmed = watching && quiet
+            let quiet = !watching || armLink(receiver)
+            unsafe receiver.state.pointee.isArmed = watching && quiet
             if !quiet { isWatched.store(true, ordering: .sequentiallyConsistent) }
-            _ = role.release()
-            // SYNC: as in `giveUpWatchedRole`.
+            _ = receiver.releaseAsItIs()
+            // SYNC: as in `endReceivingWatched`.
             if watching || !needsWatch { return quiet }
         }
     }
 
-    /// Says this side sleeps, with the role. False, and not armed, when there is something after all.
+    /// Says this side sleeps. False, and not armed, when there is something after all.
     ///
-    /// Apart, like ``disarmLink()``: who gives the role up after each result seldom needs this.
+    /// Apart, like ``disarmLink(_:)``: who receives for a moment seldom needs this.
     @inline(never)
-    func armLink() -> Bool {
+    func armLink(_ receiver: borrowing Receiver) -> Bool {
         var quiet = false
         let wantsBlocks = link.arena.isWanted
         if link.hasWaiting {
@@ -124,16 +123,16 @@ extension ClientCore {
             quiet = link.arm(room: wantsBlocks) && !link.hasSomething()
         }
         if wantsBlocks && link.arena.hasReleases { quiet = false }
-        if quiet { quiet = armDirects() }
+        if quiet { quiet = armDirects(receiver) }
         if !quiet { link.disarm() }
         return quiet
     }
 
     /// Nobody sleeps any more.
     @inline(never)
-    func disarmLink() {
+    func disarmLink(_ receiver: borrowing Receiver) {
         link.disarm()
-        disarmDirects()
+        disarmDirects(receiver)
     }
 
     /// Somebody waits for a block: the link has to be looked at. Any thread.
@@ -160,8 +159,8 @@ extension ClientCore {
 
     /// For the background thread: the socket has news, or the peer's process has ended.
     func hearInBackground(processEnded: Bool) {
-        guard takeRole() else {
-            // The holder may be about to give the role up without a look at the socket, and an edge is told once.
+        guard let receiver = takeReceiver() else {
+            // The receiver may be about to end without a look at the socket, and an edge is told once.
             unheard.store(processEnded ? 2 : max(1, unheard.load(ordering: .relaxed)), ordering: .relaxed)
             return
         }
@@ -173,8 +172,8 @@ extension ClientCore {
             // No edge tells of what is left for the next turn.
             if link.socketHasNews { unheard.store(1, ordering: .relaxed) }
         } catch {
-            failAfterReading(error)
+            failAfterReading(receiver, error)
         }
-        _ = role.release()
+        _ = receiver.releaseAsItIs()
     }
 }

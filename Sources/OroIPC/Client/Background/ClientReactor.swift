@@ -99,8 +99,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     /// As ``Reactor/turn()``, for one that is turned.
     func turn() -> UInt64? { reactor.turn() }
 
-    /// As ``Reactor/turn(lingering:)``.
-    func turn(lingering nanoseconds: UInt64) -> UInt64? { reactor.turn(lingering: nanoseconds) }
+    /// As ``Reactor/turn(spinning:)``.
+    func turn(spinning nanoseconds: UInt64) -> UInt64? { reactor.turn(spinning: nanoseconds) }
 
     /// Nobody will turn it any more: what it was still to do is done here, which also lets go of what it works for.
     func retire() { if isTurned { reactor.stop() } }

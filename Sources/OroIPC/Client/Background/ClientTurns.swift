@@ -21,9 +21,9 @@ extension Client {
     /// descriptor says so; 0: at once, there is more to do); always on one thread.
     package func turn() -> UInt64? { core.link.isForeign ? nil : core.background.withLock { $0 }?.turn() ?? nil }
 
-    /// The same for a loop that has nothing else to do: as ``Host/turn(lingering:)``.
-    package func turn(lingering nanoseconds: UInt64) -> UInt64? {
-        core.link.isForeign ? nil : core.background.withLock { $0 }?.turn(lingering: nanoseconds) ?? nil
+    /// The same for a loop that has nothing else to do: as ``Host/turn(spinning:)``.
+    package func turn(spinning nanoseconds: UInt64) -> UInt64? {
+        core.link.isForeign ? nil : core.background.withLock { $0 }?.turn(spinning: nanoseconds) ?? nil
     }
 
     /// Runs `job` on the thread that serves asynchronous calls: in the next turn, or on the library's thread.

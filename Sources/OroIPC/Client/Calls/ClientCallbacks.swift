@@ -14,7 +14,7 @@ final class PendingCallback: Sendable {
     private let state = Locked(State())
     private let action: @Sendable (Outcome) -> Void
 
-    /// `action` runs on whatever thread has the outcome, with the receiver's role perhaps: it only hands on.
+    /// `action` runs on whatever thread has the outcome, as the receiver perhaps: it only hands on.
     init(_ action: @escaping @Sendable (Outcome) -> Void) { self.action = action }
 
     /// True for the call that counts.

@@ -103,10 +103,7 @@ extension ClientCore {
     /// that the link ends, unless somebody reads there, who finds it too.
     @inline(never)
     func notSent(_ why: LinkError) -> IPCError {
-        if case .peerGone = why, !link.isOver, takeRole() {
-            failAfterReading(why)
-            giveUpRole()
-        }
+        if case .peerGone = why, !link.isOver, let receiver = takeReceiver() { failAfterReading(receiver, why) }
         return IPCError(why, .notSent, peer: link.peer.processID)
     }
 
@@ -130,50 +127,40 @@ extension ClientCore {
     private func spinForReply(
         _ ring: Int, _ ticket: UInt64, _ deadline: UInt64?, isAbortable: Bool, _ command: String
     ) -> Result {
-        if takeRole() {
-            while true {
-                let (count, gotMine): (Int, Bool)
-                do throws(LinkError) {
-                    (count, gotMine) = unsafe try receive(&rings[ring].spare, mine: ticket)
-                } catch {
-                    return lost(error, ring, ticket, deadline, command)
-                }
-                if gotMine {
-                    let isMine = unsafe rings[ring].finishCall(ticket, isShared: isAbortable)
-                    unsafe receiving.pointee.patience.arrived()
-                    giveUpRole()
-                    if !isMine { break }
-                    defer { link.doneWithRing(ring) }
-                    return Result(unsafe rings[ring].spare, command, link: link.id)
-                }
-                // Others' results without end must not keep this call beyond its deadline.
-                if count > 0 {
-                    if deadline == nil { continue }
-                } else {
-                    if unsafe link.linger(receiving.pointee.patience.looksAtOnce) { continue }
-                    switch unsafe receiving.pointee.patience.advice() {
-                    case .lookAgain: continue
-                    case .checkAround where unsafe !link.sharesProcessor && receiving.pointee.patience.waited < briefly:
-                        continue
-                    default: break
-                    }
-                }
-                giveUpRole()
-                break
-            }
-        }
         defer { link.doneWithRing(ring) }
+        if let receiver = takeReceiver() {
+            let hasCome: Bool
+            do throws(LinkError) {
+                hasCome = unsafe try receiver.state.pointee.strategy.wait(
+                    poll: { () throws(LinkError) in
+                        let (count, gotMine) = unsafe try receive(receiver, &rings[ring].spare, mine: ticket)
+                        if gotMine { return .arrived }
+                        if count == 0 { return .nothing }
+                        // Others' results without end must not keep this call beyond its own.
+                        return deadline == nil && !isAbortable ? .progress : .over
+                    },
+                    spin: { link.spin($0) },
+                    sharesProcessor: { link.sharesProcessor },
+                    housekeep: { () throws(LinkError) in false },
+                    park: { () throws(LinkError) in .over })
+            } catch {
+                return lost(receiver, error, ring, ticket, deadline, command)
+            }
+            let isMine = unsafe hasCome && rings[ring].finishCall(ticket, isShared: isAbortable)
+            receiver.release()
+            if isMine { return Result(unsafe rings[ring].spare, command, link: link.id) }
+        }
         return parkForReply(unsafe rings[ring].waiter, ticket, deadline, command, ring: ring)
     }
 
     /// The link has ended while the receiver polled for its result.
     @inline(never)
     private func lost(
-        _ why: LinkError, _ ring: Int, _ ticket: UInt64, _ deadline: UInt64?, _ command: String
+        _ receiver: consuming Receiver, _ why: LinkError, _ ring: Int, _ ticket: UInt64, _ deadline: UInt64?,
+        _ command: String
     ) -> Result {
-        failAfterReading(why)
-        _ = role.release()
-        defer { link.doneWithRing(ring) }
+        failAfterReading(receiver, why)
+        _ = receiver.releaseAsItIs()
         // What came before the end is looked for there.
         return parkForReply(unsafe rings[ring].waiter, ticket, deadline, command, ring: ring)
     }
@@ -256,127 +243,12 @@ extension ClientCore {
     }
 
     /// Waits as long as it takes, with sleeps. `ring`: the waiter is that of a ring, else one of the table.
+    @inline(never)
     private func parkForReply(
         _ waiter: ThreadWaiter, _ ticket: UInt64, _ deadline: UInt64?, _ command: String, ring: Int?
     ) -> Result {
-        var spare = freshStorage
-        let wait = ThreadWait(self, waiter, ticket: ticket, ring: ring)
-        func outcome() -> Outcome? { waiter.outcome.withLock { $0.take() } }
-        func giveUp(_ error: IPCError) -> Result {
-            if ring != nil {
-                let mine = waiter.ticket.compareExchange(
-                    expected: ticket, desired: 0, ordering: .acquiringAndReleasing
-                ).exchanged
-                // Else its result is being delivered this very moment.
-                while !mine {
-                    if let outcome = outcome() { return Result(outcome, command, link: link.id) }
-                    oro_spin_pause()
-                }
-            } else {
-                complete(ticket, seq: nil, .error(error))
-                if let outcome = outcome(), case .frame = outcome { return Result(outcome, command, link: link.id) }
-            }
-            sendAbort(ticket, error)
-            return Result(err: error, source: command)
-        }
-        // The role may have been passed to this thread while its result was being delivered.
-        defer { role.passOnIfFree() }
-        // The deadline has passed, and what had come by then is looked for once more.
-        var isLastLook = false
-        while true {
-            if let outcome = outcome() {
-                guard case .error(var error) = outcome else { return Result(outcome, command, link: link.id) }
-                if error.kind == .abort { sendAbort(ticket, error) }
-                // Whoever told it does not own the ring that the request may still be in.
-                if error.delivery == .unknown { error.delivery = delivery(ticket) }
-                return Result(err: error, source: command)
-            }
-            if link.isOver { return giveUp(lost(delivery(ticket))) }
-            var left = UInt64.max
-            if let deadline {
-                let now = elapsedMilliseconds
-                if now >= deadline && isLastLook { return giveUp(.timedOut(.sendSync)) }
-                isLastLook = now >= deadline
-                left = isLastLook ? 0 : (deadline - now) * 1_000_000
-            }
-            guard takeRole() else {
-                if isLastLook { continue }
-                role.sleep(waiter, nanoseconds: min(left, 100_000_000)) {
-                    link.isOver || waiter.outcome.withLock { $0 != nil }
-                }
-                if wait.isWatched { oro_wait_test_cancel() }
-                continue
-            }
-            wait.isReceiving(true)
-            do throws(LinkError) {
-                try waitWithRole(&spare, waiter, ticket, left, isCancellable: wait.isWatched)
-            } catch {
-                failAfterReading(error)
-            }
-            if ring != nil, spare.header.ticket == ticket, waiter.ticket.load(ordering: .relaxed) == ticket {
-                waiter.ticket.store(0, ordering: .relaxed)
-                giveUpRole()
-                return Result(spare, command, link: link.id)
-            }
-            giveUpRole()
-            wait.isReceiving(false)
-            if wait.isWatched { oro_wait_test_cancel() }
-        }
-    }
-
-    /// Reads until the result for `ticket` has come, or it is time to look around.
-    func waitWithRole(
-        _ spare: inout FrameStorage, _ waiter: ThreadWaiter, _ ticket: UInt64, _ left: UInt64, isCancellable: Bool
-    ) throws(LinkError) {
-        let isRing = Int(UInt32(truncatingIfNeeded: ticket)) < PendingTable.firstIndex
-        link.sayProcessor()
-        var looks = 0
-        // UNTRUSTED: a host, or another client, that sends without end does not keep this thread beyond its deadline.
-        // Once that has passed, what the rings can hold is still read.
-        let end = left == .max ? .max : oro_ticks() &+ min(left, 1 << 40) / 1000 &* oro_ticks_per_us()
-        var rounds = link.roundsToEmpty(limit: ClientCore.messagesAtOnce)
-        while true {
-            let (count, gotMine) = try receive(
-                &spare, mine: isRing ? ticket : ClientCore.nobody, until: left == 0 ? .max : end)
-            if gotMine || waiter.outcome.withLock({ $0 != nil }) {
-                unsafe receiving.pointee.patience.arrived()
-                return
-            }
-            if link.isOver { return }
-            if left == 0 {
-                rounds -= 1
-                if rounds < 0 { return }
-            } else if end != .max, oro_ticks() > end {
-                return
-            }
-            if link.hasWaiting, try pumpWaiting() { continue }
-            if pollDirects() { continue }
-            if unsafe count > 0 || link.linger(receiving.pointee.patience.looksAtOnce) { continue }
-            switch unsafe receiving.pointee.patience.advice() {
-            case .lookAgain: continue
-            case .checkAround where !link.sharesProcessor:
-                link.sayProcessor()
-                looks += 1
-                if unsafe receiving.pointee.patience.policy == .spin && looks & 63 == 0 {
-                    // Polling for long: hear of the peer's end, keep deadlines, let others run.
-                    try link.readSocket()
-                    oro_yield()
-                    return
-                }
-                if left != .max { return }
-                continue
-            default: break
-            }
-            if armLink() {
-                if waiter.outcome.withLock({ $0 == nil }) {
-                    let began = oro_ticks()
-                    try sleepOnLink(nanoseconds: left, isCancellable: isCancellable)
-                    unsafe receiving.pointee.patience.slept(oro_ticks() &- began)
-                }
-                disarmLink()
-            }
-            if left != .max { return }
-        }
+        var wait = ReplyWait(self, waiter, ticket, deadline, command, ring: ring)
+        return wait.result()
     }
 
     /// Tells the host that nobody waits for `ticket` any more. Best effort: a host that cannot be told sends a late

@@ -127,7 +127,7 @@ extension ClientCore {
         case notNow
     }
 
-    /// Sends a request and polls for its result, with the receiver's role from the beginning: nobody else can have the
+    /// Sends a request and polls for its result, as the receiver from the beginning: nobody else can have the
     /// result meanwhile, so the table of pending requests is not needed while the host is quick.
     @inline(__always)
     func callPolling(
@@ -136,10 +136,11 @@ extension ClientCore {
     ) -> Polled {
         if self.options.idle == .park || !isAttached.load(ordering: .acquiring) { return .notNow }
         if let options, options.seq != nil || options.signal != nil || options.whenFull != .copy { return .notNow }
-        if Task.isCancelled || link.isOver || !CommandName.isValid(command) || !takeRole() { return .notNow }
+        if Task.isCancelled || link.isOver || !CommandName.isValid(command) { return .notNow }
+        guard let receiver = takeReceiver() else { return .notNow }
         let deadline = deadline(options)
         let seq = takeSeq()
-        let ticket = takePollingTicket()
+        let ticket = takePollingTicket(receiver)
         if verb.canBeResolved { pollingSeq.store(seq.low64, ordering: .relaxed) }
         do throws(LinkError) {
             let bytes = try link.placed(bytes)
@@ -149,43 +150,43 @@ extension ClientCore {
                     deadline: UInt32(truncatingIfNeeded: deadline ?? 0), ring: ring)
             }
         } catch {
-            giveUpRole()
+            receiver.release()
             return .done(Result(err: notSent(error), source: command))
         }
         do throws(LinkError) {
-            if let storage = try poll(for: ticket) {
+            if let storage = try poll(receiver, for: ticket) {
                 if verb.canBeResolved { pollingSeq.store(0, ordering: .relaxed) }
-                giveUpRole()
+                receiver.release()
                 return .done(Result(storage, command, link: link.id))
             }
         } catch {
-            failAfterReading(error)
+            failAfterReading(receiver, error)
         }
-        return settle(ticket, seq, deadline, command, verb)
+        return settle(receiver, ticket, seq, deadline, command, verb)
     }
 
-    /// With the role.
     @inline(__always)
-    private func takePollingTicket() -> UInt64 {
-        if unsafe receiving.pointee.reserved == 0 {
-            unsafe receiving.pointee.reserved = pending.withLock { $0.reserve() }
+    private func takePollingTicket(_ receiver: borrowing Receiver) -> UInt64 {
+        if unsafe receiver.state.pointee.reserved == 0 {
+            unsafe receiver.state.pointee.reserved = pending.withLock { $0.reserve() }
         }
-        let ticket = unsafe PendingTable.next(receiving.pointee.reserved)
-        unsafe receiving.pointee.reserved = ticket
+        let ticket = unsafe PendingTable.next(receiver.state.pointee.reserved)
+        unsafe receiver.state.pointee.reserved = ticket
         return ticket
     }
 
-    /// The host takes its time: the request gets its place in the table. Gives the role up.
+    /// The host takes its time: the request gets its place in the table.
     private func settle(
-        _ ticket: UInt64, _ seq: Seq, _ deadline: UInt64?, _ command: String, _ verb: CallVerb
+        _ receiver: consuming Receiver, _ ticket: UInt64, _ seq: Seq, _ deadline: UInt64?, _ command: String,
+        _ verb: CallVerb
     ) -> Polled {
-        unsafe receiving.pointee.reserved = 0
+        unsafe receiver.state.pointee.reserved = 0
         let isTooMany = pending.withLock { pending in
             pending.settle(ticket, seq: seq, deadline: deadline, canBeResolved: verb.canBeResolved)
             if verb.canBeResolved { pollingSeq.store(0, ordering: .relaxed) }
             return pending.count > options.pendingRequests
         }
-        giveUpRole()
+        receiver.release()
         if isTooMany {
             pending.withLock { $0.free(ticket) }
             let error = IPCError.tooMany(options.pendingRequests)
@@ -205,32 +206,37 @@ extension ClientCore {
         return jobs.hasOthers ? 1 : 16
     }
 
-    /// The result for `ticket`, if it comes soon. With the role.
+    /// The result for `ticket`, if it comes soon.
     @inline(__always)
-    private func poll(for ticket: UInt64) throws(LinkError) -> FrameStorage? {
-        for _ in 0..<looksBeforeSuspension {
-            if unsafe try receive(&receiving.pointee.spare, mine: ticket).gotMine {
-                return unsafe receiving.pointee.spare
-            }
-            _ = link.linger(32)
-        }
-        return nil
+    private func poll(_ receiver: borrowing Receiver, for ticket: UInt64) throws(LinkError) -> FrameStorage? {
+        var strategy = IdleStrategy(
+            .spin, mostPolls: UInt32(looksBeforeSuspension * IdleStrategy.pollsAtOnce))
+        let isHere = try strategy.wait(
+            poll: { () throws(LinkError) in
+                unsafe try receive(receiver, &receiver.state.pointee.spare, mine: ticket).gotMine ? .arrived : .nothing
+            },
+            spin: { link.spin($0) },
+            sharesProcessor: { false },
+            housekeep: { () throws(LinkError) in false },
+            // It is suspended instead.
+            park: { () throws(LinkError) in .over })
+        return unsafe isHere ? receiver.state.pointee.spare : nil
     }
 
     /// The same for a request that is in the table.
     func pollBriefly(_ ticket: UInt64) -> Outcome? {
         if options.idle == .park { return pending.withLock { $0.poll(ticket) } }
-        guard takeRole() else { return nil }
+        guard let receiver = takeReceiver() else { return nil }
         var outcome: Outcome?
         do throws(LinkError) {
-            if let storage = try poll(for: ticket) {
+            if let storage = try poll(receiver, for: ticket) {
                 pending.withLock { $0.free(ticket) }
                 outcome = .frame(storage)
             }
         } catch {
-            failAfterReading(error)
+            failAfterReading(receiver, error)
         }
-        giveUpRole()
+        receiver.release()
         return outcome ?? pending.withLock { $0.poll(ticket) }
     }
 
@@ -277,15 +283,12 @@ extension ClientCore {
 
     /// What is there already counts as an answer in time, although this process was too busy to look.
     private func readBeforeDeadlines() {
-        guard takeRole() else { return }
+        guard let receiver = takeReceiver() else { return }
         do throws(LinkError) {
-            for _ in 0..<16 {
-                if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count == 0 { break }
-            }
+            for _ in 0..<16 { if try receive(receiver) == 0 { break } }
         } catch {
-            failAfterReading(error)
+            failAfterReading(receiver, error)
         }
-        giveUpRole()
     }
 
     /// When `expire` is due, as `oro_now` counts.

@@ -5,45 +5,52 @@ import OroFrame
 import OroLink
 import Synchronization
 
-// What the holder of the receiver's role does: read, hand results to their waiters, sleep, end.
+// What the receiver does: read, hand results to their waiters, sleep, end.
 extension ClientCore {
-    /// Takes the receiver's role if it is free.
+    /// Makes the calling thread the receiver, unless there is one.
     @inline(__always)
-    func takeRole() -> Bool {
-        guard role.tryTake() else { return false }
-        if unsafe receiving.pointee.isArmed {
-            unsafe receiving.pointee.isArmed = false
-            disarmLink()
+    func takeReceiver() -> Receiver? {
+        guard receiverLock.tryTake() else { return nil }
+        let receiver = Receiver(holding: self)
+        if unsafe receiver.state.pointee.isArmed {
+            unsafe receiver.state.pointee.isArmed = false
+            disarmLink(receiver)
         }
-        return true
+        return receiver
     }
 
-    /// Gives the role up. Where a background thread waits for news of this link, it is left armed.
+    /// At the end of a receiver.
     @inline(__always)
-    func giveUpRole() {
+    func endReceiving() {
         if !isAttached.load(ordering: .relaxed) {
-            _ = role.release()
+            _ = receiverLock.release()
             return
         }
-        giveUpWatchedRole()
+        endReceivingWatched(Receiver(holding: self))
     }
 
-    func giveUpWatchedRole() {
+    /// The same where a background thread waits for news of this link.
+    @inline(never)
+    private func endReceivingWatched(_ first: consuming Receiver) {
+        var receiver = first
         while true {
             let watching = needsWatch
-            if unsafe watching && !isWatched.load(ordering: .sequentiallyConsistent) && !receiving.pointee.isArmed {
-                if armLink() {
-                    unsafe receiving.pointee.isArmed = true
+            if unsafe watching && !isWatched.load(ordering: .sequentiallyConsistent)
+                && !receiver.state.pointee.isArmed
+            {
+                if armLink(receiver) {
+                    unsafe receiver.state.pointee.isArmed = true
                 } else {
                     // For the background thread to read.
                     background.withLock { $0 }?.look(self)
                 }
             }
-            // Wanted: the background thread heard the bell while the role was held, and sleeps now. What the bell was
-            // for may have come after the link was armed here, and there is one signal for each sleep: disarm, look
-            // again. SYNC: or a task was suspended meanwhile and found the role held. It counts itself and then tries
-            // the role; the role is given up here and then the count is looked at, both sequentially consistent.
-            guard role.release() || (!watching && needsWatch), takeRole() else { return }
+            // Wanted: the background thread heard the bell while there was a receiver, and sleeps now. What the bell
+            // was for may have come after the link was armed here, and there is one signal for each sleep: disarm, look
+            // again. SYNC: or a task was suspended meanwhile and found a receiver. It counts itself and then tries the
+            // lock; the lock is let go here and then the count is looked at, both sequentially consistent.
+            guard receiver.releaseAsItIs() || (!watching && needsWatch), let again = takeReceiver() else { return }
+            receiver = again
         }
     }
 
@@ -55,8 +62,8 @@ extension ClientCore {
         if options.idle == .spin || jobsHere?.isCurrent == true {
             // It polls for as long as somebody is suspended.
             background.withLock { $0 }?.look(self)
-        } else if takeRole() {
-            giveUpRole()
+        } else {
+            takeReceiver()?.release()
         }
     }
 
@@ -64,39 +71,46 @@ extension ClientCore {
     /// longer than until `end` (`oro_ticks`).
     @inline(__always)
     func receive(
-        _ spare: inout FrameStorage, mine: UInt64, until end: UInt64 = .max
+        _ receiver: borrowing Receiver, _ spare: inout FrameStorage, mine: UInt64, until end: UInt64 = .max
     ) throws(LinkError) -> (count: Int, gotMine: Bool) {
         var gotMine = false
-        if unsafe receiving.pointee.hasEnded { throw takeEnding() }
+        if unsafe receiver.state.pointee.hasEnded { throw takeEnding(receiver) }
         if link.socketHasNews { try link.readSocket() }
         let count: Int
         do throws(LinkError) {
-            count = try drain(&spare, mine, end, &gotMine)
+            count = try drain(receiver, &spare, mine, end, &gotMine)
         } catch {
             // What came before the end is an answer: the end is for the next who reads.
             guard gotMine else { throw error }
-            unsafe receiving.pointee.ending = error
-            unsafe receiving.pointee.hasEnded = true
+            unsafe receiver.state.pointee.ending = error
+            unsafe receiver.state.pointee.hasEnded = true
             count = 1
         }
         return (count, gotMine)
     }
 
-    private func takeEnding() -> LinkError {
-        unsafe receiving.pointee.hasEnded = false
-        return unsafe receiving.pointee.ending.take() ?? .closed
+    /// The same for whoever waits for no result of a thread's.
+    @inline(__always)
+    func receive(_ receiver: borrowing Receiver, until end: UInt64 = .max) throws(LinkError) -> Int {
+        unsafe try receive(receiver, &receiver.state.pointee.spare, mine: ClientCore.nobody, until: end).count
+    }
+
+    private func takeEnding(_ receiver: borrowing Receiver) -> LinkError {
+        unsafe receiver.state.pointee.hasEnded = false
+        return unsafe receiver.state.pointee.ending.take() ?? .closed
     }
 
     @inline(__always)
     private func drain(
-        _ spare: inout FrameStorage, _ mine: UInt64, _ end: UInt64, _ gotMine: inout Bool
+        _ receiver: borrowing Receiver, _ spare: inout FrameStorage, _ mine: UInt64, _ end: UInt64,
+        _ gotMine: inout Bool
     ) throws(LinkError) -> Int {
         try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
             if gotMine || !FrameStorage.isFree(&spare) {
                 var other = freshStorage
                 switch try read(&other, incoming) {
                 case .result: break
-                case .other: return try takeOther(other)
+                case .other: return try takeOther(receiver, other)
                 case .nothing: return
                 }
                 if !gotMine && other.header.ticket == mine {
@@ -111,7 +125,7 @@ extension ClientCore {
             case .result: break
             case .other:
                 defer { spare = freshStorage }
-                return try takeOther(spare)
+                return try takeOther(receiver, spare)
             case .nothing: return
             }
             if unsafe spare.fields.pointee.header.ticket == mine {
@@ -146,7 +160,7 @@ extension ClientCore {
         if unsafe storage.fields.pointee.header.flags.contains(.lent) {
             try storage.borrow(from: link)
         } else {
-            unsafe receiving.pointee.copied.note(Int(storage.fields.pointee.header.payloadBytes))
+            unsafe copiedIn.note(Int(storage.fields.pointee.header.payloadBytes))
         }
         return unsafe storage.fields.pointee.header.kind == .result ? .result : .other
     }
@@ -180,13 +194,13 @@ extension ClientCore {
     }
 
     /// UNTRUSTED: a frame that is no result.
-    func takeOther(_ storage: FrameStorage) throws(LinkError) {
+    func takeOther(_ receiver: borrowing Receiver, _ storage: FrameStorage) throws(LinkError) {
         switch storage.header.kind {
         case .chunk: try takeChunk(storage)
         case .end: try takeEnd(storage)
         case .credit: try takeCredit(storage.header)
         case .event: try takeEvent(storage)
-        case .port: try takePort(storage)
+        case .port: try takePort(receiver, storage)
         case .goodbye: throw goodbye(storage)
         case .drain: drains()
         default: throw .violation("a frame that a host does not send: \(storage.header.kind)")
@@ -241,25 +255,19 @@ extension ClientCore {
         }
     }
 
-    /// Waits for the socket, or ``kick()``. Armed, with the role. `isCancellable`: the thread may be cancelled
-    /// meanwhile; it is in a ``ThreadWait``.
-    func sleepOnLink(nanoseconds: UInt64, isCancellable: Bool) throws(LinkError) {
-        if sleepPoller == nil {
-            // epoll: the role changes threads, and an io_uring's polls end with the thread that asked for them.
-            let poller = try Poller(.epoll)
-            try poller.add(link.socket.number, key: SleepKey.socket)
-            try poller.add(kicker.number, key: SleepKey.kicker)
-            if let pidfd = link.pidfd { try poller.add(pidfd, key: SleepKey.pidfd) }
-            sleepPoller = consume poller
-            for direct in directs.all { watchWhileAsleep(direct) }
-        }
+    /// Waits for the socket, or ``kick()``. Armed. `isCancellable`: the thread may be cancelled meanwhile; it is in a
+    /// ``ThreadWait``.
+    func sleepOnLink(
+        _ receiver: borrowing Receiver, nanoseconds: UInt64, isCancellable: Bool
+    ) throws(LinkError) {
+        if unsafe receiver.state.pointee.poller == nil { try makePoller(receiver) }
         var isGone = false
-        sleepPoller?.wait(nanoseconds, isCancellable: isCancellable) { event in
+        unsafe receiver.state.pointee.poller?.wait(nanoseconds, isCancellable: isCancellable) { event in
             switch event.key {
             case SleepKey.socket: link.hear(hasHungUp: event.hasHungUp)
             case SleepKey.kicker: break
             case SleepKey.pidfd: isGone = true
-            default: hearDirect(event)
+            default: hearDirect(receiver, event)
             }
         }
         // Now, also where the caller is to look at its deadline first.
@@ -267,11 +275,21 @@ extension ClientCore {
         if isGone { throw .peerGone }
     }
 
+    private func makePoller(_ receiver: borrowing Receiver) throws(LinkError) {
+        // epoll: receivers are different threads, and an io_uring's polls end with the thread that asked for them.
+        let poller = try Poller(.epoll)
+        try poller.add(link.socket.number, key: SleepKey.socket)
+        try poller.add(kicker.number, key: SleepKey.kicker)
+        if let pidfd = link.pidfd { try poller.add(pidfd, key: SleepKey.pidfd) }
+        unsafe receiver.state.pointee.poller = consume poller
+        for direct in unsafe receiver.state.pointee.directs.all { watchWhileAsleep(receiver, direct) }
+    }
+
     /// Ends a sleep on the link, so that the sleeper looks around.
     func kick() {
         if link.isForeign { return }
         oro_eventfd_signal(kicker.number)
-        role.wakeAll()
+        receiverLock.wakeAll()
     }
 
     /// The link is over: everything that waits fails with the reason.
@@ -348,19 +366,19 @@ extension ClientCore {
     private static let lastReading: UInt64 = 1_000_000
 
     /// What came before the end is still delivered.
-    func failAfterReading(_ why: LinkError) {
+    func failAfterReading(_ receiver: borrowing Receiver, _ why: LinkError) {
         if link.isForeign { return }
         var last = why
         if case .peerGone = why {
             var spare = freshStorage
             var gotMine = false
             do throws(LinkError) {
-                if unsafe receiving.pointee.hasEnded { throw takeEnding() }
+                if unsafe receiver.state.pointee.hasEnded { throw takeEnding(receiver) }
                 // UNTRUSTED: as much as the rings hold. A host that hangs up and goes on writing does not hold us up.
                 // The rings alone: the socket may say once more that it is closed, and what came before is not read.
                 let end = oro_ticks() &+ ClientCore.lastReading * oro_ticks_per_us()
                 for _ in 0...link.roundsToEmpty(limit: ClientCore.messagesAtOnce) {
-                    if try drain(&spare, ClientCore.nobody, end, &gotMine) == 0 || oro_ticks() > end { break }
+                    if try drain(receiver, &spare, ClientCore.nobody, end, &gotMine) == 0 || oro_ticks() > end { break }
                 }
             } catch {
                 if case .goodbye = error { last = error }

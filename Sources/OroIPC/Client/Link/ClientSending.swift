@@ -81,9 +81,9 @@ extension ClientCore {
         let arena = link.arena
         var deadline: UInt64?
         // Where blocks come back stands on the socket, which nobody may have read yet.
-        if arena.expectsReleaseRing, takeRole() {
-            defer { giveUpRole() }
+        if arena.expectsReleaseRing, let receiver = takeReceiver() {
             if link.socketHasNews { try? link.readSocket() }
+            receiver.release()
         }
         while true {
             let seen = arena.changes
@@ -107,50 +107,68 @@ extension ClientCore {
     /// Waits until the peer has done something, or `deadline`, reading meanwhile. `ring`: the caller's, where it waits
     /// for room in it.
     private func waitForPeer(until deadline: UInt64, _ ring: Int?, _ came: () -> Bool) throws(LinkError) {
-        // The host makes room in eighths of the ring: while it is awake, polling sees it soon.
-        let began = oro_ticks()
-        var looks = 0
         let wait = ThreadWait(self, ring: ring)
-        while true {
-            if came() { return }
-            if link.isOver { throw link.ending ?? .closed }
-            looks += 1
-            let sleeps =
-                options.idle == .park || (looks & 63 == 0 && link.sharesProcessor)
-                || (options.idle == .adaptive && oro_ticks() &- began > briefly)
-            if !sleeps && looks & 255 != 0 {
-                oro_spin_pause()
-                continue
-            }
-            let now = deadline == .max ? 0 : oro_now()
-            if now >= deadline { return }
-            // Now and then, and before a sleep, what comes in is read: two full sides must not wait for each other.
-            guard takeRole() else {
-                // Somebody else reads, and room is seen by looking.
-                let word = Word()
-                word.wait(while: word.now, nanoseconds: 50_000)
-                continue
-            }
-            wait.isReceiving(true)
-            defer { wait.isReceiving(false) }
-            do throws(LinkError) {
-                var spare = freshStorage
-                let count = try receive(&spare, mine: ClientCore.nobody).count
-                if !pollDirects(), sleeps && count == 0 {
-                    if link.arm(room: true) && !link.hasSomething(orRoomIn: ring) && armDirects() && !came() {
-                        // A message of which a part is written is written to its end.
-                        try sleepOnLink(
-                            nanoseconds: deadline == .max ? .max : deadline - now,
-                            isCancellable: ring == nil && wait.isWatched)
-                    }
-                    disarmLink()
+        var strategy = IdleStrategy(
+            options.idle, expecting: ClientCore.roomGap, housekeepAfter: ClientCore.readsWhileWaiting)
+        _ = try strategy.wait(
+            poll: { () throws(LinkError) in
+                if came() { return .arrived }
+                if link.isOver { throw link.ending ?? .closed }
+                return .nothing
+            },
+            spin: { polls in
+                for _ in 0..<polls {
+                    if came() { return true }
+                    oro_spin_pause()
                 }
-            } catch {
-                failAfterReading(error)
-                giveUpRole()
-                throw error
+                return false
+            },
+            sharesProcessor: { link.sharesProcessor },
+            housekeep: { () throws(LinkError) in
+                if deadline != .max, oro_now() >= deadline { return false }
+                try readWhileWaiting(wait, sleepUntil: nil, ring, came)
+                return true
+            },
+            park: { () throws(LinkError) in
+                if deadline != .max, oro_now() >= deadline { return .over }
+                try readWhileWaiting(wait, sleepUntil: deadline, ring, came)
+                return .slept(isOver: false)
+            })
+    }
+
+    /// Microseconds that a host may take to make room. It does so in eighths of the ring, and soon while it is awake.
+    private static let roomGap: UInt64 = 100
+    /// Microseconds after which a thread that waits for room reads as well.
+    private static let readsWhileWaiting: UInt64 = 10
+    /// Nanoseconds until room is looked for again where somebody else reads, and may have taken the signal of it.
+    private static let looksForRoom: UInt64 = 50_000
+
+    /// Reads what has come: two sides that are both full must not wait for each other. With `sleepUntil` (`oro_now`) it
+    /// then sleeps, unless `came`.
+    private func readWhileWaiting(
+        _ wait: borrowing ThreadWait, sleepUntil deadline: UInt64?, _ ring: Int?, _ came: () -> Bool
+    ) throws(LinkError) {
+        guard let receiver = takeReceiver() else {
+            if deadline == nil { return }
+            let word = Word()
+            return word.wait(while: word.now, nanoseconds: ClientCore.looksForRoom)
+        }
+        wait.isReceiving(true)
+        defer { wait.isReceiving(false) }
+        do throws(LinkError) {
+            var spare = freshStorage
+            let count = try receive(receiver, &spare, mine: ClientCore.nobody).count
+            guard !pollDirects(receiver), count == 0, let deadline else { return }
+            if link.arm(room: true), !link.hasSomething(orRoomIn: ring), armDirects(receiver), !came() {
+                // A message of which a part is written is written to its end.
+                try sleepOnLink(
+                    receiver, nanoseconds: deadline == .max ? .max : deadline &- min(deadline, oro_now()),
+                    isCancellable: ring == nil && wait.isWatched)
             }
-            giveUpRole()
+            disarmLink(receiver)
+        } catch {
+            failAfterReading(receiver, error)
+            throw error
         }
     }
 }

@@ -7,7 +7,7 @@ import OroLink
 /// or by `pthread_exit` in a signal handler.
 ///
 /// Such a thread does not return from what it is in. What it would have done is done at its very end, from memory of
-/// its own: it gives up the receiver's role and its request. What its functions held references of stays.
+/// its own: it ends its receiver and gives up its request. What its functions held references of stays.
 @safe struct ThreadWait: ~Copyable {
     /// `nil`: none was begun, or there is no memory.
     private let wait: UnsafeMutablePointer<oro_wait>?
@@ -37,7 +37,7 @@ import OroLink
         _ = unsafe ThreadWait.takeReferences(wait)
     }
 
-    /// The thread has the receiver's role, or has given it up.
+    /// The thread is the receiver, or is it no more.
     func isReceiving(_ isReceiving: Bool) { unsafe wait?.pointee.is_receiving = isReceiving }
 
     /// The thread may be cancelled while it sleeps.
@@ -75,8 +75,9 @@ extension ClientCore {
         // In a forked child there is nobody to go on.
         if link.isForeign { return }
         if isReceiving {
-            disarmLink()
-            giveUpRole()
+            // The thread's own ended with the thread, in which nothing is destroyed.
+            let receiver = Receiver(holding: self)
+            disarmLink(receiver)
         }
         guard let waiter else {
             // It waited for room, with a part of a message in its ring: what another thread put behind that would be
@@ -84,10 +85,10 @@ extension ClientCore {
             if let ring { link.retireRing(ring) }
             return
         }
-        role.forget(waiter)
+        receiverLock.forget(waiter)
         waiter.ticket.store(0, ordering: .relaxed)
         if ring == nil { complete(ticket, seq: nil, .error(.abort())) }
         sendAbort(ticket, .abort(), shared: ring == nil && isInTask)
-        role.passOnIfFree()
+        receiverLock.handOverIfFree()
     }
 }

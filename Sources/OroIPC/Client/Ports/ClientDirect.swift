@@ -5,15 +5,37 @@ import OroFrame
 import OroLink
 import Synchronization
 
-/// The links of one client with other clients.
-// Sendable: `introduced` and `all` belong to the holder of the client's receiver's role; the rest is atomic or in a
-// mutex.
-final class DirectLinks: @unchecked Sendable {
+/// The links of one client with other clients, as its receiver has them.
+struct DirectLinkTable {
     /// Introductions whose other side has not offered yet.
     var introduced: [UInt64: Introduced] = [:]
     /// Those that are looked at.
     var all: [DirectLink] = []
-    /// The same by the names of their introductions, for any thread.
+    /// Places that were given back, and the first that was never taken.
+    private var freeSlots: [Int] = []
+    private var firstUnused = 0
+
+    /// Most links and introductions at once. UNTRUSTED: a host cannot make a client hold more.
+    static let most = 1024
+
+    var isFull: Bool { introduced.count + all.count >= DirectLinkTable.most }
+
+    /// A place that is free, below ``most``.
+    mutating func takeSlot() -> Int {
+        if let slot = freeSlots.popLast() { return slot }
+        defer { firstUnused += 1 }
+        return firstUnused
+    }
+
+    mutating func remove(_ direct: DirectLink) {
+        all.removeAll { $0 === direct }
+        freeSlots.append(direct.slot)
+    }
+}
+
+/// What any thread may know of the links of one client with other clients.
+final class DirectLinks: Sendable {
+    /// By the names of their introductions.
     let known = Locked<[UInt64: DirectLink]>([:])
     /// There are some.
     let count = Atomic<Int>(0)
@@ -23,9 +45,6 @@ final class DirectLinks: @unchecked Sendable {
     let sent = MessageCount()
     /// Messages may wait for room in one of them. False: none do.
     let mayWait = Atomic<Bool>(false)
-
-    /// Most links and introductions at once. UNTRUSTED: a host cannot make a client hold more.
-    static let most = 1024
 
     /// Messages wait for room in one of them.
     var hasWaiting: Bool { mayWait.load(ordering: .sequentiallyConsistent) && someWait() }
@@ -41,19 +60,6 @@ final class DirectLinks: @unchecked Sendable {
             return someDo
         }
     }
-
-    /// Places that were given back, and the first that was never taken.
-    private var freeSlots: [Int] = []
-    private var firstUnused = 0
-
-    /// A place that is free, below ``most``.
-    func takeSlot() -> Int {
-        if let slot = freeSlots.popLast() { return slot }
-        defer { firstUnused += 1 }
-        return firstUnused
-    }
-
-    func giveBack(_ slot: Int) { freeSlots.append(slot) }
 }
 
 /// Messages sent. One thread at a time adds, the holder of the lock of the client's ports; any may look.
@@ -63,29 +69,36 @@ final class MessageCount: Sendable {
     func add() { count.store(now + 1, ordering: .relaxed) }
 }
 
-// All of it with the role, except where it says otherwise.
 extension ClientCore: Introductions {
     // MARK: They come and go
 
     /// UNTRUSTED: the host introduces another client, or passes on what that offers.
     func hear(_ news: consuming IntroductionNews) throws(LinkError) {
+        // Packets are read by the receiver.
+        var packet = Optional(consume news)
+        try Receiver.calledBack(self) { (receiver) throws(LinkError) in
+            if let packet = packet.take() { try hear(receiver, packet) }
+        }
+    }
+
+    private func hear(_ receiver: borrowing Receiver, _ news: consuming IntroductionNews) throws(LinkError) {
         let id = news.id
         if news.isOffer {
-            guard let introduced = directs.introduced.removeValue(forKey: id), !news.isRefusal else { return }
+            let introduced = unsafe receiver.state.pointee.directs.introduced.removeValue(forKey: id)
+            guard let introduced, !news.isRefusal else { return }
             // An offer that cannot be is no fault of the host's: it only passes them on.
             guard let link = try? introduced.meet(news) else { return }
-            return add(DirectLink(link, slot: directs.takeSlot(), core: self), id)
+            let slot = unsafe receiver.state.pointee.directs.takeSlot()
+            return add(receiver, DirectLink(link, slot: slot, core: self), id)
         }
-        guard options.allowsDirectLinks, directs.introduced[id] == nil, directLink(id) == nil else {
-            throw .violation("an introduction that was not asked for")
-        }
-        guard directs.introduced.count + directs.all.count < DirectLinks.most else {
-            return Introduction.refuse(id, over: link)
-        }
+        guard options.allowsDirectLinks, directLink(id) == nil,
+            unsafe receiver.state.pointee.directs.introduced[id] == nil
+        else { throw .violation("an introduction that was not asked for") }
+        if unsafe receiver.state.pointee.directs.isFull { return Introduction.refuse(id, over: link) }
         do throws(LinkError) {
             let introduced = try Introduced(news, limits: options.link)
             guard try introduced.offer(over: link) else { return }
-            directs.introduced[id] = introduced
+            unsafe receiver.state.pointee.directs.introduced[id] = introduced
         } catch {
             // No memory or descriptors for it: the conversation stays with the host.
             Introduction.refuse(id, over: link)
@@ -98,23 +111,22 @@ extension ClientCore: Introductions {
         background.withLock { $0 }?.look(self)
     }
 
-    private func add(_ direct: DirectLink, _ id: UInt64) {
-        directs.all.append(direct)
+    private func add(_ receiver: borrowing Receiver, _ direct: DirectLink, _ id: UInt64) {
+        unsafe receiver.state.pointee.directs.all.append(direct)
         directs.known.withLock { $0[id] = direct }
         directs.count.add(1, ordering: .relaxed)
-        watchWhileAsleep(direct)
+        watchWhileAsleep(receiver, direct)
         background.withLock { $0 }?.watch(direct, of: self)
     }
 
     /// Ends a direct link, after what has come over it. Its conversations go on through the host.
-    func end(_ direct: DirectLink, _ why: LinkError) {
-        guard directs.all.contains(where: { $0 === direct }) else { return }
+    func end(_ receiver: borrowing Receiver, _ direct: DirectLink, _ why: LinkError) {
+        guard unsafe receiver.state.pointee.directs.all.contains(where: { $0 === direct }) else { return }
         if case .peerGone = why { _ = readToEnd(direct) }
-        directs.all.removeAll { $0 === direct }
-        directs.giveBack(direct.slot)
+        unsafe receiver.state.pointee.directs.remove(direct)
         directs.known.withLock { $0[direct.link.id] = nil }
         directs.count.subtract(1, ordering: .relaxed)
-        stopWatchingWhileAsleep(direct)
+        stopWatchingWhileAsleep(receiver, direct)
         background.withLock { $0 }?.stopWatching(direct, of: self)
         direct.link.end(why)
         direct.link.forgetPeerMemories()
@@ -131,23 +143,25 @@ extension ClientCore: Introductions {
 
     /// Reads what has come over direct links. True when there was something.
     @inline(__always)
-    func pollDirects() -> Bool { directs.all.isEmpty ? false : pollEachDirect() }
+    func pollDirects(_ receiver: borrowing Receiver) -> Bool {
+        unsafe receiver.state.pointee.directs.all.isEmpty ? false : pollEachDirect(receiver)
+    }
 
-    private func pollEachDirect() -> Bool {
+    private func pollEachDirect(_ receiver: borrowing Receiver) -> Bool {
         var progressed = false
-        for direct in directs.all {
+        for direct in unsafe receiver.state.pointee.directs.all {
             do throws(LinkError) {
                 if try direct.poll(ports, until: oro_ticks() &+ Turn.peerTicks) > 0 { progressed = true }
             } catch {
-                end(direct, error)
+                end(receiver, direct, error)
             }
         }
         return progressed
     }
 
     /// Their sockets may have news that no notice tells of: the end.
-    func hearDirects() {
-        for direct in directs.all {
+    func hearDirects(_ receiver: borrowing Receiver) {
+        for direct in unsafe receiver.state.pointee.directs.all {
             do throws(LinkError) {
                 direct.link.hear(hasHungUp: true)
                 try direct.link.readSocket()
@@ -155,14 +169,14 @@ extension ClientCore: Introductions {
                 // No edge tells of what is left for the next turn.
                 if direct.link.socketHasNews { directs.isUnheard.store(true, ordering: .relaxed) }
             } catch {
-                end(direct, error)
+                end(receiver, direct, error)
             }
         }
     }
 
     /// Reads a direct link to its end: its other side is gone, so it has one.
-    func drain(_ direct: DirectLink) {
-        if let why = readToEnd(direct) { end(direct, why) }
+    func drain(_ receiver: borrowing Receiver, _ direct: DirectLink) {
+        if let why = readToEnd(direct) { end(receiver, direct, why) }
     }
 
     /// Reads what there is, and answers why the link is over, if it is. UNTRUSTED: a side that goes on writing does not
@@ -178,18 +192,18 @@ extension ClientCore: Introductions {
         return nil
     }
 
-    /// Polls all links for a message, for a while.
-    func lingerOnAll() -> Bool {
+    /// Polls all links for a message, so many times in all.
+    func spinOnAll(_ receiver: borrowing Receiver, _ polls: Int) -> Bool {
         // Whoever waits at a port with a direct channel is answered there: the host's link is looked at now and then.
-        switch directs.all.count {
-        case 0: return link.linger(1000)
+        switch unsafe receiver.state.pointee.directs.all.count {
+        case 0: return link.spin(polls)
         case 1:
-            let direct = directs.all[0].link
-            for _ in 0..<64 where direct.linger(12) || link.linger(1) { return true }
+            let direct = unsafe receiver.state.pointee.directs.all[0].link
+            for _ in 0..<max(1, polls / 12) where direct.spin(12) || link.spin(1) { return true }
         default:
-            for _ in 0..<250 {
-                for direct in directs.all where direct.link.linger(2) { return true }
-                if link.linger(1) { return true }
+            for _ in 0..<max(1, polls / 3) {
+                for direct in unsafe receiver.state.pointee.directs.all where direct.link.spin(2) { return true }
+                if link.spin(1) { return true }
             }
         }
         return false
@@ -197,22 +211,25 @@ extension ClientCore: Introductions {
 
     /// Polling would keep from running whoever is waited for: another client where there are links with some, for the
     /// host sleeps while those talk.
-    var sharesProcessor: Bool {
-        directs.all.isEmpty ? link.sharesProcessor : directs.all.contains { $0.link.sharesProcessor }
+    func sharesProcessor(_ receiver: borrowing Receiver) -> Bool {
+        let directs = unsafe receiver.state.pointee.directs.all
+        return directs.isEmpty ? link.sharesProcessor : directs.contains { $0.link.sharesProcessor }
     }
 
     // MARK: Sleeping
 
-    /// As ``armLink()``, for those with other clients. False, and none is armed, when there is something.
-    func armDirects() -> Bool {
-        for direct in directs.all where !direct.arm() {
-            disarmDirects()
+    /// As ``armLink(_:)``, for those with other clients. False, and none is armed, when there is something.
+    func armDirects(_ receiver: borrowing Receiver) -> Bool {
+        for direct in unsafe receiver.state.pointee.directs.all where !direct.arm() {
+            disarmDirects(receiver)
             return false
         }
         return true
     }
 
-    func disarmDirects() { for direct in directs.all { direct.link.disarm() } }
+    func disarmDirects(_ receiver: borrowing Receiver) {
+        for direct in unsafe receiver.state.pointee.directs.all { direct.link.disarm() }
+    }
 
     /// Keys of the sleeper's poller.
     enum SleepKey {
@@ -223,21 +240,23 @@ extension ClientCore: Introductions {
         static let direct: UInt64 = 4
     }
 
-    func watchWhileAsleep(_ direct: DirectLink) {
+    func watchWhileAsleep(_ receiver: borrowing Receiver, _ direct: DirectLink) {
         do throws(LinkError) {
-            try sleepPoller?.add(direct.link.socket.number, key: SleepKey.direct + UInt64(direct.slot))
+            unsafe try receiver.state.pointee.poller?.add(
+                direct.link.socket.number, key: SleepKey.direct + UInt64(direct.slot))
         } catch {
             direct.link.halt(error)
         }
     }
 
-    private func stopWatchingWhileAsleep(_ direct: DirectLink) {
-        sleepPoller?.remove(key: SleepKey.direct + UInt64(direct.slot))
+    private func stopWatchingWhileAsleep(_ receiver: borrowing Receiver, _ direct: DirectLink) {
+        unsafe receiver.state.pointee.poller?.remove(key: SleepKey.direct + UInt64(direct.slot))
     }
 
     /// The sleeper's poller has told of a direct link.
-    func hearDirect(_ event: Poller.Event) {
-        directs.all.first { SleepKey.direct + UInt64($0.slot) == event.key }?.link.hear(hasHungUp: event.hasHungUp)
+    func hearDirect(_ receiver: borrowing Receiver, _ event: Poller.Event) {
+        unsafe receiver.state.pointee.directs.all.first { SleepKey.direct + UInt64($0.slot) == event.key }?
+            .link.hear(hasHungUp: event.hasHungUp)
     }
 
     /// Messages wait for room: whoever sleeps on the links has to watch for it. Any thread.

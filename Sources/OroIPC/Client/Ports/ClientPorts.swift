@@ -90,8 +90,8 @@ import Synchronization
         return first
     }
 
-    /// UNTRUSTED: the host has let go so many in all; a count that cannot be says nothing. Belongs to the receiver's
-    /// role.
+    /// UNTRUSTED: the host has let go so many in all; a count that cannot be says nothing. The receiver
+    /// calls it.
     fileprivate func note(returned count: UInt64) {
         guard let core, count > returned.load(ordering: .relaxed), count <= core.link.passedDescriptors else { return }
         returned.store(count, ordering: .relaxed)
@@ -124,18 +124,20 @@ import Synchronization
 
 extension ClientCore {
     /// UNTRUSTED: a frame of ports, from the host.
-    func takePort(_ storage: FrameStorage) throws(LinkError) {
-        guard let frame = unsafe try receiving.pointee.ports.read(storage) else { return }
+    func takePort(_ receiver: borrowing Receiver, _ storage: FrameStorage) throws(LinkError) {
+        guard let frame = unsafe try receiver.state.pointee.ports.read(storage) else { return }
         switch frame {
         case .descriptors(let first, let count):
             let claimed = try link.claim(first.value, count: count).descriptors
-            unsafe receiving.pointee.ports.attach(TransferredDescriptors(claimed))
+            unsafe receiver.state.pointee.ports.attach(TransferredDescriptors(claimed))
             ports.withLock { try? ports.send(.claimed(SequenceNumber(own: first.value + UInt64(count)))) }
         case .returned(let count): portRoute.note(returned: count.value)
         default:
             guard let event = try frame.event() else { return }
             if case .direct(let step) = event {
-                if step.step == .drain, let direct = ports.link(ofChannel: step.token) as? DirectLink { drain(direct) }
+                if step.step == .drain, let direct = ports.link(ofChannel: step.token) as? DirectLink {
+                    drain(receiver, direct)
+                }
                 // Offers come over the socket, and before the direct channel that goes over their link; but maybe they
                 // were not read yet.
                 if step.step == .prepare, directLink(step.link) == nil { try link.readAnnounced() }
@@ -149,36 +151,43 @@ extension ClientCore {
 
     /// Reads what comes for as long as a thread of this idle policy polls, or until `came`.
     func read(until came: () -> Bool) {
-        guard takeRole() else {
+        guard let receiver = takeReceiver() else {
             // Somebody else reads, and may read it.
-            for _ in 0..<64 where !came() { oro_spin_pause() }
+            for _ in 0..<IdleStrategy.pollsAtOnce where !came() { oro_spin_pause() }
             return
         }
-        defer { giveUpRole() }
-        var began: UInt64?
-        link.sayProcessor()
+        var strategy = IdleStrategy(options.idle, expecting: ClientCore.portGap)
+        link.reportProcessor()
         do throws(LinkError) {
-            while true {
-                let hasRead = pollDirects()
-                if unsafe try receive(&receiving.pointee.spare, mine: ClientCore.nobody).count > 0 || hasRead {
-                    if came() { return }
-                    continue
-                }
-                if link.isOver || options.idle == .park { return }
-                if lingerOnAll() { continue }
-                let now = oro_ticks()
-                if sharesProcessor || now &- (began ?? now) > briefly { break }
-                began = began ?? now
-            }
-            // Polling for long: hear of the peer's end, let others run.
-            if options.idle == .spin {
-                try link.readSocket()
-                hearDirects()
-                oro_yield()
-            }
+            _ = try strategy.wait(
+                poll: { () throws(LinkError) in
+                    let hasRead = pollDirects(receiver)
+                    if try receive(receiver) > 0 || hasRead { return came() ? .arrived : .progress }
+                    return link.isOver ? .over : .nothing
+                },
+                spin: { spinOnAll(receiver, $0) },
+                sharesProcessor: { sharesProcessor(receiver) },
+                housekeep: { () throws(LinkError) in
+                    // Polling for long: hear of the peer's end, let others run.
+                    try lookAround(receiver)
+                    return false
+                },
+                park: { () throws(LinkError) in
+                    if options.idle == .spin { try lookAround(receiver) }
+                    return .over
+                })
         } catch {
-            failAfterReading(error)
+            failAfterReading(receiver, error)
         }
+    }
+
+    /// Microseconds that the next message of a port may take.
+    private static let portGap: UInt64 = 100
+
+    private func lookAround(_ receiver: borrowing Receiver) throws(LinkError) {
+        try link.readSocket()
+        hearDirects(receiver)
+        oro_yield()
     }
 }
 

@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// It carries nothing but messages of ports, and how many of these were taken. Who may say what is the broker's to
 /// decide: a token means nothing before the broker has laid a direct channel over this link.
-// Sendable: `reader`, `spare` and `otherSpare` belong to the holder of the client's receiver's role, as the receiving
+// Sendable: `reader`, `spare` and `otherSpare` belong to the client's receiver, as the receiving
 // half of `link` does; the rest is constant or atomic.
 @safe final class DirectLink: DirectTransport, @unchecked Sendable {
     let link: Link
@@ -94,12 +94,12 @@ import Synchronization
         }
     }
 
-    // MARK: Receiving, with the role
+    // MARK: Receiving, by the receiver
 
     /// Reads what has come, not much longer than until `end` (`oro_ticks`), and writes what waits for room. Answers how
     /// much it did. What it throws ends this link alone.
     func poll(_ ports: PortNode, until end: UInt64) throws(LinkError) -> Int {
-        link.sayProcessor()
+        link.reportProcessor()
         if link.socketHasNews { try link.readSocket() }
         var count = try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
             try take(incoming, ports)

@@ -161,7 +161,7 @@ import OroLink
             return try link.isBackedUp(0) ? count : count + pollBehind(limit: limit, until: end)
         }
         if link.arena.isWanted { _ = try link.arena.serve() }
-        link.sayProcessor()
+        link.reportProcessor()
         return try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in try receive(incoming) }
     }
 
@@ -197,9 +197,9 @@ import OroLink
         return count
     }
 
-    /// Polls for a message, `looks` times at most.
+    /// Polls for a message, so many times at most.
     @inline(__always)
-    func lingers(_ looks: Int) -> Bool { !link.isBackedUp(0) && link.linger(looks) }
+    func spin(_ polls: Int) -> Bool { !link.isBackedUp(0) && link.spin(polls) }
 
     /// One frame. This is the path of a small request with a synchronous handler: it neither allocates nor calls the
     /// system while both sides are awake.

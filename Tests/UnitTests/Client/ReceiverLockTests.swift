@@ -6,19 +6,19 @@ import Testing
 
 /// One thread stands for all: what others do while one begins to sleep is done in what it looks at last before it does.
 @Suite("Who receives for a client")
-struct RoleLockTests {
-    @Test("one at a time, and whoever gives it up makes it free")
+struct ReceiverLockTests {
+    @Test("one at a time, and whoever unlocks it makes it free")
     func exclusive() {
-        let lock = RoleLock()
+        let lock = ReceiverLock()
         let (first, second) = (lock.tryTake(), lock.tryTake())
         let isWanted = lock.release()
         let third = lock.tryTake()
         #expect(first && !second && !isWanted && third)
     }
 
-    @Test("the holder hears once, when it gives the role up, that the link is to be armed")
+    @Test("the holder hears once, when it unlocks, that the link is to be armed")
     func wanted() {
-        let lock = RoleLock()
+        let lock = ReceiverLock()
         let nobody = lock.want()
         _ = lock.tryTake()
         let (asked, again, taken) = (lock.want(), lock.want(), lock.tryTake())
@@ -29,9 +29,9 @@ struct RoleLockTests {
         #expect(!isWantedLater)
     }
 
-    @Test("whoever finds the role free does not sleep")
+    @Test("whoever finds the lock free does not sleep")
     func free() {
-        let lock = RoleLock()
+        let lock = ReceiverLock()
         let waiter = ThreadWaiter()
         var looked = 0
         lock.sleep(waiter, nanoseconds: 0) {
@@ -41,9 +41,9 @@ struct RoleLockTests {
         #expect(looked == 0)
     }
 
-    @Test("the role is passed to the one that has waited longest, and to no other")
-    func passedOn() {
-        let lock = RoleLock()
+    @Test("the lock is handed to the one that has waited longest, and to no other")
+    func handedOver() {
+        let lock = ReceiverLock()
         let waiters = (0..<3).map { _ in ThreadWaiter() }
         _ = lock.tryTake()
         asleep(waiters, lock) {
@@ -53,26 +53,26 @@ struct RoleLockTests {
         }
     }
 
-    @Test("one that was passed the role and needs it no more passes it on, if nobody has it")
+    @Test("one that was handed the lock and needs it no more hands it on, if nobody has it")
     func notNeeded() {
-        let lock = RoleLock()
+        let lock = ReceiverLock()
         let waiters = (0..<2).map { _ in ThreadWaiter() }
-        lock.passOnIfFree()
+        lock.handOverIfFree()
         _ = lock.tryTake()
         asleep(waiters, lock) {
             var before = waiters.map(\.word.now)
-            lock.passOnIfFree()
-            #expect(changed(waiters, since: before) == [false, false], "somebody has the role")
+            lock.handOverIfFree()
+            #expect(changed(waiters, since: before) == [false, false], "somebody has it")
             _ = lock.release()
             before = waiters.map(\.word.now)
-            lock.passOnIfFree()
+            lock.handOverIfFree()
             #expect(changed(waiters, since: before) == [true, false])
         }
     }
 
     @Test("all are told to look at their link")
     func all() {
-        let lock = RoleLock()
+        let lock = ReceiverLock()
         let waiters = (0..<3).map { _ in ThreadWaiter() }
         _ = lock.tryTake()
         asleep(waiters, lock) {
@@ -84,7 +84,7 @@ struct RoleLockTests {
 
     @Test("a thread that has ended in its sleep is passed nothing")
     func ended() {
-        let lock = RoleLock()
+        let lock = ReceiverLock()
         let waiters = (0..<2).map { _ in ThreadWaiter() }
         _ = lock.tryTake()
         asleep(waiters, lock) {
@@ -100,7 +100,7 @@ struct RoleLockTests {
     }
 
     /// Runs `body` while all of these have begun to sleep, one after the other.
-    private func asleep(_ waiters: [ThreadWaiter], _ lock: borrowing RoleLock, _ body: () -> Void) {
+    private func asleep(_ waiters: [ThreadWaiter], _ lock: borrowing ReceiverLock, _ body: () -> Void) {
         guard let first = waiters.first else { return body() }
         var ran = false
         lock.sleep(first, nanoseconds: 1) {

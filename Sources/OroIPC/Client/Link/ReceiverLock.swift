@@ -3,51 +3,54 @@
 import OroLink
 import Synchronization
 
-/// Who receives for a client: one thread at a time, taken only by trying.
+/// Which thread receives for a client: one at a time, and it is taken only by trying. ``ClientCore/takeReceiver()``
+/// does, and what it returns, a ``Receiver``, is the only way to what belongs to that thread.
 ///
-/// Threads that wait for a result and do not have the role sleep; who gives the role up passes it to one of them.
-struct RoleLock: ~Copyable {
+/// Threads that wait for a result and are not the receiver sleep; the receiver hands the lock to one of them when it is
+/// done.
+struct ReceiverLock: ~Copyable {
     private static let free: UInt32 = 0
     private static let held: UInt32 = 1
-    /// Held, and the background thread wants the link armed when it is given up.
+    /// Held, and the background thread wants the link armed when it is unlocked.
     private static let heldAndWanted: UInt32 = 2
 
-    private let state = Atomic<UInt32>(RoleLock.free)
+    private let state = Atomic<UInt32>(ReceiverLock.free)
     private let sleeping = Atomic<Int>(0)
     private let sleepers = Locked<[ThreadWaiter]>([])
 
     @inline(__always)
     func tryTake() -> Bool {
         state.compareExchange(
-            expected: RoleLock.free, desired: RoleLock.held, successOrdering: .acquiring, failureOrdering: .relaxed
+            expected: ReceiverLock.free, desired: ReceiverLock.held, successOrdering: .acquiring,
+            failureOrdering: .relaxed
         ).exchanged
     }
 
-    /// Gives the role up. True: the background thread wants the link armed; take the role again and do it.
+    /// Unlocks. True: the background thread wants the link armed; lock again and do it.
     @inline(__always)
     func release() -> Bool {
-        let before = state.exchange(RoleLock.free, ordering: .sequentiallyConsistent)
-        if sleeping.load(ordering: .relaxed) > 0 { passOn() }
-        return before == RoleLock.heldAndWanted
+        let before = state.exchange(ReceiverLock.free, ordering: .sequentiallyConsistent)
+        if sleeping.load(ordering: .relaxed) > 0 { handOver() }
+        return before == ReceiverLock.heldAndWanted
     }
 
-    /// Asks the holder to arm when it gives up. False: there is no holder.
+    /// Asks the receiver to arm the link when it is done. False: there is none.
     func want() -> Bool {
         while true {
             let attempt = state.compareExchange(
-                expected: RoleLock.held, desired: RoleLock.heldAndWanted, ordering: .sequentiallyConsistent)
-            if attempt.exchanged || attempt.original == RoleLock.heldAndWanted { return true }
-            if attempt.original == RoleLock.free { return false }
+                expected: ReceiverLock.held, desired: ReceiverLock.heldAndWanted, ordering: .sequentiallyConsistent)
+            if attempt.exchanged || attempt.original == ReceiverLock.heldAndWanted { return true }
+            if attempt.original == ReceiverLock.free { return false }
         }
     }
 
-    /// For a thread that needs the role no more but may be the one it was passed to.
-    func passOnIfFree() {
+    /// For a thread that needs the lock no more but may be the one it was handed to.
+    func handOverIfFree() {
         guard sleeping.load(ordering: .sequentiallyConsistent) > 0 else { return }
-        if state.load(ordering: .sequentiallyConsistent) == RoleLock.free { passOn() }
+        if state.load(ordering: .sequentiallyConsistent) == ReceiverLock.free { handOver() }
     }
 
-    private func passOn() {
+    private func handOver() {
         let next = sleepers.withLock { $0.first }
         next?.word.change()
     }
@@ -67,13 +70,13 @@ struct RoleLock: ~Copyable {
         if wasSleeping { sleeping.subtract(1, ordering: .sequentiallyConsistent) }
     }
 
-    /// Sleeps until `waiter` is told something, the role may be free, or `nanoseconds` have passed.
+    /// Sleeps until `waiter` is told something, the lock may be free, or `nanoseconds` have passed.
     func sleep(_ waiter: ThreadWaiter, nanoseconds: UInt64, unless done: () -> Bool) {
         let seen = waiter.word.now
         sleepers.withLock { $0.append(waiter) }
         // SYNC: sequentially consistent, as is the exchange in `release`: either it sees this count, or we see it free.
         sleeping.add(1, ordering: .sequentiallyConsistent)
-        if state.load(ordering: .sequentiallyConsistent) != RoleLock.free && !done() {
+        if state.load(ordering: .sequentiallyConsistent) != ReceiverLock.free && !done() {
             waiter.word.wait(while: seen, nanoseconds: nanoseconds)
         }
         sleeping.subtract(1, ordering: .sequentiallyConsistent)
