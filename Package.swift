@@ -63,6 +63,7 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            path: "Sources", exclude: ["OroIPC/OroIPC.docc"], sources: ["OroBase", "OroPorts", "OroIPC"],
             swiftSettings: swiftSettings),
         // Conversions for programs that use Foundation; the library itself does not.
         .target(name: "OroIPCFoundation", dependencies: ["OroFrame", "OroIPC"], swiftSettings: swiftSettings),
