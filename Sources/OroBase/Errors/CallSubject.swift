@@ -3,12 +3,12 @@
 import OroLink
 
 /// What an error of a call that was made on this side is about.
-struct CallSubject: Sendable {
-    let command: String
+package struct CallSubject: Sendable {
+    package let command: String
     /// As the caller has set it; `nil`: none.
-    let timeout: Duration?
+    package let timeout: Duration?
 
-    init(_ command: String, _ timeout: Duration?) {
+    package init(_ command: String, _ timeout: Duration?) {
         self.command = command
         self.timeout = timeout
     }
@@ -17,7 +17,7 @@ struct CallSubject: Sendable {
 extension IPCError {
     /// The same error with what it is about in its message: the command, and the time that was set or how far the
     /// command came. Not for errors that a host has sent.
-    func about(_ subject: CallSubject) -> IPCError {
+    package func about(_ subject: CallSubject) -> IPCError {
         let what: String
         switch (kind, delivery) {
         case (.timeout, _):
@@ -35,7 +35,7 @@ extension IPCError {
     }
 
     /// As ``init(_:_:)``; says which process the peer was where it is gone.
-    init(_ error: LinkError, _ delivery: Delivery, peer: Int32) {
+    package init(_ error: LinkError, _ delivery: Delivery, peer: Int32) {
         self.init(error, delivery)
         switch error {
         case .peerGone, .goodbye: message += " (process \(peer))"
@@ -46,7 +46,7 @@ extension IPCError {
 
 extension Duration {
     /// Such as `300 ms`, or `0.25 ms`: up to three decimals.
-    var inMilliseconds: String {
+    package var inMilliseconds: String {
         let (seconds, attoseconds) = components
         // What is longer is as good as for ever.
         let whole = min(max(0, seconds), .max / 2000) * 1000 + attoseconds / 1_000_000_000_000_000

@@ -7,7 +7,7 @@ extension IPCError {
     ///
     /// A `TypeError` when the value is not of the type; an `EncodingError` when the bytes are no value, or something is
     /// over a limit. The message says where; the member `path` says it again (`options.modes[2]`).
-    init(coding error: any Error, _ what: String) {
+    package init(coding error: any Error, _ what: String) {
         let context: (path: [any CodingKey], text: String, underlying: (any Error)?)
         switch error {
         case let error as IPCError:

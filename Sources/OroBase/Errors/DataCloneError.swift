@@ -2,7 +2,7 @@
 
 extension IPCError {
     /// A value, or what goes with it, cannot be posted.
-    static func dataClone(_ message: String) -> IPCError {
+    package static func dataClone(_ message: String) -> IPCError {
         IPCError(name: "DataCloneError", message: message, code: "DATA_CLONE_ERR")
     }
 }

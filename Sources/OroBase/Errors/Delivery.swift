@@ -22,7 +22,7 @@ extension IPCError {
     }
 
     /// The same error, of a request that came this far.
-    func delivered(_ delivery: Delivery) -> IPCError {
+    package func delivered(_ delivery: Delivery) -> IPCError {
         var error = self
         error.delivery = delivery
         return error
@@ -30,7 +30,7 @@ extension IPCError {
 
     /// As an error of a link is told to whoever has a request that came this far. An error that is about the request,
     /// and leaves the link as it is, says nothing of it.
-    init(_ error: LinkError, _ delivery: Delivery) {
+    package init(_ error: LinkError, _ delivery: Delivery) {
         self.init(error)
         if name == Class.network.name { self.delivery = delivery }
     }

@@ -91,7 +91,7 @@ public struct IPCError: Error, Hashable, Sendable {
     /// The deadline passed.
     public static func timeout(_ message: String) -> IPCError { IPCError(.timeout, message) }
 
-    static let abortMessage = "The operation was aborted"
+    package static let abortMessage = "The operation was aborted"
 
     /// The caller gave up. An empty reason is none.
     public static func abort(_ reason: String = "") -> IPCError {
@@ -111,15 +111,15 @@ public struct IPCError: Error, Hashable, Sendable {
     public static func notAllowed(_ message: String) -> IPCError { IPCError(.notAllowed, message) }
 
     /// A request with this seq waits already.
-    static func inFlight(_ seq: Seq) -> IPCError { IPCError(.invalidAccess, "a request with seq \(seq) is in flight") }
+    package static func inFlight(_ seq: Seq) -> IPCError { IPCError(.invalidAccess, "a request with seq \(seq) is in flight") }
 
     /// A limit on requests is reached.
-    static func tooMany(_ limit: Int) -> IPCError {
+    package static func tooMany(_ limit: Int) -> IPCError {
         IPCError(.quotaExceeded, "more than \(limit) requests at once (ClientOptions.pendingRequests)")
     }
 
     /// As an error of a link is told to those who wait for results.
-    init(_ error: LinkError) {
+    package init(_ error: LinkError) {
         switch error {
         case .timedOut: self = .timeout(error.description)
         case .unencodable(let what): self = .type(what)

@@ -43,7 +43,7 @@ extension IPCError {
         case invalidState = "InvalidStateError"
 
         /// The class of this name; `nil` when it is none. A name from a peer is compared as bytes.
-        static func named(_ name: String) -> Class? { byName[name] }
+        package static func named(_ name: String) -> Class? { byName[name] }
 
         private static let byName: [TextKey: Class] = Dictionary(
             uniqueKeysWithValues: allCases.map { (TextKey($0.rawValue), $0) })
@@ -82,10 +82,10 @@ extension IPCError {
         }
 
         /// The code is the class's, whatever else is given.
-        var hasFixedCode: Bool { code != nil && self != .internal }
+        package var hasFixedCode: Bool { code != nil && self != .internal }
 
         /// A peer names it by its `type`. The others are told by a `name`.
-        var isSentAsType: Bool {
+        package var isSentAsType: Bool {
             switch self {
             case .error, .finalizationRegistryCallback, .illegalConstructor, .moduleNotFound, .syntax, .quotaExceeded,
                 .invalidState:
@@ -95,6 +95,6 @@ extension IPCError {
         }
 
         /// The class that a number selects: the first that has it.
-        static func numbered(_ number: Int) -> Class? { allCases.first { $0.isSentAsType && $0.number == number } }
+        package static func numbered(_ number: Int) -> Class? { allCases.first { $0.isSentAsType && $0.number == number } }
     }
 }

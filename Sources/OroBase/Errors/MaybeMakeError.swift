@@ -38,10 +38,10 @@ public func maybeMakeError(_ error: (any Error)?) -> IPCError? {
 
 extension IPCError {
     /// Any error that was thrown, as `maybeMakeError` makes it.
-    init(catching error: any Error) { self = maybeMakeError(error) ?? IPCError(message: "") }
+    package init(catching error: any Error) { self = maybeMakeError(error) ?? IPCError(message: "") }
 
     /// What a peer sent as an error. Even what is none, as it said that it failed.
-    init(received value: Value?) { self = maybeMakeError(value) ?? IPCError(message: "") }
+    package init(received value: Value?) { self = maybeMakeError(value) ?? IPCError(message: "") }
 
     fileprivate init(_ members: Value.Members) {
         let type = members["type"].flatMap { $0.isTruthy ? Optional($0) : .none }
@@ -90,7 +90,7 @@ extension IPCError {
     }
 
     /// The members in the order of the wire: type or name, message, code, and the others.
-    var value: Value {
+    package var value: Value {
         var members: Value.Members = [:]
         var code = code
         if let number = errno, Errno.name(number) != nil {
@@ -110,7 +110,7 @@ extension IPCError {
 
 extension Value {
     /// What JavaScript takes for true.
-    var isTruthy: Bool {
+    package var isTruthy: Bool {
         switch self {
         case .null: false
         case .bool(let value): value

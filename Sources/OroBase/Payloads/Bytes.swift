@@ -24,16 +24,16 @@ import OroLink
 // Sendable: `owner` keeps the memory alive; this process writes to it no more.
 @safe public struct Bytes: @unchecked Sendable {
     /// What keeps the memory alive. One reference, so that a copy costs one count.
-    @usableFromInline let owner: AnyObject
-    @usableFromInline let base: UnsafeRawPointer
+    @usableFromInline package let owner: AnyObject
+    @usableFromInline package let base: UnsafeRawPointer
     /// The count, and above it what kind of memory it is. Private memory has no bits there: whoever compares this with
     /// what fits into a frame finds that nothing else does.
-    @usableFromInline let sizeWord: Int
+    @usableFromInline package let sizeWord: Int
 
-    @usableFromInline static var countBits: Int { 48 }
+    @usableFromInline package static var countBits: Int { 48 }
 
     /// Whose memory the bytes lie in; decides what ``Bytes/owner`` is.
-    enum Place: Int {
+    @usableFromInline package enum Place: Int {
         /// This process's own: a received frame, or the storage of an array.
         case ours = 0
         /// A block of a link's arena: `OwnBlock`.
@@ -51,29 +51,29 @@ import OroLink
     }
 
     @inlinable
-    init(owner: AnyObject, base: UnsafeRawPointer, count: Int) {
+    package init(owner: AnyObject, base: UnsafeRawPointer, count: Int) {
         self.owner = owner
         unsafe self.base = base
         sizeWord = count
     }
 
     @inlinable
-    init(owner: AnyObject, base: UnsafeRawPointer, sizeWord: Int) {
+    package init(owner: AnyObject, base: UnsafeRawPointer, sizeWord: Int) {
         self.owner = owner
         unsafe self.base = base
         self.sizeWord = sizeWord
     }
 
-    init(_ owner: AnyObject, _ base: UnsafeRawPointer, _ count: Int, in place: Place) {
+    @inlinable package init(_ owner: AnyObject, _ base: UnsafeRawPointer, _ count: Int, in place: Place) {
         unsafe self.init(owner: owner, base: base, sizeWord: count | place.rawValue << Bytes.countBits)
     }
 
     /// What a peer has lent.
-    init(_ borrowed: BorrowedBlock) {
+    package init(_ borrowed: BorrowedBlock) {
         unsafe self.init(borrowed, borrowed.base, borrowed.count, in: .borrowed)
     }
 
-    var place: Place {
+    @inlinable package var place: Place {
         // Whoever made it put one of them there.
         Place(rawValue: sizeWord >> Bytes.countBits)!
     }
@@ -103,7 +103,7 @@ import OroLink
     private final class NoBytes: Sendable {}
 
     /// It is ``empty``.
-    package var isEmptyPayload: Bool { place == .nowhere }
+    @inlinable package var isEmptyPayload: Bool { place == .nowhere }
 
     /// A copy of any other bytes.
     public init(copying bytes: some Sequence<UInt8>) { self.init([UInt8](bytes)) }
@@ -163,7 +163,7 @@ import OroLink
     }
 
     /// The bytes lie in memory of a peer, and are given back when the last reference goes.
-    public var isBorrowed: Bool { place == .borrowed }
+    @inlinable public var isBorrowed: Bool { place == .borrowed }
 
     /// The bytes as text, or `nil` when they are not valid UTF-8.
     public var utf8String: String? {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Some buffers. Mostly there is none, or one: that takes no memory for a list.
-enum BytesList: Sendable {
+@usableFromInline package enum BytesList: Sendable {
     case none
     case one(Bytes)
     case many([Bytes])
 
-    init(_ array: [Bytes]) {
+    @inlinable package init(_ array: [Bytes]) {
         switch array.count {
         case 0: self = .none
         case 1: self = .one(array[0])
@@ -14,7 +14,7 @@ enum BytesList: Sendable {
         }
     }
 
-    var array: [Bytes] {
+    @inlinable package var array: [Bytes] {
         switch self {
         case .none: []
         case .one(let bytes): [bytes]
@@ -24,8 +24,8 @@ enum BytesList: Sendable {
 }
 
 extension BytesList: RandomAccessCollection {
-    var startIndex: Int { 0 }
-    var endIndex: Int {
+    @inlinable package var startIndex: Int { 0 }
+    @inlinable package var endIndex: Int {
         switch self {
         case .none: 0
         case .one: 1
@@ -33,7 +33,7 @@ extension BytesList: RandomAccessCollection {
         }
     }
 
-    subscript(index: Int) -> Bytes {
+    @inlinable package subscript(index: Int) -> Bytes {
         switch self {
         case .one(let bytes) where index == 0: return bytes
         case .many(let array): return array[index]

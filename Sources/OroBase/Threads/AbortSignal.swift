@@ -30,7 +30,7 @@ public final class AbortSignal: Sendable {
     }
     private let state = Locked(State())
 
-    init() {}
+    package init() {}
 
     /// Why it was aborted; `nil` as long as it was not.
     public var reason: String? { state.withLock { $0.reason } }
@@ -49,7 +49,7 @@ public final class AbortSignal: Sendable {
     }
 
     /// Calls `listener` once when the signal is aborted; at once when it already was. The token takes it back.
-    func listen(_ listener: @escaping @Sendable (String) -> Void) -> UInt64 {
+    package func listen(_ listener: @escaping @Sendable (String) -> Void) -> UInt64 {
         let (token, reason) = state.withLock { state in
             state.next += 1
             if state.reason == nil { state.listeners[state.next] = listener }
@@ -59,5 +59,5 @@ public final class AbortSignal: Sendable {
         return token
     }
 
-    func unlisten(_ token: UInt64) { _ = state.withLock { $0.listeners.removeValue(forKey: token) } }
+    package func unlisten(_ token: UInt64) { _ = state.withLock { $0.listeners.removeValue(forKey: token) } }
 }

@@ -15,7 +15,7 @@ import OroLink
 /// Elsewhere handlers run on Swift's own threads. Those are made when work comes, on the thread it comes from, and
 /// where the system refuses one that thread sleeps and tries again, for ever: the host's must not.
 // Sendable: everything is in `queue`, or constant.
-final class HandlerPool: TaskExecutor, Sendable {
+package final class HandlerPool: TaskExecutor, Sendable {
     private let queue = Locked<Deque<UnownedJob>>([])
     /// Changes when there is something in the queue.
     private let word = Word()
@@ -26,7 +26,7 @@ final class HandlerPool: TaskExecutor, Sendable {
     private static let shared = Locked<HandlerPool?>(nil)
 
     /// `nil`: threads are not scarce here. Throws when they cannot be made.
-    static func whereNeeded() throws(LinkError) -> HandlerPool? {
+    package static func whereNeeded() throws(LinkError) -> HandlerPool? {
         guard oro_threads_are_scarce() else { return nil }
         // A child that is forked meanwhile would find it locked.
         oro_fork_hold()
@@ -49,9 +49,9 @@ final class HandlerPool: TaskExecutor, Sendable {
     }
 
     /// For a task that is made on a thread that must not wait; `nil`: Swift's own threads can be relied on.
-    static var current: HandlerPool? { shared.withLock { pool in pool.flatMap { $0.birth.isForeign ? nil : $0 } } }
+    package static var current: HandlerPool? { shared.withLock { pool in pool.flatMap { $0.birth.isForeign ? nil : $0 } } }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)
         queue.withLock { $0.append(unowned) }
         word.change()

@@ -3,16 +3,18 @@
 import OroLink
 
 /// A thread that waits for one value.
-final class ThreadWaiterFor<T: Sendable>: Sendable {
-    private let value = Locked<T?>(nil)
-    private let word = Word()
+@usableFromInline package final class ThreadWaiterFor<T: Sendable>: Sendable {
+    @inlinable package init() {}
 
-    func put(_ value: T) {
+    @usableFromInline let value = Locked<T?>(nil)
+    @usableFromInline let word = Word()
+
+    @inlinable package func put(_ value: T) {
         self.value.withLock { $0 = value }
         word.change()
     }
 
-    func take() -> T {
+    @inlinable package func take() -> T {
         while true {
             let seen = word.now
             if let value = value.withLock({ $0 }) { return value }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import DequeModule
+import OroBase
 import OroFrame
 import OroLink
 
@@ -14,82 +15,82 @@ import OroLink
 /// `docs/decisions/013-port-transfer.md`.
 ///
 /// Belongs to the host's thread.
-final class PortBroker {
+package final class PortBroker {
     /// Who listens to which name, in the host itself.
-    private(set) var local: PortOwner?
+    package private(set) var local: (any PortOwner)?
     /// The other end of all broadcast channels; without one there are none.
     private var hub: (any BroadcastEnds)?
-    let options: PortOptions
+    package let options: PortOptions
     /// Where what is too much for one turn goes on.
-    let slices: HostSlices
+    package let slices: HostSlices
     /// First ends that wait for somebody who says the same name.
     private var pairings: [TextKey: BrokerPort] = [:]
     /// Ends there are, on both sides of all links and on their way.
-    private(set) var ends = 0
+    package private(set) var ends = 0
     /// Direct channels that are not over, and what the last one, and the last introduction, were called.
-    var channels: [UInt64: BrokerChannel] = [:]
-    var lastToken: UInt64 = 0
-    var lastIntroduction: UInt64 = 0
+    package var channels: [UInt64: BrokerChannel] = [:]
+    package var lastToken: UInt64 = 0
+    package var lastIntroduction: UInt64 = 0
     /// Direct channels whose one owner is gone, in the order in which the other's time is over to say what had come
     /// from it.
-    var drains: Deque<(token: UInt64, deadline: UInt64)> = []
+    package var drains: Deque<(token: UInt64, deadline: UInt64)> = []
 
     /// Descriptors that came with messages and that somebody here still has.
-    var descriptors = 0
+    package var descriptors = 0
 
     private let longestMessage: Int
     /// What waited at ports that are closed, and was not let go of yet.
-    var remains: Deque<Deque<Parcel<BrokerPort>>> = []
-    var isLettingGo = false
+    package var remains: Deque<Deque<Parcel<BrokerPort>>> = []
+    package var isLettingGo = false
 
-    init(_ options: PortOptions, longestMessage: Int, slices: HostSlices = HostSlices()) {
+    package init(_ options: PortOptions, longestMessage: Int, slices: HostSlices = HostSlices()) {
         self.options = options
         self.slices = slices
         self.longestMessage = longestMessage
     }
 
-    func setLocal(_ owner: PortOwner) { local = owner }
+    package func setLocal(_ owner: any PortOwner) { local = owner }
 
-    func setHub(_ hub: any BroadcastEnds) { self.hub = hub }
+    package func setHub(_ hub: any BroadcastEnds) { self.hub = hub }
 
     // MARK: Commands
 
     /// UNTRUSTED: a command of an owner. Throws when it cannot be one of the engine's.
-    func take(_ command: PortCommand, from owner: PortOwner) throws(LinkError) {
+    package func take(_ command: PortCommand, from owner: any PortOwner) throws(LinkError) {
         switch command {
         case .open(let number, let name, let opening): try open(number, name, opening, owner)
         case .channel(let first, let second):
-            try owner.take(numbers: first, second)
+            try owner.state.take(numbers: first, second)
             let (one, other) = makeChannel(owner)
             owner.give(one, number: first)
             owner.give(other, number: second)
             try checkQuota(owner, one)
         case .message(let posting): try post(posting, owner)
-        case .consumed(let number, let count): consume(try owner.end(number), count.value)
-        case .close(let number): close(try owner.end(number))
+        case .consumed(let number, let count): consume(try owner.state.end(number), count.value)
+        case .close(let number): close(try owner.state.end(number))
         case .direct(let frame): try take(frame, from: owner)
         case .claimed(let count): owner.note(claimed: count.value)
         }
     }
 
-    private func makeChannel(_ creator: PortOwner) -> (BrokerPort, BrokerPort) {
+    private func makeChannel(_ creator: any PortOwner) -> (BrokerPort, BrokerPort) {
         let (one, other) = (BrokerPort(), BrokerPort())
         one.peer = other
         other.peer = one
         for end in [one, other] {
             end.creator = creator
             end.charge = creator.account.flatMap { ByteCharge(BrokerPort.cost, to: $0) }
-            creator.created += 1
+            creator.state.created += 1
             ends += 1
         }
         return (one, other)
     }
 
     /// A client with more ports than it may have loses the new channel, and is told so.
-    private func checkQuota(_ owner: PortOwner, _ end: BrokerPort) throws(LinkError) {
+    private func checkQuota(_ owner: any PortOwner, _ end: BrokerPort) throws(LinkError) {
         guard let other = end.peer else { return }
         let why: String
-        if owner.created > options.portsPerLink {
+        if owner.state.created > options.portsPerLink {
             why = "more than \(options.portsPerLink) ports"
         } else if let account = owner.account, end.charge == nil || other.charge == nil {
             why = account.refusal.description
@@ -97,10 +98,10 @@ final class PortBroker {
             return
         }
         // It may not have heard of that yet; but at some time it has.
-        guard owner.created <= 2 * options.portsPerLink else {
+        guard owner.state.created <= 2 * options.portsPerLink else {
             // Nobody has it, so nobody would close it.
             close(other)
-            throw .violation("\(owner.created) ports")
+            throw .violation("\(owner.state.created) ports")
         }
         for end in [end, other] {
             end.closing = "QuotaExceededError: \(why)"
@@ -110,8 +111,8 @@ final class PortBroker {
     }
 
     /// UNTRUSTED: a message of the port with this number that there is no memory for. The port is closed at both ends.
-    func refuse(_ number: UInt64, from owner: PortOwner, _ why: String) throws(LinkError) {
-        let end = try owner.end(number)
+    package func refuse(_ number: UInt64, from owner: any PortOwner, _ why: String) throws(LinkError) {
+        let end = try owner.state.end(number)
         guard let other = end.peer else { return }
         for end in [end, other] {
             closeChannel(of: end)
@@ -122,9 +123,9 @@ final class PortBroker {
     }
 
     private func open(
-        _ number: UInt64, _ name: String, _ opening: PortOpening, _ owner: PortOwner
+        _ number: UInt64, _ name: String, _ opening: PortOpening, _ owner: any PortOwner
     ) throws(LinkError) {
-        try owner.take(numbers: number)
+        try owner.state.take(numbers: number)
         if case .pairing = opening, options.allowsMeetings, let waiting = pairings.removeValue(forKey: TextKey(name)) {
             // The end that was left for whoever comes.
             waiting.pairing = nil
@@ -138,7 +139,7 @@ final class PortBroker {
         switch opening {
         case .host:
             guard let local, local.accepts(name) else { return refuse(end, "nobody accepts ports named '\(name)'") }
-            let number = local.takeNumber()
+            let number = local.state.takeNumber()
             local.give(other, number: number)
             local.opened(number, name: name, by: owner)
         case .pairing:
@@ -147,7 +148,7 @@ final class PortBroker {
             other.pairing = name
         case .broadcast(let origin, let keeping):
             guard options.allowsBroadcasts, let hub else { return refuse(end, "this host has no broadcasts") }
-            let number = hub.takeNumber()
+            let number = hub.state.takeNumber()
             hub.give(other, number: number)
             hub.subscribe(number, name: name, origin: origin, keeping: keeping, for: owner)
         }
@@ -159,9 +160,9 @@ final class PortBroker {
         close(other)
     }
 
-    private func post(_ posting: Parcel<PostedPort>, _ owner: PortOwner) throws(LinkError) {
+    private func post(_ posting: Parcel<PostedPort>, _ owner: any PortOwner) throws(LinkError) {
         if posting.number & DirectChannelFrame.peerBit != 0 { return try postForPeer(posting, owner) }
-        let end = try owner.end(posting.number)
+        let end = try owner.state.end(posting.number)
         // What passes the message on tells the other end.
         let count = SendWindow.count(low: posting.consumed, from: end.queue.taken)
         // Forwards only: what was counted exactly meanwhile looks like a great many more.
@@ -173,7 +174,7 @@ final class PortBroker {
         // First all are looked up, then all are taken: a bad list moves nothing.
         defer { for port in ports { port.isListed = false } }
         for item in posting.transferred {
-            let port = try owner.end(item.number)
+            let port = try owner.state.end(item.number)
             guard port !== end, !port.isListed else {
                 throw .violation("a port goes along with its own message, or twice")
             }
@@ -210,7 +211,7 @@ final class PortBroker {
 
     /// A message of an owner that is gone, from the other one, to which it came by their direct channel. UNTRUSTED:
     /// that one could as well have taken it.
-    private func postForPeer(_ posting: Parcel<PostedPort>, _ owner: PortOwner) throws(LinkError) {
+    private func postForPeer(_ posting: Parcel<PostedPort>, _ owner: any PortOwner) throws(LinkError) {
         guard posting.transferred.isEmpty else { throw .violation("a port that came by a direct channel") }
         // What the owner had posted here before it was gone is known.
         guard let end = try orphan(number: posting.number, of: owner), posting.seq.value == end.posted else { return }
@@ -247,7 +248,7 @@ final class PortBroker {
     }
 
     /// Everything before `count` was taken; by a direct channel also what was not passed on here.
-    func skip(_ end: BrokerPort, to count: UInt64) {
+    package func skip(_ end: BrokerPort, to count: UInt64) {
         var lost: [BrokerPort] = []
         var passed = end.passed
         end.queue.take(below: count) { parcel in
@@ -262,7 +263,7 @@ final class PortBroker {
 
     /// Gives the owner of a port what is there for it, as long as the owner's link has room; a part of it now and the
     /// rest in slices where it is much.
-    func pump(_ first: BrokerPort) {
+    package func pump(_ first: BrokerPort) {
         var waiting = [first]
         var budget = PortBroker.passedAtOnce
         while let end = waiting.popLast() {
@@ -270,19 +271,19 @@ final class PortBroker {
             while end.passed < end.queue.count {
                 let parcel = end.queue[end.passed]
                 guard budget > 0 else {
-                    owner.wait(end)
+                    owner.state.wait(end)
                     pumpWaiting(of: owner)
                     break
                 }
                 budget -= 1 + parcel.transferred.count
                 guard owner.hasRoom, owner.hasRoom(for: parcel.content.descriptors) else {
-                    owner.wait(end)
+                    owner.state.wait(end)
                     break
                 }
                 end.passed += 1
                 var ports: [DeliveredPort] = []
                 for port in parcel.transferred {
-                    let number = owner.takeNumber()
+                    let number = owner.state.takeNumber()
                     owner.give(port, number: number)
                     ports.append(
                         DeliveredPort(
@@ -309,11 +310,11 @@ final class PortBroker {
     private static let passedAtOnce = 64
 
     /// Passes more to `owner` in slices, at the ports that wait for it. Its link may have room again.
-    func pumpWaiting(of owner: PortOwner) {
-        guard owner.hasWaiting else { return }
-        owner.setToBePumped()
-        if owner.isPumped { return }
-        owner.isPumped = true
+    package func pumpWaiting(of owner: any PortOwner) {
+        guard owner.state.hasWaiting else { return }
+        owner.state.setToBePumped()
+        if owner.state.isPumped { return }
+        owner.state.isPumped = true
         slices.add(PortPumping(self, owner), for: owner.sliceOwner)
     }
 
@@ -322,7 +323,7 @@ final class PortBroker {
     private func leave(_ first: BrokerPort) {
         var waiting = [first]
         while let end = waiting.popLast() {
-            end.owner?.forget(end)
+            end.owner?.state.forget(end)
             end.owner = nil
             stopChannel(of: end)
             for index in 0..<end.passed { waiting += end.queue[index].transferred }
@@ -336,12 +337,12 @@ final class PortBroker {
     // MARK: Ending
 
     /// The owner closes its end, or is gone.
-    func close(_ first: BrokerPort) {
+    package func close(_ first: BrokerPort) {
         var waiting = [first]
         while let end = waiting.popLast() {
             if end.isClosed { continue }
             end.isClosed = true
-            end.owner?.forget(end)
+            end.owner?.state.forget(end)
             end.owner = nil
             closeChannel(of: end)
             if let pairing = end.pairing, pairings[pairing] === end { pairings[pairing] = nil }
@@ -350,7 +351,7 @@ final class PortBroker {
                 isLettingGo = true
                 remains.append(end.queue.removeAll())
             }
-            end.creator?.created -= 1
+            end.creator?.state.created -= 1
             ends -= 1
             if let peer = end.peer {
                 end.peer = nil
@@ -366,5 +367,5 @@ final class PortBroker {
     }
 
     /// An owner is gone: it is told nothing more. What it had goes with ``PortRemoval``.
-    func beginRemoval(of owner: PortOwner) { owner.isGone = true }
+    package func beginRemoval(of owner: any PortOwner) { owner.state.isGone = true }
 }

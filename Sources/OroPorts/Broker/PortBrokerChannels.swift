@@ -4,30 +4,30 @@ import CSupport
 import OroLink
 
 /// Two clients that have been introduced to each other, or are being.
-final class PortPair {
+package final class PortPair {
     /// As introductions and direct channels name it.
-    let id: UInt64
-    private weak var one: PortOwner?
-    private weak var other: PortOwner?
+    package let id: UInt64
+    private weak var one: (any PortOwner)?
+    private weak var other: (any PortOwner)?
     private var hasOneOffered = false
     private var hasOtherOffered = false
-    private(set) var isFailed = false
+    package private(set) var isFailed = false
 
-    init(_ one: PortOwner, _ other: PortOwner, id: UInt64) {
+    package init(_ one: any PortOwner, _ other: any PortOwner, id: UInt64) {
         self.one = one
         self.other = other
         self.id = id
     }
 
     /// Both offers were passed on.
-    var isLinked: Bool { hasOneOffered && hasOtherOffered && !isFailed }
+    package var isLinked: Bool { hasOneOffered && hasOtherOffered && !isFailed }
 
-    func partner(of owner: PortOwner) -> PortOwner? { owner === one ? other : one }
+    package func partner(of owner: any PortOwner) -> (any PortOwner)? { owner === one ? other : one }
 
-    func fail() { isFailed = true }
+    package func fail() { isFailed = true }
 
     /// UNTRUSTED: one of them offers, or refuses. False: it has done so before.
-    func note(offerOf owner: PortOwner) -> Bool {
+    package func note(offerOf owner: any PortOwner) -> Bool {
         if owner === one {
             defer { hasOneOffered = true }
             return !hasOneOffered
@@ -41,24 +41,24 @@ final class PortPair {
 ///
 /// The broker does not see what goes over it. It learns where each end stands when that posts through the broker again,
 /// which it does before its port goes anywhere else.
-final class BrokerChannel {
-    let token: UInt64
-    var sides: [Side]
+package final class BrokerChannel {
+    package let token: UInt64
+    package var sides: [Side]
     /// The owners were told to go.
-    var isOpen = false
+    package var isOpen = false
     /// It is over for one of them.
-    var isEnding = false
+    package var isEnding = false
     /// Nobody waits any more for what one of them is to post in the stead of the other.
-    var isGivenUp = false
+    package var isGivenUp = false
 
-    struct Side {
+    package struct Side {
         /// The owner for which the channel was made; the end may have gone on to others meanwhile.
-        weak var owner: PortOwner?
-        weak var end: BrokerPort?
-        var state = State.asked
+        package weak var owner: (any PortOwner)?
+        package weak var end: BrokerPort?
+        package var state = State.asked
     }
 
-    enum State {
+    package enum State {
         case asked, ready
         /// Sends over the direct channel.
         case active
@@ -68,13 +68,13 @@ final class BrokerChannel {
         case through
     }
 
-    init(_ token: UInt64, _ one: BrokerPort, _ other: BrokerPort) {
+    package init(_ token: UInt64, _ one: BrokerPort, _ other: BrokerPort) {
         self.token = token
         sides = [Side(owner: one.owner, end: one), Side(owner: other.owner, end: other)]
     }
 
-    func side(of owner: PortOwner) -> Int? { sides.firstIndex { $0.owner === owner } }
-    func side(of end: BrokerPort) -> Int? { sides.firstIndex { $0.end === end } }
+    package func side(of owner: any PortOwner) -> Int? { sides.firstIndex { $0.owner === owner } }
+    package func side(of end: BrokerPort) -> Int? { sides.firstIndex { $0.end === end } }
 }
 
 // Which channels get a direct channel, and how that ends.
@@ -82,7 +82,7 @@ extension PortBroker {
     // MARK: Beginning
 
     /// A message was passed on to the owner of `end`.
-    func consider(_ end: BrokerPort) {
+    package func consider(_ end: BrokerPort) {
         guard options.allowsDirectLinks, end.channel == nil, let peer = end.peer, let owner = end.owner,
             let other = peer.owner, owner !== other
         else { return }
@@ -92,28 +92,28 @@ extension PortBroker {
             owner.canBeIntroduced,
             other.canBeIntroduced
         else { return }
-        guard let pair = owner.pairs[ObjectIdentifier(other)] else { return introduce(owner, other) }
+        guard let pair = owner.state.pairs[ObjectIdentifier(other)] else { return introduce(owner, other) }
         if pair.isLinked { prepare(end, peer, pair) }
     }
 
-    private func introduce(_ one: PortOwner, _ other: PortOwner) {
-        guard one.pairs.count < options.directLinksPerClient, other.pairs.count < options.directLinksPerClient else {
+    private func introduce(_ one: any PortOwner, _ other: any PortOwner) {
+        guard one.state.pairs.count < options.directLinksPerClient, other.state.pairs.count < options.directLinksPerClient else {
             return
         }
         lastIntroduction += 1
         let pair = PortPair(one, other, id: lastIntroduction)
-        one.pairs[ObjectIdentifier(other)] = pair
-        other.pairs[ObjectIdentifier(one)] = pair
+        one.state.pairs[ObjectIdentifier(other)] = pair
+        other.state.pairs[ObjectIdentifier(one)] = pair
         if !one.introduce(to: other, as: pair.id) { pair.fail() }
     }
 
     /// UNTRUSTED: one of two offers the other its half of their link; `pass` passes the offer on, and says whether it
     /// did.
-    func receive(offerFor id: UInt64, isRefusal: Bool, from owner: PortOwner, pass: (PortOwner) -> Bool)
+    package func receive(offerFor id: UInt64, isRefusal: Bool, from owner: any PortOwner, pass: (any PortOwner) -> Bool)
         throws(LinkError)
     {
         // The other may be gone.
-        guard let pair = owner.pairs.values.first(where: { $0.id == id }) else { return }
+        guard let pair = owner.state.pairs.values.first(where: { $0.id == id }) else { return }
         guard pair.note(offerOf: owner) else { throw .violation("a second offer for one introduction") }
         // One that is gone takes its half with it: see `forgetPairs`.
         guard let partner = pair.partner(of: owner) else { return pair.fail() }
@@ -130,7 +130,7 @@ extension PortBroker {
         channels[channel.token] = channel
         for each in [end, peer] {
             each.channel = channel
-            each.owner?.channels[channel.token] = channel
+            each.owner?.state.channels[channel.token] = channel
             each.passedSinceDirect = 0
             each.owner?.notify(DirectChannelFrame(channel.token, .prepare, number: each.number, link: pair.id))
         }
@@ -139,7 +139,7 @@ extension PortBroker {
     // MARK: What owners say
 
     /// UNTRUSTED: `owner` is the sender, and a channel it has no part in is one that is over.
-    func take(_ frame: DirectChannelFrame, from owner: PortOwner) throws(LinkError) {
+    package func take(_ frame: DirectChannelFrame, from owner: any PortOwner) throws(LinkError) {
         guard let channel = channels[frame.token], let index = channel.side(of: owner) else { return }
         switch frame.step {
         case .ready:
@@ -172,7 +172,7 @@ extension PortBroker {
     }
 
     /// UNTRUSTED: the end of the other owner of a direct channel, which is gone. `nil`: it was closed meanwhile.
-    private func orphan(_ channel: BrokerChannel, of owner: PortOwner) throws(LinkError) -> BrokerPort? {
+    private func orphan(_ channel: BrokerChannel, of owner: any PortOwner) throws(LinkError) -> BrokerPort? {
         if channel.isGivenUp { return nil }
         guard let index = channel.side(of: owner), channel.sides[1 - index].state == .gone else {
             throw .violation("commands in the stead of an owner that is there")
@@ -181,7 +181,7 @@ extension PortBroker {
     }
 
     /// The same by the number that stands for it. `nil`: nothing of it is wanted any more.
-    func orphan(number: UInt64, of owner: PortOwner) throws(LinkError) -> BrokerPort? {
+    package func orphan(number: UInt64, of owner: any PortOwner) throws(LinkError) -> BrokerPort? {
         guard let channel = channels[number & ~DirectChannelFrame.peerBit] else { return nil }
         return try orphan(channel, of: owner)
     }
@@ -196,7 +196,7 @@ extension PortBroker {
     // MARK: Ending
 
     /// The owners post through the broker again.
-    func stop(_ channel: BrokerChannel) {
+    package func stop(_ channel: BrokerChannel) {
         if !channel.isOpen { return finish(channel) }
         if !channel.isEnding {
             channel.isEnding = true
@@ -208,12 +208,12 @@ extension PortBroker {
     }
 
     /// An end is on its way to another owner; the one before is through, or never had it in its hands.
-    func stopChannel(of end: BrokerPort) {
+    package func stopChannel(of end: BrokerPort) {
         if let channel = end.channel { stop(channel) }
     }
 
     /// An end is closed, by whoever has it: what it had to say is said.
-    func closeChannel(of end: BrokerPort) {
+    package func closeChannel(of end: BrokerPort) {
         guard let channel = end.channel, let index = channel.side(of: end) else { return }
         settle(channel, index)
     }
@@ -225,7 +225,7 @@ extension PortBroker {
     }
 
     /// The owner of `end` is gone. True: its end is not, until the other owner has said what came from it.
-    func leaveOrphan(_ end: BrokerPort, of owner: PortOwner) -> Bool {
+    package func leaveOrphan(_ end: BrokerPort, of owner: any PortOwner) -> Bool {
         guard let channel = end.channel, channel.isOpen, end.peer != nil, let index = channel.side(of: owner),
             channel.sides[index].state == .active, channel.sides[1 - index].state != .gone,
             let other = channel.sides[1 - index].owner
@@ -246,11 +246,11 @@ extension PortBroker {
     private static let drainsAtOnce = 64
 
     /// When to look for owners that do not say what the dead had sent them; `.max`: nobody waits for that.
-    var nextDrain: UInt64 { drains.first?.deadline ?? .max }
+    package var nextDrain: UInt64 { drains.first?.deadline ?? .max }
 
     /// Whoever had a port before, and is silent (stopped, say), does not keep its new owner from the end of the
     /// conversation. Where it has the port itself nobody else waits. A few at a time: the rest is due at once again.
-    func giveUpDrains(_ now: UInt64) {
+    package func giveUpDrains(_ now: UInt64) {
         for _ in 0..<PortBroker.drainsAtOnce {
             guard let first = drains.first, first.deadline <= now else { return }
             drains.removeFirst()
@@ -271,18 +271,18 @@ extension PortBroker {
     }
 
     /// `owner` is gone: those it was introduced to receive nothing more from it.
-    func forgetPairs(of owner: PortOwner) {
-        for pair in owner.pairs.values {
+    package func forgetPairs(of owner: any PortOwner) {
+        for pair in owner.state.pairs.values {
             guard let partner = pair.partner(of: owner) else { continue }
-            partner.pairs[ObjectIdentifier(owner)] = nil
+            partner.state.pairs[ObjectIdentifier(owner)] = nil
             // It may have its half ready, and wait for the other.
             if !pair.isLinked { partner.refuse(introduction: pair.id) }
         }
-        owner.pairs = [:]
+        owner.state.pairs = [:]
     }
 
     /// The same, for one direct channel it had a part in.
-    func forget(_ channel: BrokerChannel, of owner: PortOwner) {
+    package func forget(_ channel: BrokerChannel, of owner: any PortOwner) {
         if let index = channel.side(of: owner) {
             let orphan = channel.sides[1 - index].state == .gone ? channel.sides[1 - index].end : nil
             // Where its own end is not an orphan, that has gone on or is closed.
@@ -298,7 +298,7 @@ extension PortBroker {
         guard channels.removeValue(forKey: channel.token) != nil else { return }
         notify(channel, .over)
         for side in channel.sides {
-            side.owner?.channels[channel.token] = nil
+            side.owner?.state.channels[channel.token] = nil
             guard let end = side.end else { continue }
             end.channel = nil
             // Where ports go along again and again a direct channel is hardly worth its beginning and end.

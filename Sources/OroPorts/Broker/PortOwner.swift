@@ -5,60 +5,60 @@ import OroFrame
 import OroLink
 
 /// One end of a channel, as the broker knows it.
-final class BrokerPort {
+package final class BrokerPort {
     /// The other end; `nil` when it is closed.
-    var peer: BrokerPort?
+    package var peer: BrokerPort?
     /// Who has it; `nil` while it is on its way.
-    weak var owner: PortOwner?
+    package weak var owner: (any PortOwner)?
     /// What the owner calls it.
-    var number: UInt64 = 0
+    package var number: UInt64 = 0
     /// What it costs besides its messages, and who pays for that.
-    static let cost = 768
-    var charge: ByteCharge?
+    package static let cost = 768
+    package var charge: ByteCharge?
     /// Whose quota it counts for.
-    weak var creator: PortOwner?
+    package weak var creator: (any PortOwner)?
     /// What owners show as its name.
-    var id: UInt64 = 0
+    package var id: UInt64 = 0
     /// The port whose queue it waits in, or was passed on from without having been taken.
-    weak var enclosing: BrokerPort?
+    package weak var enclosing: BrokerPort?
     /// The name it waits under for somebody to come.
-    var pairing: String?
+    package var pairing: String?
 
     /// Messages that were posted from this end.
-    var posted: UInt64 = 0
+    package var posted: UInt64 = 0
 
     /// What was posted to this end and not taken; the first `passed` of these its owner was given.
-    var queue = SequencedQueue<Parcel<BrokerPort>>()
-    var passed = 0
+    package var queue = SequencedQueue<Parcel<BrokerPort>>()
+    package var passed = 0
     /// Why it is closed, where the other end did not close it by itself.
-    var closing: String?
-    var isCloseNotified = false
-    var isClosed = false
+    package var closing: String?
+    package var isCloseNotified = false
+    package var isClosed = false
     /// Its place in its owner's list of those that wait to be passed more; 0: it is not there.
-    var waitTicket: UInt64 = 0
+    package var waitTicket: UInt64 = 0
     /// It goes along with a message that is being looked at.
-    var isListed = false
+    package var isListed = false
 
     /// Its direct channel, until that is over.
-    var channel: BrokerChannel?
+    package var channel: BrokerChannel?
     /// Messages that were passed on to its owner since it last had a direct channel, and how many of both ends' it
     /// takes at least for the next: more each time, until the port moves.
-    var passedSinceDirect: UInt64 = 0
+    package var passedSinceDirect: UInt64 = 0
     /// Its owner has posted or taken something: it has the port in its hands.
-    var isInUse = false
-    var patience: UInt64 = 0
+    package var isInUse = false
+    package var patience: UInt64 = 0
     /// It has had a direct channel: owners may have taken more than was passed on here.
-    var hasBeenDirect = false
+    package var hasBeenDirect = false
     /// Its owner is gone, and what that had sent by a direct channel is still to come.
-    var isOrphan = false
+    package var isOrphan = false
 
     /// UNTRUSTED: its owner may have taken so many messages.
-    func mayHaveTaken(_ count: UInt64) -> Bool {
+    package func mayHaveTaken(_ count: UInt64) -> Bool {
         count <= queue.taken + UInt64(passed) || (hasBeenDirect && count < SequenceNumber.bound)
     }
 
     /// It could only be reached by taking one that ``isListed`` first, or is one itself.
-    var isHeldByListed: Bool {
+    package var isHeldByListed: Bool {
         var end: BrokerPort? = self
         while let next = end {
             if next.isListed { return true }
@@ -69,7 +69,64 @@ final class BrokerPort {
 }
 
 /// An owner of ports: a client, or the host itself.
-class PortOwner {
+///
+/// The broker keeps its ports in ``state``. The rest each kind of owner does in its own way; the extension has what is
+/// true of those that say nothing else.
+package protocol PortOwner: AnyObject {
+    var state: PortOwnerState { get }
+    /// What pays for its ports.
+    var account: ByteAccount? { get }
+    var hasRoom: Bool { get }
+    func hasRoom(for descriptors: TransferredDescriptors?) -> Bool
+    /// It has taken in so many descriptors in all.
+    func note(claimed count: UInt64)
+    func deliver(_ delivery: Parcel<DeliveredPort>)
+    func notifyConsumed(_ number: UInt64, _ count: UInt64)
+    func notifyClosed(_ number: UInt64, reason: String?)
+    func accepts(_ name: String) -> Bool
+    func opened(_ number: UInt64, name: String, by owner: any PortOwner)
+    func notify(_ frame: DirectChannelFrame)
+    /// It may get links with others of its kind.
+    var canBeIntroduced: Bool { get }
+    func introduce(to other: any PortOwner, as id: UInt64) -> Bool
+    /// Nothing comes of it.
+    func refuse(introduction id: UInt64)
+    var client: PortClient { get }
+    /// The origin with which it takes part in broadcasts, where the host has fixed one.
+    var fixedOrigin: String? { get }
+    /// Whose share of the host's time what it does counts for; 0: the host's own.
+    var sliceOwner: UInt64 { get }
+}
+
+extension PortOwner {
+    package var account: ByteAccount? { nil }
+    package var hasRoom: Bool { true }
+    package func hasRoom(for descriptors: TransferredDescriptors?) -> Bool { true }
+    package func note(claimed count: UInt64) {}
+    package func deliver(_ delivery: Parcel<DeliveredPort>) {}
+    package func notifyConsumed(_ number: UInt64, _ count: UInt64) {}
+    package func notifyClosed(_ number: UInt64, reason: String?) {}
+    package func accepts(_ name: String) -> Bool { false }
+    package func opened(_ number: UInt64, name: String, by owner: any PortOwner) {}
+    package func notify(_ frame: DirectChannelFrame) {}
+    package var canBeIntroduced: Bool { false }
+    package func introduce(to other: any PortOwner, as id: UInt64) -> Bool { false }
+    package func refuse(introduction id: UInt64) {}
+    package var client: PortClient { PortClient(id: 0, identity: nil) }
+    package var fixedOrigin: String? { nil }
+    package var sliceOwner: UInt64 { 0 }
+}
+
+extension PortOwner {
+    /// The end is its own from now on.
+    package func give(_ end: BrokerPort, number: UInt64) {
+        end.owner = self
+        state.enter(end, number: number)
+    }
+}
+
+/// What the broker keeps of one owner: its ends by their numbers, and those that wait.
+package final class PortOwnerState {
     /// Its ends by the numbers it knows them by.
     private var table: [UInt64: BrokerPort] = [:]
     private var nextNumber: UInt64 = 2
@@ -88,15 +145,17 @@ class PortOwner {
     /// Direct channels it has a part in, until they are over.
     var channels: [UInt64: BrokerChannel] = [:]
     /// What whoever has the other end of broadcast channels keeps about it.
-    var broadcastState: AnyObject?
+    package var broadcastState: AnyObject?
     /// It is told nothing more.
-    var isGone = false
+    package var isGone = false
 
-    var all: [BrokerPort] { Array(table.values) }
-    var count: Int { table.count }
+    package init() {}
+
+    package var all: [BrokerPort] { Array(table.values) }
+    package var count: Int { table.count }
 
     /// UNTRUSTED: the end that the owner calls so.
-    func end(_ number: UInt64) throws(LinkError) -> BrokerPort {
+    package func end(_ number: UInt64) throws(LinkError) -> BrokerPort {
         guard let end = table[number] else { throw .violation("a port that it does not have: \(number)") }
         return end
     }
@@ -109,19 +168,18 @@ class PortOwner {
         }
     }
 
-    func give(_ end: BrokerPort, number: UInt64) {
-        end.owner = self
+    func enter(_ end: BrokerPort, number: UInt64) {
         end.number = number
         table[number] = end
     }
 
     /// A number of the broker's.
-    func takeNumber() -> UInt64 {
+    package func takeNumber() -> UInt64 {
         defer { nextNumber += 2 }
         return nextNumber
     }
 
-    func forget(_ end: BrokerPort) {
+    package func forget(_ end: BrokerPort) {
         table[end.number] = nil
         guard end.waitTicket != 0 else { return }
         end.waitTicket = 0
@@ -138,7 +196,7 @@ class PortOwner {
         waitingCount += 1
     }
 
-    var hasWaiting: Bool { waitingCount > 0 }
+    package var hasWaiting: Bool { waitingCount > 0 }
 
     func setToBePumped() { isToBePumped = true }
 
@@ -158,34 +216,10 @@ class PortOwner {
         }
         return nil
     }
-
-    // What each kind of owner does in its own way.
-    /// What pays for its ports.
-    var account: ByteAccount? { nil }
-    var hasRoom: Bool { true }
-    func hasRoom(for descriptors: TransferredDescriptors?) -> Bool { true }
-    /// It has taken in so many descriptors in all.
-    func note(claimed count: UInt64) {}
-    func deliver(_ delivery: Parcel<DeliveredPort>) {}
-    func notifyConsumed(_ number: UInt64, _ count: UInt64) {}
-    func notifyClosed(_ number: UInt64, reason: String?) {}
-    func accepts(_ name: String) -> Bool { false }
-    func opened(_ number: UInt64, name: String, by owner: PortOwner) {}
-    func notify(_ frame: DirectChannelFrame) {}
-    /// It may get links with others of its kind.
-    var canBeIntroduced: Bool { false }
-    func introduce(to other: PortOwner, as id: UInt64) -> Bool { false }
-    /// Nothing comes of it.
-    func refuse(introduction id: UInt64) {}
-    var client: PortClient { PortClient(id: 0, identity: nil) }
-    /// The origin with which it takes part in broadcasts, where the host has fixed one.
-    var fixedOrigin: String? { nil }
-    /// Whose share of the host's time what it does counts for; 0: the host's own.
-    var sliceOwner: UInt64 { 0 }
 }
 
 /// The owner of the other ends of all broadcast channels.
-protocol BroadcastEnds: PortOwner {
+package protocol BroadcastEnds: PortOwner {
     /// The port with this number, which it was given, is the other end of a new subscription of `owner`'s.
-    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for owner: PortOwner)
+    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for owner: any PortOwner)
 }

@@ -1,40 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+
 // What the broker does in slices.
 
 /// Passes messages on to an owner whose link has room again, or who has more of them than go at once.
-final class PortPumping: SlicedWork {
+package final class PortPumping: SlicedWork {
     private unowned let broker: PortBroker
-    private let owner: PortOwner
+    private let owner: any PortOwner
     /// Ends to look at in this round.
     private var left = 0
 
-    init(_ broker: PortBroker, _ owner: PortOwner) {
+    package init(_ broker: PortBroker, _ owner: any PortOwner) {
         self.broker = broker
         self.owner = owner
     }
 
-    func goOn(_ slice: Slice) -> Bool {
+    package func goOn(_ slice: Slice) -> Bool {
         // Each once, and again those whose turn was over: whoever waits for something else hears of that.
-        if left == 0 { left = owner.takePumping() }
-        while owner.hasRoom, left > 0, let end = owner.nextWaiting() {
+        if left == 0 { left = owner.state.takePumping() }
+        while owner.hasRoom, left > 0, let end = owner.state.nextWaiting() {
             left -= 1
             broker.pump(end)
             if slice.isOver { break }
         }
         // Without room its link says when there is some.
-        owner.isPumped = owner.hasRoom && owner.hasWaiting && (left > 0 || owner.isToBePumped)
-        return owner.isPumped
+        owner.state.isPumped = owner.hasRoom && owner.state.hasWaiting && (left > 0 || owner.state.isToBePumped)
+        return owner.state.isPumped
     }
 }
 
 /// Lets go of what waited at ports that are closed: its memory, and the ports that would have come with it.
-final class PortRemains: SlicedWork {
+package final class PortRemains: SlicedWork {
     private unowned let broker: PortBroker
 
-    init(_ broker: PortBroker) { self.broker = broker }
+    package init(_ broker: PortBroker) { self.broker = broker }
 
-    func goOn(_ slice: Slice) -> Bool {
+    package func goOn(_ slice: Slice) -> Bool {
         while var queue = broker.remains.popFirst() {
             var parcels = 0
             while let parcel = queue.popFirst() {
@@ -55,20 +57,20 @@ final class PortRemains: SlicedWork {
 }
 
 /// The end of an owner: closes all its ends, and ends its part in direct channels.
-final class PortRemoval: SlicedWork {
+package final class PortRemoval: SlicedWork {
     private unowned let broker: PortBroker
-    private let owner: PortOwner
+    private let owner: any PortOwner
     private var ends: [BrokerPort]?
     private var channels: [BrokerChannel] = []
 
-    init(_ broker: PortBroker, _ owner: PortOwner) {
+    package init(_ broker: PortBroker, _ owner: any PortOwner) {
         self.broker = broker
         self.owner = owner
     }
 
-    func goOn(_ slice: Slice) -> Bool {
+    package func goOn(_ slice: Slice) -> Bool {
         if ends == nil {
-            ends = owner.all
+            ends = owner.state.all
             broker.forgetPairs(of: owner)
             if slice.isOver { return true }
         }
@@ -77,18 +79,18 @@ final class PortRemoval: SlicedWork {
             if !end.isClosed { remove(end) }
             if slice.isOver { return true }
         }
-        if channels.isEmpty { channels = Array(owner.channels.values) }
+        if channels.isEmpty { channels = Array(owner.state.channels.values) }
         while let channel = channels.popLast() {
-            owner.channels[channel.token] = nil
+            owner.state.channels[channel.token] = nil
             broker.forget(channel, of: owner)
             if slice.isOver { break }
         }
-        return !owner.channels.isEmpty
+        return !owner.state.channels.isEmpty
     }
 
     private func remove(_ end: BrokerPort) {
         if broker.leaveOrphan(end, of: owner) {
-            owner.forget(end)
+            owner.state.forget(end)
             end.owner = nil
             end.isOrphan = true
         } else {

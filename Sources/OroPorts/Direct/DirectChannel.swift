@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import DequeModule
+import OroBase
 import OroFrame
 import OroLink
 
@@ -14,15 +15,15 @@ import OroLink
 /// `docs/decisions/015-direct-links.md`.
 ///
 /// All of it belongs to whoever has the lock of the node.
-final class DirectChannel: DirectChannelProtocol {
-    let token: UInt64
-    let link: DirectTransport
+package final class DirectChannel: DirectChannelProtocol {
+    package let token: UInt64
+    package let link: any DirectTransport
     private unowned let node: PortNode
     /// `nil` once the port is closed or has gone on.
     private var port: LocalPort?
 
     /// Messages go over it.
-    private(set) var isSending = false
+    package private(set) var isSending = false
     /// Some have.
     private var hasBegun = false
     private var hasResumed = false
@@ -46,7 +47,7 @@ final class DirectChannel: DirectChannelProtocol {
 
     private enum PendingStep { case stop, drain }
 
-    init(_ token: UInt64, _ link: DirectTransport, _ port: LocalPort, node: PortNode) {
+    package init(_ token: UInt64, _ link: any DirectTransport, _ port: LocalPort, node: PortNode) {
         self.token = token
         self.link = link
         self.port = port
@@ -57,7 +58,7 @@ final class DirectChannel: DirectChannelProtocol {
     // MARK: Sending
 
     /// Both owners are ready.
-    func go() {
+    package func go() {
         guard let port, !isThrough, !link.isOver else { return stop() }
         isSending = true
         hasBegun = true
@@ -65,7 +66,7 @@ final class DirectChannel: DirectChannelProtocol {
     }
 
     /// Sends a message of its port. False: it has to go through the broker, as what comes after it has to.
-    func send(_ message: Parcel<Never>) -> Bool {
+    package func send(_ message: Parcel<Never>) -> Bool {
         var message = message
         message.number = token
         do throws(LinkError) {
@@ -79,17 +80,17 @@ final class DirectChannel: DirectChannelProtocol {
     }
 
     /// The other end has taken so many messages in all.
-    func acknowledge(_ count: UInt64) {
+    package func acknowledge(_ count: UInt64) {
         if hasBegun { retained.take(below: count) }
     }
 
     /// A message has to go through the broker: so has what was sent before it. Throws when that cannot be posted now;
     /// then the message must not be, either.
-    func yield() throws(IPCError) { if hasBegun { try postAgain() } }
+    package func yield() throws(IPCError) { if hasBegun { try postAgain() } }
 
     /// Posts through the broker again. What cannot be posted now, because the link's queue is full, is by whoever posts
     /// next, or when there is room.
-    func stop() {
+    package func stop() {
         do throws(IPCError) { try postAgain() } catch { postpone(.stop) }
     }
 
@@ -99,7 +100,7 @@ final class DirectChannel: DirectChannelProtocol {
     }
 
     /// There is room again.
-    func takePending() {
+    package func takePending() {
         let what = pending
         pending = nil
         switch what {
@@ -110,7 +111,7 @@ final class DirectChannel: DirectChannelProtocol {
     }
 
     /// First what is not known to have been taken; then the broker is told that it has all. Nothing when it was.
-    func postAgain() throws(IPCError) {
+    package func postAgain() throws(IPCError) {
         isSending = false
         guard let port, !isThrough else { return }
         if !hasResumed, !retained.isEmpty || retained.taken > 0 {
@@ -142,14 +143,14 @@ final class DirectChannel: DirectChannelProtocol {
     // MARK: Receiving
 
     /// A message that came through the broker is there.
-    func noteBrokered(_ seq: UInt64) {
+    package func noteBrokered(_ seq: UInt64) {
         brokered = seq + 1
         isBrokerNotified = false
         takeEarly()
     }
 
     /// UNTRUSTED: a message from the other owner.
-    func arrive(_ message: Parcel<Never>) throws(LinkError) {
+    package func arrive(_ message: Parcel<Never>) throws(LinkError) {
         let seq = message.seq.value
         guard let port else { return keep(message) }
         port.acknowledge(low: message.consumed)
@@ -190,11 +191,11 @@ final class DirectChannel: DirectChannelProtocol {
     }
 
     /// A message was taken.
-    func noteTaken(_ parcel: Parcel<LocalPort>) { if parcel.isDirect { waitingCost -= parcel.cost } }
+    package func noteTaken(_ parcel: Parcel<LocalPort>) { if parcel.isDirect { waitingCost -= parcel.cost } }
 
     /// Whether the other owner is told over the direct channel that messages were taken. The broker is told of those
     /// that came by it.
-    func reports(_ count: UInt64) -> Bool {
+    package func reports(_ count: UInt64) -> Bool {
         guard isSending, count > brokered else { return false }
         if !isBrokerNotified {
             isBrokerNotified = true
@@ -204,12 +205,12 @@ final class DirectChannel: DirectChannelProtocol {
     }
 
     /// The same, from the other owner.
-    func acknowledged(_ count: UInt64) { port?.acknowledge(count) }
+    package func acknowledged(_ count: UInt64) { port?.acknowledge(count) }
 
     // MARK: Ending
 
     /// The port has gone on, or is closed (then nobody wants what has come). The direct channel was stopped before.
-    func leave(keeping: Bool) {
+    package func leave(keeping: Bool) {
         guard let port else { return }
         if keeping {
             kept = directArrivals(port)
@@ -228,7 +229,7 @@ final class DirectChannel: DirectChannelProtocol {
 
     /// The other owner is gone: what it had sent over the direct channel, and nobody has taken, is posted in its stead.
     /// What had come through the broker that knows by itself.
-    func drain() {
+    package func drain() {
         let all = port.map { directArrivals($0) } ?? kept
         let number = token | DirectChannelFrame.peerBit
         do throws(IPCError) {
@@ -242,7 +243,7 @@ final class DirectChannel: DirectChannelProtocol {
     }
 
     /// Nothing more is to come of it.
-    func end() {
+    package func end() {
         detach()
         kept = SequencedQueue()
         pending = nil

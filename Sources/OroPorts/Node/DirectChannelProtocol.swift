@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroLink
 
 /// A direct channel, as one of its owners knows it: messages without ports go over a link of the two owners'
 /// own. All of it with the lock of the node. `DirectChannel` is the one there is.
-protocol DirectChannelProtocol: AnyObject {
+package protocol DirectChannelProtocol: AnyObject {
     var token: UInt64 { get }
-    var link: DirectTransport { get }
+    var link: any DirectTransport { get }
 
     // Sending.
     /// Messages go over it.

@@ -2,6 +2,7 @@
 
 import CSupport
 import DequeModule
+import OroBase
 import OroFrame
 import OroLink
 import Synchronization
@@ -10,8 +11,8 @@ import Synchronization
 ///
 /// Users have it as a ``PortHandle``, which loses it when it is closed or given away.
 // Sendable: all that changes belongs to whoever has the lock of its node, or is atomic.
-@safe final class LocalPort: @unchecked Sendable {
-    let id: UInt64
+@usableFromInline @safe package final class LocalPort: @unchecked Sendable {
+    package let id: UInt64
     private let firstNode: PortNode
     /// Where it has moved, if it has: from the node of this process to one that a link has, once; a subscription, from
     /// that of a link that has ended to that of the client's next. ``nodes`` has it.
@@ -19,28 +20,33 @@ import Synchronization
     /// The nodes it has moved to: the last, and those that somebody may still be looking at.
     private let nodes = Locked<[PortNode]>([])
     /// What it subscribes to, and how.
-    let subscription: Subscription?
+    @usableFromInline package let subscription: Subscription?
 
-    struct Subscription: Sendable {
-        let name: String
-        let opening: PortOpening
+    @usableFromInline package struct Subscription: Sendable {
+        package let name: String
+        package let opening: PortOpening
+
+        package init(name: String, opening: PortOpening) {
+            self.name = name
+            self.opening = opening
+        }
     }
 
     /// What the broker calls it; 0 while it is known in this process alone.
-    var number: UInt64 = 0
+    package var number: UInt64 = 0
     /// The other end, while both are known in this process alone.
-    var other: LocalPort?
+    package var other: LocalPort?
     /// The handle that may use it; `nil` while it travels, and when it is closed.
-    private(set) weak var owner: (any PortHandle)?
+    package private(set) weak var owner: (any PortHandle)?
     /// The same, to compare with a handle at hand.
     private var ownerName: ObjectIdentifier?
     /// The same, while it has listeners: a port that somebody listens to lives until it is closed.
     private var kept: (any PortHandle)?
-    private(set) var isOwned = false
-    private(set) var isOver = false
+    package private(set) var isOwned = false
+    package private(set) var isOver = false
 
     // What goes out.
-    var window: SendWindow
+    package var window: SendWindow
     private var roomWaiters: [UInt64: Waiter] = [:]
     /// The node knows that there are some.
     private var isWaitingForRoom = false
@@ -48,20 +54,20 @@ import Synchronization
 
     // What comes in.
     /// What has come, from the first message that was not taken.
-    private(set) var inbox: SequencedQueue<Parcel<LocalPort>>
+    package private(set) var inbox: SequencedQueue<Parcel<LocalPort>>
     /// Messages of a subscription that came over the client's last link, whose broker counts no more.
     private var brought: Deque<Parcel<LocalPort>> = []
     /// How many of the messages that were taken the other end has been told of, and what the others have cost.
     private var reported: UInt64
     private var unreportedCost = 0
     /// Each message is reported as taken at once: the other end waits for that.
-    var reportsAtOnce = false
+    package var reportsAtOnce = false
     /// The other end is closed: nothing comes behind what is in the inbox.
     private var ending: Ending?
     /// The handle that has found nothing, and will find nothing until this is 0 again. Read without the lock.
     private let quietFor = Atomic<UInt>(0)
 
-    private(set) var isStarted = false
+    package private(set) var isStarted = false
     /// Who listens, with the handle that owns this; without a handle nobody does.
     private var audience: (any PortAudience)?
     private var isDispatching = false
@@ -70,14 +76,14 @@ import Synchronization
     private var isWatched = false
 
     /// Its direct channel, if it has one.
-    var channel: (any DirectChannelProtocol)?
+    package var channel: (any DirectChannelProtocol)?
 
-    struct Ending {
-        var reason: String?
-        var isReported = false
+    package struct Ending {
+        package var reason: String?
+        package var isReported = false
     }
 
-    init(node: PortNode, id: UInt64, subscription: Subscription? = nil) {
+    package init(node: PortNode, id: UInt64, subscription: Subscription? = nil) {
         firstNode = node
         self.id = id
         self.subscription = subscription
@@ -87,7 +93,7 @@ import Synchronization
     }
 
     /// One that comes with a message: it goes on where its earlier owner stopped.
-    init(node: PortNode, _ delivered: DeliveredPort) {
+    package init(node: PortNode, _ delivered: DeliveredPort) {
         firstNode = node
         id = delivered.id
         subscription = nil
@@ -96,14 +102,14 @@ import Synchronization
         reported = delivered.received.value
     }
 
-    static func randomID() -> UInt64 {
+    package static func randomID() -> UInt64 {
         var id: UInt64 = 0
         // 8 bytes are there. Without randomness ids repeat, which gives nobody a port.
         _ = unsafe oro_random(&id, 8)
         return id
     }
 
-    var node: PortNode {
+    @usableFromInline package var node: PortNode {
         // SYNC: acquire pairs with the store in `move`.
         guard let later = unsafe laterNode.load(ordering: .acquiring) else { return firstNode }
         // It does not move again: `nodes` keeps it.
@@ -123,7 +129,8 @@ import Synchronization
 
     /// Runs `body` with the lock of the node, which changes when the channel leaves its process, or a subscription its
     /// link.
-    func withLock<R: Sendable, E: Error>(_ body: (PortNode) throws(E) -> R) throws(E) -> R {
+    @inlinable
+    package func withLock<R: Sendable, E: Error>(_ body: (PortNode) throws(E) -> R) throws(E) -> R {
         while true {
             let node = node
             let result = try node.withLock { () throws(E) -> R? in
@@ -135,7 +142,7 @@ import Synchronization
     }
 
     /// With the locks of both homes.
-    func move(to node: PortNode) {
+    package func move(to node: PortNode) {
         precondition(
             subscription != nil || (firstNode.isLocal && self.node === firstNode), "a port moves once")
         if isWaitingForRoom {
@@ -156,7 +163,7 @@ import Synchronization
 
     /// Moves a subscription to the node of the client's next link, where it begins anew as port `number`. What came is
     /// still taken. With the locks of both nodes.
-    func resubscribe(in node: PortNode, number: UInt64) {
+    package func resubscribe(in node: PortNode, number: UInt64) {
         self.node.forget(self)
         self.number = 0
         refreshWatch()
@@ -172,7 +179,7 @@ import Synchronization
     // MARK: Owning (with the lock)
 
     /// A new handle, which may use it from now on, and who listens with it.
-    func own(by handle: some PortHandle, _ audience: some PortAudience) {
+    package func own(by handle: some PortHandle, _ audience: some PortAudience) {
         owner = handle
         ownerName = ObjectIdentifier(handle)
         self.audience = audience
@@ -180,13 +187,13 @@ import Synchronization
     }
 
     /// (A handle that goes closes its end before another can stand at its place in memory.)
-    func isOwned(by handle: some PortHandle) -> Bool { isOwned && ownerName == ObjectIdentifier(handle) && !isOver }
+    package func isOwned(by handle: some PortHandle) -> Bool { isOwned && ownerName == ObjectIdentifier(handle) && !isOver }
 
     /// The handle nobody listens to is gone: so is the port. (Its weak reference is, too.)
-    func abandon() { if isOwned && owner == nil { closeHere() } }
+    package func abandon() { if isOwned && owner == nil { closeHere() } }
 
     /// The handle may not use it any more: it is on its way to somebody else.
-    func disown() {
+    package func disown() {
         isOwned = false
         owner?.lose()
         owner = nil
@@ -201,24 +208,24 @@ import Synchronization
     // MARK: Sending (with the lock)
 
     /// A further message has to wait.
-    var isFull: Bool {
+    package var isFull: Bool {
         other.map { UInt64($0.inbox.count) >= PortLimits.window } ?? window.isFull()
     }
 
     /// The same, of which only the low bits are known.
-    func acknowledge(low: UInt32) {
+    package func acknowledge(low: UInt32) {
         acknowledge(SendWindow.count(low: low, from: window.acknowledged))
     }
 
     /// The other end has taken so many messages in all.
-    func acknowledge(_ count: UInt64) {
+    package func acknowledge(_ count: UInt64) {
         // UNTRUSTED: a count that cannot be says nothing.
         guard window.acknowledge(count) else { return }
         channel?.acknowledge(count)
         wakeForRoom()
     }
 
-    func wakeForRoom() {
+    package func wakeForRoom() {
         guard !roomWaiters.isEmpty, !isFull || isOver || !isOwned || ending != nil else { return }
         let waiting = Array(roomWaiters.values)
         roomWaiters = [:]
@@ -227,7 +234,7 @@ import Synchronization
     }
 
     /// Waits for room; `nil` when there is some. The token takes it back.
-    func waitForRoom(_ waiter: Waiter, for descriptors: TransferredDescriptors? = nil) -> UInt64? {
+    package func waitForRoom(_ waiter: Waiter, for descriptors: TransferredDescriptors? = nil) -> UInt64? {
         guard isFull || !node.hasRoom(for: descriptors), isOwned, !isOver, ending == nil else { return nil }
         lastWaiter += 1
         roomWaiters[lastWaiter] = waiter
@@ -235,7 +242,7 @@ import Synchronization
         return lastWaiter
     }
 
-    func cancelRoom(_ token: UInt64) {
+    package func cancelRoom(_ token: UInt64) {
         guard let task = roomWaiters.removeValue(forKey: token) else { return }
         node.later { task.resume() }
         refreshWatch()
@@ -244,7 +251,7 @@ import Synchronization
     // MARK: Receiving (with the lock)
 
     /// A message whose turn it is: its number is the inbox's ``SequencedQueue/end``.
-    func arrive(_ parcel: Parcel<LocalPort>) {
+    package func arrive(_ parcel: Parcel<LocalPort>) {
         guard inbox.append(parcel) else { return }
         wakeReader()
     }
@@ -275,14 +282,14 @@ import Synchronization
         }
     }
 
-    enum Taken: Sendable {
+    package enum Taken: Sendable {
         case message(Parcel<LocalPort>)
         /// The other end is closed.
         case closed(reason: String?)
     }
 
     /// The next thing that came; `nil` when there is none.
-    func takeNext() -> Taken? {
+    package func takeNext() -> Taken? {
         if let parcel = brought.popFirst() { return .message(parcel) }
         if let parcel = inbox.popFirst() {
             other?.wakeForRoom()
@@ -297,7 +304,7 @@ import Synchronization
         return .closed(reason: reason)
     }
 
-    enum Look: Sendable {
+    package enum Look: Sendable {
         case taken(Taken)
         case nothing
         /// Nothing will come: it is closed, or not that handle's any more.
@@ -305,7 +312,7 @@ import Synchronization
     }
 
     /// The same for a thread that waits with `handle`; and afterwards ``isQuiet(for:)`` where that is so.
-    func look(for handle: some PortHandle) -> Look {
+    package func look(for handle: some PortHandle) -> Look {
         guard isOwned(by: handle) else { return .over }
         let taken = takeNext()
         if isEmpty, ending == nil {
@@ -316,7 +323,7 @@ import Synchronization
     }
 
     /// ``look(for:)`` would find nothing now. Without the lock.
-    func isQuiet(for handle: some PortHandle) -> Bool {
+    package func isQuiet(for handle: some PortHandle) -> Bool {
         // SYNC: relaxed: who is told that there is something takes the lock to get it.
         quietFor.load(ordering: .relaxed) == UInt(bitPattern: ObjectIdentifier(handle))
     }
@@ -336,16 +343,16 @@ import Synchronization
     }
 
     /// The other end is told, or has been, of all that was taken.
-    func noteReported() {
+    package func noteReported() {
         reported = consumed
         unreportedCost = 0
     }
 
     /// Messages that were taken here.
-    var consumed: UInt64 { inbox.taken }
+    package var consumed: UInt64 { inbox.taken }
 
     /// The other end is closed. What came before is still delivered.
-    func otherClosed(_ reason: String?) {
+    package func otherClosed(_ reason: String?) {
         guard ending == nil, !isOver else { return }
         ending = Ending(reason: reason)
         other = nil
@@ -355,17 +362,17 @@ import Synchronization
     }
 
     /// Nothing comes any more.
-    var isAtEnd: Bool { ending != nil && isEmpty }
+    package var isAtEnd: Bool { ending != nil && isEmpty }
 
     /// What came, to be sent another way, in which everything is counted from the beginning.
-    func takeInbox() -> Deque<Parcel<LocalPort>> {
+    package func takeInbox() -> Deque<Parcel<LocalPort>> {
         defer { inbox = SequencedQueue() }
         (reported, unreportedCost) = (0, 0)
         return inbox.removeAll()
     }
 
     /// It has become known to a broker: whoever waits does so in another way.
-    func moved() {
+    package func moved() {
         refreshWatch()
         wakeReader()
         wakeForRoom()
@@ -374,14 +381,14 @@ import Synchronization
     // MARK: Reading
 
     /// A reader that finds nothing waits. False: there is something.
-    func wait(_ waiter: Waiter) -> Bool {
+    package func wait(_ waiter: Waiter) -> Bool {
         if isReady || !isOwned || isOver { return false }
         reader = waiter
         refreshWatch()
         return true
     }
 
-    func stopWaiting() {
+    package func stopWaiting() {
         guard let reader else { return }
         self.reader = nil
         node.later { reader.resume() }
@@ -389,20 +396,20 @@ import Synchronization
     }
 
     /// A thread that sleeps until something is there; `nil` takes it back. False: there is something.
-    func setThread(_ word: Word?) -> Bool {
+    package func setThread(_ word: Word?) -> Bool {
         if word != nil, isReady || !isOwned || isOver { return false }
         thread = word
         refreshWatch()
         return true
     }
 
-    func start() {
+    package func start() {
         isStarted = true
         refreshWatch()
         dispatchIfNeeded()
     }
 
-    func listenersChanged() {
+    package func listenersChanged() {
         refreshWatch()
         dispatchIfNeeded()
     }
@@ -472,7 +479,7 @@ import Synchronization
     // MARK: Ending (with the lock)
 
     /// It is closed on this side; what came and nobody took goes.
-    func closeHere() {
+    package func closeHere() {
         if isOver { return }
         isOver = true
         if let other {
@@ -498,7 +505,7 @@ import Synchronization
     }
 
     /// Its end is on its way to somebody else: what came and was not taken is given to whoever gets it.
-    func leave() {
+    package func leave() {
         disown()
         if number != 0 {
             isOver = true
@@ -509,7 +516,7 @@ import Synchronization
     }
 
     /// Ports in messages that nobody took: the broker knows what becomes of those it has; the others are closed.
-    func discardInbox() {
+    package func discardInbox() {
         let (all, older) = (inbox.removeAll(), brought)
         brought = []
         node.later { _ = (all, older) }

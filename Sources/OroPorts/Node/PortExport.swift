@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 
 /// Makes a channel that only this process knows known to a broker.
-enum PortExport {
+package enum PortExport {
     /// Both ends of the channel of `port` belong to `node` afterwards, and what was on its way between them goes
     /// through the broker: so its order is that of all that is posted later, wherever the two ends then are.
-    static func export(_ port: LocalPort, to node: PortNode) throws(IPCError) {
+    package static func export(_ port: LocalPort, to node: PortNode) throws(IPCError) {
         try PortNode.local.withLock { () throws(IPCError) in
             try node.withLock { () throws(IPCError) in try move(port, node) }
         }

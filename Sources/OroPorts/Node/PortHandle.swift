@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What users have of a port, as its end knows it: `IPCMessagePort` is the one there is.
-protocol PortHandle: AnyObject, Sendable {
+package protocol PortHandle: AnyObject, Sendable {
     /// It may not use its end any more. With the lock.
     func lose()
 }
 
 /// Who listens at a port.
-protocol PortAudience: AnyObject, Sendable {
+package protocol PortAudience: AnyObject, Sendable {
     var isEmpty: Bool { get }
     /// Tells those who listen to it what was taken. Without the lock.
     func receive(_ taken: LocalPort.Taken)
@@ -16,6 +16,6 @@ protocol PortAudience: AnyObject, Sendable {
 }
 
 /// What takes in whatever comes to a port, before anything else of its link is read. Without the lock.
-protocol PortDrain: AnyObject, Sendable {
+package protocol PortDrain: AnyObject, Sendable {
     func drain()
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSupport
+import OroBase
 import OroFrame
 import OroLink
 import Synchronization
 
 /// How the ports of one owner reach their broker. Called with the node's lock, so that commands stay in order.
-protocol PortRoute: AnyObject, Sendable {
+package protocol PortRoute: AnyObject, Sendable {
     func send(_ command: PortCommand) throws(LinkError)
     /// Somebody waits for what comes to a port, or nobody does any more. Without the lock.
     func watch(_ isWanted: Bool)
@@ -31,32 +32,32 @@ protocol PortRoute: AnyObject, Sendable {
 /// One lock for all of them, because a message may move several at once, and what one port sends before another is
 /// moved has to leave before it.
 // Sendable: everything that changes, here and in its ports, belongs to whoever has `lock`.
-@safe final class PortNode: @unchecked Sendable {
-    private let lock = Locked(true)
+@usableFromInline @safe package final class PortNode: @unchecked Sendable {
+    @usableFromInline let lock = Locked(true)
     private let generation = oro_generation()
     /// The ports belong to the process that this one was forked from. Channels inside a process go along to its child.
-    var isForeign: Bool { !isLocal && generation != oro_generation() }
+    package var isForeign: Bool { !isLocal && generation != oro_generation() }
     /// Ports that the broker knows, by number.
-    private(set) var table: [UInt64: LocalPort] = [:]
+    package private(set) var table: [UInt64: LocalPort] = [:]
     /// Direct channels that are not over, by token.
-    var channels: [UInt64: any DirectChannelProtocol] = [:] { didSet { lastChannel = nil } }
+    package var channels: [UInt64: any DirectChannelProtocol] = [:] { didSet { lastChannel = nil } }
     /// The one a message last came by.
     private var lastChannel: (any DirectChannelProtocol)?
     /// Some of them have commands for which the link to the broker had no room.
     private let hasPending = Atomic<Bool>(false)
     private var nextNumber: UInt64 = 1
     /// The route to the broker; `nil` for channels of this process alone.
-    let route: (any PortRoute)?
-    let isLocal: Bool
+    package let route: (any PortRoute)?
+    @usableFromInline package let isLocal: Bool
     /// The client or host whose ports these are: a port that was opened or came over a link keeps the link.
-    weak var retainedOwner: (any AnyObject & Sendable)?
-    private(set) var ending: IPCError?
+    package weak var retainedOwner: (any AnyObject & Sendable)?
+    package private(set) var ending: IPCError?
     /// Ports whose messages somebody waits for.
     private var watched = 0
     /// Who answers to which name; for hosts.
     private var acceptors: [TextKey: Acceptor] = [:]
     /// Who takes in at once what comes to a port, by its number; and those of a host by the client.
-    private(set) var drains: [UInt64: any PortDrain] = [:]
+    package private(set) var drains: [UInt64: any PortDrain] = [:]
     private var drainsOfClients: [UInt64: UInt64] = [:]
     /// The same the other way.
     private var clientsOfDrains: [UInt64: UInt64] = [:]
@@ -65,21 +66,22 @@ protocol PortRoute: AnyObject, Sendable {
     /// What has to be done when the lock has been given back: resume tasks, let go of what users gave us.
     private var afterwards: [() -> Void] = []
     /// There is some of it. Mostly there is none, and this costs less to look at.
-    private let hasAfterwards = Atomic<Bool>(false)
+    @usableFromInline let hasAfterwards = Atomic<Bool>(false)
 
     /// Takes the other end of a port that was opened by name, with the lock. What comes back is run in a task.
-    typealias Acceptor = @Sendable (LocalPort, PortClient) -> (@Sendable () -> Void)?
+    package typealias Acceptor = @Sendable (LocalPort, PortClient) -> (@Sendable () -> Void)?
 
     /// Channels inside this process.
-    static let local = PortNode(route: nil)
+    package static let local = PortNode(route: nil)
 
-    init(route: (any PortRoute)?) {
+    package init(route: (any PortRoute)?) {
         self.route = route
         isLocal = route == nil
     }
 
     /// Runs `body` with the lock, and afterwards what it has left to do.
-    func withLock<R: Sendable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    @inlinable
+    package func withLock<R: Sendable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
         var later: [() -> Void] = []
         defer { for action in later { action() } }
         return try lock.withLock { (_) throws(E) in
@@ -91,33 +93,34 @@ protocol PortRoute: AnyObject, Sendable {
 
     // MARK: With the lock
 
-    func later(_ action: @escaping () -> Void) {
+    package func later(_ action: @escaping () -> Void) {
         afterwards.append(action)
         hasAfterwards.store(true, ordering: .relaxed)
     }
 
-    private func takeAfterwards() -> [() -> Void] {
+    @usableFromInline
+    func takeAfterwards() -> [() -> Void] {
         defer { afterwards = [] }
         hasAfterwards.store(false, ordering: .relaxed)
         return afterwards
     }
 
     /// Not for ports: client numbers are odd, those of the broker even.
-    func takeNumber() -> UInt64 {
+    package func takeNumber() -> UInt64 {
         defer { nextNumber += 2 }
         return nextNumber
     }
 
-    func enter(_ port: LocalPort, number: UInt64) {
+    package func enter(_ port: LocalPort, number: UInt64) {
         port.number = number
         table[number] = port
     }
 
-    func forget(_ port: LocalPort) {
+    package func forget(_ port: LocalPort) {
         if table[port.number] === port { table[port.number] = nil }
     }
 
-    func send(_ command: PortCommand) throws(IPCError) {
+    package func send(_ command: PortCommand) throws(IPCError) {
         guard let route else { throw ending ?? .network("the link is over") }
         do throws(LinkError) {
             try route.send(command)
@@ -126,12 +129,12 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    func hasRoom(for descriptors: TransferredDescriptors?) -> Bool {
+    package func hasRoom(for descriptors: TransferredDescriptors?) -> Bool {
         guard let descriptors, let route else { return true }
         return route.hasRoom(forDescriptors: descriptors.list.count)
     }
 
-    func countWatched(_ difference: Int) {
+    package func countWatched(_ difference: Int) {
         let before = watched
         watched += difference
         // Counted above zero, it starts threads and takes other locks: afterwards.
@@ -141,14 +144,14 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    func note(_ port: LocalPort, isWaitingForRoom isWaiting: Bool) {
+    package func note(_ port: LocalPort, isWaitingForRoom isWaiting: Bool) {
         waitingForRoom[ObjectIdentifier(port)] = isWaiting ? port : nil
     }
 
-    func notePending() { hasPending.store(true, ordering: .relaxed) }
+    package func notePending() { hasPending.store(true, ordering: .relaxed) }
 
     /// There is room again in the link to the broker. Without the lock.
-    func roomCame() {
+    package func roomCame() {
         guard hasPending.load(ordering: .relaxed) else { return }
         withLock {
             hasPending.store(false, ordering: .relaxed)
@@ -159,7 +162,7 @@ protocol PortRoute: AnyObject, Sendable {
     // MARK: Events
 
     /// From the broker, or whoever reads the link.
-    func take(_ event: PortEvent) {
+    package func take(_ event: PortEvent) {
         withLock {
             switch event {
             case .message(let delivery): take(delivery)
@@ -196,7 +199,7 @@ protocol PortRoute: AnyObject, Sendable {
         later { Task.detached(executorPreference: HandlerPool.current) { begin() } }
     }
 
-    func setAcceptor(_ name: String, _ acceptor: Acceptor?) {
+    package func setAcceptor(_ name: String, _ acceptor: Acceptor?) {
         withLock {
             let before = acceptors.removeValue(forKey: TextKey(name))
             acceptors[name] = acceptor
@@ -204,19 +207,19 @@ protocol PortRoute: AnyObject, Sendable {
         }
     }
 
-    func accepts(_ name: String) -> Bool { withLock { acceptors[name] != nil } }
+    package func accepts(_ name: String) -> Bool { withLock { acceptors[name] != nil } }
 
     // MARK: Ports whose messages are taken in at once
 
     /// For the port with this number; of a host, for the client it came from. With the lock.
-    func setDrain(_ drain: any PortDrain, _ number: UInt64, of client: UInt64? = nil) {
+    package func setDrain(_ drain: any PortDrain, _ number: UInt64, of client: UInt64? = nil) {
         drains[number] = drain
         guard let client else { return }
         drainsOfClients[client] = number
         clientsOfDrains[number] = client
     }
 
-    func drain(of client: UInt64) -> (any PortDrain)? { withLock { drainsOfClients[client].flatMap { drains[$0] } } }
+    package func drain(of client: UInt64) -> (any PortDrain)? { withLock { drainsOfClients[client].flatMap { drains[$0] } } }
 
     private func drain(_ event: PortEvent) {
         switch event {
@@ -236,7 +239,7 @@ protocol PortRoute: AnyObject, Sendable {
 
     /// The link is over: all ports are closed, after what has come already; or all but subscriptions, which go on with
     /// the client's next link (``moveSubscriptions(to:)``) or are closed later (``endSubscriptions(_:)``).
-    func end(_ why: IPCError, keepsSubscriptions: Bool = false) {
+    package func end(_ why: IPCError, keepsSubscriptions: Bool = false) {
         withLock {
             if ending != nil { return }
             ending = why
@@ -261,12 +264,12 @@ protocol PortRoute: AnyObject, Sendable {
     }
 
     /// The client does not come back: its subscriptions are closed, too.
-    func endSubscriptions(_ why: IPCError) {
+    package func endSubscriptions(_ why: IPCError) {
         withLock { for port in subscriptions { port.otherClosed(why.message) } }
     }
 
     /// The client has another link, whose ports are those of `node`: its subscriptions begin anew there.
-    func moveSubscriptions(to node: PortNode) {
+    package func moveSubscriptions(to node: PortNode) {
         for port in withLock({ subscriptions }) {
             withLock {
                 node.withLock {
@@ -286,7 +289,7 @@ protocol PortRoute: AnyObject, Sendable {
     }
 
     /// The direct channel with this token, if there is one. With the lock.
-    func channel(_ token: UInt64) -> (any DirectChannelProtocol)? {
+    package func channel(_ token: UInt64) -> (any DirectChannelProtocol)? {
         if let lastChannel, lastChannel.token == token { return lastChannel }
         let channel = channels[token]
         lastChannel = channel
@@ -294,5 +297,5 @@ protocol PortRoute: AnyObject, Sendable {
     }
 
     /// How many ports there are.
-    var count: Int { withLock { table.count } }
+    package var count: Int { withLock { table.count } }
 }

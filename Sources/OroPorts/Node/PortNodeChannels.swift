@@ -5,7 +5,7 @@ import OroLink
 // Direct channels of ports, as broker and other owners speak of them.
 extension PortNode {
     /// From the broker. With the lock.
-    func take(_ frame: DirectChannelFrame) {
+    package func take(_ frame: DirectChannelFrame) {
         switch frame.step {
         case .prepare: prepare(frame)
         case .go: channels[frame.token]?.go()
@@ -32,18 +32,18 @@ extension PortNode {
     }
 
     /// The link of a direct channel, of which the broker asks something.
-    func link(ofChannel token: UInt64) -> DirectTransport? { withLock { channels[token]?.link } }
+    package func link(ofChannel token: UInt64) -> (any DirectTransport)? { withLock { channels[token]?.link } }
 
     /// UNTRUSTED: what another owner said over their link. Tokens mean something only for direct channels that the
     /// broker has laid over this very link; others are over, or never were.
-    func take(_ message: Parcel<Never>, over link: DirectTransport) throws(LinkError) {
+    package func take(_ message: Parcel<Never>, over link: any DirectTransport) throws(LinkError) {
         try withLock { () throws(LinkError) in
             if let channel = channel(message.number), channel.link === link { try channel.arrive(message) }
         }
     }
 
     /// The same for anything else. UNTRUSTED.
-    func take(_ frame: PortFrame<Never>, over link: DirectTransport) throws(LinkError) {
+    package func take(_ frame: PortFrame<Never>, over link: any DirectTransport) throws(LinkError) {
         try withLock { () throws(LinkError) in
             switch frame {
             case .consumed(let token, let count):
@@ -55,7 +55,7 @@ extension PortNode {
     }
 
     /// A direct link is over: its conversations go on through the broker.
-    func directLinkEnded(_ link: DirectTransport) {
+    package func directLinkEnded(_ link: any DirectTransport) {
         withLock { for channel in channels.values where channel.link === link { channel.stop() } }
     }
 }

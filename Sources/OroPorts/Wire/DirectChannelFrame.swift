@@ -5,17 +5,17 @@ import OroLink
 
 /// What broker and owner tell each other about the *direct channel* of two ports: a stretch of its messages that goes
 /// over a link of the two owners' own. `docs/decisions/015-direct-links.md` has the whole of it.
-struct DirectChannelFrame: Sendable {
+package struct DirectChannelFrame: Sendable {
     /// Names the direct channel, at this host, for ever.
-    var token: UInt64
-    var step: Step
+    package var token: UInt64
+    package var step: Step
     /// `prepare`: the port. `resume`, `resumeForPeer`: the first message that is posted through the broker again. Below
     /// ``SequenceNumber/bound``.
-    var number: UInt64 = 0
+    package var number: UInt64 = 0
     /// `prepare`: the link, as introductions name it.
-    var link: UInt64 = 0
+    package var link: UInt64 = 0
 
-    enum Step: UInt32, Sendable {
+    package enum Step: UInt32, Sendable {
         // From the broker.
         /// The messages of a port may take this channel, once both owners are ready.
         case prepare = 1
@@ -38,20 +38,20 @@ struct DirectChannelFrame: Sendable {
         case resumeForPeer = 20
         case throughForPeer = 21
 
-        var isOfBroker: Bool { rawValue < Step.ready.rawValue }
+        package var isOfBroker: Bool { rawValue < Step.ready.rawValue }
     }
 
     /// In place of a port's number: the end of the other owner of this channel, who is gone.
-    static let peerBit: UInt64 = 1 << 63
+    package static let peerBit: UInt64 = 1 << 63
 
-    var frame: Frame {
+    package var frame: Frame {
         var frame = PortOperation.direct.frame(token, count: step.rawValue)
         frame.seq = Seq(number)
         if step == .prepare { frame.value = .int(Int64(bitPattern: link)) }
         return frame
     }
 
-    init(_ token: UInt64, _ step: Step, number: UInt64 = 0, link: UInt64 = 0) {
+    package init(_ token: UInt64, _ step: Step, number: UInt64 = 0, link: UInt64 = 0) {
         self.token = token
         self.step = step
         self.number = number
@@ -59,7 +59,7 @@ struct DirectChannelFrame: Sendable {
     }
 
     /// UNTRUSTED: what a frame of a peer says.
-    init(_ storage: FrameStorage) throws(LinkError) {
+    package init(_ storage: any ReceivedFrame) throws(LinkError) {
         let header = storage.header
         guard let step = Step(rawValue: header.deadline & PortOperation.countMask),
             let number = SequenceNumber(header.seq)

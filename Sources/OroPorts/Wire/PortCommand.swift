@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 public import OroLink
 
 /// What the owner of ports tells the broker. From a client these are frames (`PortFrame.swift`), in the host calls.
-enum PortCommand: Sendable {
+package enum PortCommand: Sendable {
     /// A new port, whose other end goes to whoever answers to this name.
     case open(UInt64, name: String, PortOpening)
     /// A new channel; both ends belong to the sender.
@@ -19,7 +20,7 @@ enum PortCommand: Sendable {
 }
 
 /// Who is to get the other end of a port that is opened by name.
-enum PortOpening: Sendable {
+package enum PortOpening: Sendable {
     /// What the host listens with, ``Host/acceptPorts(_:_:)``.
     case host
     /// The next client that says the same name.
@@ -28,7 +29,7 @@ enum PortOpening: Sendable {
     case broadcast(origin: String, BroadcastKeeping)
 
     /// As a frame has it.
-    var value: Value {
+    package var value: Value {
         switch self {
         case .host: .int(0)
         case .pairing: .int(1)
@@ -37,7 +38,7 @@ enum PortOpening: Sendable {
     }
 
     /// UNTRUSTED.
-    init?(_ value: Value) {
+    package init?(_ value: Value) {
         switch value {
         case .int(0): self = .host
         case .int(1): self = .pairing
@@ -52,7 +53,7 @@ enum PortOpening: Sendable {
 }
 
 /// What the broker notifies the owner of ports of.
-enum PortEvent: Sendable {
+package enum PortEvent: Sendable {
     case message(Parcel<DeliveredPort>)
     case consumed(UInt64, count: SequenceNumber)
     /// The other end is closed, after so many messages in all; `nil`: nobody knows how many there were.
@@ -65,23 +66,23 @@ enum PortEvent: Sendable {
 }
 
 /// What a message says, encoded.
-struct PortContent: Sendable {
-    enum Form: Sendable {
+package struct PortContent: Sendable {
+    package enum Form: Sendable {
         /// As it came: value and last buffer stand in the frame.
-        case frame(FrameStorage)
+        case frame(any ReceivedFrame)
         case value(Value)
         case encoded(EncodedValue)
         /// One small thing, which stands in place.
         case short(ShortStructured)
     }
-    var form: Form
+    package var form: Form
     /// Buffers, in the order of their numbers; without the one in a frame.
-    var buffers = BytesList.none
+    package var buffers = BytesList.none
     /// `nil`, or none: none came, or none may come.
-    var descriptors: TransferredDescriptors?
+    package var descriptors: TransferredDescriptors?
 
     /// What it counts for in the books of who has to keep it: bytes of private memory.
-    var cost: Int {
+    package var cost: Int {
         var sum = 64
         for buffer in buffers where buffer.place == .ours { sum += buffer.count }
         if let descriptors { sum += descriptors.list.count * PortLimits.descriptorCost }
@@ -92,53 +93,53 @@ struct PortContent: Sendable {
     }
 
     /// It holds memory, or descriptors, of somebody else's.
-    var isBorrowed: Bool {
+    package var isBorrowed: Bool {
         if descriptors != nil { return true }
         if case .frame(let storage) = form, storage.header.flags.contains(.lent) { return true }
         return buffers.contains { $0.isBorrowed }
     }
 
     /// All buffers.
-    var allBuffers: BytesList {
+    package var allBuffers: BytesList {
         guard case .frame(let storage) = form, let payload = storage.payload else { return buffers }
         return buffers.isEmpty ? .one(payload) : BytesList(buffers.array + [payload])
     }
 
-    init(form: Form, buffers: BytesList) {
+    package init(form: Form, buffers: BytesList) {
         self.form = form
         self.buffers = buffers
     }
 
-    init(form: Form, buffers: [Bytes] = []) {
+    package init(form: Form, buffers: [Bytes] = []) {
         self.init(form: form, buffers: buffers.isEmpty ? .none : BytesList(buffers))
     }
 
-    static let smallBuffer = 1024
+    package static let smallBuffer = 1024
 
     /// A message that its receiver finds to be none.
-    static var unreadable: PortContent { PortContent(form: .value(.array([.int(-1)]))) }
+    package static var unreadable: PortContent { PortContent(form: .value(.array([.int(-1)]))) }
 }
 
 /// Bounds of ports and channels that both sides know.
-enum PortLimits {
+package enum PortLimits {
     /// Messages of one direction of a channel that were posted and not taken yet; a further one has to wait.
-    static let window: UInt64 = 1024
+    package static let window: UInt64 = 1024
     /// Bytes of private memory of these; one message may always be posted.
-    static let windowBytes = 4 << 20
+    package static let windowBytes = 4 << 20
     /// Buffers beside one message.
-    static let buffers = 64
+    package static let buffers = 64
     /// Bytes of the name that a port is opened under.
-    static let name = 1...255
+    package static let name = 1...255
     /// Ports that one message transfers.
-    static let transferred = 256
+    package static let transferred = 256
     /// Descriptors that one message carries, and what each counts for: 64 fill a port.
-    static let descriptors = 16
-    static let descriptorCost = 64 << 10
+    package static let descriptors = 16
+    package static let descriptorCost = 64 << 10
     /// How long a post that does not wait waits all the same for room for descriptors: nanoseconds.
-    static let descriptorMoment: UInt64 = 100_000_000
+    package static let descriptorMoment: UInt64 = 100_000_000
     /// An owner says that it has taken messages after so many, or so many bytes.
-    static let reportAfter: UInt64 = 128
-    static let reportAfterBytes = 256 << 10
+    package static let reportAfter: UInt64 = 128
+    package static let reportAfterBytes = 256 << 10
 }
 
 /// Who opened a port.
@@ -147,4 +148,9 @@ public struct PortClient: Sendable, Hashable {
     public let id: UInt64
     /// Who that is, as the kernel says; `nil` for the host itself.
     public let identity: PeerIdentity?
+
+    package init(id: UInt64, identity: PeerIdentity?) {
+        self.id = id
+        self.identity = identity
+    }
 }

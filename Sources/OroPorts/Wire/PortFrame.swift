@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
 
 /// What a frame of ports says: the high four bits of the field *deadline*. `docs/wire-format.md` has the table.
-enum PortOperation: UInt32 {
+package enum PortOperation: UInt32 {
     case open = 1
     case channel = 2
     /// A buffer of the next message, other than its last.
@@ -23,19 +24,19 @@ enum PortOperation: UInt32 {
     case returned = 10
 
     /// The low bits of that field: a count, modulo this.
-    static let countMask: UInt32 = (1 << 28) - 1
+    package static let countMask: UInt32 = (1 << 28) - 1
 
     /// In the field *route* of a message: a frame of transferred ports came before it. The others but the next count
     /// its parts.
-    static let transfersBit: UInt16 = 1 << 15
+    package static let transfersBit: UInt16 = 1 << 15
     /// The same for descriptors.
-    static let descriptorsBit: UInt16 = 1 << 14
+    package static let descriptorsBit: UInt16 = 1 << 14
 
-    init?(_ header: FrameHeader) { self.init(rawValue: header.deadline >> 28) }
-    init?(_ frame: Frame) { self.init(rawValue: frame.deadline >> 28) }
+    package init?(_ header: FrameHeader) { self.init(rawValue: header.deadline >> 28) }
+    package init?(_ frame: Frame) { self.init(rawValue: frame.deadline >> 28) }
 
     /// A frame about the port with this number.
-    func frame(_ number: UInt64, count: UInt32 = 0) -> Frame {
+    package func frame(_ number: UInt64, count: UInt32 = 0) -> Frame {
         var frame = Frame(.port)
         frame.deadline = rawValue << 28 | count & PortOperation.countMask
         frame.ticket = number
@@ -44,7 +45,7 @@ enum PortOperation: UInt32 {
 }
 
 /// What a peer said about ports, in one frame or several.
-enum PortFrame<Port: TransferredPort> {
+package enum PortFrame<Port: TransferredPort> {
     case open(UInt64, name: String, PortOpening)
     case channel(UInt64, UInt64)
     case message(Parcel<Port>)
@@ -57,10 +58,13 @@ enum PortFrame<Port: TransferredPort> {
 }
 
 /// Writes messages of ports: parts, ports, and then the message itself.
-enum PortWriter {
+package enum PortWriter {
     /// `send` sends one frame. `firstDescriptor`: where the message's descriptors were passed to the receiver, the
     /// number of the first; `nil`: those it has do not come along.
-    static func write<Port: TransferredPort, E: Error>(
+    @_specialize(where Port == PostedPort, E == LinkError)
+    @_specialize(where Port == DeliveredPort, E == LinkError)
+    @_specialize(where Port == Never, E == LinkError)
+    package static func write<Port: TransferredPort, E: Error>(
         _ message: Parcel<Port>, firstDescriptor: UInt64? = nil, _ send: (Frame, Bytes?) throws(E) -> Void
     ) throws(E) {
         let buffers = message.content.allBuffers
@@ -91,7 +95,7 @@ enum PortWriter {
 
     /// Names descriptors that were passed; with `nil` says that they do not come along. On its own, without a message,
     /// it lets them go at the other side.
-    static func claim(_ first: UInt64?, _ descriptors: TransferredDescriptors, for number: UInt64) -> Frame {
+    package static func claim(_ first: UInt64?, _ descriptors: TransferredDescriptors, for number: UInt64) -> Frame {
         guard let first else { return PortOperation.descriptors.frame(number) }
         var frame = PortOperation.descriptors.frame(number, count: UInt32(descriptors.list.count))
         frame.seq = Seq(first)
@@ -99,26 +103,10 @@ enum PortWriter {
     }
 }
 
-extension FrameStorage {
-    /// The bytes of the value, to be passed on.
-    var encodedValue: EncodedValue {
-        guard let view = try? view else { return EncodedValue(passingOn: RawSpan()) }
-        return EncodedValue(passingOn: view.bytes.extracting(view.layout.value))
-    }
-}
-
-extension FrameStorage {
-    /// UNTRUSTED: the value, of a frame whose value is never long: what is longer is refused before it is decoded.
-    /// `nil`: there is none.
-    fileprivate func shortValue(most: Int) throws(FrameError) -> Value? {
-        let count = Int(header.valueBytes)
-        guard count <= most else { throw .overLimit(.frameBytes, value: count, limit: most) }
-        return try view.value()?.decode()
-    }
-}
-
 /// Puts together what a peer says about ports on one ring.
-struct PortReader<Port: TransferredPort> {
+package struct PortReader<Port: TransferredPort> {
+    package init() {}
+
     private var number: UInt64 = 0
     private var parts: [Bytes] = []
     private var transferred: [Port] = []
@@ -128,7 +116,10 @@ struct PortReader<Port: TransferredPort> {
 
     /// UNTRUSTED: every field is checked for its form; what numbers stand for is for the caller to know. `nil`: more is
     /// to come.
-    mutating func read(_ storage: FrameStorage) throws(LinkError) -> PortFrame<Port>? {
+    @_specialize(where Port == PostedPort)
+    @_specialize(where Port == DeliveredPort)
+    @_specialize(where Port == Never)
+    package mutating func read(_ storage: any ReceivedFrame) throws(LinkError) -> PortFrame<Port>? {
         let header = storage.header
         guard let operation = PortOperation(header) else { throw .violation("an unknown operation of ports") }
         guard header.flags.subtracting(PortReader.flags(of: operation)).isEmpty,
@@ -166,7 +157,7 @@ struct PortReader<Port: TransferredPort> {
     }
 
     /// UNTRUSTED: one of a message's buffers, in front of it.
-    private mutating func readPart(_ storage: FrameStorage, index: UInt32) throws(LinkError) {
+    private mutating func readPart(_ storage: any ReceivedFrame, index: UInt32) throws(LinkError) {
         if index == 0 { begin(storage.header.ticket) }
         guard storage.header.ticket == number, parts.count == index, index < PortLimits.buffers,
             let payload = storage.payload
@@ -175,7 +166,7 @@ struct PortReader<Port: TransferredPort> {
     }
 
     /// UNTRUSTED: a message, behind the buffers, ports and descriptors that belong to it.
-    private mutating func readMessage(_ storage: FrameStorage, consumed: UInt32) throws(LinkError) -> Parcel<Port> {
+    private mutating func readMessage(_ storage: any ReceivedFrame, consumed: UInt32) throws(LinkError) -> Parcel<Port> {
         let header = storage.header
         // UNTRUSTED: 14 bits, compared with how many buffers have come.
         let wanted = Int(header.route & ~(PortOperation.transfersBit | PortOperation.descriptorsBit))
@@ -195,7 +186,7 @@ struct PortReader<Port: TransferredPort> {
     }
 
     /// UNTRUSTED: a client asks for a port by its name.
-    private func readOpening(_ storage: FrameStorage) throws(LinkError) -> PortFrame<Port> {
+    private func readOpening(_ storage: any ReceivedFrame) throws(LinkError) -> PortFrame<Port> {
         do {
             let mode = try storage.shortValue(most: PortReader.openingBytes) ?? .null
             guard let name = try storage.view.name(), PortLimits.name.contains(name.utf8.count),
@@ -219,7 +210,10 @@ struct PortReader<Port: TransferredPort> {
     }
 
     /// UNTRUSTED: the same of a message that is one frame, without ports: most are. `nil`: it is something else.
-    mutating func readPlain(_ storage: FrameStorage) throws(LinkError) -> Parcel<Port>? {
+    @_specialize(where Port == PostedPort)
+    @_specialize(where Port == DeliveredPort)
+    @_specialize(where Port == Never)
+    package mutating func readPlain(_ storage: any ReceivedFrame) throws(LinkError) -> Parcel<Port>? {
         let header = storage.header
         guard header.flags.isEmpty, header.route == 0, header.valueBytes > 0,
             header.deadline >> 28 == PortOperation.message.rawValue
@@ -231,7 +225,7 @@ struct PortReader<Port: TransferredPort> {
     }
 
     /// The descriptors it has read of last were claimed: they go with the message that comes next.
-    mutating func attach(_ claimed: TransferredDescriptors) { descriptors = claimed }
+    package mutating func attach(_ claimed: TransferredDescriptors) { descriptors = claimed }
 
     /// Most bytes of what an opening, a reason, and rows of ports are encoded in.
     private static var openingBytes: Int { 1024 }
@@ -262,7 +256,7 @@ struct PortReader<Port: TransferredPort> {
         descriptors = nil
     }
 
-    private func rows(_ storage: FrameStorage) throws(LinkError) -> [Port] {
+    private func rows(_ storage: any ReceivedFrame) throws(LinkError) -> [Port] {
         guard case .array(let rows) = (try? storage.shortValue(most: PortReader.rowsBytes)) ?? .null,
             (1...PortLimits.transferred).contains(rows.count)
         else { throw .violation("a list of ports that is none, or too long") }

@@ -7,7 +7,7 @@ import OroLink
 
 extension PortFrame where Port == PostedPort {
     /// UNTRUSTED: what a client's frame asks of the broker. `nil`: it is about descriptors.
-    func command() -> PortCommand? {
+    package func command() -> PortCommand? {
         switch self {
         case .open(let number, let name, let opening): .open(number, name: name, opening)
         case .channel(let first, let second): .channel(first, second)
@@ -23,7 +23,7 @@ extension PortFrame where Port == PostedPort {
 
 extension PortFrame where Port == DeliveredPort {
     /// UNTRUSTED: what a host's frame says to an owner of ports. `nil`: it is about descriptors.
-    func event() throws(LinkError) -> PortEvent? {
+    package func event() throws(LinkError) -> PortEvent? {
         switch self {
         case .message(let message): .message(message)
         case .consumed(let number, let count): .consumed(number, count: count)

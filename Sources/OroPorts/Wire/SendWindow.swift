@@ -6,31 +6,31 @@ import DequeModule
 ///
 /// ``isFull(messages:bytes:)`` bounds it by messages and by bytes, where one message may always be sent. Ports and
 /// subscriptions to broadcasts have one each.
-struct SendWindow {
+package struct SendWindow {
     /// Messages that were sent, by this owner and all before it.
-    private(set) var sent: UInt64
+    package private(set) var sent: UInt64
     /// How many of these were taken.
-    private(set) var acknowledged: UInt64
+    package private(set) var acknowledged: UInt64
     /// What each message costs that was sent here and not taken; those of an earlier owner cost nothing here.
     private var costs: Deque<Int> = []
-    private(set) var cost = 0
+    package private(set) var cost = 0
 
     /// For `acknowledged` up to `sent`.
-    init(sent: UInt64 = 0, acknowledged: UInt64 = 0) {
+    package init(sent: UInt64 = 0, acknowledged: UInt64 = 0) {
         self.sent = sent
         self.acknowledged = acknowledged
     }
 
     /// Messages that were sent and not taken.
-    var waiting: UInt64 { sent - acknowledged }
+    package var waiting: UInt64 { sent - acknowledged }
 
     /// A further message has to wait.
-    func isFull(messages: UInt64 = PortLimits.window, bytes: Int = PortLimits.windowBytes) -> Bool {
+    package func isFull(messages: UInt64 = PortLimits.window, bytes: Int = PortLimits.windowBytes) -> Bool {
         waiting >= messages || (cost >= bytes && waiting > 0)
     }
 
     /// A message was sent that costs so many bytes.
-    mutating func note(sent bytes: Int) {
+    package mutating func note(sent bytes: Int) {
         sent += 1
         costs.append(bytes)
         cost += bytes
@@ -38,7 +38,7 @@ struct SendWindow {
 
     /// UNTRUSTED: the receiver has taken `count` messages in all. False, and nothing changes, for a count that goes
     /// back or is above ``sent``.
-    mutating func acknowledge(_ count: UInt64) -> Bool {
+    package mutating func acknowledge(_ count: UInt64) -> Bool {
         guard count > acknowledged, count <= sent else { return false }
         acknowledged = count
         while UInt64(costs.count) > waiting { cost -= costs.popFirst() ?? 0 }
@@ -46,10 +46,10 @@ struct SendWindow {
     }
 
     /// The first count from `known` on whose low bits are `low`. A count that went back comes out as one far ahead.
-    static func count(low: UInt32, from known: UInt64) -> UInt64 {
+    package static func count(low: UInt32, from known: UInt64) -> UInt64 {
         known + UInt64((low &- UInt32(truncatingIfNeeded: known)) & PortOperation.countMask)
     }
 
     /// The bits of a count that go along with a message: ``count(low:from:)`` finds the rest.
-    static func low(_ count: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: count) & PortOperation.countMask }
+    package static func low(_ count: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: count) & PortOperation.countMask }
 }

@@ -3,11 +3,11 @@
 import OroLink
 
 /// The descriptors that go along with one message, as long as anybody has that.
-final class TransferredDescriptors: Sendable {
-    let list: [PassedDescriptor]
+package final class TransferredDescriptors: Sendable {
+    package let list: [PassedDescriptor]
     private let atEnd: (@Sendable ([PassedDescriptor]) -> Void)?
 
-    init(_ list: [PassedDescriptor], atEnd: (@Sendable ([PassedDescriptor]) -> Void)? = nil) {
+    package init(_ list: [PassedDescriptor], atEnd: (@Sendable ([PassedDescriptor]) -> Void)? = nil) {
         self.list = list
         self.atEnd = atEnd
     }
