@@ -54,10 +54,20 @@ let package = Package(
             dependencies: ["CSupport", .product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: swiftSettings),
         .target(name: "OroURI", swiftSettings: swiftSettings),
+        // What calls and ports have in common: errors, payloads, waiting.
+        .target(
+            name: "OroBase",
+            dependencies: ["OroFrame", "OroLink", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: swiftSettings),
+        // Ports below their public API: what is sent, the ports of one owner, the broker.
+        .target(
+            name: "OroPorts",
+            dependencies: ["OroBase", "OroFrame", "OroLink", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: swiftSettings),
         .target(
             name: "OroIPC",
             dependencies: [
-                "OroFrame", "OroLink", "OroURI",
+                "OroBase", "OroFrame", "OroLink", "OroPorts", "OroURI",
                 .product(name: "BigInt", package: "BigInt"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
@@ -140,14 +150,14 @@ let package = Package(
             path: "Tests/oro-test-peer", swiftSettings: testSettings),
         // Parts on their own, in this process and without waiting: what a change of one part is tried with first.
         .testTarget(
-            name: "UnitTests", dependencies: ["CSupport", "OroFrame", "OroLink", "OroIPC", "TestGenerators"],
+            name: "UnitTests", dependencies: ["CSupport", "OroFrame", "OroLink", "OroBase", "OroPorts", "OroIPC", "TestGenerators"],
             exclude: ["Ring"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OroLinkTests", dependencies: ["OroLink", "CTestSupport"], swiftSettings: testSettings),
         .testTarget(
             name: "OroIPCTests",
             dependencies: [
-                "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
+                "OroBase", "OroPorts", "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
                 "TestGenerators", "TestProcesses",
                 .product(
                     name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["Service"])),
@@ -163,7 +173,8 @@ let package = Package(
 // too long for each run of tools/test.
 if Context.environment["ORO_IPC_PARTS"] != nil {
     let parts: Set = [
-        "CLiburing", "CSupport", "OroFrame", "OroLink", "OroURI", "OroIPC", "TestGenerators", "CTestSupport",
+        "CLiburing", "CSupport", "OroFrame", "OroLink", "OroURI", "OroBase", "OroPorts", "OroIPC", "TestGenerators",
+        "CTestSupport",
         "OroFrameTests",
         "OroLinkTests", "UnitTests",
     ]
@@ -177,7 +188,7 @@ if Context.environment["ORO_IPC_FUZZ"] != nil {
         .executableTarget(
             name: "oro-fuzz",
             dependencies: [
-                "CSupport", "OroFrame", "OroLink", "OroURI", "OroIPC", "TestGenerators",
+                "CSupport", "OroFrame", "OroLink", "OroURI", "OroBase", "OroPorts", "OroIPC", "TestGenerators",
                 .product(name: "BigInt", package: "BigInt"),
             ],
             path: "Fuzz",

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 @testable import OroIPC
 
@@ -66,6 +68,7 @@ enum BrokerTarget {
 
     /// A client, or the host itself, which takes what it is given and remembers what it is called.
     private final class Player: PortOwner {
+        let state = PortOwnerState()
         let id: UInt64
         var frames = PortFrames<PostedPort>()
         var isFull = false
@@ -73,18 +76,17 @@ enum BrokerTarget {
 
         init(_ id: UInt64) {
             self.id = id
-            super.init()
         }
 
-        override var sliceOwner: UInt64 { id }
-        override var hasRoom: Bool { !isFull && !isGone }
-        override func deliver(_ delivery: Parcel<DeliveredPort>) {
+        var sliceOwner: UInt64 { id }
+        var hasRoom: Bool { !isFull && !state.isGone }
+        func deliver(_ delivery: Parcel<DeliveredPort>) {
             for row in delivery.transferred { frames.know(row.number) }
         }
-        override func accepts(_ name: String) -> Bool { id == 0 && TextKey.areSame(name, "h") }
-        override func notify(_ frame: DirectChannelFrame) { frames.know(frame.token) }
-        override var canBeIntroduced: Bool { id > 0 && !isGone }
-        override func introduce(to other: PortOwner, as id: UInt64) -> Bool {
+        func accepts(_ name: String) -> Bool { id == 0 && TextKey.areSame(name, "h") }
+        func notify(_ frame: DirectChannelFrame) { frames.know(frame.token) }
+        var canBeIntroduced: Bool { id > 0 && !state.isGone }
+        func introduce(to other: any PortOwner, as id: UInt64) -> Bool {
             guard let other = other as? Player else { return false }
             introductions.append(id)
             other.introductions.append(id)

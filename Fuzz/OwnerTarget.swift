@@ -2,6 +2,7 @@
 
 import OroFrame
 import OroLink
+import OroPorts
 
 @testable import OroIPC
 
@@ -105,12 +106,12 @@ private final class OwnerGame {
     private final class Transport: DirectTransport, @unchecked Sendable {
         private var sent = 0
 
-        override var isOver: Bool { sent > 40 }
-        override var longestMessage: Int { 1 << 16 }
-        override func send(_ message: Parcel<Never>) throws(LinkError) {
+        var isOver: Bool { sent > 40 }
+        var longestMessage: Int { 1 << 16 }
+        func send(_ message: Parcel<Never>) throws(LinkError) {
             sent += 1
             if sent % 7 == 0 { throw .busy }
         }
-        override func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool { sent % 5 != 0 }
+        func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool { sent % 5 != 0 }
     }
 }

@@ -3,6 +3,7 @@
 import CoreMetrics
 import Logging
 import MetricsTestKit
+import OroBase
 import OroConformance
 import OroIPCMetrics
 import OroIPCService

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+
 /// The function that a call was made with; errors and debug output name it.
 enum CallVerb: String, Sendable, CustomStringConvertible {
     case send, sendSync, request, write, call, stream

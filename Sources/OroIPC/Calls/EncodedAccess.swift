@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 
 /// An encoded value where it lies, and what keeps it there. For callers that decode by themselves.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSupport
+import OroBase
 
 extension Message {
     /// When the client gives this request up; `nil` when it waits as long as it takes. The handler is cancelled then.

@@ -3,6 +3,7 @@
 import CSupport
 import OroFrame
 import OroLink
+import OroPorts
 import Synchronization
 
 #if canImport(Glibc)

@@ -2,8 +2,10 @@
 
 import CSupport
 import Logging
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 import Synchronization
 
 #if canImport(Glibc)

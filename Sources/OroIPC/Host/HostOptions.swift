@@ -2,6 +2,7 @@
 
 import Logging
 import OroLink
+import OroPorts
 
 /// How a host behaves. Every limit has a default, and a typed error where it is exceeded.
 public struct HostOptions: Sendable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSupport
+import OroBase
 import OroFrame
 import OroLink
 

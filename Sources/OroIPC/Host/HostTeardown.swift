@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroLink
+import OroPorts
 
 /// The end of a client: lets go of its handlers, streams, ports and subscriptions, and of what waited to be sent to it.
 ///

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+
 /// What may name a command: 1 to 255 of `A-Z a-z 0-9 . _ -`. Anything else could be mistaken for a part of a URI.
 enum CommandName {
     /// What somebody is told who has named one that cannot be.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSupport
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 /// A frame copied out of a ring into private memory: what messages, results and their bytes refer to.
 ///
@@ -282,3 +284,5 @@ import OroLink
         }
     }
 }
+
+extension FrameStorage: ReceivedFrame {}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 
 /// Headers of a result or an event, by the rules of Fetch: names without regard to case, values with theirs.

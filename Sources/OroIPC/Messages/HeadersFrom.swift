@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import OrderedCollections
+import OroBase
 import OroFrame
 
 // Headers out of whatever holds some: `Headers.from` of the module.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 
 // In JavaScript these are the buffers whose memory a message hands over. Swift hands nothing over: bytes are shared, or

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 
 // Parameters that must be there, or must be right: the errors every route gives in the same words.

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+import OroPorts
+
 // What users of `import OroIPC` see of the modules below it.
+@_exported import class OroBase.AbortController
+@_exported import class OroBase.AbortSignal
+@_exported import struct OroBase.Bytes
+@_exported import enum OroBase.Errno
+@_exported import struct OroBase.IPCError
+@_exported import func OroBase.maybeMakeError
 @_exported import struct OroFrame.FrameLimits
 @_exported import enum OroFrame.FrameError
 @_exported import enum OroFrame.StructuredError
@@ -22,3 +31,6 @@
 @_exported import class OroLink.ReactorSerialExecutor
 @_exported import enum OroLink.Refusal
 @_exported import enum OroLink.WakeBackend
+@_exported import enum OroPorts.BroadcastKeeping
+@_exported import struct OroPorts.PortClient
+@_exported import struct OroPorts.PortOptions

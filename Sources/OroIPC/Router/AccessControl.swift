@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroLink
 
 /// Middleware that decides by who calls which routes may be called.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 import Synchronization
 
 /// A client, as its host sees it: who it is, and a way to tell it something it has not asked for.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroLink
 
 /// The answer to one request, to be given once: in the handler, or later from any thread or task.

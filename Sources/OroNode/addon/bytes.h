@@ -5,7 +5,7 @@
 #ifndef ORO_NODE_BYTES_H
 #define ORO_NODE_BYTES_H
 
-#include "addon.h"
+#include "failures.h"
 
 /* What Buffers of received bytes are; `lib/bytes.js` has the same numbers. */
 typedef enum oro_buffers {

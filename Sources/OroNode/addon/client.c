@@ -11,6 +11,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "addon.h"
+#include "arguments.h"
+#include "functions.h"
 #include "port.h"
 
 /* What has come and was not handed over: the result of a slot, which may be the end of a stream, a chunk of one, or an event. */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "addon.h"
+#include "arguments.h"
 
 /* A text in memory of its own; NULL when it is none. */
 static char *take_text(napi_env env, napi_value value) {

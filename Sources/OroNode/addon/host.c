@@ -8,7 +8,10 @@
  */
 #include <stdlib.h>
 
+#include "addon.h"
+#include "arguments.h"
 #include "bytes.h"
+#include "functions.h"
 #include "port.h"
 
 enum { ORO_NO_SLOT = UINT32_MAX };

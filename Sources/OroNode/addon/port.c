@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addon.h"
+#include "arguments.h"
 #include "bytes.h"
+#include "functions.h"
 
 /* A port. The external value has one reference, the library's receiver another, which may be given back on any thread. */
 typedef struct port {

@@ -25,6 +25,4 @@ void oro_port_deliver(oro_room *room);
 /* Gives up what was not handed over. */
 void oro_port_drop_arrivals(oro_room *room);
 
-bool oro_add_port(napi_env env, napi_value exports);
-
 #endif

@@ -11,7 +11,7 @@
 #ifndef ORO_NODE_RECORD_H
 #define ORO_NODE_RECORD_H
 
-#include "addon.h"
+#include "failures.h"
 #include "bytes.h"
 
 enum {

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "functions.h"
 #include "port.h"
 
 _Thread_local oro_room *oro_turned;

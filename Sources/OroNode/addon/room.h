@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#include "addon.h"
+#include "failures.h"
 #include "record.h"
 #include "watch.h"
 

@@ -5,7 +5,7 @@
 #ifndef ORO_NODE_WATCH_H
 #define ORO_NODE_WATCH_H
 
-#include "addon.h"
+#include "failures.h"
 
 typedef struct oro_watch oro_watch;
 

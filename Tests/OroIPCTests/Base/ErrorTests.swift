@@ -2,6 +2,7 @@
 
 import BigInt
 import Foundation
+import OroBase
 import OroIPC
 import Testing
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
+import OroPorts
 import Testing
 
 @testable import OroIPC
@@ -197,7 +199,7 @@ struct SliceTests {
         }
         #expect(steps >= 900)
         #expect(broker.ends == 2, "the other's subscription")
-        #expect(gone.count == 0 && gone.broadcasts.bytes == 0)
+        #expect(gone.state.count == 0 && gone.broadcasts.bytes == 0)
     }
 
     @Test("ends that wait for room are forgotten when they are closed")
@@ -215,7 +217,7 @@ struct SliceTests {
         slices.finish()
         let expected: [UInt64] = (0..<10).map { (index: UInt64) in 400 * index + 3 }
         #expect(slow.heard.map(\.number) == expected)
-        #expect(!slow.hasWaiting)
+        #expect(!slow.state.hasWaiting)
     }
 }
 
@@ -244,6 +246,7 @@ final class Steps: SlicedWork {
 
 /// A client that subscribes, as its host knows it.
 private final class Subscriber: PortOwner {
+    let state = PortOwnerState()
     private unowned let broker: PortBroker
     private let id: UInt64
     private var next: UInt64 = 0
@@ -257,10 +260,10 @@ private final class Subscriber: PortOwner {
         self.broker = broker
     }
 
-    override var sliceOwner: UInt64 { id }
-    override var hasRoom: Bool { !isFull && !isGone }
+    var sliceOwner: UInt64 { id }
+    var hasRoom: Bool { !isFull && !state.isGone }
 
-    override func deliver(_ delivery: Parcel<DeliveredPort>) {
+    func deliver(_ delivery: Parcel<DeliveredPort>) {
         let value = try? delivery.content.decode(ports: [])
         heard.append(
             (

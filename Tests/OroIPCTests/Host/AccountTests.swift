@@ -2,6 +2,7 @@
 
 import CTestSupport
 import Foundation
+import OroBase
 import OroConformance
 import OroLink
 import Testing

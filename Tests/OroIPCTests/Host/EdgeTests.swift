@@ -3,6 +3,7 @@
 import CSupport
 import CTestSupport
 import Foundation
+import OroBase
 import OroConformance
 import OroFrame
 import Testing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CTestSupport
+import OroBase
 import OroConformance
 import OroIPC
 import OroLink

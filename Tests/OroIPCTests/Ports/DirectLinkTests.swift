@@ -2,8 +2,10 @@
 
 import CTestSupport
 import Foundation
+import OroBase
 import OroConformance
 import OroFrame
+import OroPorts
 import Testing
 
 @testable import OroIPC

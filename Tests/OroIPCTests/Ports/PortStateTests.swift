@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
+import OroPorts
 import TestGenerators
 import Testing
 
@@ -196,6 +198,7 @@ private final class Owner {
 
 /// A client as its host knows it, which hears nothing.
 private final class Member: PortOwner {
+    let state = PortOwnerState()
     private unowned let broker: PortBroker
     private var reader = PortReader<PostedPort>()
     private let id: UInt64
@@ -208,21 +211,21 @@ private final class Member: PortOwner {
         self.broker = broker
     }
 
-    override var sliceOwner: UInt64 { id }
-    override var hasRoom: Bool { !isGone }
-    override var canBeIntroduced: Bool { !isGone }
-    override func introduce(to other: PortOwner, as id: UInt64) -> Bool {
+    var sliceOwner: UInt64 { id }
+    var hasRoom: Bool { !state.isGone }
+    var canBeIntroduced: Bool { !state.isGone }
+    func introduce(to other: any PortOwner, as id: UInt64) -> Bool {
         // As if both had offered at once.
         for each in [self, other] { try? broker.receive(offerFor: id, isRefusal: false, from: each) { _ in true } }
         return true
     }
-    override func deliver(_ delivery: Parcel<DeliveredPort>) {
+    func deliver(_ delivery: Parcel<DeliveredPort>) {
         for port in delivery.transferred {
             known.append(port.number)
             posted[port.number] = port.sent.value
         }
     }
-    override func notifyClosed(_ number: UInt64, reason: String?) { forget([number]) }
+    func notifyClosed(_ number: UInt64, reason: String?) { forget([number]) }
     private func forget(_ numbers: [UInt64]) { known.removeAll { numbers.contains($0) } }
 
     func say(_ frame: Frame) throws(LinkError) {

@@ -2,6 +2,7 @@
 
 import Foundation
 import Logging
+import OroBase
 import OroConformance
 import OroLink
 import Testing

@@ -2,6 +2,7 @@
 
 import OroFrame
 import OroLink
+import OroPorts
 import Testing
 
 @testable import OroIPC

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 import Testing
 
 @testable import OroIPC
@@ -216,7 +218,7 @@ struct PortBrokerTests {
         let all = [one, other, third]
         all[who].leave(slices)
         slices.finish()
-        #expect(all[who].count == 0)
+        #expect(all[who].state.count == 0)
         for (index, each) in all.enumerated() where index != who { each.leave(slices) }
         slices.finish()
         #expect(broker.ends == 0 && broker.remains.isEmpty)
@@ -246,6 +248,7 @@ struct PortBrokerTests {
 
 /// An owner of ports that writes down what it is told.
 private final class Owner: PortOwner {
+    let state = PortOwnerState()
     private unowned let broker: PortBroker
     private let id: UInt64
     private var heard: [String] = []
@@ -286,25 +289,25 @@ private final class Owner: PortOwner {
         slices.add(PortRemoval(broker, self), for: id)
     }
 
-    override var sliceOwner: UInt64 { id }
-    override var hasRoom: Bool { !isFull && !isGone }
-    override var client: PortClient { PortClient(id: id, identity: nil) }
-    override var canBeIntroduced: Bool { canMeet }
-    override func accepts(_ name: String) -> Bool { names.contains(name) }
-    override func opened(_ number: UInt64, name: String, by owner: PortOwner) {
+    var sliceOwner: UInt64 { id }
+    var hasRoom: Bool { !isFull && !state.isGone }
+    var client: PortClient { PortClient(id: id, identity: nil) }
+    var canBeIntroduced: Bool { canMeet }
+    func accepts(_ name: String) -> Bool { names.contains(name) }
+    func opened(_ number: UInt64, name: String, by owner: any PortOwner) {
         heard.append("opened \(number) \(name) by \(owner.client.id)")
     }
-    override func deliver(_ delivery: Parcel<DeliveredPort>) {
+    func deliver(_ delivery: Parcel<DeliveredPort>) {
         lastGiven = delivery.transferred.last?.number ?? lastGiven
         for port in delivery.transferred { posted[port.number] = port.sent.value }
         heard.append(
             "\(delivery.number) #\(delivery.seq.value) = \(number(delivery.content).map { "\($0)" } ?? "?")"
                 + delivery.transferred.map { " with \($0.number) at \($0.received.value)" }.joined())
     }
-    override func notifyConsumed(_ number: UInt64, _ count: UInt64) { heard.append("taken \(number) \(count)") }
-    override func notifyClosed(_ number: UInt64, reason: String?) { heard.append("closed \(number) \(reason ?? "")") }
-    override func notify(_ frame: DirectChannelFrame) { heard.append("\(frame.step) \(frame.token)") }
-    override func introduce(to other: PortOwner, as id: UInt64) -> Bool {
+    func notifyConsumed(_ number: UInt64, _ count: UInt64) { heard.append("taken \(number) \(count)") }
+    func notifyClosed(_ number: UInt64, reason: String?) { heard.append("closed \(number) \(reason ?? "")") }
+    func notify(_ frame: DirectChannelFrame) { heard.append("\(frame.step) \(frame.token)") }
+    func introduce(to other: any PortOwner, as id: UInt64) -> Bool {
         guard let other = other as? Owner else { return false }
         introductions.append(id)
         other.introductions.append(id)

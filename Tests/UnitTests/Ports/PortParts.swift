@@ -2,6 +2,7 @@
 
 import OroFrame
 import OroLink
+import OroPorts
 
 @testable import OroIPC
 
@@ -54,13 +55,13 @@ final class RecordingTransport: DirectTransport, @unchecked Sendable {
     private(set) var sent: [Parcel<Never>] = []
     private(set) var consumed: [UInt64] = []
 
-    override var isOver: Bool { isBroken }
-    override var longestMessage: Int { 1 << 16 }
-    override func send(_ message: Parcel<Never>) throws(LinkError) {
+    var isOver: Bool { isBroken }
+    var longestMessage: Int { 1 << 16 }
+    func send(_ message: Parcel<Never>) throws(LinkError) {
         if isBroken { throw .closed }
         sent.append(message)
     }
-    override func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
+    func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
         if isBroken { return false }
         consumed.append(count)
         return true

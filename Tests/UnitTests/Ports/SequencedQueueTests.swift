@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import OroFrame
+import OroPorts
 import Testing
 
 @testable import OroIPC

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+
 /// The body of a request, as its handler reads it: chunks in the order they were sent.
 ///
 /// ```swift

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroLink
 
 /// The sending half of a stream: how many chunks it may send, and who waits for more. Used for the answer by the host,

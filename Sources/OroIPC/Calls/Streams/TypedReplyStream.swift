@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+
 /// How the handler of a ``StreamRoute`` answers: element by element, as fast as the client takes them.
 public struct TypedReplyStream<Element: Encodable & Sendable>: Sendable {
     private let stream: ReplyStream

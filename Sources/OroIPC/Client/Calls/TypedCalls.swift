@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 
 // Calls with types of one's own, which are encoded into the frame, and decoded from it, directly.

@@ -2,6 +2,7 @@
 
 import OroFrame
 import OroLink
+import OroPorts
 
 /// The right to receive for a client, which one thread has at a time, and the state that goes with it.
 ///

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+import OroPorts
+
 extension IPCBroadcastChannel {
     /// Subscribes to `name` in the host of `client`. Throws when the link is over, or the name is not 1 to 255 bytes
     /// long. What is posted after this returns is heard; a host that allows no broadcasts answers with a `close` event.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSupport
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 import Synchronization
 
 /// How the ports of a client reach the broker in its host: as frames on the ring that tasks share, so that they come in

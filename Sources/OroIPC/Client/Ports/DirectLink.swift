@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSupport
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 import Synchronization
 
 /// A link of this client with another client of the same host, over which messages of ports go without the host in
@@ -31,17 +33,16 @@ import Synchronization
         sent = core.directs.sent
         spare = FrameStorage(core.link.account)
         otherSpare = FrameStorage(core.link.account)
-        super.init()
         // One account for what comes to this client, whichever way it comes.
         link.account = core.link.account
     }
 
-    override var isOver: Bool { link.isOver }
-    override var longestMessage: Int { link.limits.messageBytes }
+    var isOver: Bool { link.isOver }
+    var longestMessage: Int { link.limits.messageBytes }
 
     // MARK: Sending, with the lock of the node
 
-    override func send(_ message: Parcel<Never>) throws(LinkError) {
+    func send(_ message: Parcel<Never>) throws(LinkError) {
         if link.isOver { throw link.ending ?? .closed }
         if try !sendAtOnce(message) {
             try link.withRing(shared: true) { (ring) throws(LinkError) in
@@ -73,7 +74,7 @@ import Synchronization
     }
 
     /// False: the other cannot be told here.
-    override func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
+    func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
         if link.isOver { return false }
         var frame = PortOperation.consumed.frame(token)
         frame.seq = Seq(count)

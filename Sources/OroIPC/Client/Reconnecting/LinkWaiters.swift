@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSupport
+import OroBase
 import OroLink
 
 /// Somebody who waits for a client's link, until a time (`oro_now`).

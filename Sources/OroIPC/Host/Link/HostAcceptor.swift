@@ -2,6 +2,7 @@
 
 import CSupport
 import DequeModule
+import OroBase
 import OroLink
 
 #if canImport(Glibc)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 // What a client sends that there is no memory for, and answers that do not fit.
 extension HostLink {

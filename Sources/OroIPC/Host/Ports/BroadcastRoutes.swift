@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 /// Broadcasts for clients that speak only requests: they subscribe and post with these routes, and hear what others
 /// post as the event `broadcastchannelmessage`. They and the ports of ``IPCBroadcastChannel`` hear each other.

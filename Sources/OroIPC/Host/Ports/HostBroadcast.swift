@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+import OroPorts
+
 extension IPCBroadcastChannel {
     /// Subscribes to `name` for a host's own part in a conversation of its clients.
     public convenience init(

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 extension Host {
     /// Takes conversations that clients open under `name` with ``Client/openPort(_:)``: `accept` gets the other end,
@@ -53,23 +55,25 @@ final class HostPortRoute: PortRoute {
 
 /// The host itself, as an owner of ports.
 final class HostPortOwner: PortOwner {
+    let state = PortOwnerState()
     private let node: PortNode
 
     init(_ node: PortNode) { self.node = node }
 
-    override func deliver(_ delivery: Parcel<DeliveredPort>) { node.take(.message(delivery)) }
-    override func notifyConsumed(_ number: UInt64, _ count: UInt64) {
+    func deliver(_ delivery: Parcel<DeliveredPort>) { node.take(.message(delivery)) }
+    func notifyConsumed(_ number: UInt64, _ count: UInt64) {
         node.take(.consumed(number, count: SequenceNumber(own: count)))
     }
-    override func notifyClosed(_ number: UInt64, reason: String?) { node.take(.closed(number, reason: reason)) }
-    override func accepts(_ name: String) -> Bool { node.accepts(name) }
-    override func opened(_ number: UInt64, name: String, by owner: PortOwner) {
+    func notifyClosed(_ number: UInt64, reason: String?) { node.take(.closed(number, reason: reason)) }
+    func accepts(_ name: String) -> Bool { node.accepts(name) }
+    func opened(_ number: UInt64, name: String, by owner: any PortOwner) {
         node.take(.opened(number, name: name, owner.client))
     }
 }
 
 /// A client, as an owner of ports.
 final class ClientPortOwner: PortOwner {
+    let state = PortOwnerState()
     /// Has this object.
     fileprivate unowned let host: HostLink
     /// A message that comes in several frames, for each ring.
@@ -82,21 +86,20 @@ final class ClientPortOwner: PortOwner {
 
     init(_ host: HostLink) {
         self.host = host
-        super.init()
         let core = unsafe host.core
         broadcasts.most = core.options.ports.broadcastBytesPerLink
         broadcasts.paying = host.link.account
     }
 
-    override var sliceOwner: UInt64 { host.key }
-    override var account: ByteAccount? { host.link.account }
-    override var hasRoom: Bool { !host.link.isBackedUp(0) && !isOver }
+    var sliceOwner: UInt64 { host.key }
+    var account: ByteAccount? { host.link.account }
+    var hasRoom: Bool { !host.link.isBackedUp(0) && !isOver }
     private var isOver: Bool { host.isEnded || host.link.isOver }
-    override var client: PortClient { PortClient(id: host.key, identity: host.link.peer) }
+    var client: PortClient { PortClient(id: host.key, identity: host.link.peer) }
 
-    override var fixedOrigin: String? { host.client.broadcastOrigin }
+    var fixedOrigin: String? { host.client.broadcastOrigin }
 
-    override func deliver(_ delivery: Parcel<DeliveredPort>) {
+    func deliver(_ delivery: Parcel<DeliveredPort>) {
         var firstDescriptor: UInt64?
         if let descriptors = delivery.content.descriptors, takesDescriptors, !descriptors.list.isEmpty {
             // Without them, where they cannot be passed now: that is a message that cannot be read.
@@ -129,16 +132,16 @@ final class ClientPortOwner: PortOwner {
 
     // MARK: Descriptors
 
-    private var takesDescriptors: Bool { host.link.peerTakesDescriptors && !isGone && !isOver }
+    private var takesDescriptors: Bool { host.link.peerTakesDescriptors && !state.isGone && !isOver }
 
-    override func hasRoom(for descriptors: TransferredDescriptors?) -> Bool {
+    func hasRoom(for descriptors: TransferredDescriptors?) -> Bool {
         guard let descriptors, takesDescriptors else { return true }
         return host.link.passedDescriptors - claimedDescriptors + UInt64(descriptors.list.count)
             <= UInt64(Link.descriptorsAtOnce)
     }
 
     /// UNTRUSTED: a count that cannot be says nothing.
-    override func note(claimed count: UInt64) {
+    func note(claimed count: UInt64) {
         guard count > claimedDescriptors, count <= host.link.passedDescriptors else { return }
         claimedDescriptors = count
         host.flushPorts()
@@ -181,32 +184,32 @@ final class ClientPortOwner: PortOwner {
         send(frame)
     }
 
-    override func notifyConsumed(_ number: UInt64, _ count: UInt64) {
+    func notifyConsumed(_ number: UInt64, _ count: UInt64) {
         var frame = PortOperation.consumed.frame(number)
         frame.seq = Seq(count)
         send(frame)
     }
 
-    override func notify(_ frame: DirectChannelFrame) {
+    func notify(_ frame: DirectChannelFrame) {
         send(frame.frame)
         // Others wait for the answer; this client may have posted something and be waiting for nothing.
-        if frame.step == .stop || frame.step == .drain, !isGone, !isOver { Introduction.nudge(host.link) }
+        if frame.step == .stop || frame.step == .drain, !state.isGone, !isOver { Introduction.nudge(host.link) }
     }
 
-    override var canBeIntroduced: Bool { host.link.isIntroducible && !isGone && !isOver }
+    var canBeIntroduced: Bool { host.link.isIntroducible && !state.isGone && !isOver }
 
-    override func introduce(to other: PortOwner, as id: UInt64) -> Bool {
+    func introduce(to other: any PortOwner, as id: UInt64) -> Bool {
         guard let other = other as? ClientPortOwner else { return false }
         if (try? Introduction.make(host.link, other.host.link, id: id)) == true { return true }
         for each in [self, other] { each.refuse(introduction: id) }
         return false
     }
 
-    override func refuse(introduction id: UInt64) {
-        if !isGone, !isOver { Introduction.refuse(id, over: host.link) }
+    func refuse(introduction id: UInt64) {
+        if !state.isGone, !isOver { Introduction.refuse(id, over: host.link) }
     }
 
-    override func notifyClosed(_ number: UInt64, reason: String?) {
+    func notifyClosed(_ number: UInt64, reason: String?) {
         var frame = PortOperation.close.frame(number)
         frame.value = reason.map { .string($0) }
         send(frame)
@@ -218,7 +221,7 @@ final class ClientPortOwner: PortOwner {
 
     /// What is sent to a client may be the doing of another, which must not suffer for its broken link.
     private func send(_ body: (HostLink) throws(LinkError) -> Void) {
-        if isGone || isOver { return }
+        if state.isGone || isOver { return }
         let core = unsafe host.core
         do throws(LinkError) {
             try body(host)

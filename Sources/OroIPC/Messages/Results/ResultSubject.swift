@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+
 extension Result {
     /// The same result; an error that was made on this side says what it is about, and one that says how far the call
     /// came. What a host has sent is not decoded for that.

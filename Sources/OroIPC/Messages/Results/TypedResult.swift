@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
+
 extension Result {
     /// Success, with anything `Encodable`. With ``WithBytes`` and ``Bytes`` the payload, too. Throws as
     /// ``Message/decode(_:)``, where the value is over a limit.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import OroFrame
+import OroPorts
 
 /// What is said at a subscription: `[origin, data]`, or `[null, count]` for messages that were missed.
 enum BroadcastForm {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSupport
+import OroBase
 public import OroLink
 
 /// A file descriptor that a structured value has in it, to go along with a message of a port: a regular file (memory of

@@ -2,6 +2,7 @@
 
 import OroFrame
 import OroLink
+import OroPorts
 
 /// Two ports that are the two ends of a new conversation.
 ///

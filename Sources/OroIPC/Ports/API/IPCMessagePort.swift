@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSupport
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 /// A live end of a conversation. What is posted at one end comes out at the other, in order, wherever the two are: in
 /// one process, in a client and its host, in two clients. A port can be sent along with a message, over any number of
@@ -408,7 +410,7 @@ extension LocalPort {
 }
 
 extension IPCMessagePort: PortHandle {
-    func lose() { IPCMessagePort.unregister(self) }
+    package func lose() { IPCMessagePort.unregister(self) }
 }
 
 extension IPCMessagePort: Hashable {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 
 // How buffers and ports travel in a text: as objects with a member `__type__`. Messages of ports need none of this,

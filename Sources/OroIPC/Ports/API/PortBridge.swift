@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 
 /// A port of one link that is sent over another: this process stays between the two, and passes on what comes.

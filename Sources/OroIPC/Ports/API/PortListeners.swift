@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 /// What a port tells: a message, one that could not be read, or that the other end is closed.
 public struct IPCMessageEvent: Sendable {

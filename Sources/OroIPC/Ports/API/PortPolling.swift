@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 // Polling API for callers outside Swift concurrency.
 
@@ -44,7 +46,7 @@ package struct PortMessage: Sendable {
 
     /// Its value where it lies; `nil` when it was made here.
     package var encodedPart: EncodedPart? {
-        if case .frame(let storage) = content.form { EncodedPart(storage) } else { nil }
+        if case .frame(let frame) = content.form, let storage = frame as? FrameStorage { EncodedPart(storage) } else { nil }
     }
 
     /// Its value as bytes. O(n).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BigInt
+import OroBase
 public import OroFrame
 
 /// What a message of a port or a broadcast says: any value JavaScript's structured clone knows, with bytes and ports in

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 /// One message on its way to all who subscribe to its name: those that did when it was posted, in the order they came.
 ///

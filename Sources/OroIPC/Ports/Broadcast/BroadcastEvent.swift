@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 /// A broadcast as an event for those who listen with requests: what is the same for all of them is encoded once.
 final class BroadcastEvent {

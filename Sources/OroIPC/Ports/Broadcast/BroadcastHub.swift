@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import DequeModule
+import OroBase
 import OroFrame
 import OroLink
+import OroPorts
 
 /// The other end of every broadcast channel: what is posted at one is posted to all others of the same name.
 ///
 /// A subscription is a port that is opened in a way of its own, so order, room, large buffers and death are those of
 /// ports. What is posted is delivered in slices (``BroadcastDelivery``), and counts as taken once it is. Belongs to the
 /// host's thread.
-final class BroadcastHub: PortOwner, BroadcastEnds {
+final class BroadcastHub: BroadcastEnds {
+    let state = PortOwnerState()
     /// Has this object.
     private unowned let broker: PortBroker
     private var subscriptions: [UInt64: BroadcastSubscription] = [:]
@@ -29,7 +32,7 @@ final class BroadcastHub: PortOwner, BroadcastEnds {
     var requestBytes: Int { broker.options.broadcastRequestBytes }
 
     /// What waits for it counts in the account of `owner`.
-    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for owner: PortOwner) {
+    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for owner: any PortOwner) {
         let topic = topics[TextKey(name)] ?? BroadcastTopic(name)
         topics[TextKey(name)] = topic
         let subscription = BroadcastSubscription(number, topic, owner.fixedOrigin ?? origin, keeping, owner.broadcasts)
@@ -38,7 +41,7 @@ final class BroadcastHub: PortOwner, BroadcastEnds {
     }
 
     /// A subscriber has posted something: to all others, never to itself.
-    override func deliver(_ delivery: Parcel<DeliveredPort>) {
+    func deliver(_ delivery: Parcel<DeliveredPort>) {
         guard let sender = subscriptions[delivery.number] else { return }
         acknowledge(sender, low: delivery.consumed)
         // UNTRUSTED: what is no broadcast goes to nobody.
@@ -81,8 +84,8 @@ final class BroadcastHub: PortOwner, BroadcastEnds {
     }
 
     /// Who has the subscription.
-    private func owner(of subscription: BroadcastSubscription) -> PortOwner? {
-        (try? end(subscription.number))?.peer?.owner
+    private func owner(of subscription: BroadcastSubscription) -> (any PortOwner)? {
+        (try? state.end(subscription.number))?.peer?.owner
     }
 
     /// A message of this subscription's has gone to all others.
@@ -99,7 +102,7 @@ final class BroadcastHub: PortOwner, BroadcastEnds {
         try? broker.take(.consumed(sender.number, count: SequenceNumber(own: sender.relayed)), from: self)
     }
 
-    override func notifyConsumed(_ number: UInt64, _ count: UInt64) {
+    func notifyConsumed(_ number: UInt64, _ count: UInt64) {
         guard let subscription = subscriptions[number], subscription.note(taken: count) else { return }
         goOn(subscription)
         // Others of the same client may have waited for what this one has taken.
@@ -131,7 +134,7 @@ final class BroadcastHub: PortOwner, BroadcastEnds {
         notifyConsumed(subscription.number, SendWindow.count(low: low, from: subscription.outgoing.acknowledged))
     }
 
-    override func notifyClosed(_ number: UInt64, reason: String?) {
+    func notifyClosed(_ number: UInt64, reason: String?) {
         if let subscription = subscriptions.removeValue(forKey: number) {
             subscription.close()
             subscription.topic.members.remove(subscription.order)

@@ -2,6 +2,7 @@
 
 import DequeModule
 import OroLink
+import OroPorts
 
 /// All who subscribe to one name.
 final class BroadcastTopic {
@@ -154,9 +155,9 @@ final class BroadcastAccount {
 extension PortOwner {
     /// What waits for all its subscriptions.
     var broadcasts: BroadcastAccount {
-        if let known = broadcastState as? BroadcastAccount { return known }
+        if let known = state.broadcastState as? BroadcastAccount { return known }
         let account = BroadcastAccount()
-        broadcastState = account
+        state.broadcastState = account
         return account
     }
 }
