@@ -334,8 +334,8 @@ private struct Caller: ~Copyable {
     }
 }
 
-/// Calls until memory has its size: eight callers have then sent payloads of all kinds, of which one in some hundreds has
-/// 64 MiB.
+/// Calls until memory has its size: eight callers have then sent payloads of all kinds, of which one in some hundreds
+/// has 64 MiB.
 private let soakWarmUp = 5000
 
 /// Payloads of all sizes and ways in both directions for a long time: each is checked, and memory must not grow.
@@ -400,7 +400,9 @@ func soak(_ arguments: Arguments) async throws {
                 }
                 while !ledger.stop.load(ordering: .relaxed), goesOn(oro_clock_ns()) {
                     next += UInt64(every) * 1_000_000_000
-                    while oro_clock_ns() < next, goesOn(oro_clock_ns()), !ledger.stop.load(ordering: .relaxed) { usleep(50_000) }
+                    while oro_clock_ns() < next, goesOn(oro_clock_ns()), !ledger.stop.load(ordering: .relaxed) {
+                        usleep(50_000)
+                    }
                     let memory = sample()
                     let calls = ledger.calls.load(ordering: .relaxed)
                     ledger.samples.withLock { $0.append((calls, memory)) }
@@ -429,7 +431,9 @@ func soak(_ arguments: Arguments) async throws {
         "\(backend): \(ledger.calls.load(ordering: .relaxed)) calls in \(seconds) s, all sums right; 64 MiB payloads "
             + "\(ledger.big.load(ordering: .relaxed)); handlers at once \(atWork); copied by the client "
             + "\(client.statistics.copiedBytes >> 20) MB; \(ledger.table)")
-    print("memory of both: \(first >> 10) MB at most in the first \(warm) calls, \(last >> 10) MB in the last fifth; all blocks back")
+    print(
+        "memory of both: \(first >> 10) MB at most in the first \(warm) calls, \(last >> 10) MB in the last fifth; all blocks back"
+    )
     try expect(atWork >= 4, "only \(atWork) handlers at once")
     try expect(last <= first + first / 5 + 65_536, "memory grew from \(first) to \(last) kB")
     client.close()

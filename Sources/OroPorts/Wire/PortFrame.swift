@@ -166,7 +166,8 @@ package struct PortReader<Port: TransferredPort> {
     }
 
     /// UNTRUSTED: a message, behind the buffers, ports and descriptors that belong to it.
-    private mutating func readMessage(_ storage: any ReceivedFrame, consumed: UInt32) throws(LinkError) -> Parcel<Port> {
+    private mutating func readMessage(_ storage: any ReceivedFrame, consumed: UInt32) throws(LinkError) -> Parcel<Port>
+    {
         let header = storage.header
         // UNTRUSTED: 14 bits, compared with how many buffers have come.
         let wanted = Int(header.route & ~(PortOperation.transfersBit | PortOperation.descriptorsBit))
