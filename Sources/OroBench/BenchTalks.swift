@@ -201,7 +201,8 @@ private final class TalkBlocks {
             }
         case .events, .events64:
             for counter in listeners { counter.begin(count) }
-            let result = client.sendSync("talk.emit", ["count": .int(Int64(count)), "clients": .int(Int64(clients.count))])
+            let result = client.sendSync(
+                "talk.emit", ["count": .int(Int64(count)), "clients": .int(Int64(clients.count))])
             if let error = result.err { throw error }
             for counter in listeners { try counter.finish() }
         case .portOneWay:
@@ -259,7 +260,9 @@ private final class EventCounter: Sendable {
     }
 
     func finish() throws {
-        guard done.wait(timeout: .now() + 10) == .success else { throw ToolError(.failed, "an event did not come within 10 s") }
+        guard done.wait(timeout: .now() + 10) == .success else {
+            throw ToolError(.failed, "an event did not come within 10 s")
+        }
         if state.withLock({ $0.isWrong }) { throw ToolError(.failed, "a wrong event") }
     }
 }
@@ -322,38 +325,46 @@ package struct BenchTalkerCommand: AsyncParsableCommand {
     private static func map(_ host: Host) {
         let payload = Bytes(Talk.payload())
         let sum = Talk.sum(payload)
-        host.router.map("talk.events", stream: { message, stream in
-            for index in 0..<(message["count"]?.int ?? 0) { try await stream.send(event: "tick", .int(index)) }
-        })
-        host.router.map("talk.chunks", stream: { message, stream in
-            for _ in 0..<(message["count"]?.int ?? 0) { try await stream.send(payload) }
-        })
-        host.router.map("talk.body", async: { message in
-            var count: Int64 = 0
-            if let body = message.body {
-                for try await chunk in body {
-                    try Talk.check(chunk.bytes.map { Talk.sum($0) == sum } == true, "chunk")
-                    count += 1
+        host.router.map(
+            "talk.events",
+            stream: { message, stream in
+                for index in 0..<(message["count"]?.int ?? 0) { try await stream.send(event: "tick", .int(index)) }
+            })
+        host.router.map(
+            "talk.chunks",
+            stream: { message, stream in
+                for _ in 0..<(message["count"]?.int ?? 0) { try await stream.send(payload) }
+            })
+        host.router.map(
+            "talk.body",
+            async: { message in
+                var count: Int64 = 0
+                if let body = message.body {
+                    for try await chunk in body {
+                        try Talk.check(chunk.bytes.map { Talk.sum($0) == sum } == true, "chunk")
+                        count += 1
+                    }
                 }
-            }
-            return OroIPC.Result(data: .int(count))
-        })
+                return OroIPC.Result(data: .int(count))
+            })
         let gate = EmitGate()
         host.router.map("talk.heard") { message in
             gate.hear(Int(message["client"]?.int ?? -1))
             return OroIPC.Result()
         }
-        host.router.map("talk.emit", on: .global, async: { [weak host] message in
-            let count = message["count"]?.int ?? 0
-            gate.begin(Int(message["clients"]?.int ?? 0))
-            for index in 0..<count {
-                try host?.emit("tick", .int(index))
-                // Events are dropped where more than 16 384 wait.
-                let next = index + 1
-                if next % EventCounter.report == 0 { await gate.pass(next - 8 * EventCounter.report) }
-            }
-            return OroIPC.Result()
-        })
+        host.router.map(
+            "talk.emit", on: .global,
+            async: { [weak host] message in
+                let count = message["count"]?.int ?? 0
+                gate.begin(Int(message["clients"]?.int ?? 0))
+                for index in 0..<count {
+                    try host?.emit("tick", .int(index))
+                    // Events are dropped where more than 16 384 wait.
+                    let next = index + 1
+                    if next % EventCounter.report == 0 { await gate.pass(next - 8 * EventCounter.report) }
+                }
+                return OroIPC.Result()
+            })
         host.acceptPorts("talk") { port, _ in
             Task {
                 var next: Int64 = 0

@@ -31,7 +31,14 @@ public struct MessageBody: AsyncSequence, Sendable {
         fileprivate let body: MessageBody
 
         /// The next chunk; `nil` at the end.
-        public mutating func next() async throws(IPCError) -> StreamChunk? {
+        public mutating func next() async throws(IPCError) -> StreamChunk? { try await take() }
+
+        /// The same, on the caller's actor.
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(IPCError) -> StreamChunk? {
+            try await take()
+        }
+
+        private nonisolated(nonsending) func take() async throws(IPCError) -> StreamChunk? {
             switch await body.receiver.next(body.grant) {
             case .chunk(let storage): return try StreamChunk(storage)
             case .end(nil): return nil
