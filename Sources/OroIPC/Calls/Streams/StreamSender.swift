@@ -9,9 +9,9 @@ import OroLink
 final class StreamSender: Sendable {
     /// A stream with so many bytes that are not in the ring yet sends nothing more meanwhile.
     private static let mostUnwritten = 256 << 10
-    /// A stream of which so many chunks may not have been read, and so many bytes, sends nothing more meanwhile, whatever
-    /// credit it has: a window of many chunks is meant for short ones. Its receiver gives credit again at the latest when
-    /// it has read half of both.
+    /// A stream of which so many chunks may not have been read, and so many bytes, sends nothing more meanwhile,
+    /// whatever credit it has: a window of many chunks is meant for short ones. Its receiver gives credit again at the
+    /// latest when it has read half of both.
     static let fewUnread = 16
     static let mostUnread = 256 << 10
 

@@ -26,7 +26,14 @@ public struct TypedResultStream<Element: Decodable & Sendable>: AsyncSequence, S
         fileprivate let command: String
 
         /// The next element; `nil` at the end.
-        public mutating func next() async throws(IPCError) -> Element? {
+        public mutating func next() async throws(IPCError) -> Element? { try await take() }
+
+        /// The same, on the caller's actor.
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(IPCError) -> Element? {
+            try await take()
+        }
+
+        private nonisolated(nonsending) func take() async throws(IPCError) -> Element? {
             try await call.next { [command] (storage) throws(IPCError) in
                 try TypedContent.decode(
                     Element.self, from: storage, bytes: storage.payload, "an element of '\(command)'")
