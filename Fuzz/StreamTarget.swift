@@ -26,11 +26,14 @@ enum StreamTarget {
         let window = 1 + script.below(20)
         let receiver = StreamReceiver(window: window)
         var model = Model()
+        var run = ReadRun()
+        var spare: FrameStorage?
         while !script.isAtEnd {
             switch script.byte() % 8 {
             case 0, 1, 2:
                 guard let chunk = chunk(&script) else { continue }
-                let arrival = receiver.take(chunk)
+                let arrival = receiver.take(chunk, &run, spare: &spare)
+                if chunk.header.ticket & 1 == 0 { run.end() }
                 require(
                     (arrival == .unexpected) == (model.credit == 0), "a chunk is \(arrival) with credit \(model.credit)"
                 )

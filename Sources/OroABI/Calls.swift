@@ -260,10 +260,10 @@ public func oroipc_client_stream(
         guard let receiver = unsafe receiver else { throw .null("receiver") }
         let isTaken = window & UInt32(OROIPC_STREAM_TAKEN) != 0
         let window = window & ~UInt32(OROIPC_STREAM_TAKEN)
-        guard window <= 1024 else { throw .invalid("'window' must be between 1 and 1024, or 0 for 16") }
+        guard window <= 1024 else { throw .invalid("'window' must be between 1 and 1024, or 0 for 256") }
         try given.useBody(handle)
         let stream = handle.client.polledStream(
-            given.command, given.value, given.bytes, given.options, window: window == 0 ? 16 : Int(window),
+            given.command, given.value, given.bytes, given.options, window: window == 0 ? 256 : Int(window),
             encoded: given.encoded, body: given.body?.body)
         if let ticket = unsafe ticket { unsafe ticket.pointee = stream.ticket }
         unsafe ChunksToC(

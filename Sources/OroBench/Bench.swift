@@ -26,7 +26,7 @@ package struct Bench: AsyncParsableCommand {
             \(Bench.line("rtt-payload-1M-park", PayloadCase(bytes: 64, parks: true).summary))
             """)
 
-    private static let usual: [any BenchKind] = BenchCase.allCases + LoanCase.allCases
+    private static let usual: [any BenchKind] = BenchCase.allCases + LoanCase.allCases + TalkCase.allCases
     private static let families = [PayloadCase.family, BroadcastCase.family]
 
     private static func line(_ name: String, _ summary: String) -> String {

@@ -80,6 +80,7 @@ struct BenchResult {
         if let payload = bench.payload {
             value.set("bytes", .int(Int64(payload)))
             value.set("samples", .int(Int64(spread.count)))
+            if bench.isOneWay { value.set("gigabytes_per_s", rounded(figure(spread.p50) * Double(payload) / 1e9)) }
         }
         if withBlocks {
             let list = blocks.map { block in
@@ -98,7 +99,10 @@ struct BenchResult {
             String(repeating: " ", count: max(0, width - text.count)) + text
         }
         func short(_ value: Double) -> String {
-            bench.isOneWay
+            if bench.isOneWay, let payload = bench.payload {
+                return "\((value * Double(payload) / 1e7).rounded() / 100) GB/s"
+            }
+            return bench.isOneWay
                 ? "\((value / 1e4).rounded() / 100) M/s"
                 : value < 10_000
                     ? "\(Int(value)) ns"

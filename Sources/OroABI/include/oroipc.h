@@ -1201,7 +1201,7 @@ OROIPC_API oroipc_status oroipc_client_post(oroipc_client *client, const oroipc_
 enum { OROIPC_STREAM_TAKEN = 0x10000 };
 
 /* Sends a command whose answer comes in chunks. `receiver` is called for each, and exactly once with an end. At most
- * `window` chunks, 1 to 1024, 0 for 16, are on their way or wait here: the host waits meanwhile, so that a program that
+ * `window` chunks, 1 to 1024, 0 for 256, are on their way or wait here: the host waits meanwhile, so that a program that
  * stops calling oroipc_client_turn stops the host's handler too. The timeout of `call` is for the first chunk. `ticket`
  * may be NULL. Never blocks. Any thread.
  * Fails with OROIPC_INVALID, OROIPC_MALFORMED; `receiver` is not called then. */

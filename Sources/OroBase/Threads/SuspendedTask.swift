@@ -14,7 +14,7 @@ import CSupport
     ///
     /// Where a cancelled task is resumed by its cancellation handler, `keep` looks at `Task.isCancelled` with the lock
     /// that the handler takes: the handler may have run before, and found nobody.
-    package static func suspend(_ keep: (SuspendedTask) -> Bool) async {
+    package nonisolated(nonsending) static func suspend(_ keep: (SuspendedTask) -> Bool) async {
         unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             let task = unsafe SuspendedTask(continuation: continuation)
             if !keep(task) { task.resume() }

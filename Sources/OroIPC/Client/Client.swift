@@ -308,17 +308,17 @@ public final class Client: Sendable {
     /// ```
     ///
     /// The command is on its way when this returns. `window`, 1 to 1 024, is how many chunks may be on their way, or
-    /// wait here, at once: the handler waits while there are so many. The timeout of `options` is for the first chunk
+    /// wait here, at once: the handler waits while there are so many, or 16 of them that have 256 KiB together. The timeout of `options` is for the first chunk
     /// or the end, whichever comes; its signal ends the stream at any time.
     public func stream(
-        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil, window: Int = 16
+        _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil, window: Int = 256
     ) -> ResultStream {
         ResultStream(StreamCall(self, command, value, bytes, options, window, nil))
     }
 
     /// The same with a body, as in ``request(_:_:body:options:)``; both go on at once.
     public func stream<Body: AsyncSequence & Sendable>(
-        _ command: String, _ value: Value? = nil, body: Body, options: CallOptions? = nil, window: Int = 16
+        _ command: String, _ value: Value? = nil, body: Body, options: CallOptions? = nil, window: Int = 256
     ) -> ResultStream where Body.Element == Bytes {
         let core = core
         return ResultStream(

@@ -217,6 +217,9 @@ import OroPorts
         unsafe isKnownUniquelyReferenced(&storage) && storage.fields.pointee.room <= largestKept && !oro_tsan_watches()
     }
 
+    /// Bytes of the frame, and of a payload that lies elsewhere.
+    var byteCount: Int { unsafe fields.pointee.count + (fields.pointee.borrowed?.count ?? 0) }
+
     @usableFromInline var header: FrameHeader { unsafe fields.pointee.header }
 
     /// Reads and checks the header, and finds the payload.

@@ -263,7 +263,7 @@ import Synchronization
         quietFor.store(0, ordering: .releasing)
         if let reader {
             self.reader = nil
-            node.later { reader.resume() }
+            node.wake(reader)
             refreshWatch()
         }
         if let thread { node.later { thread.change() } }

@@ -67,6 +67,11 @@ package protocol PortRoute: AnyObject, Sendable {
     private var afterwards: [() -> Void] = []
     /// There is some of it. Mostly there is none, and this costs less to look at.
     @usableFromInline let hasAfterwards = Atomic<Bool>(false)
+    /// Whoever reads the link is in the middle of what has come.
+    private let isInRun = Atomic<Bool>(false)
+    /// Readers of ports that are woken when it is through; and that there are some.
+    private var awaitingEnd: [Waiter] = []
+    private let hasAwaiting = Atomic<Bool>(false)
 
     /// Takes the other end of a port that was opened by name, with the lock. What comes back is run in a task.
     package typealias Acceptor = @Sendable (LocalPort, PortClient) -> (@Sendable () -> Void)?
@@ -89,6 +94,27 @@ package protocol PortRoute: AnyObject, Sendable {
             defer { if hasAfterwards.load(ordering: .relaxed) { later = takeAfterwards() } }
             return try body()
         }
+    }
+
+    // MARK: Runs of messages
+
+    /// Resumes a reader; in the middle of a run at its end. With the lock.
+    func wake(_ reader: Waiter) {
+        guard isInRun.load(ordering: .sequentiallyConsistent) else { return later { reader.resume() } }
+        awaitingEnd.append(reader)
+        hasAwaiting.store(true, ordering: .sequentiallyConsistent)
+        // SYNC: sequentially consistent on both sides: either the end of the run finds that somebody waits for it, or
+        // the end is seen here.
+        if !isInRun.load(ordering: .sequentiallyConsistent) { later { [self] in wakeAwaiting() } }
+    }
+
+    private func wakeAwaiting() {
+        let woken = lock.withLock { _ in
+            hasAwaiting.store(false, ordering: .relaxed)
+            defer { awaitingEnd.removeAll(keepingCapacity: true) }
+            return awaitingEnd
+        }
+        for reader in woken { reader.resume() }
     }
 
     // MARK: With the lock
@@ -300,4 +326,13 @@ package protocol PortRoute: AnyObject, Sendable {
 
     /// How many ports there are.
     package var count: Int { withLock { table.count } }
+}
+
+extension PortNode: RunKeeping {
+    package func beginRun() { isInRun.store(true, ordering: .sequentiallyConsistent) }
+
+    package func endRun() {
+        isInRun.store(false, ordering: .sequentiallyConsistent)
+        if hasAwaiting.load(ordering: .sequentiallyConsistent) { wakeAwaiting() }
+    }
 }

@@ -32,7 +32,7 @@ struct Stream: AsyncParsableCommand {
     var timeout = 0
 
     @Option(help: ArgumentHelp("Most chunks on their way at once, 1 to 1024.", valueName: "count"))
-    var window = 16
+    var window = 256
 
     func validate() throws {
         if timeout < 0 { throw ValidationError("--timeout must not be negative.") }

@@ -26,7 +26,7 @@ struct Tool: AsyncParsableCommand {
         subcommands: [
             Serve.self, Send.self, Request.self, Stream.self, Listen.self, Broadcast.self, Port.self, Events.self,
             Ping.self, Bench.self, BenchPeerCommand.self, BenchSubscribersCommand.self,
-            Doctor.self,
+            BenchTalkerCommand.self, Doctor.self,
             Demo.self,
         ])
 }

@@ -77,8 +77,8 @@ struct StreamTests {
         let task = Task { await client.request("body.read", ["take": 1, "pause": 60_000], body: body) }
         try await until("one is read") { body.isAt > 0 }
         let ticket = try #require(client.core.pending.withLock { $0.tickets.first })
-        // What the one that was read makes up for is not given back before eight are.
-        for _ in 0..<16 { try send(client, frame(.chunk, ticket: ticket)) }
+        // What the one that was read makes up for is not given back before half a window is.
+        for _ in 0..<StreamReceiver.usualWindow { try send(client, frame(.chunk, ticket: ticket)) }
         #expect(try await endOf(client) == .peerGone)
         try await until("the violation is counted") { host.statistics.violations == 1 }
         #expect(await task.value.err?.name == "NetworkError")
@@ -92,7 +92,7 @@ struct StreamTests {
         let ticket = try #require(client.core.pending.withLock { $0.tickets.first })
         // Of a request that is over, or never was, it means nothing.
         for count in [0, 1, UInt32.max] { try send(client, frame(.credit, ticket: 5, count: count)) }
-        try send(client, frame(.credit, ticket: ticket, count: (1 << 20) - 16))
+        try send(client, frame(.credit, ticket: ticket, count: UInt32(Credit.most - StreamReceiver.usualWindow)))
         #expect(client.sendSync("ping").isOK)
         try send(client, frame(.credit, ticket: ticket, count: 1))
         #expect(try await endOf(client) == .peerGone)
@@ -118,7 +118,7 @@ struct StreamTests {
             case "end": [frame(.end, ticket: plain)]
             case "credit": [frame(.credit, ticket: plain, count: .max)]
             case "chunks": [frame(.chunk, ticket: 3)]
-            default: Array(repeating: frame(.chunk, ticket: streaming), count: 17)
+            default: Array(repeating: frame(.chunk, ticket: streaming), count: StreamReceiver.usualWindow + 1)
             }
         host.core.submit(to: try #require(host.clients.first).id) { (link) throws(LinkError) in
             for frame in frames { _ = try link.send(frame, nil) }

@@ -47,7 +47,7 @@ struct StreamCreditTests {
     func unwritten() throws {
         let sender = StreamSender()
         #expect(sender.grant(try StreamCreditTests.credit(10)))
-        sender.queued(256 << 10)
+        sender.queued(256 << 10, size: 1)
         #expect(try !sender.tryReserve())
         let told = Count()
         #expect(sender.whenRoom { told.add() })
@@ -62,11 +62,11 @@ struct StreamCreditTests {
         let outbox = StreamOutbox().size
         let (busy, other) = (StreamSender(outbox), StreamSender(outbox))
         for sender in [busy, other] { #expect(sender.grant(try StreamCreditTests.credit(10))) }
-        busy.queued(1)
+        busy.queued(1, size: 1)
         while !outbox.isFull { outbox.change(by: 1 << 20) }
         #expect(!busy.mayGoOn && other.mayGoOn)
         #expect(try other.tryReserve())
-        other.queued(1)
+        other.queued(1, size: 1)
         #expect(!other.mayGoOn)
     }
 
@@ -160,5 +160,134 @@ struct StreamCreditTests {
         #expect(other.take(try StreamCreditTests.chunk()) == .late && other.mayCome)
         #expect(other.take(try StreamCreditTests.chunk()) == .late && !other.mayCome)
         #expect(other.take(try StreamCreditTests.chunk()) == .unexpected)
+    }
+
+    // MARK: Runs
+
+    @Test("a window of many chunks is for short ones: of long ones no more than sixteen are under way")
+    func longChunks() throws {
+        let (sender, receiver) = (StreamSender(), StreamReceiver(window: 1024))
+        #expect(sender.grant(try StreamCreditTests.credit(UInt32(receiver.open()))))
+        let long = 64 << 10
+        let chunk = try FrameStorage(Frame(.chunk), Bytes([UInt8](repeating: 1, count: long)))
+        var (underWay, most) = (0, 0)
+        for _ in 0..<1000 {
+            while try sender.tryQueue(chunk.byteCount) {
+                sender.written(chunk.byteCount)
+                #expect(receiver.take(chunk) == .kept)
+                underWay += 1
+            }
+            most = max(most, underWay)
+            // Whatever the sender waits for comes before half a window was read.
+            try #require(underWay > 0)
+            let (item, credit) = receiver.poll()
+            guard case .chunk? = item else {
+                Issue.record("no chunk")
+                return
+            }
+            underWay -= 1
+            if credit > 0 { #expect(sender.grant(try StreamCreditTests.credit(UInt32(credit)))) }
+        }
+        #expect(most == 16)
+    }
+
+    @Test("10 000 short chunks cost one credit frame for each half of a window")
+    func creditFrames() throws {
+        let (sender, receiver) = (StreamSender(), StreamReceiver(window: StreamReceiver.usualWindow))
+        #expect(sender.grant(try StreamCreditTests.credit(UInt32(receiver.open()))))
+        let chunk = try StreamCreditTests.chunk()
+        var frames = 0
+        for _ in 0..<10_000 {
+            #expect(try sender.tryQueue(chunk.byteCount))
+            sender.written(chunk.byteCount)
+            #expect(receiver.take(chunk) == .kept)
+            let (_, credit) = receiver.poll()
+            guard credit > 0 else { continue }
+            frames += 1
+            #expect(sender.grant(try StreamCreditTests.credit(UInt32(credit))))
+        }
+        #expect(frames == 10_000 / (StreamReceiver.usualWindow / 2))
+    }
+
+    @Test("who waits for credit is woken by credit, and not by each chunk that is written")
+    func wakesOfSenders() throws {
+        let sender = StreamSender()
+        #expect(sender.grant(try StreamCreditTests.credit(3)))
+        for _ in 0..<3 { #expect(try sender.tryQueue(100)) }
+        let told = Count()
+        #expect(sender.whenRoom { told.add() })
+        for _ in 0..<3 { sender.written(100) }
+        #expect(told.now == 0)
+        #expect(sender.grant(try StreamCreditTests.credit(1)))
+        #expect(told.now == 1)
+    }
+
+    @Test("a reader is woken once for all that comes in a run, at its end; and what comes alone is a run")
+    func wakesOfReaders() throws {
+        let receiver = StreamReceiver(window: 16)
+        _ = receiver.open()
+        let told = Count()
+        for length in [5, 1] {
+            #expect(receiver.whenReady { told.add() })
+            var run = ReadRun()
+            var spare: FrameStorage?
+            let before = told.now
+            for _ in 0..<length { #expect(receiver.take(try StreamCreditTests.chunk(), &run, spare: &spare) == .kept) }
+            #expect(told.now == before)
+            run.end()
+            #expect(told.now == before + 1)
+            for _ in 0..<length { _ = receiver.poll() }
+        }
+    }
+
+    @Test("the memory of a chunk that was read is used again, unless its reader has kept something of it")
+    func memory() throws {
+        let receiver = StreamReceiver(window: 16)
+        _ = receiver.open()
+        var run = ReadRun()
+        var spare: FrameStorage?
+        func event() throws -> FrameStorage { try FrameStorage(Frame(.chunk, name: "tick", value: .int(1)), nil) }
+        for _ in 0..<2 {
+            #expect(receiver.take(try event(), &run, spare: &spare) == .kept)
+            #expect(spare == nil)
+            _ = receiver.poll()
+        }
+        // The first was read when the second was asked for.
+        #expect(receiver.take(try event(), &run, spare: &spare) == .kept)
+        #expect(spare != nil)
+        // Bytes are kept by whoever has read them.
+        let other = StreamReceiver(window: 16)
+        _ = other.open()
+        spare = nil
+        for _ in 0..<3 {
+            #expect(other.take(try StreamCreditTests.chunk(), &run, spare: &spare) == .kept)
+            _ = other.poll()
+        }
+        #expect(spare == nil)
+    }
+
+    @Test("the host's thread is told once of what handlers send until it looks")
+    func inbox() throws {
+        let inbox = StreamInbox()
+        var run: [StreamOutbox.Entry] = []
+        for _ in 0..<3 {
+            for index in 0..<10 {
+                let entry = StreamOutbox.Entry(frame: Frame(.chunk, value: .int(Int64(index))), bytes: nil, serial: 1)
+                #expect(inbox.append(entry) == (index == 0))
+            }
+            run = []
+            inbox.takeAll(&run)
+            #expect(run.map { $0.frame.value } == (0..<10).map { .int($0) })
+        }
+    }
+}
+
+extension StreamReceiver {
+    /// A run of one chunk.
+    fileprivate func take(_ storage: FrameStorage) -> Arrival {
+        var run = ReadRun()
+        defer { run.end() }
+        var spare: FrameStorage?
+        return take(storage, &run, spare: &spare)
     }
 }

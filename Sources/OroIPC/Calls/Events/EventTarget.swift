@@ -3,6 +3,7 @@
 import DequeModule
 import OroFrame
 import OroLink
+import Synchronization
 
 /// Where events are heard: ``Client/events``, or one of your own.
 ///
@@ -106,6 +107,8 @@ final class EventDispatcher: Sendable {
     }
 
     private let state = Locked(State())
+    /// Changes with the listeners, with the lock: a listener that was found is still one while this is the same.
+    private let version = Atomic<Int>(0)
     /// Told when the first begins to listen, and when the last stops.
     private let listeningChanged = Locked<(@Sendable () -> Void)?>(nil)
     /// Runs what calls the listeners.
@@ -131,6 +134,7 @@ final class EventDispatcher: Sendable {
         let (result, isChanged) = state.withLock { state in
             let before = state.isListened
             let result = body(&state)
+            version.add(1, ordering: .releasing)
             return (result, before != state.isListened)
         }
         if isChanged { listeningChanged.withLock { $0 }?() }
@@ -205,12 +209,22 @@ final class EventDispatcher: Sendable {
     /// Any thread; also whoever reads the link, so no listener is called here.
     @discardableResult
     func dispatch(_ event: Event) -> Bool {
-        let (isHeard, run, streams) = state.withLock { state -> (Bool, Bool, [@Sendable (Event) -> Void]) in
+        let (isHeard, run) = state.withLock { state -> (Bool, Bool) in
             state.last += 1
-            let streams = Array((state.streams[event.name] ?? [:]).values) + Array((state.streams["*"] ?? [:]).values)
-            // With the lock, so that two events reach every stream in one order.
-            for stream in streams { stream(event) }
-            guard state.hasListener(event.name) else { return (!streams.isEmpty, false, streams) }
+            var isStreamed = false
+            if !state.streams.isEmpty {
+                // With the lock, so that two events reach every stream in one order; and while that is held the streams
+                // are here.
+                for stream in (state.streams[event.name] ?? [:]).values {
+                    stream(event)
+                    isStreamed = true
+                }
+                for stream in (state.streams["*"] ?? [:]).values {
+                    stream(event)
+                    isStreamed = true
+                }
+            }
+            guard state.hasListener(event.name) else { return (isStreamed, false) }
             if state.waiting.count >= EventTarget.mostWaiting {
                 state.waiting.removeFirst()
                 state.dropped += 1
@@ -218,9 +232,8 @@ final class EventDispatcher: Sendable {
             event.handOver()
             state.waiting.append((state.last, event))
             defer { state.isDraining = true }
-            return (true, !state.isDraining, streams)
+            return (true, !state.isDraining)
         }
-        withExtendedLifetime(streams) {}
         if run { schedule() }
         return isHeard
     }
@@ -235,32 +248,47 @@ final class EventDispatcher: Sendable {
 
     /// Calls the listeners of all that waits, one event after the other.
     private func drain() {
-        while let (event, listeners) = next() {
+        while let (event, listeners, version) = next() {
             event.takeOver()
-            for listener in listeners where state.withLock({ listener.isOnce || $0.hasToken(listener.token) }) {
-                listener.body(event)
-            }
+            for listener in listeners where mayCall(listener, version) { listener.body(event) }
         }
     }
 
+    /// It was found at this version, and was not removed since.
+    private func mayCall(_ listener: Listener, _ version: Int) -> Bool {
+        if listener.isOnce || self.version.load(ordering: .acquiring) == version { return true }
+        return state.withLock { $0.hasToken(listener.token) }
+    }
+
     /// The next event and who is to hear it. `nil`: none waits, and nobody drains any more.
-    private func next() -> (Event, [Listener])? {
-        change { state in
+    private func next() -> (Event, [Listener], version: Int)? {
+        let (found, hasOnce) = state.withLock { state -> ((Event, [Listener], version: Int)?, Bool) in
             guard let (number, event) = state.waiting.popFirst() else {
                 state.isDraining = false
-                return nil
+                return (nil, false)
             }
-            let all =
-                (state.listeners[event.name] ?? [])
-                + (TextKey.areSame(event.name, "*") ? [] : state.listeners["*"] ?? [])
-            let heard = all.filter { $0.after < number }
+            var heard = state.listeners[event.name] ?? []
+            if let all = state.listeners["*"], !TextKey.areSame(event.name, "*") { heard += all }
+            // Mostly all of them: then nothing is copied.
+            if !heard.allSatisfy({ $0.after < number }) { heard = heard.filter { $0.after < number } }
+            return ((event, heard, version.load(ordering: .relaxed)), heard.contains { $0.isOnce })
+        }
+        guard hasOnce, let (event, heard, version) = found else { return found }
+        // Who hears the first event only: of two that drain, or that listen under two names, each is called once.
+        let firsts = change { state in
+            var firsts: Set<UInt64> = []
             for listener in heard where listener.isOnce {
                 for name in [event.name, "*"] {
-                    state.listeners[name]?.removeAll { $0.token == listener.token }
+                    guard let index = state.listeners[name]?.firstIndex(where: { $0.token == listener.token }) else {
+                        continue
+                    }
+                    state.listeners[name]?.remove(at: index)
                     if state.listeners[name]?.isEmpty == true { state.listeners[name] = nil }
+                    firsts.insert(listener.token)
                 }
             }
-            return (event, heard)
+            return firsts
         }
+        return (event, heard.filter { !$0.isOnce || firsts.contains($0.token) }, version)
     }
 }

@@ -12,8 +12,8 @@ import OroBase
 /// })
 /// ```
 ///
-/// The client sends nothing before the first chunk is asked for, and at most 16 chunks more than were read. The
-/// sequence throws what the client's own sequence threw, and an `AbortError` when the client has given the request up
+/// The client sends nothing before the first chunk is asked for, and at most 256 chunks more than were read; of long
+/// ones, of which 16 have 256 KiB or more, at most 16. The sequence throws what the client's own sequence threw, and an `AbortError` when the client has given the request up
 /// or is gone. For one reader; a task that is cancelled while it reads gives the body up.
 public struct MessageBody: AsyncSequence, Sendable {
     public typealias Element = StreamChunk
@@ -31,7 +31,14 @@ public struct MessageBody: AsyncSequence, Sendable {
         fileprivate let body: MessageBody
 
         /// The next chunk; `nil` at the end.
-        public mutating func next() async throws(IPCError) -> StreamChunk? {
+        public mutating func next() async throws(IPCError) -> StreamChunk? { try await take() }
+
+        /// The same, on the caller's actor.
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(IPCError) -> StreamChunk? {
+            try await take()
+        }
+
+        private nonisolated(nonsending) func take() async throws(IPCError) -> StreamChunk? {
             switch await body.receiver.next(body.grant) {
             case .chunk(let storage): return try StreamChunk(storage)
             case .end(nil): return nil

@@ -49,29 +49,32 @@ public final class ReplyStream: Sendable {
     /// Suspends while the client has as many chunks as it wants. Throws an `AbortError` when the client has cancelled,
     /// timed out or gone away (this task is cancelled then), or when the task is cancelled; a `RangeError` when the
     /// chunk is too large for a message, which the stream survives.
-    public func send(_ bytes: Bytes) async throws(IPCError) { try await send(StreamChunk(bytes: bytes)) }
+    public nonisolated(nonsending) func send(_ bytes: Bytes) async throws(IPCError) {
+        try await send(StreamChunk(bytes: bytes))
+    }
 
     /// Sends an event. Its name has at most 255 bytes of UTF-8. Suspends and throws as ``send(_:)-(Bytes)``.
-    public func send(event name: String, _ value: Value? = nil, bytes: Bytes? = nil) async throws(IPCError) {
+    public nonisolated(nonsending) func send(event name: String, _ value: Value? = nil, bytes: Bytes? = nil)
+        async throws(IPCError)
+    {
         try await send(StreamChunk(name: name, value: value, bytes: bytes))
     }
 
     /// Sends a chunk of any shape. Suspends and throws as ``send(_:)-(Bytes)``.
-    public func send(_ chunk: StreamChunk) async throws(IPCError) {
+    public nonisolated(nonsending) func send(_ chunk: StreamChunk) async throws(IPCError) {
         let ready = try prepared(chunk)
-        try await sender.reserve()
-        send(ready)
+        if try !sender.tryQueue(ready.cost) { try await sender.queue(ready.cost) }
+        put(ready)
     }
 
     /// Sends a chunk if the client takes one now. Throws as ``send(_:)-(Bytes)``, but for the task.
     package func trySend(_ chunk: StreamChunk) throws(IPCError) -> Bool {
-        guard try sender.tryReserve() else { return false }
-        do throws(IPCError) {
-            send(try prepared(chunk))
-        } catch {
-            sender.giveBack()
-            throw error
-        }
+        if let closed = sender.closed { throw closed }
+        // Nothing is encoded for one that does not go.
+        if isBusy { return false }
+        let ready = try prepared(chunk)
+        guard try sender.tryQueue(ready.cost) else { return false }
+        put(ready)
         return true
     }
 
@@ -96,10 +99,5 @@ public final class ReplyStream: Sendable {
         } catch {
             throw IPCError(.range, "the chunk does not fit a message: \(error)")
         }
-    }
-
-    private func send(_ ready: Ready) {
-        sender.queued(ready.cost)
-        put(ready)
     }
 }

@@ -28,14 +28,10 @@ struct StreamOutbox {
 
     var isEmpty: Bool { entries.isEmpty }
 
-    /// The cost was added to ``size`` when the handler sent it.
+    /// The cost was added to ``size`` when the handler sent it, and is taken away by whoever has taken it out.
     mutating func append(_ entry: Entry) { entries.append(entry) }
 
-    mutating func popFirst() -> Entry? {
-        guard let entry = entries.popFirst() else { return nil }
-        size.change(by: -entry.cost)
-        return entry
-    }
+    mutating func popFirst() -> Entry? { entries.popFirst() }
 
     /// Charges `account` for the last one. False, and it is removed: there is no room in that.
     mutating func chargeLast(to account: ByteAccount) -> Bool {
@@ -50,6 +46,35 @@ struct StreamOutbox {
 
     /// What an entry costs besides its frame.
     private static let fixedCost = 256
+}
+
+/// What handlers have sent to one client, in order, since the host's thread looked last: it is told once of all that
+/// has come until then.
+final class StreamInbox: Sendable {
+    private struct State {
+        var entries: [StreamOutbox.Entry] = []
+        /// The host's thread will look.
+        var isTold = false
+    }
+
+    private let state = Locked(State())
+
+    /// True: the host's thread is to be told.
+    func append(_ entry: StreamOutbox.Entry) -> Bool {
+        state.withLock { state in
+            state.entries.append(entry)
+            defer { state.isTold = true }
+            return !state.isTold
+        }
+    }
+
+    /// Takes all, and leaves the empty `run`, whose memory is used for what comes next.
+    func takeAll(_ run: inout [StreamOutbox.Entry]) {
+        state.withLock { state in
+            swap(&state.entries, &run)
+            state.isTold = false
+        }
+    }
 }
 
 /// How much waits in a client's outbox. Any thread.

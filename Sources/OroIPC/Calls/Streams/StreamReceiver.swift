@@ -11,7 +11,7 @@ import OroLink
 /// the answer by the client, for a request's body by the host.
 final class StreamReceiver: Sendable {
     /// Chunks on their way at once where nobody says otherwise.
-    static let usualWindow = 16
+    static let usualWindow = 256
     static let windows = 1...1024
 
     enum Item {
@@ -31,10 +31,14 @@ final class StreamReceiver: Sendable {
 
     private struct State {
         var chunks: Deque<FrameStorage> = []
+        /// The last that was read, and those before it whose memory is free for what comes.
+        var last: FrameStorage?
+        var free: [FrameStorage] = []
         /// Chunks the sender may still send.
         var credit = 0
-        /// Chunks read for which no credit was given again.
+        /// Chunks read for which no credit was given again, and their bytes.
         var taken = 0
+        var takenBytes = 0
         var isOpen = false
         var isGivenUp = false
         /// What follows the last chunk; `nil` while more may come.
@@ -48,7 +52,23 @@ final class StreamReceiver: Sendable {
             defer { reader = nil }
             return reader
         }
+
+        /// What was read is so much that its sender may wait for credit before half a window was read.
+        var isLong: Bool { taken >= StreamSender.fewUnread / 2 && takenBytes >= StreamSender.mostUnread / 2 }
+
+        /// The next chunk. Its memory is used again where its reader has kept nothing of it.
+        mutating func popFirst() -> FrameStorage? {
+            let last = last.take()
+            guard let chunk = chunks.popFirst() else { return nil }
+            if let last, free.count < StreamReceiver.mostFree { free.append(last) }
+            // One with bytes is most often kept, and may be large.
+            if chunk.header.payloadBytes == 0 { self.last = chunk }
+            return chunk
+        }
     }
+
+    /// Chunks whose memory is kept.
+    private static let mostFree = 128
 
     private struct Ending {
         var error: IPCError?
@@ -76,17 +96,18 @@ final class StreamReceiver: Sendable {
 
     // MARK: For whoever reads the link
 
-    /// A chunk has come.
-    func take(_ storage: FrameStorage) -> Arrival {
-        let (arrival, reader) = state.withLock { state -> (Arrival, Waiter?) in
-            guard state.credit > 0 else { return (.unexpected, nil) }
+    /// A chunk has come. Who waits for it is told at the end of `run`. `spare` gets memory of a chunk that was read, for
+    /// the next that comes.
+    func take(_ storage: FrameStorage, _ run: inout ReadRun, spare: inout FrameStorage?) -> Arrival {
+        state.withLock { state in
+            guard state.credit > 0 else { return .unexpected }
             state.credit -= 1
-            if state.ending != nil { return (.late, nil) }
+            if state.ending != nil { return .late }
             state.chunks.append(storage)
-            return (.kept, state.takeReader())
+            if let reader = state.takeReader() { run.wake(reader) }
+            if spare == nil { spare = state.free.popLast() }
+            return .kept
         }
-        reader?.resume()
-        return arrival
     }
 
     /// A chunk has come that there is no memory for. False: its sender had no credit for it.
@@ -133,6 +154,7 @@ final class StreamReceiver: Sendable {
         let (chunks, reader) = state.withLock { state -> (Deque<FrameStorage>, Waiter?) in
             let chunks = state.chunks
             state.chunks = []
+            state.free = []
             state.isGivenUp = true
             if state.ending != nil { return (chunks, nil) }
             state.ending = Ending(error: named(error))
@@ -148,22 +170,26 @@ final class StreamReceiver: Sendable {
     /// The next chunk, or the end; waits for it. `grant` is called with the credit to be given to the sender.
     ///
     /// For one reader at a time; another gets an `InvalidStateError`. A cancelled task gives the stream up.
-    func next(_ grant: (Int) -> Void) async -> Item {
+    nonisolated(nonsending) func next(_ grant: (Int) -> Void) async -> Item {
         while true {
             let (item, credit) = poll()
             if credit > 0 { grant(credit) }
             if let item { return item }
-            await withTaskCancellationHandler {
-                await SuspendedTask.suspend { task in
-                    state.withLock { state in
-                        if state.isReady || state.reader != nil { return false }
-                        state.reader = .task(task)
-                        return true
-                    }
+            await wait()
+        }
+    }
+
+    private nonisolated(nonsending) func wait() async {
+        await withTaskCancellationHandler {
+            await SuspendedTask.suspend { task in
+                state.withLock { state in
+                    if state.isReady || state.reader != nil { return false }
+                    state.reader = .task(task)
+                    return true
                 }
-            } onCancel: {
-                giveUp(.abort())
             }
+        } onCancel: {
+            giveUp(.abort())
         }
     }
 
@@ -191,11 +217,14 @@ final class StreamReceiver: Sendable {
                 grant = window
             }
             // A cancelled task goes to where its cancellation is handled.
-            let chunk = isCancelled && !state.isGivenUp ? nil : state.chunks.popFirst()
-            if chunk != nil { state.taken += 1 }
-            if state.taken >= max(1, window / 2) && state.ending == nil {
+            let chunk = isCancelled && !state.isGivenUp ? nil : state.popFirst()
+            if let chunk {
+                state.taken += 1
+                state.takenBytes += chunk.byteCount
+            }
+            if state.taken >= max(1, window / 2) || state.isLong, state.ending == nil {
                 grant += state.taken
-                state.taken = 0
+                (state.taken, state.takenBytes) = (0, 0)
             }
             state.credit += grant
             if let chunk { return (.chunk(chunk), grant) }

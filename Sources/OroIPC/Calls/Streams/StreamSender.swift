@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import DequeModule
 import OroBase
 import OroLink
 
@@ -8,10 +9,18 @@ import OroLink
 final class StreamSender: Sendable {
     /// A stream with so many bytes that are not in the ring yet sends nothing more meanwhile.
     private static let mostUnwritten = 256 << 10
+    /// A stream of which so many chunks may not have been read, and so many bytes, sends nothing more meanwhile,
+    /// whatever credit it has: a window of many chunks is meant for short ones. Its receiver gives credit again at the
+    /// latest when it has read half of both.
+    static let fewUnread = 16
+    static let mostUnread = 256 << 10
 
     private struct State {
         var credit = 0
         var unwritten = 0
+        /// The lengths of the chunks that may not have been read, and their sum: bytes.
+        var unread: Deque<Int> = []
+        var unreadBytes = 0
         var closed: IPCError?
         var onClose: (@Sendable () -> Void)?
         var waiting: [UInt64: Waiter] = [:]
@@ -20,13 +29,34 @@ final class StreamSender: Sendable {
         func mayGoOn(_ outbox: StreamOutboxSize?) -> Bool {
             if closed != nil { return true }
             if credit == 0 { return false }
+            if unread.count >= StreamSender.fewUnread && unreadBytes >= StreamSender.mostUnread { return false }
             // Whoever has nothing on its way may send one chunk, however much others have: it is woken by its own.
             return unwritten == 0 || (unwritten < mostUnwritten && outbox?.isFull != true)
         }
 
-        mutating func takeWaiting() -> [UInt64: Waiter] {
+        /// Those who wait, if what they wait for is there.
+        mutating func takeWaiting(_ outbox: StreamOutboxSize?) -> [UInt64: Waiter] {
+            if waiting.isEmpty || !mayGoOn(outbox) { return [:] }
             defer { waiting = [:] }
             return waiting
+        }
+
+        /// Takes the credit for one chunk.
+        mutating func reserve(_ outbox: StreamOutboxSize?) -> Bool {
+            guard closed == nil, mayGoOn(outbox) else { return false }
+            credit -= 1
+            return true
+        }
+
+        mutating func queue(_ cost: Int, _ size: Int) {
+            unwritten += cost
+            unread.append(size)
+            unreadBytes += size
+        }
+
+        /// The receiver has read so many chunks more.
+        mutating func read(_ count: Int) {
+            for _ in 0..<min(count, unread.count) { unreadBytes -= unread.removeFirst() }
         }
     }
 
@@ -41,26 +71,34 @@ final class StreamSender: Sendable {
         let waiting = state.withLock { state -> [UInt64: Waiter]? in
             guard state.credit + credit.count <= Credit.most else { return nil }
             state.credit += credit.count
-            return state.takeWaiting()
+            // It gives credit for what it has read. (The first is for nothing, and nothing was sent before.)
+            state.read(credit.count)
+            return state.takeWaiting(outbox)
         }
         guard let waiting else { return false }
         for task in waiting.values { task.resume() }
         return true
     }
 
-    /// A chunk of so many bytes is on its way to the ring.
-    func queued(_ bytes: Int) {
-        state.withLock { $0.unwritten += bytes }
-        outbox?.change(by: bytes)
+    /// A chunk is on its way to the ring, of `cost` bytes there, and `size` bytes for whoever reads it.
+    func queued(_ cost: Int, size: Int) {
+        state.withLock { $0.queue(cost, size) }
+        outbox?.change(by: cost)
     }
 
-    /// It is in the ring.
-    func written(_ bytes: Int) {
+    /// Chunks of so many bytes are in the ring.
+    func written(_ cost: Int) {
         let waiting = state.withLock { state in
-            state.unwritten -= bytes
-            return state.takeWaiting()
+            state.unwritten -= cost
+            return state.takeWaiting(outbox)
         }
         for task in waiting.values { task.resume() }
+    }
+
+    /// A chunk that was ``queued(_:size:)`` is not sent.
+    func unsent(_ cost: Int) {
+        state.withLock { state in if let size = state.unread.popLast() { state.unreadBytes -= size } }
+        written(cost)
     }
 
     /// Nothing more is to be sent: every ``reserve()`` throws `error`. Only the first reason counts.
@@ -69,7 +107,7 @@ final class StreamSender: Sendable {
             if state.closed != nil { return ([:], nil) }
             state.closed = error
             defer { state.onClose = nil }
-            return (state.takeWaiting(), state.onClose)
+            return (state.takeWaiting(outbox), state.onClose)
         }
         for task in waiting.values { task.resume() }
         onClose?()
@@ -92,14 +130,20 @@ final class StreamSender: Sendable {
 
     /// Takes the credit for one chunk, if there is some, and room. Throws why it was closed.
     func tryReserve() throws(IPCError) -> Bool {
+        let (isDone, closed) = state.withLock { state in (state.reserve(outbox), state.closed) }
+        if let closed { throw closed }
+        return isDone
+    }
+
+    /// The same for a chunk that is on its way to the ring then, as after ``queued(_:size:)`` with its cost for both.
+    func tryQueue(_ cost: Int) throws(IPCError) -> Bool {
         let (isDone, closed) = state.withLock { state in
-            if state.closed == nil, state.mayGoOn(outbox) {
-                state.credit -= 1
-                return (true, nil as IPCError?)
-            }
-            return (false, state.closed)
+            guard state.reserve(outbox) else { return (false, state.closed) }
+            state.queue(cost, cost)
+            return (true, nil as IPCError?)
         }
         if let closed { throw closed }
+        if isDone { outbox?.change(by: cost) }
         return isDone
     }
 
@@ -107,7 +151,7 @@ final class StreamSender: Sendable {
     func giveBack() {
         let waiting = state.withLock { state in
             state.credit = min(state.credit + 1, Credit.most)
-            return state.takeWaiting()
+            return state.takeWaiting(outbox)
         }
         for waiter in waiting.values { waiter.resume() }
     }
@@ -124,15 +168,22 @@ final class StreamSender: Sendable {
 
     /// Takes the credit for one chunk; waits for it, and for room. Throws why it was closed, or an `AbortError` in a
     /// task that is cancelled.
-    func reserve() async throws(IPCError) {
-        while true {
-            if try tryReserve() { return }
+    nonisolated(nonsending) func reserve() async throws(IPCError) {
+        while try !tryReserve() {
             if Task.isCancelled { throw .abort() }
             await wait()
         }
     }
 
-    private func wait() async {
+    /// The same as ``tryQueue(_:)``, waiting.
+    nonisolated(nonsending) func queue(_ cost: Int) async throws(IPCError) {
+        while try !tryQueue(cost) {
+            if Task.isCancelled { throw .abort() }
+            await wait()
+        }
+    }
+
+    private nonisolated(nonsending) func wait() async {
         let number = state.withLock { state in
             state.nextWaiting += 1
             return state.nextWaiting

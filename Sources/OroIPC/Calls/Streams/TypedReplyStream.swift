@@ -10,7 +10,7 @@ public struct TypedReplyStream<Element: Encodable & Sendable>: Sendable {
 
     /// Sends an element. Suspends and throws as ``ReplyStream/send(_:)-(Bytes)``; a `TypeError` or an `EncodingError`
     /// when `element` cannot be encoded, which the stream survives.
-    public func send(_ element: Element) async throws(IPCError) {
+    public nonisolated(nonsending) func send(_ element: Element) async throws(IPCError) {
         try await stream.send(StreamChunk(try TypedContent(element, "an element")))
     }
 }

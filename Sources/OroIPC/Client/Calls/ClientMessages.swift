@@ -115,7 +115,7 @@ extension Client {
 
     /// Sends a message whose answer comes in chunks, as ``stream(_:_:bytes:options:window:)``. What keeps it from being
     /// sent is thrown by the sequence.
-    public func stream(_ message: Message, options: CallOptions? = nil, window: Int = 16) -> ResultStream {
+    public func stream(_ message: Message, options: CallOptions? = nil, window: Int = 256) -> ResultStream {
         do throws(IPCError) {
             let outgoing = try message.outgoing()
             return ResultStream(

@@ -80,7 +80,7 @@ extension ClientCore {
     }
 
     /// UNTRUSTED: a chunk of an answer, which the host must have credit for.
-    func takeChunk(_ storage: FrameStorage) throws(LinkError) {
+    func takeChunk(_ receiver: borrowing Receiver, _ storage: FrameStorage) throws(LinkError) {
         let ticket = storage.header.ticket
         let answer = pending.withLock { pending in
             // The deadline is for the first of them.
@@ -88,7 +88,7 @@ extension ClientCore {
             return pending.streams(ticket)?.answer
         }
         guard let answer else { throw .violation("a chunk that nobody asked for") }
-        switch answer.take(storage) {
+        switch unsafe answer.take(storage, &receiver.state.pointee.arrivals, spare: &receiver.state.pointee.chunkSpare) {
         case .kept: break
         case .late: countLate()
         case .unexpected: throw .violation("a chunk without credit")
@@ -180,7 +180,7 @@ extension ClientCore {
         let bytes = try link.placed(bytes) ?? bytes
         let inline = link.arena.canLend(bytes) ? BlockReference.byteCount : bytes.count
         let cost = FrameHeader.byteCount + inline
-        sender.queued(cost)
+        sender.queued(cost, size: FrameHeader.byteCount + bytes.count)
         do throws(LinkError) {
             try link.withRing(shared: true) { (ring) throws(LinkError) in
                 try write(frame, bytes, to: ring)
@@ -192,7 +192,7 @@ extension ClientCore {
                 }
             }
         } catch {
-            sender.written(cost)
+            sender.unsent(cost)
             throw error
         }
     }

@@ -36,6 +36,11 @@ public struct ResultStream: AsyncSequence, Sendable {
 
         /// The next chunk; `nil` at the end.
         public mutating func next() async throws(IPCError) -> StreamChunk? { try await call.next() }
+
+        /// The same, on the caller's actor.
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(IPCError) -> StreamChunk? {
+            try await call.next()
+        }
     }
 }
 
@@ -113,12 +118,12 @@ final class StreamCall: Sendable {
 
     func whenReady(_ action: @escaping @Sendable () -> Void) -> Bool { receiver.whenReady(action) }
 
-    func next() async throws(IPCError) -> StreamChunk? {
+    nonisolated(nonsending) func next() async throws(IPCError) -> StreamChunk? {
         try await next { (storage) throws(IPCError) in try StreamChunk(storage) }
     }
 
     /// The next chunk as `make` sees it; an error of that ends the stream.
-    func next<T>(_ make: (FrameStorage) throws(IPCError) -> T) async throws(IPCError) -> T? {
+    nonisolated(nonsending) func next<T>(_ make: (FrameStorage) throws(IPCError) -> T) async throws(IPCError) -> T? {
         let item = await receiver.next { core.grant(ticket, $0) }
         switch item {
         case .chunk(let storage):

@@ -26,7 +26,14 @@ public struct TypedResultStream<Element: Decodable & Sendable>: AsyncSequence, S
         fileprivate let command: String
 
         /// The next element; `nil` at the end.
-        public mutating func next() async throws(IPCError) -> Element? {
+        public mutating func next() async throws(IPCError) -> Element? { try await take() }
+
+        /// The same, on the caller's actor.
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(IPCError) -> Element? {
+            try await take()
+        }
+
+        private nonisolated(nonsending) func take() async throws(IPCError) -> Element? {
             try await call.next { [command] (storage) throws(IPCError) in
                 try TypedContent.decode(
                     Element.self, from: storage, bytes: storage.payload, "an element of '\(command)'")
@@ -39,14 +46,14 @@ extension Client {
     /// Calls a route that answers with a stream. The request is on its way when this returns; `window` and `options` as
     /// in ``stream(_:_:bytes:options:window:)``. Throws when the request cannot be encoded.
     public func stream<Request: Encodable, Element: Decodable & Sendable>(
-        _ route: StreamRoute<Request, Element>, _ request: Request, options: CallOptions? = nil, window: Int = 16
+        _ route: StreamRoute<Request, Element>, _ request: Request, options: CallOptions? = nil, window: Int = 256
     ) throws(IPCError) -> TypedResultStream<Element> {
         stream(route.name, try TypedContent(request, "the request of '\(route.name)'"), options, window)
     }
 
     /// The same for a route that takes nothing.
     public func stream<Element: Decodable & Sendable>(
-        _ route: StreamRoute<Void, Element>, options: CallOptions? = nil, window: Int = 16
+        _ route: StreamRoute<Void, Element>, options: CallOptions? = nil, window: Int = 256
     ) -> TypedResultStream<Element> {
         stream(route.name, nil, options, window)
     }

@@ -106,7 +106,8 @@ extension ClientCore {
         _ receiver: borrowing Receiver, _ spare: inout FrameStorage, _ mine: UInt64, _ end: UInt64,
         _ gotMine: inout Bool
     ) throws(LinkError) -> Int {
-        try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
+        defer { unsafe receiver.state.pointee.arrivals.end() }
+        return try link.drain(limit: ClientCore.messagesAtOnce, until: end) { (incoming) throws(LinkError) in
             if gotMine || !FrameStorage.isFree(&spare) {
                 var other = freshStorage
                 switch try read(&other, incoming) {
@@ -125,7 +126,7 @@ extension ClientCore {
             switch try read(&spare, incoming) {
             case .result: break
             case .other:
-                defer { spare = freshStorage }
+                defer { spare = takeChunkSpare(receiver) ?? freshStorage }
                 return try takeOther(receiver, spare)
             case .nothing: return
             }
@@ -136,6 +137,14 @@ extension ClientCore {
                 spare = freshStorage
             }
         }
+    }
+
+    /// Memory of a chunk that was read, if nobody has kept anything of it.
+    private func takeChunkSpare(_ receiver: borrowing Receiver) -> FrameStorage? {
+        guard var storage = unsafe receiver.state.pointee.chunkSpare.take(), FrameStorage.isFree(&storage) else {
+            return nil
+        }
+        return storage
     }
 
     /// What came.
@@ -197,7 +206,7 @@ extension ClientCore {
     /// UNTRUSTED: a frame that is no result.
     func takeOther(_ receiver: borrowing Receiver, _ storage: FrameStorage) throws(LinkError) {
         switch storage.header.kind {
-        case .chunk: try takeChunk(storage)
+        case .chunk: try takeChunk(receiver, storage)
         case .end: try takeEnd(storage)
         case .credit: try takeCredit(storage.header)
         case .event: try takeEvent(storage)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import OroBase
 import OroFrame
 import OroLink
 import OroPorts
@@ -81,6 +82,10 @@ struct ReceiverState: ~Copyable {
     var reserved: UInt64 = 0
     /// A message of a port that comes in several frames.
     var ports = PortReader<DeliveredPort>()
+    /// Readers of streams and ports for whom something has come.
+    var arrivals = ReadRun()
+    /// Memory of a chunk that was read.
+    var chunkSpare: FrameStorage?
     /// What the receiver sleeps with; made when it first does.
     var poller: Poller?
     /// The client's links with other clients.

@@ -144,6 +144,7 @@ extension ClientCore {
                 // were not read yet.
                 if step.step == .prepare, directLink(step.link) == nil { try link.readAnnounced() }
             }
+            unsafe receiver.state.pointee.arrivals.begin(ports)
             ports.take(event)
         }
     }

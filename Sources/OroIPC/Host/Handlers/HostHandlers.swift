@@ -223,8 +223,7 @@ extension HostLink {
         if let reply = running[serial]?.reply {
             // Behind its chunks.
             reply.close(.abort("the handler has returned"))
-            return try put(
-                StreamOutbox.Entry(frame: endFrame(request.ticket, result.err), bytes: nil, serial: serial))
+            return try putEnd(request.ticket, serial: serial, result.err)
         }
         forget(request.ticket, serial)
         try replyInFull(request, wideSeq: wideSeq, result)

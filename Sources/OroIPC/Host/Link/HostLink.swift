@@ -106,6 +106,8 @@ import OroLink
         var spare: FrameStorage
         /// The last that was looked up by its name, whose handler may be running.
         var inlineRoute: Router.Route?
+        /// Readers of bodies and ports for whom something has come.
+        var arrivals = ReadRun()
     }
 
     init(_ link: Link, _ key: UInt64, core: HostCore) {
@@ -163,6 +165,12 @@ import OroLink
         }
         if link.arena.isWanted { _ = try link.arena.serve() }
         link.reportProcessor()
+        return try drain(limit: limit, until: end)
+    }
+
+    @inline(__always)
+    private func drain(limit: Int, until end: UInt64) throws(LinkError) -> Int {
+        defer { unsafe state.pointee.arrivals.end() }
         return try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in try receive(incoming) }
     }
 
@@ -180,6 +188,7 @@ import OroLink
     @inline(never)
     private func pollLeaving(limit: Int, until end: UInt64) throws(LinkError) -> Int {
         if link.isBackedUp(0) { throw .peerGone }
+        defer { unsafe state.pointee.arrivals.end() }
         let count = try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in
             // An answer to it may go nowhere; what follows is read all the same.
             do throws(LinkError) { try receive(incoming) } catch .peerGone {}
@@ -192,7 +201,7 @@ import OroLink
     /// read from. So its other requests get their turn.
     @inline(never)
     private func pollBehind(limit: Int, until end: UInt64) throws(LinkError) -> Int {
-        let count = try link.drain(limit: limit, until: end) { (incoming) throws(LinkError) in try receive(incoming) }
+        let count = try drain(limit: limit, until: end)
         try flushOutbox()
         flushPorts()
         return count
@@ -352,10 +361,10 @@ import OroLink
             unsafe tables[ring].append(name)
         case .abort:
             if let serial = answering[header.ticket] { try giveUp(header.ticket, serial, .abort()) }
-        case .chunk: try takeChunk(storage)
+        case .chunk: try unsafe takeChunk(storage, &state.pointee.arrivals)
         case .end: takeEnd(storage)
         case .credit: header.ticket == 0 ? try takeListening(header) : try takeCredit(header)
-        case .port: try takePort(storage, ring)
+        case .port: try unsafe takePort(storage, ring, &state.pointee.arrivals)
         case .goodbye:
             throw .peerGone
         default:

@@ -36,6 +36,12 @@ struct HostStreams {
     /// Bodies whose end has not come, by ticket.
     var bodies: [UInt64: StreamReceiver] = [:]
     var outbox = StreamOutbox()
+    /// What handlers send.
+    let inbox = StreamInbox()
+    /// Memory for the next run of that.
+    var run: [StreamOutbox.Entry] = []
+    /// Entries a run keeps memory for.
+    static let longestRun = 1024
 }
 
 // Streams of one client: answers in chunks, and bodies of requests.
@@ -53,18 +59,39 @@ extension HostLink {
     func openReply(_ ticket: UInt64, serial: UInt64, _ sender: StreamSender) -> ReplyStream {
         let id = key
         let core = unsafe core
+        let inbox = streams.inbox
         return ReplyStream(ticket, sender, core.frameLimits(link), link.arena) { [weak core] chunk in
-            core?.submit(to: id) { (host) throws(LinkError) in
-                try host.put(
-                    StreamOutbox.Entry(
-                        frame: chunk.frame, bytes: chunk.bytes, serial: serial, cost: chunk.cost,
-                        privateBytes: chunk.privateBytes))
-            }
+            let isFirst = inbox.append(
+                StreamOutbox.Entry(
+                    frame: chunk.frame, bytes: chunk.bytes, serial: serial, cost: chunk.cost,
+                    privateBytes: chunk.privateBytes))
+            if isFirst { core?.submit(to: id) { (host) throws(LinkError) in try host.putSent() } }
         }
     }
 
+    /// Sends what handlers have sent since the last time, each in its turn.
+    func putSent() throws(LinkError) {
+        var run = streams.run
+        streams.run = []
+        streams.inbox.takeAll(&run)
+        var writing = Writing()
+        for entry in run { try put(entry, &writing) }
+        writing.end()
+        run.removeAll(keepingCapacity: run.capacity <= HostStreams.longestRun)
+        streams.run = run
+    }
+
+    /// Sends an end behind all that its handler has sent.
+    func putEnd(_ ticket: UInt64, serial: UInt64, _ error: IPCError?) throws(LinkError) {
+        try putSent()
+        var writing = Writing()
+        try put(StreamOutbox.Entry(frame: endFrame(ticket, error), bytes: nil, serial: serial), &writing)
+        writing.end()
+    }
+
     /// Sends a chunk or an end in its turn.
-    func put(_ entry: StreamOutbox.Entry) throws(LinkError) {
+    private func put(_ entry: StreamOutbox.Entry, _ writing: inout Writing) throws(LinkError) {
+        if streams.outbox.isEmpty && !link.isBackedUp(0) { return try write(entry, &writing) }
         streams.outbox.append(entry)
         try flushOutbox()
         // Where it is still there the client does not read as fast as this.
@@ -76,20 +103,47 @@ extension HostLink {
     /// Writes what is there while there is room. What does not fit stays with its handler's stream, not in the link's
     /// queue: a stream cannot fill that, and results go before it.
     func flushOutbox() throws(LinkError) {
-        while !link.isBackedUp(0), let next = streams.outbox.popFirst() {
-            let ticket = next.frame.ticket
+        var writing = Writing()
+        while !link.isBackedUp(0), let next = streams.outbox.popFirst() { try write(next, &writing) }
+        writing.end()
+    }
+
+    private func write(_ entry: StreamOutbox.Entry, _ writing: inout Writing) throws(LinkError) {
+        streams.outbox.size.change(by: -entry.cost)
+        let ticket = entry.frame.ticket
+        if entry.serial != writing.serial {
+            writing.end()
             // Given up meanwhile: its end has been sent.
-            guard answering[ticket] == next.serial, let work = running[next.serial] else { continue }
-            if let failure = try send(next.frame, next.bytes) {
-                guard next.frame.kind == .chunk else {
-                    try end(ticket, failure)
-                    forget(ticket, next.serial)
-                    continue
-                }
-                try giveUp(ticket, next.serial, failure)
-                continue
-            }
-            if next.frame.kind == .end { forget(ticket, next.serial) } else { work.reply?.written(next.cost) }
+            guard answering[ticket] == entry.serial, let work = running[entry.serial] else { return }
+            writing.begin(entry.serial, work.reply)
+        }
+        let failure = try send(entry.frame, entry.bytes)
+        if failure == nil && entry.frame.kind == .chunk {
+            writing.bytes += entry.cost
+            return
+        }
+        writing.end()
+        guard let failure else { return forget(ticket, entry.serial) }
+        if entry.frame.kind == .chunk { return try giveUp(ticket, entry.serial, failure) }
+        try end(ticket, failure)
+        forget(ticket, entry.serial)
+    }
+
+    /// Chunks of one stream that are written one after another: it is told once of all of them.
+    private struct Writing {
+        /// Of its handler; `nil`: none.
+        private(set) var serial: UInt64?
+        private var reply: StreamSender?
+        var bytes = 0
+
+        mutating func begin(_ serial: UInt64, _ reply: StreamSender?) {
+            self.serial = serial
+            self.reply = reply
+        }
+
+        mutating func end() {
+            if bytes > 0 { reply?.written(bytes) }
+            (serial, reply, bytes) = (nil, nil, 0)
         }
     }
 
@@ -158,10 +212,12 @@ extension HostLink {
     }
 
     /// UNTRUSTED: a chunk of a body, which the client must have credit for.
-    func takeChunk(_ storage: FrameStorage) throws(LinkError) {
+    func takeChunk(_ storage: FrameStorage, _ run: inout ReadRun) throws(LinkError) {
         let ticket = storage.header.ticket
         guard let body = streams.bodies[ticket] else { throw .violation("a chunk that nobody asked for") }
-        switch body.take(storage) {
+        // Chunks of bodies have bytes, which their readers keep.
+        var spare: FrameStorage?
+        switch body.take(storage, &run, spare: &spare) {
         case .kept: break
         case .late: if !body.mayCome { streams.bodies[ticket] = nil }
         case .unexpected: throw .violation("a chunk without credit")

@@ -259,8 +259,10 @@ extension PortBroker {
 
 extension HostLink {
     /// UNTRUSTED: a frame of ports.
-    func takePort(_ storage: FrameStorage, _ ring: Int) throws(LinkError) {
+    func takePort(_ storage: FrameStorage, _ ring: Int, _ run: inout ReadRun) throws(LinkError) {
         let broker = unsafe core.broker
+        // What comes may be for a port of the host's.
+        unsafe run.begin(core.ports)
         guard
             let frame = try ports.readers[ring, default: PortReader()].read(storage)
         else { return }

@@ -108,7 +108,9 @@ public final class IPCMessagePort: Sendable {
     }
 
     /// The same, waiting for room. Throws an `AbortError` when the task is cancelled.
-    public func post(_ value: StructuredValue, transfer: [IPCMessagePort] = []) async throws(IPCError) {
+    public nonisolated(nonsending) func post(_ value: StructuredValue, transfer: [IPCMessagePort] = [])
+        async throws(IPCError)
+    {
         guard let content = try content(value, transfer) else { return }
         while try !post(content, transfer) {
             if Task.isCancelled { throw .abort() }
@@ -239,7 +241,7 @@ public final class IPCMessagePort: Sendable {
         if !isOwned { throw .dataClone("port \(id) is closed or given away") }
     }
 
-    private func waitForRoom(for descriptors: TransferredDescriptors?) async {
+    private nonisolated(nonsending) func waitForRoom(for descriptors: TransferredDescriptors?) async {
         let endpoint = endpoint
         let token = Locked<UInt64?>(nil)
         await withTaskCancellationHandler {
@@ -343,7 +345,14 @@ public final class IPCMessagePort: Sendable {
             let port: IPCMessagePort
 
             /// The next message; `nil` when there are no more, or the task was cancelled.
-            public mutating func next() async -> IPCMessageEvent? {
+            public mutating func next() async -> IPCMessageEvent? { await take() }
+
+            /// The same, on the caller's actor.
+            public mutating func next(isolation actor: isolated (any Actor)?) async -> IPCMessageEvent? {
+                await take()
+            }
+
+            private nonisolated(nonsending) func take() async -> IPCMessageEvent? {
                 while !Task.isCancelled {
                     if let event = port.takeEvent() { return event.type == "close" ? nil : event }
                     if port.closed { return nil }
@@ -360,7 +369,7 @@ public final class IPCMessagePort: Sendable {
         return IPCMessageEvent(taken)
     }
 
-    private func waitForMessage() async {
+    private nonisolated(nonsending) func waitForMessage() async {
         let endpoint = endpoint
         await withTaskCancellationHandler {
             await SuspendedTask.suspend { task in
