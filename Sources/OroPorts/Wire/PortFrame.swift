@@ -61,12 +61,12 @@ package enum PortFrame<Port: TransferredPort> {
 package enum PortWriter {
     /// `send` sends one frame. `firstDescriptor`: where the message's descriptors were passed to the receiver, the
     /// number of the first; `nil`: those it has do not come along.
-    @_specialize(where Port == PostedPort, E == LinkError)
-    @_specialize(where Port == DeliveredPort, E == LinkError)
-    @_specialize(where Port == Never, E == LinkError)
-    package static func write<Port: TransferredPort, E: Error>(
-        _ message: Parcel<Port>, firstDescriptor: UInt64? = nil, _ send: (Frame, Bytes?) throws(E) -> Void
-    ) throws(E) {
+    @_specialize(where Port == PostedPort)
+    @_specialize(where Port == DeliveredPort)
+    @_specialize(where Port == Never)
+    package static func write<Port: TransferredPort>(
+        _ message: Parcel<Port>, firstDescriptor: UInt64? = nil, _ send: (Frame, Bytes?) throws(LinkError) -> Void
+    ) throws(LinkError) {
         let buffers = message.content.allBuffers
         for (index, buffer) in buffers.dropLast().enumerated() {
             try send(PortOperation.part.frame(message.number, count: UInt32(index)), buffer)
