@@ -62,7 +62,9 @@ let package = Package(
         // Ports below their public API: what is sent, the ports of one owner, the broker.
         .target(
             name: "OroPorts",
-            dependencies: ["OroBase", "OroFrame", "OroLink", .product(name: "DequeModule", package: "swift-collections")],
+            dependencies: [
+                "OroBase", "OroFrame", "OroLink", .product(name: "DequeModule", package: "swift-collections"),
+            ],
             swiftSettings: swiftSettings),
         .target(
             name: "OroIPC",
@@ -150,14 +152,16 @@ let package = Package(
             path: "Tests/oro-test-peer", swiftSettings: testSettings),
         // Parts on their own, in this process and without waiting: what a change of one part is tried with first.
         .testTarget(
-            name: "UnitTests", dependencies: ["CSupport", "OroFrame", "OroLink", "OroBase", "OroPorts", "OroIPC", "TestGenerators"],
+            name: "UnitTests",
+            dependencies: ["CSupport", "OroFrame", "OroLink", "OroBase", "OroPorts", "OroIPC", "TestGenerators"],
             exclude: ["Ring"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OroLinkTests", dependencies: ["OroLink", "CTestSupport"], swiftSettings: testSettings),
         .testTarget(
             name: "OroIPCTests",
             dependencies: [
-                "OroBase", "OroPorts", "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance", "CTestSupport",
+                "OroBase", "OroPorts", "OroIPC", "OroIPCFoundation", "OroIPCService", "OroIPCMetrics", "OroConformance",
+                "CTestSupport",
                 "TestGenerators", "TestProcesses",
                 .product(
                     name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["Service"])),

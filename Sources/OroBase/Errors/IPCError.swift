@@ -111,7 +111,9 @@ public struct IPCError: Error, Hashable, Sendable {
     public static func notAllowed(_ message: String) -> IPCError { IPCError(.notAllowed, message) }
 
     /// A request with this seq waits already.
-    package static func inFlight(_ seq: Seq) -> IPCError { IPCError(.invalidAccess, "a request with seq \(seq) is in flight") }
+    package static func inFlight(_ seq: Seq) -> IPCError {
+        IPCError(.invalidAccess, "a request with seq \(seq) is in flight")
+    }
 
     /// A limit on requests is reached.
     package static func tooMany(_ limit: Int) -> IPCError {

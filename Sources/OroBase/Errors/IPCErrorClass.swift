@@ -95,6 +95,8 @@ extension IPCError {
         }
 
         /// The class that a number selects: the first that has it.
-        package static func numbered(_ number: Int) -> Class? { allCases.first { $0.isSentAsType && $0.number == number } }
+        package static func numbered(_ number: Int) -> Class? {
+            allCases.first { $0.isSentAsType && $0.number == number }
+        }
     }
 }

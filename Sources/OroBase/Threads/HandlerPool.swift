@@ -49,7 +49,9 @@ package final class HandlerPool: TaskExecutor, Sendable {
     }
 
     /// For a task that is made on a thread that must not wait; `nil`: Swift's own threads can be relied on.
-    package static var current: HandlerPool? { shared.withLock { pool in pool.flatMap { $0.birth.isForeign ? nil : $0 } } }
+    package static var current: HandlerPool? {
+        shared.withLock { pool in pool.flatMap { $0.birth.isForeign ? nil : $0 } }
+    }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)

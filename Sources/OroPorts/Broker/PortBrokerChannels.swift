@@ -97,7 +97,9 @@ extension PortBroker {
     }
 
     private func introduce(_ one: any PortOwner, _ other: any PortOwner) {
-        guard one.state.pairs.count < options.directLinksPerClient, other.state.pairs.count < options.directLinksPerClient else {
+        guard one.state.pairs.count < options.directLinksPerClient,
+            other.state.pairs.count < options.directLinksPerClient
+        else {
             return
         }
         lastIntroduction += 1

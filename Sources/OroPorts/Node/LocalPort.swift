@@ -187,7 +187,9 @@ import Synchronization
     }
 
     /// (A handle that goes closes its end before another can stand at its place in memory.)
-    package func isOwned(by handle: some PortHandle) -> Bool { isOwned && ownerName == ObjectIdentifier(handle) && !isOver }
+    package func isOwned(by handle: some PortHandle) -> Bool {
+        isOwned && ownerName == ObjectIdentifier(handle) && !isOver
+    }
 
     /// The handle nobody listens to is gone: so is the port. (Its weak reference is, too.)
     package func abandon() { if isOwned && owner == nil { closeHere() } }

@@ -219,7 +219,9 @@ package protocol PortRoute: AnyObject, Sendable {
         clientsOfDrains[number] = client
     }
 
-    package func drain(of client: UInt64) -> (any PortDrain)? { withLock { drainsOfClients[client].flatMap { drains[$0] } } }
+    package func drain(of client: UInt64) -> (any PortDrain)? {
+        withLock { drainsOfClients[client].flatMap { drains[$0] } }
+    }
 
     private func drain(_ event: PortEvent) {
         switch event {

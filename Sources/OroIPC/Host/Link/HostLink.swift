@@ -355,7 +355,7 @@ import OroLink
         case .chunk: try takeChunk(storage)
         case .end: takeEnd(storage)
         case .credit: header.ticket == 0 ? try takeListening(header) : try takeCredit(header)
-        case .port: try takePort(storage, ring)
+        case let kind where kind.isOfPorts: try takePort(storage, ring)
         case .goodbye:
             throw .peerGone
         default:

@@ -46,7 +46,11 @@ package struct PortMessage: Sendable {
 
     /// Its value where it lies; `nil` when it was made here.
     package var encodedPart: EncodedPart? {
-        if case .frame(let frame) = content.form, let storage = frame as? FrameStorage { EncodedPart(storage) } else { nil }
+        if case .frame(let frame) = content.form, let storage = frame as? FrameStorage {
+            EncodedPart(storage)
+        } else {
+            nil
+        }
     }
 
     /// Its value as bytes. O(n).

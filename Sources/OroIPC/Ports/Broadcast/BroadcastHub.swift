@@ -32,7 +32,8 @@ final class BroadcastHub: BroadcastEnds {
     var requestBytes: Int { broker.options.broadcastRequestBytes }
 
     /// What waits for it counts in the account of `owner`.
-    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for owner: any PortOwner) {
+    func subscribe(_ number: UInt64, name: String, origin: String, keeping: BroadcastKeeping, for owner: any PortOwner)
+    {
         let topic = topics[TextKey(name)] ?? BroadcastTopic(name)
         topics[TextKey(name)] = topic
         let subscription = BroadcastSubscription(number, topic, owner.fixedOrigin ?? origin, keeping, owner.broadcasts)
