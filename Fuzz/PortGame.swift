@@ -37,52 +37,51 @@ struct PortFrames<Port: TransferredPort> {
     /// The next frame of the script, as the reader reads it. `nil`: it was a part of something, or could not be
     /// written.
     mutating func next(_ script: inout Script) throws(LinkError) -> PortFrame<Port>? {
-        let operation = UInt32(script.byte() % 12)
-        var frame = Frame(.port)
+        // Those of ports, and two that are not.
+        var frame = Frame(FrameKind(byte: 17 + script.byte() % 12) ?? .drain)
         var payload: Bytes?
-        frame.deadline = operation << 28
-        switch PortOperation(rawValue: operation) {
-        case .open?:
+        switch frame.kind {
+        case .portOpen:
             frame.ticket = fresh(&script)
             frame.name = ["h", "m", "n", "\u{E9}"][script.below(4)]
             frame.value = [0, 1, [2, "o", 0], [2, "*", 1], [2, "o", 5], nil, "x"][script.below(7)]
-        case .channel?:
+        case .portChannel:
             frame.ticket = fresh(&script)
             frame.seq = Seq(fresh(&script))
-        case .part?:
+        case .portPart:
             frame.ticket = known(&script)
-            frame.deadline |= UInt32(script.byte() % 4)
+            frame.deadline = UInt32(script.byte() % 4)
             payload = Bytes([UInt8](repeating: 7, count: 1 + script.below(9)))
-        case .transfer?:
+        case .portTransfer:
             frame.ticket = known(&script)
             frame.value = rows(&script)
-        case .message?:
+        case .portMessage:
             frame.ticket = known(&script)
             let seq = script.number(near: posted[frame.ticket] ?? 0)
             posted[frame.ticket] = seq &+ 1
             frame.seq = Seq(seq)
-            frame.deadline |= UInt32(truncatingIfNeeded: script.number(near: 0)) & PortOperation.countMask
+            frame.deadline = UInt32(truncatingIfNeeded: script.number(near: 0))
             frame.route =
-                [0, 0, 0, PortOperation.transfersBit, PortOperation.transfersBit, 1, 2, PortOperation.descriptorsBit][
+                [0, 0, 0, PortParts.transfersBit, PortParts.transfersBit, 1, 2, PortParts.descriptorsBit][
                     script.below(8)]
             frame.value = [0, [0, 1], "text", [10, 0], [0, [10, 0], [10, 1]], nil][script.below(6)]
             if frame.route & 3 != 0 { payload = Bytes([1, 2, 3]) }
-        case .consumed?, .returned?:
+        case .portConsumed, .portReturned:
             frame.ticket = known(&script)
             frame.seq = Seq(script.number(near: posted[frame.ticket] ?? 1))
-        case .close?:
+        case .portClose:
             frame.ticket = known(&script)
             frame.value = [nil, "over", 5][script.below(3)]
-        case .direct?:
+        case .portDirect:
             frame.ticket = known(&script)
-            frame.deadline |= UInt32(script.byte() % 24)
+            frame.deadline = UInt32(script.byte() % 24)
             frame.seq = Seq(script.number(near: numbers[script.below(numbers.count)]))
             frame.value = [nil, .int(Int64(script.byte() % 4)), "x"][script.below(3)]
-        case .descriptors?:
+        case .portDescriptors:
             frame.ticket = known(&script)
-            frame.deadline |= UInt32(script.byte() % 20)
+            frame.deadline = UInt32(script.byte() % 20)
             frame.seq = Seq(script.number(near: 0))
-        case nil: break
+        default: break
         }
         guard let storage = try? FrameStorage(frame, payload) else { return nil }
         return try reader.read(storage)

@@ -79,7 +79,7 @@ extension Frame {
             let pair = word.split(separator: "=", maxSplits: 1).map(String.init)
             switch pair[0] {
             case "route": frame.route = UInt16(pair[1])!
-            case "deadline", "status": frame.deadline = UInt32(pair[1])!
+            case "deadline", "status", "count": frame.deadline = UInt32(pair[1])!
             case "ticket": frame.ticket = UInt64(pair[1])!
             case "seq": frame.seq = try Seq(pair[1])
             case "failed": frame.failed = true

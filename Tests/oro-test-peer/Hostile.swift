@@ -220,7 +220,7 @@ final class Hostile {
         case "frames":
             record(
                 frame(
-                    kind: UInt8(u(14)), flags: UInt8(u(40)), route: UInt16(u(4)), value: u(40), payload: u(40),
+                    kind: UInt8(u(28)), flags: UInt8(u(40)), route: UInt16(u(4)), value: u(40), payload: u(40),
                     body: random(u(60))))
         case "bad route":
             record(frame(kind: 1, route: UInt16(truncatingIfNeeded: dice.next())))

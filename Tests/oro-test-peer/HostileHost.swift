@@ -83,7 +83,7 @@ final class HostileHost {
         case Wire.Kind.request:
             tickets.append(ticket)
             if frame[1] & Wire.Flag.takesStream != 0 { streams.append(ticket) }
-        case Wire.Kind.port: if !ports.contains(ticket), ticket % 2 == 1 { ports.append(ticket) }
+        case Wire.Kind.port...: if !ports.contains(ticket), ticket % 2 == 1 { ports.append(ticket) }
         default: break
         }
         if frame[0] == Wire.Kind.request {
@@ -197,7 +197,7 @@ final class HostileHost {
         case 4:
             put(
                 Wire.port(
-                    UInt32(wire.below(16)), number, count: UInt32(truncatingIfNeeded: wire.number()),
+                    UInt8(wire.below(16)), number, count: UInt32(truncatingIfNeeded: wire.number()),
                     seq: wire.number(), value: wire.value(2)))
         default:
             var route: UInt16 = 0

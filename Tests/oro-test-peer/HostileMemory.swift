@@ -46,9 +46,9 @@ extension Hostile {
             try parts(big("echo", ticket: 1, payload: 200_000), claiming: 60 << 20, unfinished: true)
         case "port parts":
             // Opens a channel, and then says buffers of a message that never comes.
-            record(frame(kind: 8, deadline: 2 << 28, ticket: 1))
+            record(frame(kind: 18, ticket: 1))
             for index in 0..<8 {
-                let header = frame(kind: 8, deadline: 3 << 28 | UInt64(index), ticket: 1, payload: 100_000)
+                let header = frame(kind: 19, deadline: UInt64(index), ticket: 1, payload: 100_000)
                 try parts(header + [UInt8](repeating: 1, count: 100_000))
             }
         case "kept requests":

@@ -30,8 +30,8 @@ extension Hostile {
         try roomFor(body.count + 64, reading: true)
         record(
             bytes([
-                (8, 1), (UInt64(flags) | (name == nil ? 0 : 2), 1), (UInt64(route), 2),
-                (operation << 28 | count & 0xFFF_FFFF, 4), (number, 8), (seq, 8), (UInt64(value.count), 4),
+                (16 + operation, 1), (UInt64(flags) | (name == nil ? 0 : 2), 1), (UInt64(route), 2),
+                (count & 0xFFFF_FFFF, 4), (number, 8), (seq, 8), (UInt64(value.count), 4),
                 (UInt64(payload.count), 4),
             ]) + body)
     }

@@ -107,7 +107,7 @@ struct RandomWire {
         let parts = (value: isLikely(1, in: 2) ? value() : [], headers: isLikely(1, in: 4) ? headers() : [])
         return mayLie(
             Wire.frame(
-                UInt8(below(14)), flags: isLikely(1, in: 3) ? UInt8(truncatingIfNeeded: dice.next()) : 0,
+                UInt8(below(28)), flags: isLikely(1, in: 3) ? UInt8(truncatingIfNeeded: dice.next()) : 0,
                 route: UInt16(truncatingIfNeeded: number()), deadline: UInt32(truncatingIfNeeded: number()),
                 ticket: number(), seq: number(), seqText: isLikely(1, in: 8) ? "-\(number())" : nil,
                 name: isLikely(1, in: 3) ? name() : nil, value: parts.value, headers: parts.headers,

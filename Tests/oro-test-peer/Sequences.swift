@@ -264,7 +264,7 @@ final class SequenceClient {
         case 6:
             try send(
                 Wire.port(
-                    UInt32(wire.below(16)), number, count: UInt32(truncatingIfNeeded: wire.number()), seq: wire.number()
+                    UInt8(wire.below(16)), number, count: UInt32(truncatingIfNeeded: wire.number()), seq: wire.number()
                 ))
         default:
             taken += UInt64(wire.below(3))

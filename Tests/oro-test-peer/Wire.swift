@@ -54,8 +54,10 @@ enum Wire {
 
     struct Kind {
         static let request: UInt8 = 1, result: UInt8 = 2, event: UInt8 = 3, post: UInt8 = 4, abort: UInt8 = 5
-        static let chunk: UInt8 = 6, end: UInt8 = 7, port: UInt8 = 8, name: UInt8 = 10, goodbye: UInt8 = 11
+        static let chunk: UInt8 = 6, end: UInt8 = 7, name: UInt8 = 10, goodbye: UInt8 = 11
         static let credit: UInt8 = 12
+        /// Those of ports are this and the number of the operation, from 1 on.
+        static let port: UInt8 = 16
     }
 
     struct Flag {
@@ -92,13 +94,13 @@ enum Wire {
         frame(kind, flags: flags, ticket: ticket, seq: seq, name: Array(name.utf8), value: value, payload: payload)
     }
 
-    /// A frame about a port. `operation`: see docs/wire-format.md.
+    /// A frame about a port: `operation` 1 is the first of their kinds. See docs/wire-format.md.
     static func port(
-        _ operation: UInt32, _ number: UInt64, count: UInt32 = 0, seq: UInt64 = 0, route: UInt16 = 0,
+        _ operation: UInt8, _ number: UInt64, count: UInt32 = 0, seq: UInt64 = 0, route: UInt16 = 0,
         name: String? = nil, value: [UInt8] = [], payload: [UInt8] = []
     ) -> [UInt8] {
         frame(
-            Kind.port, route: route, deadline: operation << 28 | count & 0xFFF_FFFF, ticket: number, seq: seq,
+            Kind.port + operation, route: route, deadline: count, ticket: number, seq: seq,
             name: name.map { Array($0.utf8) }, value: value, payload: payload)
     }
 }

@@ -14,9 +14,10 @@ import struct
 import threading
 import time
 
-REQUEST, RESULT, EVENT, POST, ABORT, CHUNK, END, PORT, BROADCAST, NAME, GOODBYE, CREDIT = range(1, 13)
+REQUEST, RESULT, EVENT, POST, ABORT, CHUNK, END = range(1, 8)
+NAME, GOODBYE, CREDIT = range(10, 13)
 WIDE_SEQ, INLINE_NAME, FAILED, HAS_SOURCE, HAS_HEADERS, LENT, TAKES_STREAM, HAS_BODY = (1 << bit for bit in range(8))
-OPEN, CHANNEL, PART, CARRY, MESSAGE, CONSUMED, CLOSE = range(1, 8)
+OPEN, CHANNEL, PART, CARRY, MESSAGE, CONSUMED, CLOSE = range(17, 24)
 F_ADD_SEALS, SEAL, SHRINK, GROW, FUTURE_WRITE = 1033, 1, 2, 4, 16
 HEAD, WORD = 4096, 1 << 64
 
@@ -143,10 +144,6 @@ class Frame:
                 setattr(self, what, int(text) if flag == WIDE_SEQ else text)
         self.value = decode(data[at : at + values]) if values else None
         self.payload = data[len(data) - payload :] if payload else None
-
-    @property
-    def operation(self):
-        return self.deadline >> 28
 
 
 def frame(kind, flags=0, *, deadline=0, ticket=0, seq=0, name=None, value=b"", payload=b"", route=0):
@@ -450,14 +447,14 @@ class Client:
     def open(self, name, mode=0):
         """The number of a new port."""
         self.ports += 2
-        self.link.send(frame(PORT, deadline=OPEN << 28, ticket=self.ports, name=name, value=encode(mode)))
+        self.link.send(frame(OPEN, ticket=self.ports, name=name, value=encode(mode)))
         return self.ports
 
     def post(self, port, seq, structured):
-        self.link.send(frame(PORT, deadline=MESSAGE << 28, ticket=port, seq=seq, value=encode(structured)))
+        self.link.send(frame(MESSAGE, ticket=port, seq=seq, value=encode(structured)))
 
     def message(self, port):
         """The next message of a port, which is taken."""
-        came = self.link.next(lambda came: came.kind == PORT and came.ticket == port and came.operation == MESSAGE)
-        self.link.send(frame(PORT, deadline=CONSUMED << 28, ticket=port, seq=came.seq + 1))
+        came = self.link.next(lambda came: came.kind == MESSAGE and came.ticket == port)
+        self.link.send(frame(CONSUMED, ticket=port, seq=came.seq + 1))
         return came

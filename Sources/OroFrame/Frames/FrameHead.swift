@@ -6,8 +6,6 @@ package struct FrameHead {
     package let flags: FrameFlags
     package let ticket: UInt64
     package let seq: Seq
-    /// Of frames of ports: the operation and a count.
-    package let deadline: UInt32
 
     /// So many bytes are enough: the header, and the longest seq there is.
     package static var byteCount: Int { FrameHeader.byteCount + 2 + FrameLimits.default.maxSeqDigits + 1 }
@@ -25,7 +23,6 @@ package struct FrameHead {
         guard let kind = FrameKind(byte: raw) else { throw .unknownKind(raw) }
         self.kind = kind
         flags = FrameFlags(rawValue: number(1))
-        deadline = number(4)
         ticket = number(8)
         let low: UInt64 = number(16)
         guard flags.contains(.wideSeq) else {

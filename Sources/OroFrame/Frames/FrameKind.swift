@@ -17,10 +17,6 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
     case chunk
     /// A stream's end.
     case end
-    /// Traffic of a message port.
-    case port
-    /// Traffic of a broadcast channel.
-    case broadcast
     /// From now on this route number means this name, on this ring.
     case name
     /// The sender ends the link; the value, if any, is the reason.
@@ -29,6 +25,29 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
     case credit
     /// The host takes no requests any more, and finishes those it has.
     case drain
+    // What owners of ports and their broker tell each other.
+    /// A new port, whose other end goes to whoever answers to this name.
+    case portOpen
+    /// A new channel; both ends belong to the sender.
+    case portChannel
+    /// A buffer of the next message, other than its last.
+    case portPart
+    /// Ports that go with the next message.
+    case portTransfer
+    case portMessage
+    /// So many messages that came to this port were taken.
+    case portConsumed
+    case portClose
+    /// A step of a direct channel, named in the count.
+    case portDirect
+    /// Descriptors that go with the next message.
+    case portDescriptors
+    /// How many of the other side's descriptors have been let go: a client's that were posted, or a host's that were
+    /// passed on.
+    case portReturned
+
+    /// It is about a port.
+    @inlinable package var isOfPorts: Bool { byte >= 17 }
 
     /// The kind with this byte on the wire, or `nil` when there is none.
     @inlinable
@@ -41,12 +60,20 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
         case 5: self = .abort
         case 6: self = .chunk
         case 7: self = .end
-        case 8: self = .port
-        case 9: self = .broadcast
         case 10: self = .name
         case 11: self = .goodbye
         case 12: self = .credit
         case 13: self = .drain
+        case 17: self = .portOpen
+        case 18: self = .portChannel
+        case 19: self = .portPart
+        case 20: self = .portTransfer
+        case 21: self = .portMessage
+        case 22: self = .portConsumed
+        case 23: self = .portClose
+        case 24: self = .portDirect
+        case 25: self = .portDescriptors
+        case 26: self = .portReturned
         default: return nil
         }
     }
@@ -62,12 +89,20 @@ package enum FrameKind: Hashable, Sendable, CaseIterable {
         case .abort: 5
         case .chunk: 6
         case .end: 7
-        case .port: 8
-        case .broadcast: 9
         case .name: 10
         case .goodbye: 11
         case .credit: 12
         case .drain: 13
+        case .portOpen: 17
+        case .portChannel: 18
+        case .portPart: 19
+        case .portTransfer: 20
+        case .portMessage: 21
+        case .portConsumed: 22
+        case .portClose: 23
+        case .portDirect: 24
+        case .portDescriptors: 25
+        case .portReturned: 26
         }
     }
 }

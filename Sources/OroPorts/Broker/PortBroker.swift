@@ -166,7 +166,7 @@ package final class PortBroker {
         // What passes the message on tells the other end.
         let count = SendWindow.count(low: posting.consumed, from: end.queue.taken)
         // Forwards only: what was counted exactly meanwhile looks like a great many more.
-        if count - end.queue.taken <= UInt64(PortOperation.countMask / 2) { consume(end, count, notifying: false) }
+        if count - end.queue.taken <= UInt64(UInt32.max / 2) { consume(end, count, notifying: false) }
         guard posting.seq.value == end.posted else { throw .violation("a message of a port out of turn") }
         end.posted += 1
         end.isInUse = true

@@ -45,7 +45,7 @@ package struct DirectChannelFrame: Sendable {
     package static let peerBit: UInt64 = 1 << 63
 
     package var frame: Frame {
-        var frame = PortOperation.direct.frame(token, count: step.rawValue)
+        var frame = Frame(.portDirect, port: token, count: step.rawValue)
         frame.seq = Seq(number)
         if step == .prepare { frame.value = .int(Int64(bitPattern: link)) }
         return frame
@@ -61,7 +61,7 @@ package struct DirectChannelFrame: Sendable {
     /// UNTRUSTED: what a frame of a peer says.
     package init(_ storage: any ReceivedFrame) throws(LinkError) {
         let header = storage.header
-        guard let step = Step(rawValue: header.deadline & PortOperation.countMask),
+        guard let step = Step(rawValue: header.deadline),
             let number = SequenceNumber(header.seq)
         else { throw .violation("an unknown step of a direct channel, or a count that cannot be") }
         self.init(header.ticket, step, number: number.value)

@@ -14,8 +14,8 @@ package struct Parcel<Port> {
     package var number: UInt64
     /// Its place among all messages ever posted from its end of the channel, whoever posted them.
     package var seq: SequenceNumber
-    /// How many messages the sender of this one has taken in the other direction: the low bits
-    /// (``PortOperation/countMask``).
+    /// How many messages the sender of this one has taken in the other direction: the low 32
+    /// bits.
     package var consumed: UInt32
     package private(set) var content: PortContent
     /// The ports that are transferred with it.

@@ -4,44 +4,24 @@ import OroBase
 import OroFrame
 import OroLink
 
-/// What a frame of ports says: the high four bits of the field *deadline*. `docs/wire-format.md` has the table.
-package enum PortOperation: UInt32 {
-    case open = 1
-    case channel = 2
-    /// A buffer of the next message, other than its last.
-    case part = 3
-    /// Ports that go with the next message.
-    case transfer = 4
-    case message = 5
-    case consumed = 6
-    case close = 7
-    /// A step of a direct channel, named in the count.
-    case direct = 8
-    /// Descriptors that go with the next message.
-    case descriptors = 9
-    /// How many of the other side's descriptors have been let go: a client's that were posted, or a host's that were
-    /// passed on.
-    case returned = 10
+// Frames of ports: kind and port say what a frame is about, and the field *deadline* is a count.
+// `docs/wire-format.md` has the table.
 
-    /// The low bits of that field: a count, modulo this.
-    package static let countMask: UInt32 = (1 << 28) - 1
+extension Frame {
+    /// A frame about the port with this number.
+    package init(_ kind: FrameKind, port number: UInt64, count: UInt32 = 0) {
+        self.init(kind)
+        deadline = count
+        ticket = number
+    }
+}
 
-    /// In the field *route* of a message: a frame of transferred ports came before it. The others but the next count
-    /// its parts.
+/// In the field *route* of a message, beside the number of its parts: what else came before it.
+package enum PortParts {
+    /// A frame of transferred ports.
     package static let transfersBit: UInt16 = 1 << 15
     /// The same for descriptors.
     package static let descriptorsBit: UInt16 = 1 << 14
-
-    package init?(_ header: FrameHeader) { self.init(rawValue: header.deadline >> 28) }
-    package init?(_ frame: Frame) { self.init(rawValue: frame.deadline >> 28) }
-
-    /// A frame about the port with this number.
-    package func frame(_ number: UInt64, count: UInt32 = 0) -> Frame {
-        var frame = Frame(.port)
-        frame.deadline = rawValue << 28 | count & PortOperation.countMask
-        frame.ticket = number
-        return frame
-    }
 }
 
 /// What a peer said about ports, in one frame or several.
@@ -69,20 +49,20 @@ package enum PortWriter {
     ) throws(LinkError) {
         let buffers = message.content.allBuffers
         for (index, buffer) in buffers.dropLast().enumerated() {
-            try send(PortOperation.part.frame(message.number, count: UInt32(index)), buffer)
+            try send(Frame(.portPart, port: message.number, count: UInt32(index)), buffer)
         }
-        var frame = PortOperation.message.frame(message.number, count: message.consumed)
+        var frame = Frame(.portMessage, port: message.number, count: message.consumed)
         frame.seq = Seq(message.seq.value)
         frame.route = UInt16(max(0, buffers.count - 1))
         if !message.transferred.isEmpty {
-            var transfer = PortOperation.transfer.frame(message.number)
+            var transfer = Frame(.portTransfer, port: message.number)
             transfer.value = .array(message.transferred.map { .array($0.row.map { .int(Int64(bitPattern: $0)) }) })
             try send(transfer, nil)
-            frame.route |= PortOperation.transfersBit
+            frame.route |= PortParts.transfersBit
         }
         if let descriptors = message.content.descriptors {
             try send(claim(firstDescriptor, descriptors, for: message.number), nil)
-            frame.route |= PortOperation.descriptorsBit
+            frame.route |= PortParts.descriptorsBit
         }
         switch message.content.form {
         case .value(let value): frame.value = value
@@ -96,8 +76,8 @@ package enum PortWriter {
     /// Names descriptors that were passed; with `nil` says that they do not come along. On its own, without a message,
     /// it lets them go at the other side.
     package static func claim(_ first: UInt64?, _ descriptors: TransferredDescriptors, for number: UInt64) -> Frame {
-        guard let first else { return PortOperation.descriptors.frame(number) }
-        var frame = PortOperation.descriptors.frame(number, count: UInt32(descriptors.list.count))
+        guard let first else { return Frame(.portDescriptors, port: number) }
+        var frame = Frame(.portDescriptors, port: number, count: UInt32(descriptors.list.count))
         frame.seq = Seq(first)
         return frame
     }
@@ -121,37 +101,37 @@ package struct PortReader<Port: TransferredPort> {
     @_specialize(where Port == Never)
     package mutating func read(_ storage: any ReceivedFrame) throws(LinkError) -> PortFrame<Port>? {
         let header = storage.header
-        guard let operation = PortOperation(header) else { throw .violation("an unknown operation of ports") }
-        guard header.flags.subtracting(PortReader.flags(of: operation)).isEmpty,
-            header.route == 0 || operation == .message
+        guard header.flags.subtracting(PortReader.flags(of: header.kind)).isEmpty,
+            header.route == 0 || header.kind == .portMessage
         else { throw .violation("a frame of ports with parts that do not belong there") }
-        let count = header.deadline & PortOperation.countMask
-        switch operation {
-        case .part: try readPart(storage, index: count)
-        case .transfer:
+        let count = header.deadline
+        switch header.kind {
+        case .portPart: try readPart(storage, index: count)
+        case .portTransfer:
             if header.ticket != number { begin(header.ticket) }
             transferred = try rows(storage)
-        case .message: return .message(try readMessage(storage, consumed: count))
-        case .open: return try readOpening(storage)
-        case .channel: return .channel(header.ticket, header.seq)
-        case .consumed: return .consumed(header.ticket, count: try sequence(header.seq))
-        case .close:
+        case .portMessage: return .message(try readMessage(storage, consumed: count))
+        case .portOpen: return try readOpening(storage)
+        case .portChannel: return .channel(header.ticket, header.seq)
+        case .portConsumed: return .consumed(header.ticket, count: try sequence(header.seq))
+        case .portClose:
             let reason = (try? storage.shortValue(most: PortReader.reasonBytes))?.string
             return .close(header.ticket, reason: reason)
-        case .direct: return .direct(try DirectChannelFrame(storage))
-        case .descriptors:
+        case .portDirect: return .direct(try DirectChannelFrame(storage))
+        case .portDescriptors:
             try readDescriptors(header, count: count)
             if count > 0 { return .descriptors(first: try sequence(header.seq), count: Int(count)) }
-        case .returned: return .returned(try sequence(header.seq))
+        case .portReturned: return .returned(try sequence(header.seq))
+        default: throw .violation("a frame that is not about ports: \(header.kind)")
         }
         return nil
     }
 
-    /// The flags a frame of this operation may have.
-    private static func flags(of operation: PortOperation) -> FrameFlags {
-        switch operation {
-        case .part, .message: .lent
-        case .open: .inlineName
+    /// The flags a frame of this kind may have.
+    private static func flags(of kind: FrameKind) -> FrameFlags {
+        switch kind {
+        case .portPart, .portMessage: .lent
+        case .portOpen: .inlineName
         default: []
         }
     }
@@ -170,9 +150,9 @@ package struct PortReader<Port: TransferredPort> {
     {
         let header = storage.header
         // UNTRUSTED: 14 bits, compared with how many buffers have come.
-        let wanted = Int(header.route & ~(PortOperation.transfersBit | PortOperation.descriptorsBit))
-        let hasPorts = header.route & PortOperation.transfersBit != 0
-        let hasDescriptors = header.route & PortOperation.descriptorsBit != 0
+        let wanted = Int(header.route & ~(PortParts.transfersBit | PortParts.descriptorsBit))
+        let hasPorts = header.route & PortParts.transfersBit != 0
+        let hasDescriptors = header.route & PortParts.descriptorsBit != 0
         let isNext = header.ticket == number
         defer { begin(0) }
         guard header.valueBytes > 0, wanted == 0 || (isNext && wanted == parts.count),
@@ -216,12 +196,11 @@ package struct PortReader<Port: TransferredPort> {
     @_specialize(where Port == Never)
     package mutating func readPlain(_ storage: any ReceivedFrame) throws(LinkError) -> Parcel<Port>? {
         let header = storage.header
-        guard header.flags.isEmpty, header.route == 0, header.valueBytes > 0,
-            header.deadline >> 28 == PortOperation.message.rawValue
+        guard header.kind == .portMessage, header.flags.isEmpty, header.route == 0, header.valueBytes > 0
         else { return nil }
         if number != 0 || !parts.isEmpty || !transferred.isEmpty || descriptors != nil { begin(0) }
         return Parcel(
-            number: header.ticket, seq: try sequence(header.seq), consumed: header.deadline & PortOperation.countMask,
+            number: header.ticket, seq: try sequence(header.seq), consumed: header.deadline,
             content: PortContent(form: .frame(storage)))
     }
 

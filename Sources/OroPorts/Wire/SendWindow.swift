@@ -47,9 +47,9 @@ package struct SendWindow {
 
     /// The first count from `known` on whose low bits are `low`. A count that went back comes out as one far ahead.
     package static func count(low: UInt32, from known: UInt64) -> UInt64 {
-        known + UInt64((low &- UInt32(truncatingIfNeeded: known)) & PortOperation.countMask)
+        known + UInt64(low &- UInt32(truncatingIfNeeded: known))
     }
 
     /// The bits of a count that go along with a message: ``count(low:from:)`` finds the rest.
-    package static func low(_ count: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: count) & PortOperation.countMask }
+    package static func low(_ count: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: count) }
 }

@@ -78,9 +78,9 @@ struct DirectLinkTests {
         arguments: [
             [UInt8](repeating: 0xff, count: 64), [1, 2, 3],
             // A request; a port that is opened; ports that go along; a step of a direct channel.
-            [1] + [UInt8](repeating: 0, count: 31), [8, 0, 0, 0, 0, 0, 0, 0x10] + [UInt8](repeating: 0, count: 24),
-            [8, 0, 0, 0, 0, 0, 0, 0x40] + [UInt8](repeating: 0, count: 24),
-            [8, 0, 0, 0, 3, 0, 0, 0x80] + [UInt8](repeating: 0, count: 24),
+            [1] + [UInt8](repeating: 0, count: 31), [17] + [UInt8](repeating: 0, count: 31),
+            [20] + [UInt8](repeating: 0, count: 31),
+            [24, 0, 0, 0, 3] + [UInt8](repeating: 0, count: 27),
         ])
     func nonsense(_ bytes: [UInt8]) throws {
         let couple = try Couple()
@@ -154,7 +154,7 @@ struct DirectLinkTests {
             func little<T: FixedWidthInteger>(_ number: T) -> [UInt8] {
                 withUnsafeBytes(of: number.littleEndian) { [UInt8]($0) }
             }
-            return [8, 32] + little(UInt16(0)) + little(UInt32(5) << 28) + little(token) + little(port.window.sent)
+            return [21, 32] + little(UInt16(0)) + little(UInt32(0)) + little(token) + little(port.window.sent)
                 + little(UInt32(1)) + little(UInt32(32)) + [5] + little(slot) + little(UInt32(0)) + little(loan)
                 + little(UInt64(0)) + little(UInt64(100))
         }

@@ -136,13 +136,12 @@ struct PortStateTests {
 /// Frames of ports, as raw as a peer can send them.
 enum Said {
     static func frame(
-        _ operation: UInt32, _ number: UInt64, seq: UInt64 = 0, count: UInt64 = 0, route: UInt16 = 0,
+        _ operation: UInt8, _ number: UInt64, seq: UInt64 = 0, count: UInt64 = 0, route: UInt16 = 0,
         name: String? = nil,
         value: Value? = nil
     ) -> Frame {
-        var frame = Frame(.port)
-        frame.deadline = operation << 28 | UInt32(truncatingIfNeeded: count) & PortOperation.countMask
-        frame.ticket = number
+        // One of those that there are: 1...10.
+        var frame = Frame(FrameKind(byte: 16 + operation)!, port: number, count: UInt32(truncatingIfNeeded: count))
         frame.seq = Seq(seq)
         frame.route = route
         if let name { frame.name = name }
@@ -155,7 +154,7 @@ enum Said {
     }
 
     static func message(_ number: UInt64, seq: UInt64, consumed: UInt64 = 0, hasPorts: Bool = false) -> Frame {
-        frame(5, number, seq: seq, count: consumed, route: hasPorts ? PortOperation.transfersBit : 0, value: .int(7))
+        frame(5, number, seq: seq, count: consumed, route: hasPorts ? PortParts.transfersBit : 0, value: .int(7))
     }
 
     static func consumed(_ number: UInt64, count: UInt64) -> Frame { frame(6, number, seq: count) }
@@ -288,7 +287,7 @@ private struct Dice {
         case 4, 5, 6:
             return Said.frame(
                 5, port, seq: isHost ? count() : number(next(port)), count: count(),
-                route: one(in: 3) ? PortOperation.transfersBit : 0,
+                route: one(in: 3) ? PortParts.transfersBit : 0,
                 value: one(in: 2) ? 7 : [0, "o", 5])
         case 7: return Said.consumed(port, count: count())
         case 8: return Said.frame(7, port)

@@ -210,7 +210,7 @@ extension ClientCore {
         case .end: try takeEnd(storage)
         case .credit: try takeCredit(storage.header)
         case .event: try takeEvent(storage)
-        case .port: try takePort(receiver, storage)
+        case let kind where kind.isOfPorts: try takePort(receiver, storage)
         case .goodbye: throw goodbye(storage)
         case .drain: drains()
         default: throw .violation("a frame that a host does not send: \(storage.header.kind)")

@@ -24,17 +24,17 @@ import Synchronization
             switch command {
             case .message(let message): try send(message, core, ring)
             case .open(let number, let name, let opening):
-                var frame = PortOperation.open.frame(number)
+                var frame = Frame(.portOpen, port: number)
                 frame.name = name
                 frame.value = opening.value
                 try write(frame, nil, core, ring)
             case .channel(let first, let second):
-                try write(PortOperation.channel.frame(first), seq: second, core, ring)
+                try write(Frame(.portChannel, port: first), seq: second, core, ring)
             case .consumed(let number, let count):
-                try write(PortOperation.consumed.frame(number), seq: count.value, core, ring)
-            case .close(let number): try write(PortOperation.close.frame(number), nil, core, ring)
+                try write(Frame(.portConsumed, port: number), seq: count.value, core, ring)
+            case .close(let number): try write(Frame(.portClose, port: number), nil, core, ring)
             case .direct(let frame): try write(frame.frame, nil, core, ring)
-            case .claimed(let count): try write(PortOperation.returned.frame(0), seq: count.value, core, ring)
+            case .claimed(let count): try write(Frame(.portReturned, port: 0), seq: count.value, core, ring)
             }
         }
     }
@@ -62,7 +62,7 @@ import Synchronization
         do throws(LinkError) {
             try PortWriter.write(message, firstDescriptor: firstDescriptor) { (frame, payload) throws(LinkError) in
                 try write(frame, payload, core, ring)
-                if PortOperation(frame) == .descriptors { isClaimed = true }
+                if frame.kind == .portDescriptors { isClaimed = true }
             }
         } catch {
             // What was passed must not wait at the host for a message that does not come.

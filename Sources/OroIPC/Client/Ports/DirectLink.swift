@@ -61,7 +61,7 @@ import Synchronization
         let payloadBytes = payload?.sizeWord ?? 0
         guard payloadBytes <= Link.inlineBytes else { return false }
         let header = FrameHeader(
-            kind: .port, deadline: PortOperation.message.rawValue << 28 | message.consumed, ticket: message.number,
+            kind: .portMessage, deadline: message.consumed, ticket: message.number,
             seq: message.seq.value, valueBytes: UInt32(value.count))
         return try link.withRing(shared: true) { (ring) throws(LinkError) in
             // The message keeps its payload alive.
@@ -76,7 +76,7 @@ import Synchronization
     /// False: the other cannot be told here.
     func sendConsumed(_ token: UInt64, _ count: UInt64) -> Bool {
         if link.isOver { return false }
-        var frame = PortOperation.consumed.frame(token)
+        var frame = Frame(.portConsumed, port: token)
         frame.seq = Seq(count)
         do throws(LinkError) {
             try link.withRing(shared: true) { (ring) throws(LinkError) in try write(frame, nil, ring) }
@@ -127,7 +127,7 @@ import Synchronization
             if storage.takeRefusal() { throw link.account.refusal }
             throw .violation("a malformed frame: \(error)")
         }
-        guard storage.header.kind == .port else { throw .violation("a frame that is not for a direct link") }
+        guard storage.header.kind.isOfPorts else { throw .violation("a frame that is not for a direct link") }
         if storage.header.flags.contains(.lent) {
             // Kept here, its block would not be given back before the next frame comes.
             spare = FrameStorage(link.account)

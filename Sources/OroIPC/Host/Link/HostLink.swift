@@ -364,7 +364,7 @@ import OroLink
         case .chunk: try unsafe takeChunk(storage, &state.pointee.arrivals)
         case .end: takeEnd(storage)
         case .credit: header.ticket == 0 ? try takeListening(header) : try takeCredit(header)
-        case .port: try unsafe takePort(storage, ring, &state.pointee.arrivals)
+        case let kind where kind.isOfPorts: try unsafe takePort(storage, ring, &state.pointee.arrivals)
         case .goodbye:
             throw .peerGone
         default:

@@ -14,8 +14,8 @@ extension HostLink {
         guard storage.takeRefusal() else { throw .violation("a malformed frame: \(error)") }
         let head = try FrameHead(of: incoming)
         switch head.kind {
-        case .request, .post, .chunk: break
-        case .port where PortOperation.ofMessages.contains(where: { $0.rawValue == head.deadline >> 28 }): break
+        // Those of ports are kept until their message is taken.
+        case .request, .post, .chunk, .portPart, .portTransfer, .portMessage: break
         // Mostly what gives something back: it is never refused, and is nothing to be accused of.
         default: return try takeBriefly(incoming)
         }
@@ -82,11 +82,6 @@ extension HostLink {
         // Once: what does not go even so ends the link.
         if let failure = try send(frame, nil) { throw .overLimit("an answer that always fits: \(failure)") }
     }
-}
-
-extension PortOperation {
-    /// Those whose frames are kept until their message is taken.
-    static var ofMessages: [PortOperation] { [.part, .transfer, .message] }
 }
 
 extension FrameHead {

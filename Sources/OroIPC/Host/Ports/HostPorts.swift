@@ -110,7 +110,7 @@ final class ClientPortOwner: PortOwner {
             var isClaimed = false
             func write(_ message: Parcel<DeliveredPort>) throws(LinkError) {
                 try PortWriter.write(message, firstDescriptor: firstDescriptor) { (frame, payload) throws(LinkError) in
-                    let isClaim = PortOperation(frame) == .descriptors
+                    let isClaim = frame.kind == .portDescriptors
                     // Once: the client may have taken them in already.
                     if failure != nil || (isClaim && isClaimed) { return }
                     failure = try host.send(frame, payload)
@@ -179,13 +179,13 @@ final class ClientPortOwner: PortOwner {
         if count == 0 { return }
         keptDescriptors -= count
         returnedDescriptors += UInt64(count)
-        var frame = PortOperation.returned.frame(0)
+        var frame = Frame(.portReturned, port: 0)
         frame.seq = Seq(returnedDescriptors)
         send(frame)
     }
 
     func notifyConsumed(_ number: UInt64, _ count: UInt64) {
-        var frame = PortOperation.consumed.frame(number)
+        var frame = Frame(.portConsumed, port: number)
         frame.seq = Seq(count)
         send(frame)
     }
@@ -210,7 +210,7 @@ final class ClientPortOwner: PortOwner {
     }
 
     func notifyClosed(_ number: UInt64, reason: String?) {
-        var frame = PortOperation.close.frame(number)
+        var frame = Frame(.portClose, port: number)
         frame.value = reason.map { .string($0) }
         send(frame)
     }
