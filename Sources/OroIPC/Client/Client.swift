@@ -308,8 +308,8 @@ public final class Client: Sendable {
     /// ```
     ///
     /// The command is on its way when this returns. `window`, 1 to 1 024, is how many chunks may be on their way, or
-    /// wait here, at once: the handler waits while there are so many, or 16 of them that have 256 KiB together. The timeout of `options` is for the first chunk
-    /// or the end, whichever comes; its signal ends the stream at any time.
+    /// wait here, at once: the handler waits while there are so many, or 16 of them that have 256 KiB together. The
+    /// timeout of `options` is for the first chunk or the end, whichever comes; its signal ends the stream at any time.
     public func stream(
         _ command: String, _ value: Value? = nil, bytes: Bytes? = nil, options: CallOptions? = nil, window: Int = 256
     ) -> ResultStream {

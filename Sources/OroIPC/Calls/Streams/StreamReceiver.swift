@@ -96,8 +96,8 @@ final class StreamReceiver: Sendable {
 
     // MARK: For whoever reads the link
 
-    /// A chunk has come. Who waits for it is told at the end of `run`. `spare` gets memory of a chunk that was read, for
-    /// the next that comes.
+    /// A chunk has come. Who waits for it is told at the end of `run`. `spare` gets memory of a chunk that was read,
+    /// for the next that comes.
     func take(_ storage: FrameStorage, _ run: inout ReadRun, spare: inout FrameStorage?) -> Arrival {
         state.withLock { state in
             guard state.credit > 0 else { return .unexpected }
