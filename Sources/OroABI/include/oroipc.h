@@ -1201,9 +1201,9 @@ OROIPC_API oroipc_status oroipc_client_post(oroipc_client *client, const oroipc_
 enum { OROIPC_STREAM_TAKEN = 0x10000 };
 
 /* Sends a command whose answer comes in chunks. `receiver` is called for each, and exactly once with an end. At most
- * `window` chunks, 1 to 1024, 0 for 256, are on their way or wait here: the host waits meanwhile, so that a program that
- * stops calling oroipc_client_turn stops the host's handler too. The timeout of `call` is for the first chunk. `ticket`
- * may be NULL. Never blocks. Any thread.
+ * `window` chunks, 1 to 1024, 0 for 256, are on their way or wait here: the host waits meanwhile, so that a program
+ * that stops calling oroipc_client_turn stops the host's handler too. The timeout of `call` is for the first chunk.
+ * `ticket` may be NULL. Never blocks. Any thread.
  * Fails with OROIPC_INVALID, OROIPC_MALFORMED; `receiver` is not called then. */
 OROIPC_API oroipc_status oroipc_client_stream(oroipc_client *client, const oroipc_call *call, uint32_t window,
     oroipc_receiver receiver, void *context, uint64_t *ticket);

@@ -88,7 +88,8 @@ extension ClientCore {
             return pending.streams(ticket)?.answer
         }
         guard let answer else { throw .violation("a chunk that nobody asked for") }
-        switch unsafe answer.take(storage, &receiver.state.pointee.arrivals, spare: &receiver.state.pointee.chunkSpare) {
+        switch unsafe answer.take(storage, &receiver.state.pointee.arrivals, spare: &receiver.state.pointee.chunkSpare)
+        {
         case .kept: break
         case .late: countLate()
         case .unexpected: throw .violation("a chunk without credit")
