@@ -72,7 +72,7 @@ struct HandlerFixture {
             async: { message in
                 await Task.yield()
                 told.waiting.add(1, ordering: .relaxed)
-                return Result(data: "unheard")
+                return Result(data: "pendingSocketEvents")
             })
         router.map("priority", on: .reactor, async: { _ in Result(data: .int(Int64(Task.currentPriority.rawValue))) })
     }

@@ -57,7 +57,7 @@ import Synchronization
     let receiverStorage: ReceiverStorage
     /// Payloads copied out of rings. The receiver counts.
     let copiedIn = CopyCount()
-    let kicker: Descriptor
+    let wakeup: Descriptor
 
     /// The background thread, once an asynchronous call needed it.
     let background = Locked<ClientReactor?>(nil)
@@ -65,7 +65,7 @@ import Synchronization
     /// Its jobs; see `jobsHere`.
     let jobs = unsafe Atomic<Unmanaged<ReactorJobs>?>(nil)
     /// News of the socket (1) or the end of the process (2) that the background thread could not look at yet.
-    let unheard = Atomic<Int>(0)
+    let pendingSocketEvents = Atomic<Int>(0)
     /// The background thread looks at this link in every turn, so nobody need arm it.
     let isWatched = Atomic<Bool>(false)
     /// Chunks of bodies that wait for room in the shared ring, with the bytes they count for.
@@ -151,7 +151,7 @@ import Synchronization
         pending = Locked(PendingTable(link: linkNumber))
         nextSeq = Atomic(before?.nextSeq.load(ordering: .relaxed) ?? 1)
         // First: an error before everything is set frees nothing that is in memory of its own.
-        kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
+        wakeup = try Descriptor(checking: oro_eventfd(), "eventfd")
         start = link.start
         cache = Locked(ResultCache(most: options.cachedResults))
         CallDebug.readEnvironment()

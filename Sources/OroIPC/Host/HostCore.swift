@@ -375,17 +375,17 @@ import Synchronization
         }
     }
 
-    func reactorHears(_ event: Poller.Event) {
+    func reactorHandles(_ event: Poller.Event) {
         let key = event.key - 4
         let id = key & ~3
-        if key == Source.listener { return acceptor.hearListener(lost: event.lost) }
-        guard let host = links[id] else { return acceptor.hear(id, lost: event.lost) }
+        if key == Source.listener { return acceptor.handleListener(lost: event.lost) }
+        guard let host = links[id] else { return acceptor.handle(id, lost: event.lost) }
         if let why = event.lost { return end(host, why) }
         // What it wrote before it went is still read.
         if key & 3 == Source.pidfd {
             host.isLeaving = true
         } else {
-            host.link.hear(hasHungUp: event.hasHungUp)
+            host.link.noteSocketEvent(hasHungUp: event.hasHungUp)
         }
         activate(host)
     }

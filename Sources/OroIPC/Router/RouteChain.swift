@@ -66,7 +66,7 @@ struct RouteChain: Sendable {
                 let (passed, answer) = enter(call)
                 reply.willSend { result in leave(call, passed, &result) }
                 if let answer { return try reply.send(answer) }
-                hear(message)
+                notifyListeners(message)
                 try route.handler(message, reply)
             }
         case let route as Router.ReplyRoute:
@@ -89,7 +89,7 @@ struct RouteChain: Sendable {
         if let answer {
             result = answer
         } else {
-            hear(call.message)
+            notifyListeners(call.message)
             do { result = try handler(call.message) } catch { result = Result(catching: error) }
         }
         leave(call, passed, &result)
@@ -136,7 +136,7 @@ struct RouteChain: Sendable {
         if let answer {
             result = answer
         } else {
-            hear(call.message)
+            notifyListeners(call.message)
             do { result = try await handler(call.message) } catch { result = Result(catching: error) }
         }
         for step in steps[..<passed].reversed() {
@@ -148,7 +148,7 @@ struct RouteChain: Sendable {
         return result
     }
 
-    private func hear(_ message: Message) {
+    private func notifyListeners(_ message: Message) {
         for listener in listeners {
             do {
                 try listener.body(message)

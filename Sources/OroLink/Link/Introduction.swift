@@ -14,9 +14,9 @@ import CSupport
 /// All of it comes on the socket of a link, and belongs to its receiver.
 package protocol Introductions: AnyObject {
     /// UNTRUSTED: a packet about an introduction. What it throws ends the link it came over.
-    func hear(_ news: consuming IntroductionNews) throws(LinkError)
+    func takeIntroduction(_ news: consuming IntroductionNews) throws(LinkError)
     /// Something in the rings must be read soon, although nobody here may be waiting for it.
-    func nudged() throws(LinkError)
+    func mustReadRings() throws(LinkError)
 }
 
 /// A packet about an introduction, as it came.

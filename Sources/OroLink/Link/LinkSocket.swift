@@ -52,7 +52,7 @@ extension Link {
     }
 
     /// The socket has told of something, by the receiver. What there is to read is read at the next look.
-    package func hear(hasHungUp: Bool) {
+    package func noteSocketEvent(hasHungUp: Bool) {
         unsafe receiving.pointee.isSocketRead = false
         if mustRead(hasHungUp: hasHungUp) { expectMore() }
     }
@@ -129,10 +129,10 @@ extension Link {
         case .descriptors: try openPeerDescriptors(packet, &descriptors)
         case .introduction, .offer:
             guard let introductions else { throw .violation("an unexpected packet") }
-            try introductions.hear(IntroductionNews(packet: packet, descriptors: descriptors))
+            try introductions.takeIntroduction(IntroductionNews(packet: packet, descriptors: descriptors))
         case .nudge:
             guard let introductions else { throw .violation("an unexpected packet") }
-            try introductions.nudged()
+            try introductions.mustReadRings()
         default: throw .violation("an unexpected packet")
         }
     }

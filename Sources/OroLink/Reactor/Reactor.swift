@@ -14,7 +14,7 @@ package protocol ReactorService: AnyObject, Sendable {
     /// Looks at everything that is awake. True when there was something.
     func reactorPolls() -> Bool
     /// A descriptor that was added with this key has news, or is watched no more.
-    func reactorHears(_ event: Poller.Event)
+    func reactorHandles(_ event: Poller.Event)
     /// Arms everything that is awake, for sleep. False when something turned up after all.
     func reactorArms() -> Bool
     /// Polling would stand in the way of a peer on this processor.
@@ -78,7 +78,7 @@ package protocol ReactorService: AnyObject, Sendable {
 
     /// Keys below this are the reactor's own.
     package static let firstKey: UInt64 = 1
-    private static let kickKey: UInt64 = 0
+    private static let wakeupKey: UInt64 = 0
 
     package init(service: any ReactorService, backend: WakeBackend?, idle: IdlePolicy) throws(LinkError) {
         poller = try Poller(backend)
@@ -109,12 +109,12 @@ package protocol ReactorService: AnyObject, Sendable {
         }
         guard isTaken else { return false }
         hasJobs.store(true, ordering: .sequentiallyConsistent)
-        kick()
+        wakeUp()
         return true
     }
 
     /// Ends a sleep. Any thread.
-    package func kick() { if !isForeign { thread.kick() } }
+    package func wakeUp() { if !isForeign { thread.wakeUp() } }
 
     /// Starts the reactor's thread. With `inTask` what runs on it sees the task-local values that are bound here.
     package func start(inTask: Bool = false) throws(LinkError) {
@@ -133,7 +133,7 @@ package protocol ReactorService: AnyObject, Sendable {
     package func stop() {
         if isForeign { return }
         stopping.store(true, ordering: .sequentiallyConsistent)
-        kick()
+        wakeUp()
         let own = ownThread.withLock { $0.take() }
         if isReactorThread {
             if let own { pthread_detach(own) }
@@ -221,7 +221,7 @@ package protocol ReactorService: AnyObject, Sendable {
             unsafe state.pointee.isArmed = false
             unsafe state.pointee.strategy.slept(oro_ticks() &- state.pointee.armedAt)
             // What has rung says whom to look at.
-            _ = hear(0)
+            _ = handleEvents(0)
         }
         tick()
         let end = oro_ticks() &+ nanoseconds &* oro_ticks_per_us() / 1000
@@ -252,7 +252,7 @@ package protocol ReactorService: AnyObject, Sendable {
                 thread.awake()
                 return 0
             }
-        } while unsafe hasWork || !service.reactorArms() || hear(0)
+        } while unsafe hasWork || !service.reactorArms() || handleEvents(0)
         unsafe state.pointee.isArmed = true
         unsafe state.pointee.armedAt = oro_ticks()
         let next = unsafe service.reactorNextDeadline()
@@ -266,13 +266,13 @@ package protocol ReactorService: AnyObject, Sendable {
     private func begin() {
         guard thread.enter() else { return }
         // On this thread, because an io_uring's polls belong to the thread that asked for them.
-        watchKicks()
+        watchWakeups()
     }
 
-    private func watchKicks() {
-        poller.remove(key: Reactor.kickKey)
+    private func watchWakeups() {
+        poller.remove(key: Reactor.wakeupKey)
         // Without it the loop wakes for the next descriptor that tells of something, and for deadlines.
-        try? poller.add(thread.descriptor, key: Reactor.kickKey)
+        try? poller.add(thread.descriptor, key: Reactor.wakeupKey)
     }
 
     /// Something was handed to this thread. After the sleep was announced.
@@ -293,12 +293,12 @@ package protocol ReactorService: AnyObject, Sendable {
         }
         if unsafe service.reactorPolls() { progressed = true }
         // io_uring shows its completions in memory; epoll has to be asked, now and then.
-        if poller.backend == .ioUring, poller.pending, hear(0) { progressed = true }
+        if poller.backend == .ioUring, poller.pending, handleEvents(0) { progressed = true }
         // Deadlines come under load as well.
         let now = oro_ticks()
         if unsafe now &- state.pointee.lastLook > lookEvery {
             unsafe state.pointee.lastLook = now
-            if poller.backend == .epoll, hear(0) { progressed = true }
+            if poller.backend == .epoll, handleEvents(0) { progressed = true }
             tick()
         }
         return progressed
@@ -309,7 +309,7 @@ package protocol ReactorService: AnyObject, Sendable {
         if unsafe service.reactorNextDeadline() <= now { unsafe service.reactorTicks(now) }
     }
 
-    private func hear(_ nanoseconds: UInt64) -> Bool {
+    private func handleEvents(_ nanoseconds: UInt64) -> Bool {
         var heard = false
         var limit = nanoseconds
         var end = UInt64.max
@@ -318,8 +318,8 @@ package protocol ReactorService: AnyObject, Sendable {
             limit,
             { event in
                 heard = true
-                if event.key != Reactor.kickKey { return unsafe service.reactorHears(event) }
-                if event.lost != nil { watchKicks() }
+                if event.key != Reactor.wakeupKey { return unsafe service.reactorHandles(event) }
+                if event.lost != nil { watchWakeups() }
             })
         {
             let now = oro_ticks()
@@ -337,7 +337,7 @@ package protocol ReactorService: AnyObject, Sendable {
         if !hasWork && !stopping.load(ordering: .sequentiallyConsistent) {
             let next = unsafe service.reactorNextDeadline()
             let now = next == .max ? 0 : oro_now()
-            _ = hear(next == .max ? .max : next > now ? next - now : 0)
+            _ = handleEvents(next == .max ? .max : next > now ? next - now : 0)
         }
         thread.awake()
         tick()

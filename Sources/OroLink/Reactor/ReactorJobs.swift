@@ -74,7 +74,7 @@ import Synchronization
             }
             unsafe state.pointee.near.append(entry)
             // In a foreign event loop, between two turns.
-            if thread.isAsleep { thread.kick() }
+            if thread.isAsleep { thread.wakeUp() }
             return
         }
         let mustDrain = far.withLock { far in
@@ -85,7 +85,7 @@ import Synchronization
         }
         if mustDrain { return drain() }
         hasFar.store(true, ordering: .sequentiallyConsistent)
-        thread.kick()
+        thread.wakeUp()
     }
 
     // MARK: On the thread

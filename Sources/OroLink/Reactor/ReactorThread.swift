@@ -8,14 +8,14 @@ import Synchronization
     /// 0 until it runs.
     private let token = Atomic<UInt64>(0)
     private let asleep = Atomic<Bool>(false)
-    private let kicker: Descriptor
+    private let wakeup: Descriptor
 
     init() throws(LinkError) {
-        kicker = try Descriptor(checking: oro_eventfd(), "eventfd")
+        wakeup = try Descriptor(checking: oro_eventfd(), "eventfd")
     }
 
     /// Becomes readable when the reactor is to look around.
-    var descriptor: Int32 { kicker.number }
+    var descriptor: Int32 { wakeup.number }
 
     /// The caller runs on it.
     var isCurrent: Bool { token.load(ordering: .relaxed) == oro_thread_token() }
@@ -37,8 +37,8 @@ import Synchronization
     var isAsleep: Bool { asleep.load(ordering: .relaxed) }
 
     /// Ends a wait. Any thread, after it has left its work where it is found.
-    func kick() {
+    func wakeUp() {
         // SYNC: sequentially consistent on both sides, so that either the sleep is seen here, or the work there.
-        if asleep.exchange(false, ordering: .sequentiallyConsistent) { oro_eventfd_signal(kicker.number) }
+        if asleep.exchange(false, ordering: .sequentiallyConsistent) { oro_eventfd_signal(wakeup.number) }
     }
 }

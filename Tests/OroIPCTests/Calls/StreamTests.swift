@@ -78,7 +78,7 @@ struct StreamTests {
         try await until("one is read") { body.isAt > 0 }
         let ticket = try #require(client.core.pending.withLock { $0.tickets.first })
         // What the one that was read makes up for is not given back before half a window is.
-        for _ in 0..<StreamReceiver.usualWindow { try send(client, frame(.chunk, ticket: ticket)) }
+        for _ in 0..<StreamReceiver.bodyWindow { try send(client, frame(.chunk, ticket: ticket)) }
         #expect(try await endOf(client) == .peerGone)
         try await until("the violation is counted") { host.statistics.violations == 1 }
         #expect(await task.value.err?.name == "NetworkError")

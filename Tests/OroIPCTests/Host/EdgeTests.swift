@@ -375,7 +375,7 @@ struct EdgeTests {
         for count in 1...40 {
             core.slices.add(Steps(1) { _ in others += 1 }, for: 4)
             // The news of a hundred more changes nothing.
-            for _ in 0..<100 { core.acceptor.hearListener(lost: nil) }
+            for _ in 0..<100 { core.acceptor.handleListener(lost: nil) }
             core.slices.step(.shortest)
             core.slices.step(.shortest)
             #expect(core.acceptor.pendingCount == count)

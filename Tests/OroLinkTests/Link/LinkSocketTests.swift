@@ -39,7 +39,7 @@ struct LinkSocketTests {
             var isTold = false
             poller.wait(10_000_000_000) { event in
                 isTold = true
-                pair.client.hear(hasHungUp: event.hasHungUp)
+                pair.client.noteSocketEvent(hasHungUp: event.hasHungUp)
             }
             #expect(isTold, "sleep \(sleeps)")
             if !isTold { return }
@@ -96,7 +96,7 @@ struct LinkSocketTests {
             pair.client.disarm()
             _ = oro_raw_send(pair.host.socket.number, wake, 4, nil, 0)
         }
-        pair.client.hear(hasHungUp: true)
+        pair.client.noteSocketEvent(hasHungUp: true)
         var turns = 0
         while pair.client.socketHasNews {
             turns += 1
@@ -129,7 +129,7 @@ struct LinkSocketTests {
         let pair = try LinkPair()
         try post(pair.host)
         pair.host.end(.closed)
-        pair.client.hear(hasHungUp: true)
+        pair.client.noteSocketEvent(hasHungUp: true)
         #expect(throws: LinkError.peerGone) { try pair.client.readSocket() }
         #expect(try readAll(pair.client) == 1)
         #expect(!pair.client.socketHasNews)

@@ -12,10 +12,9 @@ import OroBase
 /// })
 /// ```
 ///
-/// The client sends nothing before the first chunk is asked for, and at most 256 chunks more than were read; of long
-/// ones, of which 16 have 256 KiB or more, at most 16. The sequence throws what the client's own sequence threw, and an
-/// `AbortError` when the client has given the request up or is gone. For one reader; a task that is cancelled while it
-/// reads gives the body up.
+/// The client sends nothing before the first chunk is asked for, and at most 16 chunks more than were read. The
+/// sequence throws what the client's own sequence threw, and an `AbortError` when the client has given the request up
+/// or is gone. For one reader; a task that is cancelled while it reads gives the body up.
 public struct MessageBody: AsyncSequence, Sendable {
     public typealias Element = StreamChunk
     public typealias Failure = IPCError

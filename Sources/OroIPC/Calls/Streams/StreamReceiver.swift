@@ -10,8 +10,11 @@ import OroLink
 /// At most `window` chunks are on their way or wait here: whoever reads gives credit for as many as it took. Used for
 /// the answer by the client, for a request's body by the host.
 final class StreamReceiver: Sendable {
-    /// Chunks on their way at once where nobody says otherwise.
+    /// Chunks of an answer on their way at once where nobody says otherwise.
     static let usualWindow = 256
+    /// Chunks of a body on their way at once. Bodies are files and the like, whose chunks are long: more of them would
+    /// not be faster.
+    static let bodyWindow = 16
     static let windows = 1...1024
 
     enum Item {

@@ -62,17 +62,18 @@ extension ClientCore {
 
     /// For the background thread: reads, if nobody else does, and writes what waits. True when there was something.
     func pollInBackground() -> Bool {
-        let isUnheard = unheard.load(ordering: .relaxed) != 0 || directs.isUnheard.load(ordering: .relaxed)
-        guard needsWatch || isUnheard else { return false }
-        guard let receiver = takeReceiver() else { return isUnheard }
-        let heard = unheard.exchange(0, ordering: .relaxed)
+        let hasPendingSocketEvents =
+            pendingSocketEvents.load(ordering: .relaxed) != 0 || directs.hasPendingSocketEvents.load(ordering: .relaxed)
+        guard needsWatch || hasPendingSocketEvents else { return false }
+        guard let receiver = takeReceiver() else { return hasPendingSocketEvents }
+        let heard = pendingSocketEvents.exchange(0, ordering: .relaxed)
         if heard != 0 {
             _ = receiver.releaseAsItIs()
-            hearInBackground(processEnded: heard == 2)
+            readSocketInBackground(processEnded: heard == 2)
             return true
         }
-        let isNudged = directs.isUnheard.exchange(false, ordering: .relaxed)
-        if isNudged { hearDirects(receiver) }
+        let isAsked = directs.hasPendingSocketEvents.exchange(false, ordering: .relaxed)
+        if isAsked { readDirectSockets(receiver) }
         var progressed = pollDirects(receiver)
         do throws(LinkError) {
             // The thread serves other clients too.
@@ -84,9 +85,9 @@ extension ClientCore {
             failAfterReading(receiver, error)
         }
         // What is wanted may lie behind more than one round of messages.
-        if isNudged && progressed { directs.isUnheard.store(true, ordering: .relaxed) }
+        if isAsked && progressed { directs.hasPendingSocketEvents.store(true, ordering: .relaxed) }
         _ = receiver.releaseAsItIs()
-        return progressed || directs.isUnheard.load(ordering: .relaxed)
+        return progressed || directs.hasPendingSocketEvents.load(ordering: .relaxed)
     }
 
     /// For the background thread before it sleeps: arms the link, or leaves that to the receiver. False when something
@@ -158,19 +159,20 @@ extension ClientCore {
     }
 
     /// For the background thread: the socket has news, or the peer's process has ended.
-    func hearInBackground(processEnded: Bool) {
+    func readSocketInBackground(processEnded: Bool) {
         guard let receiver = takeReceiver() else {
             // The receiver may be about to end without a look at the socket, and an edge is told once.
-            unheard.store(processEnded ? 2 : max(1, unheard.load(ordering: .relaxed)), ordering: .relaxed)
+            pendingSocketEvents.store(
+                processEnded ? 2 : max(1, pendingSocketEvents.load(ordering: .relaxed)), ordering: .relaxed)
             return
         }
         do throws(LinkError) {
-            link.hear(hasHungUp: true)
+            link.noteSocketEvent(hasHungUp: true)
             try link.readSocket()
             if processEnded { throw .peerGone }
             if link.isOver { throw link.ending ?? .closed }
             // No edge tells of what is left for the next turn.
-            if link.socketHasNews { unheard.store(1, ordering: .relaxed) }
+            if link.socketHasNews { pendingSocketEvents.store(1, ordering: .relaxed) }
         } catch {
             failAfterReading(receiver, error)
         }

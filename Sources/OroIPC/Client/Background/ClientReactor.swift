@@ -170,7 +170,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         if !client.hasDeadlines.exchange(true, ordering: .sequentiallyConsistent) {
             withDeadlines.withLock { $0[ObjectIdentifier(client)] = Timed(client) }
         }
-        reactor.kick()
+        reactor.wakeUp()
     }
 
     /// A client whose calls have deadlines.
@@ -251,8 +251,8 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
     }
 
     /// Sockets have come to be. A folder in which very many do holds nobody up.
-    private func hearSockets() {
-        if sockets.hear() { reactor.submit { [self] in hearSockets() } }
+    private func readSocketFolders() {
+        if sockets.readFolders() { reactor.submit { [self] in readSocketFolders() } }
         sockets.closeIfUnused { reactor.poller.remove(key: $0) }
     }
 
@@ -295,7 +295,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
             if let pidfd = watched.link.pidfd { try reactor.poller.add(pidfd, key: watched.key + Source.pidfd) }
         } catch {
             watched.link.halt(error)
-            watched.client?.hearInBackground(processEnded: false)
+            watched.client?.readSocketInBackground(processEnded: false)
         }
     }
 
@@ -319,7 +319,7 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
             try reactor.poller.add(direct.link.socket.number, key: key(direct, watched))
         } catch {
             direct.link.halt(error)
-            watched.client?.hearDirectsInBackground()
+            watched.client?.noteDirectSocketEvents()
         }
     }
 
@@ -354,32 +354,32 @@ final class ClientReactor: ReactorService, @unchecked Sendable {
         return progressed
     }
 
-    func reactorHears(_ event: Poller.Event) {
+    func reactorHandles(_ event: Poller.Event) {
         let source = event.key & (1 << Source.bits - 1)
         guard let watched = clients[event.key - source] else {
             if event.key == sockets.key {
-                hearSockets()
+                readSocketFolders()
             } else if let new = connecting[event.key] {
                 if let why = event.lost { end(new, .failure(why)) } else { step(new) }
             }
             return
         }
         activate(watched)
-        if source >= Source.direct { return hear(event, watched, slot: Int(source - Source.direct)) }
+        if source >= Source.direct { return handleDirect(event, watched, slot: Int(source - Source.direct)) }
         if let why = event.lost { watched.link.halt(why) }
         if source == Source.pidfd {
-            watched.client?.hearInBackground(processEnded: true)
+            watched.client?.readSocketInBackground(processEnded: true)
         } else if event.lost != nil || watched.link.mustRead(hasHungUp: event.hasHungUp) {
-            watched.client?.hearInBackground(processEnded: false)
+            watched.client?.readSocketInBackground(processEnded: false)
         }
     }
 
     /// For one of its links with other clients.
-    private func hear(_ event: Poller.Event, _ watched: Watched, slot: Int) {
+    private func handleDirect(_ event: Poller.Event, _ watched: Watched, slot: Int) {
         guard let direct = watched.directs.first(where: { $0.slot == slot }) else { return }
         if let why = event.lost { direct.link.halt(why) }
         if event.lost != nil || direct.link.mustRead(hasHungUp: event.hasHungUp) {
-            watched.client?.hearDirectsInBackground()
+            watched.client?.noteDirectSocketEvents()
         }
     }
 

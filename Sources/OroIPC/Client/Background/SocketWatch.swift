@@ -81,7 +81,7 @@ struct SocketWatch: ~Copyable {
     }
 
     /// Reads what has happened. True: there is more.
-    mutating func hear() -> Bool {
+    mutating func readFolders() -> Bool {
         var news: [FolderWatch.News] = []
         let mayBeMore = folders?.read { news.append($0) } ?? false
         for one in news {

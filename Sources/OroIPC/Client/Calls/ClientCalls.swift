@@ -116,7 +116,7 @@ extension ClientCore {
         let token = signal.listen { [weak self] reason in
             guard let self else { return }
             _ = self.completeCall(of: ring, ticket, .error(.abort(reason)))
-            self.kick()
+            self.wakeUp()
         }
         defer { signal.unlisten(token) }
         return spinForReply(ring, ticket, deadline, isAbortable: true, command)
@@ -237,7 +237,7 @@ extension ClientCore {
         }
         let token = options?.signal?.listen { [weak self] reason in
             self?.complete(ticket, seq: nil, .error(.abort(reason)))
-            self?.kick()
+            self?.wakeUp()
         }
         defer { if let token { options?.signal?.unlisten(token) } }
         return parkForReply(waiter, ticket, deadline, command, ring: nil)

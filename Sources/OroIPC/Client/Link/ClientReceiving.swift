@@ -265,7 +265,7 @@ extension ClientCore {
         }
     }
 
-    /// Waits for the socket, or ``kick()``. Armed. `isCancellable`: the thread may be cancelled meanwhile; it is in a
+    /// Waits for the socket, or ``wakeUp()``. Armed. `isCancellable`: the thread may be cancelled meanwhile; it is in a
     /// ``ThreadWait``.
     func sleepOnLink(
         _ receiver: borrowing Receiver, nanoseconds: UInt64, isCancellable: Bool
@@ -274,10 +274,10 @@ extension ClientCore {
         var isGone = false
         unsafe receiver.state.pointee.poller?.wait(nanoseconds, isCancellable: isCancellable) { event in
             switch event.key {
-            case SleepKey.socket: link.hear(hasHungUp: event.hasHungUp)
-            case SleepKey.kicker: break
+            case SleepKey.socket: link.noteSocketEvent(hasHungUp: event.hasHungUp)
+            case SleepKey.wakeup: break
             case SleepKey.pidfd: isGone = true
-            default: hearDirect(receiver, event)
+            default: noteDirectSocketEvent(receiver, event)
             }
         }
         // Now, also where the caller is to look at its deadline first.
@@ -289,16 +289,16 @@ extension ClientCore {
         // epoll: receivers are different threads, and an io_uring's polls end with the thread that asked for them.
         let poller = try Poller(.epoll)
         try poller.add(link.socket.number, key: SleepKey.socket)
-        try poller.add(kicker.number, key: SleepKey.kicker)
+        try poller.add(wakeup.number, key: SleepKey.wakeup)
         if let pidfd = link.pidfd { try poller.add(pidfd, key: SleepKey.pidfd) }
         unsafe receiver.state.pointee.poller = consume poller
         for direct in unsafe receiver.state.pointee.directs.all { watchWhileAsleep(receiver, direct) }
     }
 
     /// Ends a sleep on the link, so that the sleeper looks around.
-    func kick() {
+    func wakeUp() {
         if link.isForeign { return }
-        oro_eventfd_signal(kicker.number)
+        oro_eventfd_signal(wakeup.number)
         receiverLock.wakeAll()
     }
 
@@ -318,7 +318,7 @@ extension ClientCore {
         // SYNC: of several threads that see the end the last tells of it, which may close the events: what another is
         // about to tell, the answer to a posted message, is among them.
         if failing.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 { ended() }
-        kick()
+        wakeUp()
     }
 
     /// Requests in a ring of the caller's that the host has not read, and never will; none unless it has ended the link

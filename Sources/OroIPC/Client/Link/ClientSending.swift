@@ -99,7 +99,7 @@ extension ClientCore {
                 if oro_now() >= deadline! { throw error }
             }
             // A block that another thread of this process gives up must end the sleep, too.
-            let token = arena.whenChanged(from: seen, isServed: true) { [weak self] in self?.kick() }
+            let token = arena.whenChanged(from: seen, isServed: true) { [weak self] in self?.wakeUp() }
             defer { arena.cancelWait(token) }
             try waitForPeer(until: deadline!, nil) { arena.changes != seen || arena.hasReleases }
         }

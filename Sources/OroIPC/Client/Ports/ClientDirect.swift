@@ -40,7 +40,7 @@ final class DirectLinks: Sendable {
     /// There are some.
     let count = Atomic<Int>(0)
     /// The socket of one has news that could not be looked at yet, or the host wants an answer.
-    let isUnheard = Atomic<Bool>(false)
+    let hasPendingSocketEvents = Atomic<Bool>(false)
     /// Messages that went over any of them.
     let sent = MessageCount()
     /// Messages may wait for room in one of them. False: none do.
@@ -73,15 +73,16 @@ extension ClientCore: Introductions {
     // MARK: They come and go
 
     /// UNTRUSTED: the host introduces another client, or passes on what that offers.
-    func hear(_ news: consuming IntroductionNews) throws(LinkError) {
+    func takeIntroduction(_ news: consuming IntroductionNews) throws(LinkError) {
         // Packets are read by the receiver.
         var packet = Optional(consume news)
         try Receiver.calledBack(self) { (receiver) throws(LinkError) in
-            if let packet = packet.take() { try hear(receiver, packet) }
+            if let packet = packet.take() { try takeIntroduction(receiver, packet) }
         }
     }
 
-    private func hear(_ receiver: borrowing Receiver, _ news: consuming IntroductionNews) throws(LinkError) {
+    private func takeIntroduction(_ receiver: borrowing Receiver, _ news: consuming IntroductionNews) throws(LinkError)
+    {
         let id = news.id
         if news.isOffer {
             let introduced = unsafe receiver.state.pointee.directs.introduced.removeValue(forKey: id)
@@ -106,8 +107,8 @@ extension ClientCore: Introductions {
     }
 
     /// The host wants an answer, and whoever reads the socket now may read no ring: the background thread does.
-    func nudged() {
-        directs.isUnheard.store(true, ordering: .relaxed)
+    func mustReadRings() {
+        directs.hasPendingSocketEvents.store(true, ordering: .relaxed)
         background.withLock { $0 }?.look(self)
     }
 
@@ -160,14 +161,14 @@ extension ClientCore: Introductions {
     }
 
     /// Their sockets may have news that no notice tells of: the end.
-    func hearDirects(_ receiver: borrowing Receiver) {
+    func readDirectSockets(_ receiver: borrowing Receiver) {
         for direct in unsafe receiver.state.pointee.directs.all {
             do throws(LinkError) {
-                direct.link.hear(hasHungUp: true)
+                direct.link.noteSocketEvent(hasHungUp: true)
                 try direct.link.readSocket()
                 if direct.link.isOver { throw direct.link.ending ?? .closed }
                 // No edge tells of what is left for the next turn.
-                if direct.link.socketHasNews { directs.isUnheard.store(true, ordering: .relaxed) }
+                if direct.link.socketHasNews { directs.hasPendingSocketEvents.store(true, ordering: .relaxed) }
             } catch {
                 end(receiver, direct, error)
             }
@@ -234,7 +235,7 @@ extension ClientCore: Introductions {
     /// Keys of the sleeper's poller.
     enum SleepKey {
         static let socket: UInt64 = 1
-        static let kicker: UInt64 = 2
+        static let wakeup: UInt64 = 2
         static let pidfd: UInt64 = 3
         /// Then comes one for each direct link.
         static let direct: UInt64 = 4
@@ -254,18 +255,18 @@ extension ClientCore: Introductions {
     }
 
     /// The sleeper's poller has told of a direct link.
-    func hearDirect(_ receiver: borrowing Receiver, _ event: Poller.Event) {
+    func noteDirectSocketEvent(_ receiver: borrowing Receiver, _ event: Poller.Event) {
         unsafe receiver.state.pointee.directs.all.first { SleepKey.direct + UInt64($0.slot) == event.key }?
-            .link.hear(hasHungUp: event.hasHungUp)
+            .link.noteSocketEvent(hasHungUp: event.hasHungUp)
     }
 
     /// Messages wait for room: whoever sleeps on the links has to watch for it. Any thread.
     func watchForRoom() {
         attach()
         background.withLock { $0 }?.look(self)
-        kick()
+        wakeUp()
     }
 
     /// For the background thread: a direct link's socket has news.
-    func hearDirectsInBackground() { directs.isUnheard.store(true, ordering: .relaxed) }
+    func noteDirectSocketEvents() { directs.hasPendingSocketEvents.store(true, ordering: .relaxed) }
 }

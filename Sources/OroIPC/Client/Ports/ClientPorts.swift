@@ -189,7 +189,7 @@ extension ClientCore {
 
     private func lookAround(_ receiver: borrowing Receiver) throws(LinkError) {
         try link.readSocket()
-        hearDirects(receiver)
+        readDirectSockets(receiver)
         oro_yield()
     }
 }

@@ -66,13 +66,13 @@ final class HostAcceptor: SlicedWork {
     }
 
     /// The listening socket has news; `lost`: its watch is over.
-    func hearListener(lost: LinkError?) {
+    func handleListener(lost: LinkError?) {
         if lost != nil { isListenerWatched = false }
         accept()
     }
 
     /// The socket of a handshake has news; `lost`: its watch is over. Of another key nothing is known here.
-    func hear(_ key: UInt64, lost: LinkError?) {
+    func handle(_ key: UInt64, lost: LinkError?) {
         guard let handshake = pending[key] else { return }
         if lost != nil { return drop(key) }
         if handshake.isReadable { return }

@@ -196,7 +196,7 @@ extension HostLink {
 
     /// The body of the request with this ticket.
     func openBody(_ ticket: UInt64, serial: UInt64) -> MessageBody {
-        let receiver = StreamReceiver(window: StreamReceiver.usualWindow)
+        let receiver = StreamReceiver(window: StreamReceiver.bodyWindow)
         streams.bodies[ticket] = receiver
         let id = key
         let core = unsafe core

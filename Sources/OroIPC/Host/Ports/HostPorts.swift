@@ -236,7 +236,7 @@ final class ClientPortOwner: PortOwner {
 
 extension ClientPortOwner: Introductions {
     /// UNTRUSTED: the client offers its half of a link with another client. That one checks it.
-    func hear(_ news: consuming IntroductionNews) throws(LinkError) {
+    func takeIntroduction(_ news: consuming IntroductionNews) throws(LinkError) {
         guard news.isOffer else { throw .violation("a client introduces somebody") }
         let (id, isRefusal) = (news.id, news.isRefusal)
         var news = Optional(news)
@@ -246,7 +246,7 @@ extension ClientPortOwner: Introductions {
         }
     }
 
-    func nudged() throws(LinkError) { throw .violation("a client nudges its host") }
+    func mustReadRings() throws(LinkError) { throw .violation("a client nudges its host") }
 }
 
 extension PortBroker {
