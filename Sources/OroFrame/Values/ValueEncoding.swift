@@ -16,7 +16,7 @@ extension Value {
         return (try size.count(self), size.budget.items)
     }
 
-    /// Fills `destination`, whose length is this value's ``encodedCount(limits:)``. Does not allocate.
+    /// Fills `destination`, whose length is this value's `encodedCount(limits:)`. Does not allocate.
     package func encode(into destination: UnsafeMutableRawBufferPointer) {
         // The caller vouches for the buffer during the call; the span checks every store.
         var span = unsafe MutableRawSpan(_unsafeBytes: destination)
@@ -25,7 +25,7 @@ extension Value {
         precondition(front == 0, "the buffer is longer than the encoded value")
     }
 
-    /// The encoded form in memory of its own. Throws as ``encodedCount(limits:)``.
+    /// The encoded form in memory of its own. Throws a ``FrameError`` when the value is over `limits`.
     public func encoded(limits: FrameLimits = .default) throws(FrameError) -> [UInt8] {
         let count = try encodedCount(limits: limits)
         // The buffer has `count` bytes, and all of them are written.
