@@ -40,7 +40,7 @@ enum BrokerTarget {
         slices.finish()
         require(broker.ends == 0, "\(broker.ends) ends of nobody")
         require(broker.channels.isEmpty, "\(broker.channels.count) direct channels of nobody")
-        require(players.allSatisfy { $0.count == 0 }, "a client that is gone has ports")
+        require(players.allSatisfy { $0.state.count == 0 }, "a client that is gone has ports")
     }
 
     private static func step(_ player: Player, _ broker: PortBroker, _ script: inout Script) throws(LinkError) {
